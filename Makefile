@@ -1,0 +1,53 @@
+# make demo    the whole loop on this machine: a spec, its bundle, the real pcluster, a real Slurm, two reports
+# make test    every check: format, lint, types, shell, unit, property, golden, pcluster and end-to-end tests
+# make check   the fast part of it, for the inner loop
+# make bench   speed, as ratios
+# A Debian or Ubuntu machine with Python 3.10 or later, and root or sudo, is all that they need.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+PYTEST := python -m pytest
+CODE := src tests scripts
+SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/run-hook scripts/*.sh) .ci/run
+
+.PHONY: help demo test check bench format clean system
+
+help:
+	@sed -n 's/^# \(make\)/\1/p' Makefile
+
+# Renewed when the project's dependencies change.
+.venv/ready: pyproject.toml scripts/setup-venv.sh
+	scripts/setup-venv.sh .venv
+
+system:
+	scripts/setup-system.sh
+
+check: .venv/ready
+	ruff format --check $(CODE)
+	ruff check $(CODE)
+	mypy
+	lint-imports
+	vermin --quiet --target=3.9- --no-tips --violations --eval-annotations --backport typing src/efakit/hook src/efakit/node
+	shellcheck $(SHELLS)
+	$(PYTEST) -q -m "not pcluster and not lab and not registry" -n auto
+
+test: system .venv/ready
+	$(MAKE) check
+	$(PYTEST) -m "pcluster or registry" -n auto
+	scripts/as-root.sh $(PYTEST) -m lab
+	@echo "make test: all checks passed; what was skipped is listed above with its reason"
+
+demo: system .venv/ready
+	scripts/as-root.sh python scripts/demo.py
+
+bench: .venv/ready
+	python scripts/bench.py
+
+format: .venv/ready
+	ruff format $(CODE)
+	ruff check --fix $(CODE)
+
+clean:
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

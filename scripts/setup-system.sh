@@ -1,0 +1,18 @@
+#!/bin/bash
+# Installs the Debian or Ubuntu packages that the end-to-end tests and the demo need, where they are missing.
+set -euo pipefail
+packages=(slurm-wlm munge iproute2 libfabric-bin openmpi-bin iperf3)
+command -v node >/dev/null || packages+=(nodejs) # pcluster refuses to start without it
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+if ! command -v apt-get >/dev/null; then
+  echo "Not a Debian or Ubuntu machine: install what matches ${missing[*]} yourself; tests that lack it are skipped" >&2
+  exit 0
+fi
+echo "installing ${missing[*]}"
+"$(dirname "$0")/as-root.sh" apt-get update --quiet=2
+"$(dirname "$0")/as-root.sh" env DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends "${missing[@]}" >/dev/null

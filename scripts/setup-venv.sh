@@ -1,0 +1,19 @@
+#!/bin/bash
+# Makes the virtual environment with everything that the checks need: setup-venv.sh FOLDER
+set -euo pipefail
+folder=$1
+python=
+for candidate in python3.13 python3.12 python3.11 python3.10 python3; do
+  # With ensurepip, which Debian packs apart (python3-venv).
+  if command -v "$candidate" >/dev/null && "$candidate" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+    python=$candidate
+    break
+  fi
+done
+if [ -z "$python" ]; then
+  echo "No Python 3.10 or later with its venv module: apt-get install python3-venv" >&2
+  exit 1
+fi
+[ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev,aws,pcluster]'
+touch "$folder/ready"

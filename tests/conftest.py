@@ -1,0 +1,9 @@
+"""Settings for all tests."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+# A test's speed depends on the machine, so it is never what a test is judged by.
+settings.register_profile("efakit", deadline=None, print_blob=True)
+settings.load_profile("efakit")
