@@ -1,0 +1,27 @@
+"""Head node sizes as rows, and what a head node must have."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class HeadNodeSize(NamedTuple):
+    """A head node that serves up to ``most_nodes`` compute nodes of one architecture."""
+
+    architecture: str
+    most_nodes: int
+    instance: str
+    reason: str
+
+
+_SOURCE_RULE = "ParallelCluster wants min(nodes / 25 + 0.6, 16) GiB of memory"
+SOURCE = "https://github.com/aws/aws-parallelcluster/blob/develop/cli/src/pcluster/validators/cluster_validators.py"
+
+HEAD_NODE_SIZES = (
+    HeadNodeSize("x86_64", 500, "m6i.xlarge", _SOURCE_RULE + "; 16 GiB and 4 vCPUs serve any number up to 500"),
+    HeadNodeSize(
+        "x86_64", 500_000, "m6i.4xlarge", _SOURCE_RULE + "; slurmctld and NFS want more cores above 500 nodes"
+    ),
+    HeadNodeSize("arm64", 500, "m6g.xlarge", _SOURCE_RULE + "; 16 GiB and 4 vCPUs serve any number up to 500"),
+    HeadNodeSize("arm64", 500_000, "m6g.4xlarge", _SOURCE_RULE + "; slurmctld and NFS want more cores above 500 nodes"),
+)

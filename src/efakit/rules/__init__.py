@@ -1,0 +1,1 @@
+"""Pure evaluation of the catalog's rows for a stack, an instance type and a workload."""
