@@ -1,0 +1,1 @@
+"""The spec: its JSON Schema, its reading with line numbers, and its frozen dataclasses."""

@@ -1,0 +1,100 @@
+"""Checks data against the spec's JSON Schema and says what is wrong in words of the spec."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from efakit.spec.yamltext import Document, KeyPath
+
+_TYPE_NAMES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+
+
+@lru_cache(maxsize=1)
+def spec_schema() -> dict[str, Any]:
+    """Return the published JSON Schema (draft 2020-12)."""
+    text = files("efakit.spec").joinpath("spec.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def schema_problems(document: Document) -> list[str]:
+    """Return what the schema has against a document, one line each with its place; empty where it is fine."""
+    from jsonschema import Draft202012Validator
+
+    errors = sorted(
+        Draft202012Validator(spec_schema()).iter_errors(document.data), key=lambda error: list(map(str, error.path))
+    )
+    return list(dict.fromkeys(problem for error in errors for problem in _explain(document, error)))
+
+
+def nearest(word: object, words: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'?`` where one of ``words`` is near, an empty text otherwise."""
+    close = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def spell(keys: KeyPath) -> str:
+    """Return a path in the spec as people write it: cluster.queues[0].name."""
+    text = ""
+    for key in keys:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
+    return text or "the spec"
+
+
+def _explain(document: Document, error: Any) -> Iterator[str]:
+    keys = list(error.absolute_path)
+    place, field, value = document.where(keys), spell(keys), error.instance
+    if error.validator == "additionalProperties":
+        allowed = sorted(error.schema.get("properties", {}))
+        for key in sorted(set(map(str, value)) - set(allowed)):
+            yield (
+                f"{document.where([*keys, key], at_key=True)}: {field}: unknown key {key!r}{nearest(key, allowed)} "
+                f"(allowed: {', '.join(allowed)})"
+            )
+    elif error.validator == "required":
+        for key in error.validator_value:
+            if key not in value:
+                yield f"{place}: {field}: the key {key!r} is missing"
+    elif error.validator == "not":  # the key belongs to another template
+        yield f"{document.where(keys, at_key=True)}: {field}: not an option of this job's template"
+    elif "propertyNames" in error.absolute_schema_path:
+        yield f"{document.where([*keys, value], at_key=True)}: {field}: {value!r} is not a name that is allowed here"
+    else:
+        yield f"{place}: {field}: {_shown(value)} is not {_allowed(error)}{_near(error)}"
+
+
+def _allowed(error: Any) -> str:
+    wanted = error.validator_value
+    if error.validator == "type":
+        names = [wanted] if isinstance(wanted, str) else wanted
+        return " or ".join(_TYPE_NAMES[name] for name in names)
+    if "errorMessage" in error.schema:
+        return f"allowed: it must be {error.schema['errorMessage']}"
+    if error.validator == "enum":
+        return f"one of {', '.join(map(str, wanted))}"
+    if error.validator in ("minimum", "maximum"):
+        return f"{'at least' if error.validator == 'minimum' else 'at most'} {wanted}"
+    if error.validator == "minItems":
+        return f"long enough: at least {wanted} is needed"
+    return f"allowed: {error.message}"
+
+
+def _near(error: Any) -> str:
+    return nearest(error.instance, map(str, error.validator_value)) if error.validator == "enum" else ""
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value) if isinstance(value, (list, dict, bool)) or value is None else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,133 @@
+"""A spec is read with every fault named: file, line, column, field, value, what is allowed, the nearest word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from efakit.errors import SpecError
+from efakit.spec.load import load_spec, read_spec
+from efakit.spec.yamltext import Document
+
+GOOD = """\
+cluster:
+  region: us-east-1
+  key: my-key
+  head_node: {subnet: subnet-0123456789abcdef0}
+  queues:
+    - name: gpu
+      subnet: subnet-0123456789abcdef1
+      compute_resources:
+        - name: p5
+          instance: p5.48xlarge
+          nodes: 4
+jobs:
+  - name: train
+    template: torchrun
+    script: train.py
+"""
+
+
+def problems_of(text: str) -> list[str]:
+    with pytest.raises(SpecError) as caught:
+        read_spec(Document(Path("spec.yaml"), text))
+    return caught.value.problems
+
+
+def test_a_good_spec_gets_its_defaults():
+    spec = read_spec(Document(Path("spec.yaml"), GOOD))
+    assert spec.cluster.os == "alinux2023"
+    assert spec.cluster.queue("gpu").exclusive
+    assert spec.cluster.queue("gpu").compute_resources[0].instance.efa_interfaces == 32
+    assert spec.hooks.mode == "observe"
+    assert spec.jobs[0].nodes is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "said"),
+    [
+        ("region:", "regoin:", "2:3", ["unknown key 'regoin'", "did you mean 'region'", "the key 'region' is missing"]),
+        ("us-east-1", "nowhere", "2:11", ["'nowhere'", "a region such as us-east-1"]),
+        ("nodes: 4", "nodes: 0", "11:18", ["cluster.queues[0].compute_resources[0].nodes: 0 is not at least 1"]),
+        ("nodes: 4", "nodes: four", "11:18", ["'four' is not a whole number"]),
+        ("nodes: 4", "nodes: true", "11:18", ["true is not a whole number"]),
+        ("p5.48xlarge", "p5.48xlage", "10:21", ["'p5.48xlage'", "p5.48xlarge"]),
+        ("name: gpu", "name: GPU 1", "6:13", ["'GPU 1'", "lower-case letters"]),
+        ("name: train", 'name: "a b"', "13:11", ["'a b'", "letters, digits"]),
+        ("name: train", "name: 'it''s'", "13:11", ["letters, digits"]),
+        ("name: train", 'name: "a\\nb"', "13:11", ["letters, digits"]),
+        ("template: torchrun", "template: torchrum", "14:15", ["one of torchrun", "did you mean 'torchrun'"]),
+        ("script: train.py", "scirpt: train.py", "15:5", ["unknown key 'scirpt'", "did you mean 'script'"]),
+        ("script: train.py", "script: train.py\n    mpi: pmix", "16:5", ["not an option of this job's template"]),
+        ("script: train.py", "script: train.py\n    queue: gpo", "16:12", ["no queue is named 'gpo'", "'gpu'"]),
+        ("script: train.py", "script: train.py\n    nodes: 5", "16:12", ["5 is more than the 4 nodes"]),
+        ("subnet: subnet-0123456789abcdef1", "subnet: mine", "7:15", ["'mine'", "the id of a subnet"]),
+        ("key: my-key", "key: my-key\n  os: alinux2", "4:7", ["does not support alinux2", "alinux2023"]),
+        ("key: my-key", "key: my-key\n  parallelcluster: '3.99.0'", "4:20", ["3.99.0 is not known", "3.16.3"]),
+        ("nodes: 4", "nodes: 4\n          efa: on\n          min_nodes: 9", "13:22", ["9 is more than nodes (4)"]),
+        ("p5.48xlarge", "m5.large", "14:15", ["torchrun needs GPUs, and m5.large of queue 'gpu' has none"]),
+        ("- name: gpu", "- capacity: spot\n      name: default", "7:13", ["not 'default'"]),
+        ("- name: gpu", "- capacity: capacity-block\n      name: gpu", "10:11", ["'reservation'"]),
+    ],
+)
+def test_a_fault_is_named_with_its_place(old, new, place, said):
+    text = GOOD.replace(old, new, 1)
+    problems = "\n".join(problems_of(text))
+    assert f"spec.yaml:{place}: " in problems
+    for words in said:
+        assert words in problems
+
+
+def test_every_fault_is_told_at_once():
+    text = GOOD.replace("nodes: 4", "nodes: 0").replace("us-east-1", "nowhere")
+    assert len(problems_of(text)) == 2
+
+
+def test_a_type_that_is_not_sold_on_demand_is_refused():
+    text = GOOD.replace("p5.48xlarge", "hpc7a.96xlarge").replace("- name: gpu", "- capacity: spot\n      name: gpu")
+    assert any("hpc7a.96xlarge is not sold as spot" in problem for problem in problems_of(text))
+
+
+def test_two_of_a_name_are_refused():
+    text = GOOD + "  - {name: train, template: torchrun, script: again.py}\n"
+    assert any("the job 'train' is there twice" in problem for problem in problems_of(text))
+
+
+def test_a_key_that_is_there_twice_is_refused():
+    assert "3:3" in problems_of("cluster:\n  key: a\n  key: b\n")[0]
+
+
+def test_a_time_is_text_and_off_is_a_word():
+    """YAML 1.1 would read 1:30:00 as 5400 and off as false."""
+    text = GOOD.replace("script: train.py", "script: off\n    time: 1:30:00")
+    job = read_spec(Document(Path("spec.yaml"), text)).jobs[0]
+    assert (job.time, job.script) == ("1:30:00", "off")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# nothing\n",
+        "just words",
+        "- a\n- b\n",
+        "a: [",
+        "a: b: c",
+        "\t",
+        "{",
+        "a: &x [*x]",
+        "!!python/name:os.system",
+    ],
+)
+def test_what_is_no_spec_is_an_error_with_a_place(text):
+    for problem in problems_of(text):
+        assert problem.startswith("spec.yaml:")
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe\x00")
+    for path, words in ((tmp_path, "folder"), (tmp_path / "none", "no such file"), (binary, "UTF-8")):
+        with pytest.raises(SpecError, match=words):
+            load_spec(path)
