@@ -1,0 +1,1 @@
+"""Pure decisions: from a spec and the catalog to a plan, each decision with its reason."""

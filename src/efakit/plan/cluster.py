@@ -1,0 +1,145 @@
+"""Decides the cluster: head node, queues, Slurm settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from efakit.catalog import head_nodes
+from efakit.plan.decision import Decision
+from efakit.plan.network import decide_efa, decide_placement_group
+from efakit.spec.model import Cluster, ComputeResource, Queue
+
+_EXCLUSIVE = "https://docs.aws.amazon.com/parallelcluster/latest/ug/Scheduling-v3.html"
+_SLURM_CONF = "https://slurm.schedmd.com/slurm.conf.html"
+_FLAGS_OF_ALLOC = "https://slurm.schedmd.com/prolog_epilog.html"
+
+
+@dataclass(frozen=True)
+class ResourcePlan:
+    """A compute resource with what was decided for it."""
+
+    resource: ComputeResource
+    efa: bool
+    placement_group: dict[str, object]
+    min_nodes: int
+    slurm_settings: dict[str, int]
+
+
+@dataclass(frozen=True)
+class QueuePlan:
+    """A queue with what was decided for it."""
+
+    queue: Queue
+    resources: tuple[ResourcePlan, ...]
+
+
+@dataclass(frozen=True)
+class ClusterPlan:
+    """All that cluster.yaml says of the cluster itself."""
+
+    cluster: Cluster
+    head_instance: str
+    queues: tuple[QueuePlan, ...]
+    slurm_settings: dict[str, str | int | float | bool]
+    decisions: tuple[Decision, ...]
+
+    @property
+    def efa(self) -> dict[tuple[str, str], bool]:
+        """Whether EFA is on, for each queue and compute resource by name."""
+        return {(queue.queue.name, item.resource.name): item.efa for queue in self.queues for item in queue.resources}
+
+
+def plan_cluster(cluster: Cluster) -> ClusterPlan:
+    """Return the plan of a cluster."""
+    head_instance, head = _head_node(cluster)
+    settings, flags = _slurm_settings(cluster.slurm_settings)
+    decisions = [head, flags]
+    queues = []
+    for number, queue in enumerate(cluster.queues):
+        resources = []
+        for place, resource in enumerate(queue.compute_resources):
+            item, made = _resource(queue, resource, ("Scheduling", "SlurmQueues", number), place)
+            resources.append(item)
+            decisions += made
+        queues.append(QueuePlan(queue, tuple(resources)))
+        decisions.append(_exclusive(queue, ("Scheduling", "SlurmQueues", number, "JobExclusiveAllocation")))
+    return ClusterPlan(cluster, head_instance, tuple(queues), settings, tuple(decisions))
+
+
+def _head_node(cluster: Cluster) -> tuple[str, Decision]:
+    place = ("HeadNode", "InstanceType")
+    if cluster.head_node.instance is not None:
+        name = cluster.head_node.instance.name
+        return name, Decision("head node", name, "as the spec says", place=place)
+    nodes = sum(queue.nodes for queue in cluster.queues)
+    architecture = cluster.queues[0].compute_resources[0].instance.architecture or "x86_64"
+    size = next(
+        row for row in head_nodes.HEAD_NODE_SIZES if row.architecture == architecture and nodes <= row.most_nodes
+    )
+    reason = f"{architecture} as the compute nodes; {size.reason}"
+    return size.instance, Decision("head node", size.instance, reason, head_nodes.SOURCE, place)
+
+
+def _slurm_settings(
+    wanted: Mapping[str, str | int | float | bool],
+) -> tuple[dict[str, str | int | float | bool], Decision]:
+    """Merge what the hooks need with what the user wants: flags are added, never taken away."""
+    settings = {name: value for name, value in wanted.items() if name.lower() != "prologflags"}
+    theirs = next((str(value) for name, value in wanted.items() if name.lower() == "prologflags"), "")
+    flags = [flag.strip() for flag in theirs.split(",") if flag.strip()]
+    if "alloc" not in [flag.lower() for flag in flags]:
+        flags.insert(0, "Alloc")
+    merged = ",".join(flags)
+    settings["PrologFlags"] = merged
+    decision = Decision(
+        "Slurm's PrologFlags",
+        merged,
+        "without Alloc the prolog runs on a node only when a step starts there, and nodes would have no baseline",
+        _FLAGS_OF_ALLOC,
+        ("Scheduling", "SlurmSettings", "CustomSlurmSettings"),
+    )
+    return settings, decision
+
+
+def _resource(
+    queue: Queue, resource: ComputeResource, queue_place: tuple[str | int, ...], number: int
+) -> tuple[ResourcePlan, list[Decision]]:
+    place = (*queue_place, "ComputeResources", number)
+    efa, efa_decision = decide_efa(queue, resource)
+    group, group_decision = decide_placement_group(queue, resource, efa)
+    decisions = [_placed(efa_decision, (*place, "Efa")), _placed(group_decision, (*place, "Networking"))]
+    block = queue.capacity == "capacity-block"
+    min_nodes = resource.nodes if block else resource.min_nodes or 0
+    if block:
+        reason = "a Capacity Block is paid as a whole: ParallelCluster wants all of it up, so MinCount equals MaxCount"
+        choice = f"{min_nodes} of {resource.nodes} nodes always up"
+        subject = f"nodes of {queue.name}/{resource.name}"
+        decisions.append(Decision(subject, choice, reason, _EXCLUSIVE, (*place, "MinCount")))
+    settings: dict[str, int] = {}
+    instance = resource.instance
+    if instance.slurm_sockets and instance.slurm_cores_per_socket:
+        settings = {"Sockets": instance.slurm_sockets, "CoresPerSocket": instance.slurm_cores_per_socket}
+        reason = f"Slurm cannot see the sockets of a {instance.name} that is not up yet, and binds ranks by them"
+        choice = f"{instance.slurm_sockets} x {instance.slurm_cores_per_socket} cores"
+        source = instance.source_of("slurm_sockets").address
+        subject = f"sockets of {queue.name}/{resource.name}"
+        decisions.append(Decision(subject, choice, reason, source, (*place, "CustomSlurmSettings")))
+    return ResourcePlan(resource, efa, group, min_nodes, settings), decisions
+
+
+def _exclusive(queue: Queue, place: tuple[str | int, ...]) -> Decision:
+    if queue.exclusive:
+        reason = "EFA's counters are per device: only on whole nodes are they one job's (exclusive: false turns it off)"
+        return Decision(f"whole nodes in {queue.name}", "on", reason, _EXCLUSIVE, place)
+    return Decision(
+        f"whole nodes in {queue.name}",
+        "off",
+        "as the spec says; jobs that share a node get the verdict 'shared'",
+        "",
+        place,
+    )
+
+
+def _placed(decision: Decision, place: tuple[str | int, ...]) -> Decision:
+    return Decision(decision.subject, decision.choice, decision.reason, decision.source, place)
