@@ -1,0 +1,45 @@
+"""What Slurm's environment says about the job. Every variable is optional but the job's id and the node's name.
+
+Slurm sets many of them only where it has the job's credential (``_build_env`` in SchedMD/slurm,
+``src/plugins/prep/script/prep_script_slurmd.c``).
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+class NoJob(Exception):
+    """The environment names no job or no node: there is nothing to record."""
+
+
+def job_from(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the job's part of a record; raise NoJob where there is no job id."""
+    get = environment.get
+    job_id = _number(get("SLURM_JOB_ID") or get("SLURM_JOBID"))
+    if job_id is None:
+        raise NoJob("SLURM_JOB_ID is %r: no job to record" % get("SLURM_JOB_ID"))
+    return {
+        "cluster": get("SLURM_CLUSTER_NAME") or "cluster",
+        "job_id": job_id,
+        "restart_count": _number(get("SLURM_JOB_RESTART_COUNT")),
+        "sluid": get("SLURM_JOB_SLUID") or None,
+        "node": get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0],
+        # Before Slurm 23.02.6 the prolog has only the older name.
+        "node_list": get("SLURM_JOB_NODELIST") or get("SLURM_NODELIST"),
+        "node_count": _number(get("SLURM_JOB_NUM_NODES")),
+        "user_id": _number(get("SLURM_JOB_UID")),
+        "user": get("SLURM_JOB_USER"),
+        "partition": get("SLURM_JOB_PARTITION"),
+        "started_at": _number(get("SLURM_JOB_START_TIME")),
+        "exit_code": get("SLURM_JOB_EXIT_CODE2"),
+    }
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() else None

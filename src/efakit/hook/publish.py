@@ -1,0 +1,58 @@
+"""Takes records from the node's spool to the shared records folder.
+
+One file a node and run, ``CLUSTER/JOB/NODE.RUN.json``, written once and by rename: no lock, and a second try writes the
+same file again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from efakit.hook.spool import Untrusted, safe_name, write_atomically
+from efakit.hook.trust import distrust
+from efakit.node.record import run_key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from efakit.hook.spool import Spool
+
+
+def publish_waiting(spool: Spool, records_dir: str, mode: int) -> Iterator[str]:
+    """Publish all waiting records and give the path of each; raise OSError at the first that cannot be."""
+    _refuse_untrusted(records_dir)
+    for waiting, record in spool.waiting_records():
+        path = os.path.join(records_dir, *record_path(record))
+        _make_folder(records_dir, os.path.dirname(path), mode)
+        write_atomically(path, json.dumps(record, indent=1).encode() + b"\n", mode)
+        os.unlink(waiting)
+        yield path
+
+
+def record_path(record: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return where a record lies below the records folder: cluster, job, file."""
+    run = run_key(record["sluid"], record["restart_count"])
+    name = "%s.%s.json" % (safe_name(record["node"]), safe_name(run))
+    return safe_name(record["cluster"]), "%d" % record["job_id"], name
+
+
+def _make_folder(records_dir: str, folder: str, mode: int) -> None:
+    # records_dir itself is never made here: where it is missing, its file system is probably not mounted.
+    parent = os.path.dirname(folder)
+    for path in (parent, folder):
+        try:
+            os.mkdir(path)
+            # Whoever may read a file needs to pass through its folder.
+            os.chmod(path, mode | (mode & 0o444) >> 2 | 0o700)
+        except FileExistsError:
+            pass
+    _refuse_untrusted(folder)
+
+
+def _refuse_untrusted(folder: str) -> None:
+    reason = distrust(folder)
+    if reason:
+        raise Untrusted(reason)

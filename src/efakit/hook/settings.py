@@ -1,0 +1,83 @@
+"""Reads hook.json. A broken or untrusted file never stops the hook: it goes on with the defaults and says so."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from efakit.hook.trust import distrust
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+DEFAULTS: dict[str, Any] = {
+    "mode": "observe",
+    "root": "/",
+    "spool_dir": "/var/spool/efakit",
+    "records_dir": None,
+    "records_mode": "0644",
+    "expected_devices": "auto",
+    "compute_resources": {},
+    "tcp_interfaces": "auto",
+    "deadline_seconds": 5,
+}
+_MODES = ("observe", "warn", "enforce")
+
+
+def load_settings(path: str | None) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings of ``path`` over the defaults, and what was wrong with them."""
+    settings: dict[str, Any] = dict(DEFAULTS)
+    if path is None:
+        return settings, ["no --config given: the defaults are in force"]
+    try:
+        reason = distrust(path)
+        if reason:
+            return settings, ["settings not read: %s" % reason]
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, encoding="utf-8") as file:
+            given = json.load(file)
+    except (OSError, ValueError) as error:
+        return settings, ["settings not read: %s: %s" % (path, error)]
+    if not isinstance(given, dict):
+        return settings, ["settings not read: %s holds no JSON object" % path]
+    problems = []
+    for name, value in given.items():
+        check = _CHECKS.get(name)
+        if check is None:
+            continue  # written for a newer or older hook; nothing that this one knows
+        if check(value):
+            settings[name] = value
+        else:
+            problems.append("setting %s: %r is no value for it; %r is in force" % (name, value, settings[name]))
+    return settings, problems
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("/")
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) and "/" not in name for name in value)
+
+
+def _is_mode_bits(value: Any) -> bool:
+    return isinstance(value, str) and 3 <= len(value) <= 4 and set(value) <= set("01234567") and value[-1] in "04"
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "mode": lambda value: value in _MODES,
+    "root": _is_path,
+    "spool_dir": _is_path,
+    "records_dir": lambda value: value is None or _is_path(value),
+    "records_mode": _is_mode_bits,
+    "expected_devices": lambda value: value == "auto" or _is_count(value),
+    "compute_resources": lambda value: isinstance(value, dict) and all(_is_count(n) for n in value.values()),
+    "tcp_interfaces": lambda value: value == "auto" or _is_names(value),
+    "deadline_seconds": lambda value: isinstance(value, (int, float)) and 0 < value <= 50,
+}

@@ -1,0 +1,170 @@
+"""The node's spool: what the hook must keep between its runs, on the node's own disk.
+
+``active/``  one baseline for each job that runs here now, and a note for each job that overlapped with it
+``outbox/``  records that are not published yet
+
+Names hold node, job and run, so that requeues, array tasks and two jobs of the same id never meet.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from efakit.hook.trust import distrust
+from efakit.node.record import run_key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+_SHARED = ".shared-with."
+_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
+
+
+class Untrusted(OSError):
+    """A folder or file that root code must not use."""
+
+
+def safe_name(text: str) -> str:
+    """Return ``text`` fit for a file name: no separator, no leading dot."""
+    kept = "".join(letter if letter in _SAFE else "_" for letter in text)
+    return "_" + kept[1:] if kept.startswith(".") else kept
+
+
+def write_atomically(path: str, data: bytes, mode: int) -> None:
+    """Write a file so that a reader sees all of it or nothing, also after a crash."""
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, ".%s.%d" % (name, os.getpid()))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(temporary, flags, mode)
+    try:
+        try:
+            os.fchmod(descriptor, mode)
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
+    _sync_folder(folder)
+
+
+class Spool:
+    """The spool of one node below ``folder``; methods raise OSError (Untrusted) where it cannot be used."""
+
+    def __init__(self, folder: str, node: str) -> None:
+        self._active = os.path.join(folder, "active")
+        self._outbox = os.path.join(folder, "outbox")
+        self._folder = folder
+        self._node = safe_name(node)
+
+    def prepare(self) -> None:
+        """Make the spool's folders (0700) where they are missing; raise Untrusted where others may write there."""
+        for folder in (self._folder, self._active, self._outbox):
+            try:
+                os.makedirs(folder, 0o700)
+            except FileExistsError:
+                pass
+            reason = distrust(folder)
+            if reason:
+                raise Untrusted(reason)
+
+    def keep_baseline(self, job: Mapping[str, Any], baseline: dict[str, Any]) -> None:
+        """Keep the baseline of a job that begins here.
+
+        Jobs whose baseline is still here run on this node too: each learns of the other. A baseline of another
+        boot belongs to a job that died with the node, and one of the same job to an earlier run of it: both go.
+        """
+        for path, other in self._baselines():
+            same_job = other.get("job", {}).get("job_id") == job["job_id"]
+            if same_job or other.get("snapshot", {}).get("boot_id") != baseline["snapshot"]["boot_id"]:
+                self._forget(path)
+            else:
+                baseline["shared_with"].append(other["job"]["job_id"])
+                write_atomically("%s%s%d" % (path, _SHARED, job["job_id"]), b"", 0o600)
+        write_atomically(self._path_of(job), json.dumps(baseline).encode(), 0o600)
+
+    def find_baseline(self, job: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[int]]:
+        """Return the job's baseline, and the ids of the jobs that ran here at the same time.
+
+        Where the epilog was not told which run of the job this is, the job's newest baseline is taken.
+        """
+        own_path, own = None, None
+        overlapping = set()
+        exact = self._path_of(job)
+        unnamed = job["restart_count"] is None and job["sluid"] is None
+        for path, kept in self._baselines():
+            if kept.get("job", {}).get("job_id") != job["job_id"]:
+                overlapping.add(kept.get("job", {}).get("job_id"))
+            elif (path == exact or unnamed) and (
+                own is None or kept["snapshot"]["taken_at"] >= own["snapshot"]["taken_at"]
+            ):
+                own_path, own = path, kept
+        if own is None or own_path is None:
+            return None, sorted(overlapping)
+        overlapping.update(own["shared_with"])
+        overlapping.update(self._notes(own_path))
+        return own, sorted(overlapping)
+
+    def forget_baseline(self, job: Mapping[str, Any]) -> None:
+        """Remove the job's baseline and the notes on it."""
+        self._forget(self._path_of(job))
+
+    def keep_record(self, record: Mapping[str, Any]) -> None:
+        """Keep a record until it is published."""
+        name = "%s.json" % os.path.basename(self._path_of(record))[: -len(".json")]
+        write_atomically(os.path.join(self._outbox, name), json.dumps(record).encode(), 0o600)
+
+    def waiting_records(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Give the path and content of each record that is not published yet."""
+        for name in sorted(os.listdir(self._outbox)):
+            path = os.path.join(self._outbox, name)
+            record = None if name.startswith(".") else _load(path)
+            if record is not None:
+                yield path, record
+
+    def _path_of(self, job: Mapping[str, Any]) -> str:
+        run = safe_name(run_key(job["sluid"], job["restart_count"]))
+        return os.path.join(self._active, "%s.%d.%s.json" % (self._node, job["job_id"], run))
+
+    def _baselines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for name in sorted(os.listdir(self._active)):
+            path = os.path.join(self._active, name)
+            if name.startswith(self._node + ".") and name.endswith(".json"):
+                kept = _load(path)
+                if kept is not None and isinstance(kept.get("job"), dict) and isinstance(kept.get("snapshot"), dict):
+                    yield path, kept
+
+    def _notes(self, path: str) -> list[int]:
+        start = os.path.basename(path) + _SHARED
+        found = [name[len(start) :] for name in os.listdir(self._active) if name.startswith(start)]
+        return [int(job_id) for job_id in found if job_id.isdigit()]
+
+    def _forget(self, path: str) -> None:
+        start = os.path.basename(path)
+        for name in os.listdir(self._active):
+            if name == start or name.startswith(start + _SHARED):
+                os.unlink(os.path.join(self._active, name))
+
+
+def _load(path: str) -> dict[str, Any] | None:
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), encoding="utf-8") as file:
+            value = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,77 @@
+"""Finds a node's EFA devices in sysfs.
+
+A device is EFA when its driver is ``efa``; where no driver is bound, when it has Amazon's PCI vendor id and an id
+of 0xefa0 to 0xefaf. Never by name (udev renames devices) and never by counting (p6-b200 shows two mlx5 devices
+beside its eight). Sources: ``efa_main.c`` in amzn/amzn-drivers, ofiwg/libfabric #12753, aws-samples/aws-do-eks PR #63.
+"""
+
+from __future__ import annotations
+
+import os
+
+from efakit.node.files import below, link_name, list_folder, read_text_or_none
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing is slow to import on a compute node
+    from typing import TypedDict
+
+    class Device(TypedDict):
+        """One RDMA device as sysfs shows it."""
+
+        name: str
+        path: str
+        pci_address: str | None
+        driver: str | None
+        device_id: str | None
+        verbs: str | None
+
+
+_AMAZON_VENDOR = 0x1D0F
+_EFA_ID, _EFA_ID_MASK = 0xEFA0, 0xFFF0
+
+
+def find_devices(root: str) -> tuple[list[Device], list[str]]:
+    """Return the EFA devices below ``root``, sorted by name, and the names of the RDMA devices of other vendors."""
+    folder = below(root, "sys/class/infiniband")
+    efa: list[Device] = []
+    foreign: list[str] = []
+    names = list_folder(folder)
+    verbs = _verbs_of(root) if names else {}
+    for name in names:
+        path = os.path.join(folder, name)
+        pci = os.path.join(path, "device")
+        driver = link_name(os.path.join(pci, "driver"))
+        device_id = read_text_or_none(os.path.join(pci, "device"))
+        if driver == "efa" or (driver is None and _is_efa_id(pci, device_id)):
+            efa.append(
+                {
+                    "name": name,
+                    "path": path,
+                    "pci_address": link_name(pci),
+                    "driver": driver,
+                    "device_id": device_id,
+                    "verbs": verbs.get(name),
+                }
+            )
+        else:
+            foreign.append(name)
+    return efa, foreign
+
+
+def _is_efa_id(pci: str, device_id: str | None) -> bool:
+    vendor = read_text_or_none(os.path.join(pci, "vendor"))
+    try:
+        return int(vendor or "", 16) == _AMAZON_VENDOR and int(device_id or "", 16) & _EFA_ID_MASK == _EFA_ID
+    except ValueError:
+        return False
+
+
+def _verbs_of(root: str) -> dict[str, str]:
+    """Return the verbs device of each RDMA device: rdmap116s0 -> uverbs11."""
+    folder = below(root, "sys/class/infiniband_verbs")
+    found = {}
+    for name in list_folder(folder):
+        device = read_text_or_none(os.path.join(folder, name, "ibdev"))
+        if device:
+            found[device] = name
+    return found

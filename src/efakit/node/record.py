@@ -1,0 +1,123 @@
+"""The record: one node's part of one job, with the difference of both snapshots. This module owns its format.
+
+Published as JSON Schema in ``record.schema.json`` beside this file. A reader must accept fields that it does not know;
+a field that changes its meaning raises ``SCHEMA_VERSION``.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from efakit.node.snapshot import Snapshot
+
+SCHEMA_VERSION = 1
+
+
+def run_key(sluid: str | None, restart_count: int | None) -> str:
+    """Return what tells one run of a job from its other runs.
+
+    A requeued job keeps its id. Slurm's SLUID (25.11 and later) names one run; before that the restart count does.
+    """
+    return sluid if sluid else "r%d" % (restart_count or 0)
+
+
+def make_record(
+    job: dict[str, Any],
+    expectation: dict[str, Any],
+    baseline: Snapshot | None,
+    final: Snapshot,
+) -> dict[str, Any]:
+    """Return the record of one node.
+
+    ``job`` holds what Slurm told the hook (``cluster``, ``job_id``, ``restart_count``, ``sluid``, ``node``, ...) and
+    stands in the record as it is. ``expectation`` holds ``devices_expected`` and ``expected_by``. Without a baseline,
+    or after a reset, differences mean nothing: the counters are then left out and the reason stands in their place.
+    """
+    resets = reset_signs(baseline, final) if baseline else []
+    usable = baseline if baseline and not resets else None
+    state = "missing" if baseline is None else "ok" if baseline["complete"] and final["complete"] else "incomplete"
+    record: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    record.update(job)
+    record.update(expectation)
+    record.update(
+        {
+            "began_at": baseline["taken_at"] if baseline else None,
+            "ended_at": final["taken_at"],
+            "boot_id": final["boot_id"],
+            "instance_type": final["instance_type"],
+            "driver_version": final["driver_version"],
+            "baseline": state,
+            "resets": resets,
+            "devices_found": len(final["devices_present"]),
+            "foreign_devices": final["foreign_devices"],
+            "devices": [_device(usable, device) for device in final["devices"]],
+            "interfaces": [_interface(usable, interface) for interface in final["interfaces"]],
+        }
+    )
+    return record
+
+
+def reset_signs(before: Snapshot, after: Snapshot) -> list[str]:
+    """Return the signs that counters began anew between two snapshots.
+
+    Counters are 64 bits wide and wrap after years, so a decrease is a reset (driver reload, reboot).
+    """
+    signs = []
+    if before["boot_id"] and after["boot_id"] and before["boot_id"] != after["boot_id"]:
+        signs.append("the node was rebooted")
+    if _addresses(before) != _addresses(after) and before["complete"] and after["complete"]:
+        signs.append("the set of EFA devices changed")
+    for kind in ("devices", "interfaces"):
+        earlier = {item["name"]: item for item in before[kind]}
+        for item in after[kind]:
+            old = earlier.get(item["name"])
+            fallen = _fallen(old, item) if old else None
+            if fallen:
+                signs.append("%s of %s went down" % (fallen, item["name"]))
+    return signs
+
+
+def _addresses(snapshot: Snapshot) -> set[tuple[str, str | None]]:
+    return {(device["name"], device["pci_address"]) for device in snapshot["devices"]}
+
+
+def _fallen(old: Any, new: Any) -> str | None:
+    for group in ("counters", "device_counters"):
+        for name, value in new.get(group, {}).items():
+            if value < old.get(group, {}).get(name, value):
+                return str(name)
+    return None
+
+
+def _device(baseline: Snapshot | None, device: Any) -> dict[str, Any]:
+    old = _named(baseline["devices"], device["name"]) if baseline else None
+    return {
+        "name": device["name"],
+        "pci_address": device["pci_address"],
+        "driver": device["driver"],
+        "counters": _difference(old, device, "counters"),
+        "device_counters": _difference(old, device, "device_counters"),
+        "errors": device["errors"],
+    }
+
+
+def _interface(baseline: Snapshot | None, interface: Any) -> dict[str, Any]:
+    old = _named(baseline["interfaces"], interface["name"]) if baseline else None
+    return {
+        "name": interface["name"],
+        "counters": _difference(old, interface, "counters"),
+        "errors": interface["errors"],
+    }
+
+
+def _named(items: Any, name: str) -> Any:
+    return next((item for item in items if item["name"] == name), None)
+
+
+def _difference(old: Any, new: Any, group: str) -> dict[str, int]:
+    """Return the differences of the counters that both snapshots have."""
+    if old is None:
+        return {}
+    return {name: value - old[group][name] for name, value in new[group].items() if name in old[group]}
