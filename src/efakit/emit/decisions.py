@@ -1,0 +1,34 @@
+"""DECISIONS.md: each decision with its reason and its source. Part of every bundle, whatever its targets."""
+
+from __future__ import annotations
+
+from efakit.emit.registry import File
+from efakit.plan.decision import Decision
+from efakit.plan.plan import Plan
+
+
+def emit_decisions(plan: Plan) -> File:
+    """Return DECISIONS.md."""
+    from efakit import __version__
+
+    stack = plan.stack
+    lines = [
+        "# Decisions",
+        "",
+        f"Made by efakit {__version__} for ParallelCluster {stack.parallelcluster}: EFA installer "
+        f"{stack.efa_installer}, libfabric {stack.libfabric or 'unknown'}, EFA driver {stack.driver or 'unknown'}, "
+        f"aws-ofi-nccl {stack.plugin or 'unknown'}.",
+        "",
+    ]
+    for title, decisions in (
+        ("Cluster", plan.cluster.decisions),
+        ("Hooks", plan.hooks.decisions),
+        *((f"Job {job.job.name}", job.decisions) for job in plan.jobs),
+    ):
+        lines += [f"## {title}", "", *(_line(decision) for decision in decisions), ""]
+    return File("DECISIONS.md", "\n".join(lines).encode())
+
+
+def _line(decision: Decision) -> str:
+    source = f" ([source]({decision.source}))" if decision.source else ""
+    return f"- **{decision.subject}: {decision.choice}**: {decision.reason}{source}"

@@ -1,0 +1,157 @@
+"""The bundle: deterministic, self-contained, and safe against hostile values."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from efakit.emit.decisions import emit_decisions
+from efakit.emit.hooks import hook_archive
+from efakit.emit.registry import emit, target, target_names
+from efakit.emit.shell import quote
+from efakit.errors import SpecError
+from efakit.plan.plan import Plan, make_plan
+from efakit.spec.load import load_spec, read_spec
+from efakit.spec.yamltext import Document
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def p5() -> Plan:
+    return make_plan(load_spec(ROOT / "cluster-configs/p5.yaml"))
+
+
+def files_of(plan: Plan) -> dict[str, bytes]:
+    return {file.path: file.content for file in emit(plan, target_names())}
+
+
+def test_the_same_spec_gives_the_same_bytes():
+    script = (
+        "import hashlib, sys; from efakit.emit.registry import emit, target_names; from pathlib import Path;"
+        "from efakit.plan.plan import make_plan; from efakit.spec.load import load_spec;"
+        "plan = make_plan(load_spec(Path(sys.argv[1])));"
+        "[print(f.path, hashlib.sha256(f.content).hexdigest()) for f in emit(plan, target_names())]"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", script, ROOT / "cluster-configs/p5.yaml"],
+            env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
+    ]
+    assert runs[0] == runs[1]
+    assert b"hooks/efakit-hook.pyz" in runs[0]
+
+
+def test_the_bundle_has_its_fixed_names():
+    assert set(files_of(p5())) == {
+        "cluster.yaml",
+        "jobs/train.sbatch",
+        "jobs/nccl-tests.sbatch",
+        "hooks/efakit-hook.pyz",
+        "hooks/hook.json",
+        "hooks/run-hook",
+        "hooks/prolog.d/00_efakit",
+        "hooks/epilog.d/99_efakit",
+        "hooks/install-hooks.sh",
+    }
+
+
+def test_with_a_bucket_the_cluster_fetches_the_installer_and_may_read_it():
+    head = yaml.safe_load(files_of(p5())["cluster.yaml"])["HeadNode"]
+    address = "s3://my-bucket/efakit/install-hooks.sh"
+    assert head["CustomActions"]["OnNodeConfigured"] == {"Script": address, "Args": ["--custom-action"]}
+    assert head["CustomActions"]["OnNodeUpdated"]["Script"] == address
+    assert head["Iam"]["S3Access"] == [{"BucketName": "my-bucket", "KeyName": "efakit/install-hooks.sh"}]
+
+
+def test_without_a_bucket_there_is_no_custom_action_and_the_decisions_say_how():
+    text = (ROOT / "cluster-configs/p5.yaml").read_text()
+    text = text.replace("  bucket: s3://my-bucket/efakit\n", "  mode: observe\n")
+    plan = make_plan(read_spec(Document(Path("spec.yaml"), text)))
+    assert "CustomActions" not in yaml.safe_load(files_of(plan)["cluster.yaml"])["HeadNode"]
+    assert "sudo sh install-hooks.sh" in emit_decisions(plan).content.decode()
+
+
+def test_decisions_stand_as_comments_where_they_apply():
+    lines = files_of(p5())["cluster.yaml"].decode().splitlines()
+    place = next(number for number, line in enumerate(lines) if line.strip() == "Efa:")
+    assert lines[place - 1].strip() == "# on: p5.48xlarge has 32 EFA interfaces and the queue more than one node"
+
+
+def test_every_decision_is_in_decisions_md_with_its_source():
+    plan = p5()
+    text = emit_decisions(plan).content.decode()
+    for decision in plan.decisions:
+        assert f"**{decision.subject}: {decision.choice}**: {decision.reason}" in text
+        assert decision.source in text
+
+
+def test_a_target_s_name_can_be_taken_once():
+    files_of(p5())
+    with pytest.raises(ValueError, match="there twice"):
+        target("sbatch")(lambda plan: [])
+
+
+def test_the_hook_s_file_holds_nothing_but_the_hook():
+    names = zipfile.ZipFile(io.BytesIO(hook_archive())).namelist()
+    rooms = {name.split("/")[1] for name in names if name.count("/") == 2}
+    assert rooms == {"node", "hook"}
+
+
+def test_the_hook_runs_alone_and_never_fails(tmp_path):
+    archive = tmp_path / "efakit-hook.pyz"
+    archive.write_bytes(hook_archive())
+    done = subprocess.run(
+        ["/usr/bin/env", "-i", sys.executable, "-I", "-S", archive, "nonsense"], capture_output=True, text=True, cwd="/"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "usage" in done.stdout
+
+
+HOSTILE = st.text(
+    alphabet=st.one_of(st.sampled_from("'\"$`\\;&|<>(){}%#!~*?[]-= \n\t"), st.characters(codec="utf-8")), max_size=40
+)
+
+
+@given(HOSTILE)
+def test_a_quoted_value_is_one_literal_word(value):
+    clean = value.replace("\0", "")
+    printed = subprocess.run(["/bin/sh", "-c", f"printf %s {quote(clean)}"], capture_output=True, check=True).stdout
+    assert printed == clean.encode("utf-8", "surrogateescape")
+
+
+@given(HOSTILE, HOSTILE, HOSTILE)
+def test_hostile_values_are_refused_or_stay_literals(script, argument, value):
+    """Values go in as YAML; what comes out runs srun, replaced by a program that prints its arguments."""
+    data = yaml.safe_load((ROOT / "cluster-configs/p5.yaml").read_text())
+    data["jobs"] = [
+        {"name": "j", "template": "torchrun", "script": script, "args": [argument], "env": {"OWN": value}, "setup": ""}
+    ]
+    try:
+        plan = make_plan(read_spec(Document(Path("spec.yaml"), json.dumps(data))))
+    except SpecError:
+        return
+    text = files_of(plan)["jobs/j.sbatch"].decode()
+    header, _, body = text.partition("set -euo pipefail\n")
+    assert [line for line in body.splitlines() if line.startswith("#SBATCH")] == []
+    assert header.count("#SBATCH") == 8
+    prelude = 'srun() { printf "%s\\0" "$OWN" "$@"; }\nscontrol() { echo node-1; }\n'
+    environment = {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n", "SLURM_JOB_NUM_NODES": "4"}
+    environment.update(SLURM_CPUS_PER_TASK="1", PATH=os.environ["PATH"])
+    ran = subprocess.run(["/bin/bash", "-c", prelude + body], capture_output=True, env=environment, check=True)
+    words = ran.stdout.split(b"\0")
+    assert words[0].decode() == value
+    assert [word.decode() for word in words[-3:-1]] == [script, argument]
