@@ -1,0 +1,71 @@
+"""The command ``efakit``: names and short helps of all commands; each is imported only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from efakit import __version__
+from efakit.errors import EfakitError
+
+# name -> (module, its command, short help)
+COMMANDS = {
+    "init": ("efakit.cli.init", "init", "Write a spec to begin with."),
+    "render": ("efakit.cli.render", "render", "Write a spec's bundle: cluster config, sbatch scripts, hooks."),
+    "report": ("efakit.cli.report", "report", "Say whether a job's bytes travelled over EFA."),
+    "hooks": ("efakit.cli.hooks", "hooks", "Publish the hooks' installer."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and imports none of them before it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order in which one uses them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command, None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry[2]) for name, entry in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="efakit")
+def efakit() -> None:
+    """Make Elastic Fabric Adapter (EFA) on AWS work for Slurm clusters, and prove that it worked.
+
+    From one file, the spec, efakit writes a ParallelCluster config, sbatch scripts and Slurm hooks. The hooks record
+    each job's EFA counters; a report says whether its bytes travelled over EFA or over TCP.
+    """
+
+
+def main() -> None:
+    """Run efakit; end with 2 and a message on every error that the user can mend."""
+    try:
+        efakit.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("efakit: stopped", err=True)
+        sys.exit(130)
+    except EfakitError as error:
+        click.echo("\n".join(f"efakit: {line}" for line in str(error).splitlines()), err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has gone, as "| head" does. Nothing more can be said on stdout.
+        sys.stdout = None
+        sys.exit(141)

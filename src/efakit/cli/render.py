@@ -1,0 +1,70 @@
+"""``efakit render``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from efakit.cli.bundle import write_bundle
+from efakit.emit.decisions import emit_decisions
+from efakit.emit.registry import emit, target_names
+from efakit.errors import UsageError
+from efakit.plan.plan import Plan, make_plan
+from efakit.spec.load import load_spec
+from efakit.spec.schema import nearest
+
+
+@click.command(short_help="Write a spec's bundle: cluster config, sbatch scripts, hooks.")
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write; made where it is missing.")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    type=click.Choice(target_names()),
+    help="Write only this target; may be given several times.  [default: all]",
+)
+@click.option("--show", metavar="JOB", help="Print one job's sbatch script and write nothing.")
+@click.option(
+    "--force", is_flag=True, help="Overwrite files in the folder that efakit did not write or that were changed."
+)
+def render(spec: Path, out: Path | None, targets: tuple[str, ...], show: str | None, force: bool) -> None:
+    """Write the bundle of SPEC: cluster.yaml, jobs/, hooks/ and DECISIONS.md.
+
+    The same spec gives the same bytes. Files that are not efakit's, or that were changed by hand, are never overwritten
+    unless --force is given.
+    """
+    plan = make_plan(load_spec(spec))
+    if show is not None:
+        click.echo(_script(plan, show), nl=False)
+        return
+    if out is None:
+        raise click.UsageError("--out DIR is missing (or --show JOB)")
+    files = [*emit(plan, targets or target_names()), emit_decisions(plan)]
+    write_bundle(out, files, force=force)
+    for file in files:
+        click.echo(f"wrote {out / file.path}")
+    _say_next_steps(plan, out, targets)
+
+
+def _script(plan: Plan, name: str) -> str:
+    names = [job.job.name for job in plan.jobs]
+    if name not in names:
+        known = f"jobs: {', '.join(names)}" if names else "the spec has no jobs"
+        raise UsageError(f"--show: no job is named {name!r}{nearest(name, names)} ({known})")
+    scripts = {file.path: file.content for file in emit(plan, ("sbatch",))}
+    return scripts[f"jobs/{name}.sbatch"].decode()
+
+
+def _say_next_steps(plan: Plan, out: Path, targets: tuple[str, ...]) -> None:
+    if targets and "hooks" not in targets:
+        return
+    if plan.hooks.publication is None:
+        click.echo(
+            "The spec names no bucket, so the cluster does not install the hooks by itself. Once the cluster is up,"
+        )
+        click.echo(f"copy {out / 'hooks/install-hooks.sh'} to its head node and run there: sudo sh install-hooks.sh")
+    else:
+        click.echo(f"The cluster fetches the hooks from {plan.hooks.publication.address}. Put them there before you")
+        click.echo(f"create it: efakit hooks publish {out}")

@@ -1,0 +1,1 @@
+"""The records: reading, and the verdict."""

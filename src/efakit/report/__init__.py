@@ -1,0 +1,1 @@
+"""Shows what jobs/ found: text for people, JSON for programs."""

@@ -1,0 +1,65 @@
+"""What a job's report says, whatever its form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from efakit.jobs.records import JobRun
+from efakit.jobs.verdict import JobVerdict, Traffic
+
+
+@dataclass(frozen=True)
+class SlurmFacts:
+    """What Slurm knows of the job; None where it could not be asked. ``note`` says why not."""
+
+    name: str | None = None
+    state: str | None = None
+    elapsed_seconds: int | None = None
+    node_list: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """A run of a job with its verdict; ``other_runs`` are the job's other runs, oldest first."""
+
+    run: JobRun
+    verdict: JobVerdict
+    slurm: SlurmFacts
+    other_runs: tuple[str, ...] = ()
+
+
+def as_data(report: JobReport) -> dict[str, Any]:
+    """Return the report as JSON data; byte counts are integers, null where they are not known."""
+    run, verdict = report.run, report.verdict
+    return {
+        "job_id": run.job_id,
+        "cluster": run.cluster,
+        "run": run.run,
+        "other_runs": list(report.other_runs),
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+        "name": report.slurm.name,
+        "state": report.slurm.state,
+        "elapsed_seconds": report.slurm.elapsed_seconds,
+        "node_list": report.slurm.node_list,
+        **_bytes(verdict.traffic),
+        "nodes": [
+            {
+                "node": node.node,
+                "verdict": node.verdict,
+                "devices_expected": node.devices_expected,
+                "devices_found": node.devices_found,
+                **_bytes(node.traffic),
+                "devices": [dict(device) for device in node.devices],
+                "notes": list(node.notes),
+            }
+            for node in verdict.nodes
+        ],
+    }
+
+
+def _bytes(traffic: Traffic | None) -> dict[str, int | None]:
+    names = ("efa_tx_bytes", "efa_rx_bytes", "tcp_tx_bytes", "tcp_rx_bytes")
+    return {name: None if traffic is None else getattr(traffic, name) for name in names}

@@ -1,0 +1,84 @@
+"""A job's report for people."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from efakit.jobs.verdict import NodeVerdict
+from efakit.report.job import JobReport
+
+_STYLES = {"efa": "bold green", "tcp-fallback": "bold red", "mixed": "bold yellow", "incomplete": "yellow"}
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+
+
+def print_report(report: JobReport, file: TextIO) -> None:
+    """Print verdict, reason and one row a node; colours only on a terminal."""
+    console = Console(file=file, highlight=False, soft_wrap=True)
+    verdict, slurm = report.verdict, report.slurm
+    title = Text.assemble(
+        ("Job ", ""), (str(report.run.job_id), "bold"), (f" {slurm.name}" if slurm.name else "", ""), ": "
+    )
+    title.append(verdict.verdict, style=_STYLES.get(verdict.verdict, "bold"))
+    console.print(title)
+    console.print(Text(f"  {verdict.reason}"))
+    console.print(Text("  " + ", ".join(_facts(report))))
+    console.print(_table(report.verdict.nodes))
+    for node in verdict.nodes:
+        for note in node.notes:
+            console.print(Text(f"{node.node}: {note}"))
+
+
+def _facts(report: JobReport) -> list[str]:
+    slurm, traffic = report.slurm, report.verdict.traffic
+    facts = [slurm.state.lower()] if slurm.state else []
+    if slurm.elapsed_seconds is not None:
+        facts.append(f"ran {timedelta(seconds=slurm.elapsed_seconds)}")
+    facts.append(f"EFA {_size(traffic.efa_tx_bytes)} sent and {_size(traffic.efa_rx_bytes)} received")
+    facts.append(f"TCP {_size(traffic.tcp_tx_bytes)} sent and {_size(traffic.tcp_rx_bytes)} received")
+    if slurm.note:
+        facts.append(slurm.note)
+    if report.other_runs:
+        facts.append(f"run {report.run.run} (other runs: {', '.join(report.other_runs)})")
+    return facts
+
+
+def _table(nodes: tuple[NodeVerdict, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("NODE", no_wrap=True)
+    table.add_column("VERDICT", no_wrap=True)
+    for column in ("DEVICES", "EFA SENT", "EFA RECEIVED", "TCP SENT", "TCP RECEIVED"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for node in nodes:
+        traffic = node.traffic
+        sizes = (
+            ["-"] * 4
+            if traffic is None
+            else [
+                _size(count)
+                for count in (traffic.efa_tx_bytes, traffic.efa_rx_bytes, traffic.tcp_tx_bytes, traffic.tcp_rx_bytes)
+            ]
+        )
+        verdict = Text(node.verdict, style=_STYLES.get(node.verdict, ""))
+        table.add_row(Text(node.node), verdict, _devices(node), *sizes)
+    return table
+
+
+def _devices(node: NodeVerdict) -> str:
+    if node.devices_found is None:
+        return "-"
+    return f"{node.devices_found} of {'?' if node.devices_expected is None else node.devices_expected}"
+
+
+def _size(count: int) -> str:
+    """Return a byte count as people read it, in powers of 1000: 12.3 MB."""
+    value = float(count)
+    for unit in _UNITS:
+        if value < 999.5 or unit == _UNITS[-1]:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
+        value /= 1000
+    raise AssertionError("the last unit takes any value")

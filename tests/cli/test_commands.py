@@ -1,0 +1,218 @@
+"""The command line: help, exit codes, clear errors, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from efakit import __version__
+from efakit.cli.main import COMMANDS, efakit
+
+ROOT = Path(__file__).resolve().parents[2]
+INIT = [
+    *("init", "--instance", "p5.48xlarge", "--nodes", "4", "--subnet", "subnet-0123456789abcdef1"),
+    *("--key", "my-key", "--region", "us-east-1"),
+]
+
+
+def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from efakit.cli.main import main; main()", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "SLURM_CONF": ""}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, stdin=subprocess.DEVNULL)
+
+
+def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Assert a clear error: exit code 2, the words, no traceback."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_the_version():
+    assert run("--version").stdout.split()[-1] == __version__
+
+
+def test_the_help_names_every_command_as_the_command_does_itself():
+    text = run("--help").stdout
+    context = efakit.make_context("efakit", ["--help"], resilient_parsing=True)
+    for name, (_, _, short) in COMMANDS.items():
+        command = efakit.get_command(context, name)
+        assert command is not None
+        assert command.short_help == short
+        assert name in text
+
+
+def test_a_command_that_is_not_called_is_not_imported():
+    script = "import sys, efakit.cli.main; print([m for m in sys.modules if m in ('yaml', 'jinja2', 'rich')])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_command_and_option_are_refused():
+    refused(run("rendr"), "No such command")
+    refused(run("render", "--nonsense"), "No such option")
+
+
+def test_init_writes_a_spec_that_renders(tmp_path):
+    assert run(*INIT, "--output", "spec.yaml", cwd=tmp_path).returncode == 0
+    done = run("render", "spec.yaml", "--out", "bundle", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "sudo sh install-hooks.sh" in done.stdout
+    config = yaml.safe_load((tmp_path / "bundle/cluster.yaml").read_text())
+    assert config["Scheduling"]["SlurmQueues"][0]["ComputeResources"][0]["MaxCount"] == 4
+    assert (tmp_path / "bundle/jobs/train.sbatch").is_file()
+
+
+def test_init_with_a_bucket_says_to_publish(tmp_path):
+    run(*INIT, "--bucket", "s3://b-1/p", "--output", "spec.yaml", cwd=tmp_path)
+    done = run("render", "spec.yaml", "--out", "bundle", cwd=tmp_path)
+    assert "efakit hooks publish bundle" in done.stdout
+
+
+def test_init_does_not_overwrite(tmp_path):
+    (tmp_path / "spec.yaml").write_text("mine")
+    refused(run(*INIT, "--output", "spec.yaml", cwd=tmp_path), "is there already", "--force")
+    assert (tmp_path / "spec.yaml").read_text() == "mine"
+    assert run(*INIT, "--output", "spec.yaml", "--force", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "word"),
+    [
+        ("--instance", "p5.96xlarge", "p5.48xlarge"),
+        ("--nodes", "0", "--nodes: 0 is not at least 1"),
+        ("--nodes", "many", "not a valid integer"),
+        ("--subnet", "mine", "--subnet: 'mine'"),
+        ("--key", "a\nb", "--key"),
+        ("--key", "", "--key"),
+        ("--region", "us", "--region"),
+        ("--os", "ubuntu2004", "--os: ParallelCluster"),
+        ("--os", "ubuntu2405", "did you mean 'ubuntu2404'"),
+        ("--bucket", "my-bucket", "--bucket"),
+        ("--output", "/proc/none/spec.yaml", "cannot be written"),
+        ("--output", "/", "is a folder"),
+    ],
+)
+def test_init_refuses_what_would_not_render(tmp_path, option, value, word):
+    refused(run(*INIT, "--output", "spec.yaml", option, value, cwd=tmp_path), word)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_without_a_terminal_names_what_is_missing():
+    refused(run("init", "--instance", "p5.48xlarge"), "--nodes", "--subnet", "--key", "--region")
+
+
+def test_init_prompts_on_a_terminal(tmp_path, monkeypatch):
+    monkeypatch.setattr("efakit.cli.init._on_terminal", lambda: True)
+    target = tmp_path / "spec.yaml"
+    answers = f"p5.48xlarge\n4\nsubnet-0123456789abcdef1\nmy-key\nus-east-1\n{target}\n"
+    done = CliRunner().invoke(efakit, ["init"], input=answers)
+    assert done.exit_code == 0, done.output
+    assert "instance: p5.48xlarge" in target.read_text()
+
+
+def test_a_key_name_with_quotes_and_spaces_survives(tmp_path):
+    run(*INIT, "--key", 'it\'s "my" key: #1', "--output", "spec.yaml", cwd=tmp_path)
+    run("render", "spec.yaml", "--out", "bundle", cwd=tmp_path)
+    config = yaml.safe_load((tmp_path / "bundle/cluster.yaml").read_text())
+    assert config["HeadNode"]["Ssh"]["KeyName"] == 'it\'s "my" key: #1'
+
+
+def test_the_schema_is_published():
+    schema = json.loads(run("init", "--print-schema").stdout)
+    assert schema["$defs"]["job"]["properties"]["template"]["enum"]
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (None, "no such file"),
+        ("", "empty"),
+        ("cluster: [", "not valid YAML"),
+        ("cluster:\n  regoin: x\n", "spec.yaml:2:3"),
+    ],
+)
+def test_render_refuses_a_bad_spec_and_writes_nothing(tmp_path, content, word):
+    if content is not None:
+        (tmp_path / "spec.yaml").write_text(content)
+    refused(run("render", "spec.yaml", "--out", "bundle", cwd=tmp_path), word)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_render_refuses_a_folder_and_a_device_as_spec(tmp_path):
+    refused(run("render", tmp_path, "--out", tmp_path / "bundle"), "is a folder")
+    refused(run("render", "/dev/null", "--out", tmp_path / "bundle"), "empty")
+
+
+@pytest.fixture
+def spec(tmp_path) -> Path:
+    run(*INIT, "--output", "spec.yaml", cwd=tmp_path)
+    return tmp_path / "spec.yaml"
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_render_never_overwrites_foreign_files(spec):
+    out = spec.parent / "bundle"
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    refused(run("render", spec, "--out", out), "did not write", "mine.txt")
+    assert tree(out) == {"mine.txt": b"mine"}
+    assert run("render", spec, "--out", out, "--force").returncode == 0
+    assert (out / "mine.txt").read_text() == "mine"
+
+
+def test_render_again_replaces_its_own_files_and_keeps_changed_ones(spec):
+    out = spec.parent / "bundle"
+    run("render", spec, "--out", out)
+    first = tree(out)
+    assert run("render", spec, "--out", out).returncode == 0
+    assert tree(out) == first
+    (out / "jobs/train.sbatch").write_text("changed by hand")
+    refused(run("render", spec, "--out", out), "train.sbatch", "was changed")
+    assert (out / "jobs/train.sbatch").read_text() == "changed by hand"
+
+
+def test_a_job_that_is_gone_from_the_spec_goes_from_the_bundle(spec):
+    out = spec.parent / "bundle"
+    run("render", spec, "--out", out)
+    spec.write_text(spec.read_text().replace("name: train", "name: tune"))
+    run("render", spec, "--out", out)
+    assert [path.name for path in (out / "jobs").iterdir()] == ["tune.sbatch"]
+
+
+def test_render_one_target_leaves_the_others(spec):
+    out = spec.parent / "bundle"
+    assert run("render", spec, "--out", out, "--target", "sbatch").returncode == 0
+    assert set(tree(out)) == {"jobs/train.sbatch", "DECISIONS.md", ".efakit-bundle.json"}
+    assert run("render", spec, "--out", out, "--target", "parallelcluster").returncode == 0
+    assert {"jobs/train.sbatch", "cluster.yaml"} <= set(tree(out))
+
+
+def test_render_shows_one_job(spec):
+    assert run("render", spec, "--show", "train").stdout.startswith("#!/bin/bash\n#SBATCH --job-name=train\n")
+    refused(run("render", spec, "--show", "trian"), "did you mean 'train'")
+
+
+def test_render_into_a_file_is_refused(spec):
+    refused(run("render", spec, "--out", spec), "is a file")
+    refused(run("render", spec), "--out")
+
+
+def test_hooks_publish_says_what_is_missing(spec):
+    out = spec.parent / "bundle"
+    refused(run("hooks", "publish", out), "efakit render")
+    run("render", spec, "--out", out)
+    refused(run("hooks", "publish", out), "hooks.bucket")
+    done = run("hooks", "publish", out, "--to", "s3://b-1/p/install-hooks.sh", "--dry-run")
+    assert "would upload" in done.stdout
