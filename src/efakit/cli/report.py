@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -56,7 +57,7 @@ def report(
     if form == "json":
         click.echo(json.dumps(as_data(found), indent=2))
     else:
-        print_report(found, click.get_text_stream("stdout"))
+        print_report(found, sys.stdout)
     if found.verdict.verdict in failing:
         raise click.exceptions.Exit(1)
 

@@ -108,7 +108,7 @@ def epilog(run: Run) -> str:
     trouble = _failure(kept)
     if trouble is None:
         trouble = _publish(run, spool, mode)
-    return _summary("epilog", job, snapshot, expectation, trouble or "record published", [])
+    return _summary("epilog", job, snapshot, expectation, trouble or "record published", run.findings)
 
 
 def flush(run: Run) -> str:

@@ -1,0 +1,58 @@
+"""Measures speed as ratios of whole processes, run in turn: ``make bench``.
+
+Ratios, since a machine's own speed says nothing; medians of several runs, since one run says little.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+RUNS = 9
+
+
+def median_ratio(first: Sequence[str], second: Sequence[str]) -> tuple[float, float, float]:
+    """Return the median ratio of two commands' wall times, pair by pair, and both medians in seconds."""
+    times: list[tuple[float, float]] = []
+    for _ in range(RUNS + 1):
+        times.append((_seconds(first), _seconds(second)))
+    pairs = times[1:]  # the first pair warms the caches
+    ratio = statistics.median(one / other for one, other in pairs)
+    return ratio, statistics.median(one for one, _ in pairs), statistics.median(other for _, other in pairs)
+
+
+def _seconds(command: Sequence[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - began
+
+
+def main() -> int:
+    """Print each comparison with its limit; return 1 where one is exceeded."""
+    efakit, pcluster = str(BIN / "efakit"), str(BIN / "pcluster")
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "bundle"
+        os.environ.update(PCLUSTER_LOG_FILE=str(Path(folder) / "pcluster.log"), AWS_DEFAULT_REGION="us-east-1")
+        render = [efakit, "render", str(ROOT / "cluster-configs/p5.yaml"), "--out", str(out)]
+        for title, first, second, limit in (
+            ("efakit --version / pcluster version", [efakit, "--version"], [pcluster, "version"], 1 / 10),
+            ("efakit render p5 / pcluster version", render, [pcluster, "version"], 1 / 3),
+        ):
+            ratio, one, other = median_ratio(first, second)
+            verdict = "ok" if ratio <= limit else "TOO SLOW"
+            print(f"{title}: {ratio:.3f} (limit {limit:.3f}) {verdict}  [{one * 1000:.0f} ms / {other * 1000:.0f} ms]")
+            failed += ratio > limit
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

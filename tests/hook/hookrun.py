@@ -1,0 +1,67 @@
+"""Runs the built hook as Slurm would: one file, a bare interpreter, Slurm's variables and nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from efakit.emit.hooks import hook_archive
+
+
+class Node:
+    """A node whose devices are a folder tree, with its settings, spool and records folder below ``folder``."""
+
+    def __init__(self, folder: Path, name: str = "gpu-st-p5-1", **settings: Any) -> None:
+        self.name = name
+        self.root, self.spool, self.records = folder / f"root-{name}", folder / "spool", folder / "records"
+        self.records.mkdir(exist_ok=True)
+        self.archive = folder / "efakit-hook.pyz"
+        self.archive.write_bytes(hook_archive())
+        self.config = folder / f"hook-{name}.json"
+        self.settings: dict[str, Any] = {
+            "root": str(self.root),
+            "spool_dir": str(self.spool),
+            "records_dir": str(self.records),
+            "compute_resources": {"gpu/p5": 32},
+            "tcp_interfaces": ["eth0"],
+            **settings,
+        }
+        self.python = sys.executable
+
+    def run(self, command: str, job_id: int | None = 7, **variables: str) -> str:
+        """Run the hook; assert that it ends with 0 and without a traceback, and return what it said."""
+        self.config.write_text(json.dumps(self.settings))
+        environment = {"SLURMD_NODENAME": self.name, "SLURM_CLUSTER_NAME": "lab", **variables}
+        environment.setdefault("SLURM_JOB_NODELIST", self.name)
+        if job_id is not None:
+            environment["SLURM_JOB_ID"] = str(job_id)
+        done = subprocess.run(
+            [self.python, "-I", "-S", str(self.archive), command, "--config", str(self.config)],
+            env=environment,
+            cwd="/",
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "internal error" not in done.stdout
+        return done.stdout
+
+    def record(self, job_id: int = 7, run: str = "r0") -> dict[str, Any]:
+        """Return the published record of a job."""
+        path = self.records / "lab" / str(job_id) / f"{self.name}.{run}.json"
+        record: dict[str, Any] = json.loads(path.read_text())
+        return record
+
+    def set_interface(self, received: int, sent: int, name: str = "eth0", driver: str = "ena") -> None:
+        """Write an interface's byte counters."""
+        folder = self.root / "sys/class/net" / name
+        (folder / "statistics").mkdir(parents=True, exist_ok=True)
+        for counter, value in {"rx_bytes": received, "tx_bytes": sent, "rx_packets": 1, "tx_packets": 1}.items():
+            (folder / "statistics" / counter).write_text(f"{value}\n")
+        (folder / "device").mkdir(exist_ok=True)
+        if not (folder / "device/driver").is_symlink():
+            (folder / "device/driver").symlink_to(f"../../../../bus/pci/drivers/{driver}")
