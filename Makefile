@@ -31,7 +31,7 @@ check: .venv/ready
 	lint-imports
 	vermin --quiet --target=3.9- --no-tips --violations --eval-annotations --backport typing src/efakit/hook src/efakit/node
 	shellcheck $(SHELLS)
-	$(PYTEST) -q -m "not pcluster and not lab and not registry" -n auto
+	$(PYTEST) -q -m "not pcluster and not lab and not registry" -n auto --cov --cov-report=term:skip-covered
 
 test: system .venv/ready
 	$(MAKE) check

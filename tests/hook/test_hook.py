@@ -135,6 +135,15 @@ def test_an_epilog_that_is_not_told_the_run_finds_its_baseline(node):
     assert (record["baseline"], record["restart_count"]) == ("ok", 3)
 
 
+def test_the_epilog_of_a_requeued_job_may_be_told_the_count_of_the_run_to_come(node):
+    """As Slurm 22.05 does (seen on the lab)."""
+    node.run("prolog", SLURM_JOB_RESTART_COUNT="0")
+    node.run("epilog", SLURM_JOB_RESTART_COUNT="1")
+    node.run("prolog", SLURM_JOB_RESTART_COUNT="1")
+    node.run("epilog", SLURM_JOB_RESTART_COUNT="1")
+    assert [node.record(run=run)["baseline"] for run in ("r0", "r1")] == ["ok", "ok"]
+
+
 def test_two_jobs_of_one_id_on_different_nodes_do_not_mix(tmp_path):
     nodes = [Node(tmp_path, f"gpu-st-p5-{number}") for number in (1, 2)]
     for node in nodes:

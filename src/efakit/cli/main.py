@@ -53,12 +53,12 @@ def efakit() -> None:
 def main() -> None:
     """Run efakit; end with 2 and a message on every error that the user can mend."""
     try:
-        efakit.main(standalone_mode=False)
+        # Without standalone mode a command's Exit comes back as its number.
+        code = efakit.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("efakit: stopped", err=True)
         sys.exit(130)

@@ -158,11 +158,15 @@ def _expect(run: Run, job: Mapping[str, Any], snapshot: Snapshot) -> dict[str, A
 
 
 def _with_baseline(job: dict[str, Any], baseline: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the job with what only the prolog was told: Slurm tells the two different things."""
+    """Return the job with what only the prolog was told: Slurm tells the two different things.
+
+    Which run it is, the prolog knows better (see ``Spool.find_baseline``).
+    """
     if baseline is None:
         return job
     known = {name: value for name, value in job.items() if value is not None}
-    return {**baseline["job"], **known}
+    run = {name: baseline["job"][name] for name in ("restart_count", "sluid")}
+    return {**baseline["job"], **known, **run}
 
 
 def _publish(run: Run, spool: Spool, mode: int) -> str | None:

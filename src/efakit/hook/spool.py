@@ -93,24 +93,22 @@ class Spool:
     def find_baseline(self, job: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[int]]:
         """Return the job's baseline, and the ids of the jobs that ran here at the same time.
 
-        Where the epilog was not told which run of the job this is, the job's newest baseline is taken.
+        The run that the epilog is told of is preferred, and the job's newest baseline taken otherwise: Slurm may tell
+        the epilog no restart count, and tells the one of a requeued job the count of the run to come (22.05).
         """
-        own_path, own = None, None
-        overlapping = set()
-        exact = self._path_of(job)
-        unnamed = job["restart_count"] is None and job["sluid"] is None
+        own: list[tuple[bool, float, str, dict[str, Any]]] = []
+        overlapping: set[int] = set()
         for path, kept in self._baselines():
-            if kept.get("job", {}).get("job_id") != job["job_id"]:
-                overlapping.add(kept.get("job", {}).get("job_id"))
-            elif (path == exact or unnamed) and (
-                own is None or kept["snapshot"]["taken_at"] >= own["snapshot"]["taken_at"]
-            ):
-                own_path, own = path, kept
-        if own is None or own_path is None:
+            if kept["job"].get("job_id") == job["job_id"]:
+                own.append((path == self._path_of(job), kept["snapshot"]["taken_at"], path, kept))
+            else:
+                overlapping.add(kept["job"]["job_id"])
+        if not own:
             return None, sorted(overlapping)
-        overlapping.update(own["shared_with"])
-        overlapping.update(self._notes(own_path))
-        return own, sorted(overlapping)
+        _, _, path, baseline = max(own, key=lambda item: item[:2])
+        overlapping.update(baseline["shared_with"])
+        overlapping.update(self._notes(path))
+        return baseline, sorted(overlapping)
 
     def forget_baseline(self, job: Mapping[str, Any]) -> None:
         """Remove the job's baseline and the notes on it."""

@@ -18,10 +18,12 @@ _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 def print_report(report: JobReport, file: TextIO) -> None:
     """Print verdict, reason and one row a node; colours only on a terminal."""
-    console = Console(file=file, highlight=False, soft_wrap=True)
+    # Into a file or a pipe the table keeps its full width.
+    width = None if file.isatty() else 200
+    console = Console(file=file, highlight=False, soft_wrap=True, width=width)
     verdict, slurm = report.verdict, report.slurm
     title = Text.assemble(
-        ("Job ", ""), (str(report.run.job_id), "bold"), (f" {slurm.name}" if slurm.name else "", ""), ": "
+        ("Job ", ""), (str(report.run.job_id), "bold"), (f" {_clean(slurm.name)}" if slurm.name else "", ""), ": "
     )
     title.append(verdict.verdict, style=_STYLES.get(verdict.verdict, "bold"))
     console.print(title)
@@ -30,7 +32,7 @@ def print_report(report: JobReport, file: TextIO) -> None:
     console.print(_table(report.verdict.nodes))
     for node in verdict.nodes:
         for note in node.notes:
-            console.print(Text(f"{node.node}: {note}"))
+            console.print(Text(_clean(f"{node.node}: {note}")))
 
 
 def _facts(report: JobReport) -> list[str]:
@@ -72,6 +74,11 @@ def _devices(node: NodeVerdict) -> str:
     if node.devices_found is None:
         return "-"
     return f"{node.devices_found} of {'?' if node.devices_expected is None else node.devices_expected}"
+
+
+def _clean(text: str) -> str:
+    """Return ``text`` without what a terminal would obey: a job's name is its user's."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _size(count: int) -> str:

@@ -1,0 +1,1 @@
+"""The edge to AWS and its tools: ParallelCluster's own validators, boto3, publishing to S3."""

@@ -1,0 +1,70 @@
+"""What a verdict on a simulated account takes for granted, and what the account lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from efakit.vendor.simulated_account.contents import SimulatedAccount
+from efakit.vendor.simulated_account.reading import (
+    compute_resources,
+    instance_types,
+    mapping_at,
+    mappings_at,
+    reservation_target,
+    strings_under,
+)
+
+# Keys whose values name things that the account does not simulate.
+_NOT_SIMULATED = {
+    "ElasticIp": "an Elastic IP address",
+    "SnapshotId": "an EBS snapshot",
+    "BackupId": "an FSx backup",
+    "FileCacheId": "an Amazon File Cache",
+    "AccessPointId": "an EFS access point",
+    "KmsKeyId": "a KMS key",
+    "LaunchTemplateId": "a launch template",
+    "HostedZoneId": "a Route 53 hosted zone",
+    "PasswordSecretArn": "a secret",
+    "MungeKeySecretArn": "a secret",
+    "ClusterAdminPasswordSecretArn": "a secret",
+}
+
+
+def assumptions(account: SimulatedAccount) -> list[str]:
+    """What the account takes for granted about the things that a config names, one sentence each."""
+    lines = [
+        f"subnet {item.id}: {'public' if item.public else 'private'}, in {item.zone}, in one VPC with DNS host names"
+        for item in account.subnets
+    ]
+    lines += [f"key pair {item.name}: exists, {item.type}" for item in account.key_pairs]
+    lines += [
+        f"security group {item.id}: all traffic from and to itself is allowed" for item in account.security_groups
+    ]
+    lines += [
+        f"{'Capacity Block' if item.capacity_block else 'capacity reservation'} {item.id}: active, "
+        f"{item.count} x {item.instance_type} in {item.zone}"
+        for item in account.reservations
+    ]
+    lines += [f"placement group {name}: exists" for name in account.placement_groups]
+    lines += [f"AMI {item.id}: built by this pcluster for {item.os}" for item in account.images]
+    lines += [f"file system {item.id}: reachable from every subnet" for item in account.file_systems]
+    lines += [f"{address}: exists" for address in account.objects]
+    policies = [arn for arn in account.policies if ":aws:policy/" not in arn]  # AWS's own are looked up
+    named = (*account.volumes, *account.buckets, *policies, *account.roles, *account.instance_profiles)
+    return lines + [f"{name}: exists" for name in named]
+
+
+def not_simulated(config: Mapping[str, Any]) -> list[str]:
+    """What ``config`` names and the account lacks: an error about one of these comes from the simulation."""
+    found = [f"{what} ({key}: {value})" for key, what in _NOT_SIMULATED.items() for value in strings_under(config, key)]
+    for queue, resource in compute_resources(config):
+        id_ = reservation_target(queue, resource).get("CapacityReservationId")
+        if id_ and not instance_types(resource):
+            found.append(f"the instance type of capacity reservation {id_} (no InstanceType beside it)")
+    found += [
+        f"an ONTAP volume (VolumeId: {mapping_at(item, 'FsxOntapSettings').get('VolumeId')})"
+        for item in mappings_at(config, "SharedStorage")
+        if item.get("StorageType") == "FsxOntap"
+    ]
+    return found

@@ -1,0 +1,70 @@
+"""ParallelCluster's validators in a process that stays: for hundreds of configs."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from efakit.vendor.simulated_account.availability import require, require_region
+from efakit.vendor.simulated_account.child import Child
+from efakit.vendor.simulated_account.contents import SimulatedAccount
+from efakit.vendor.simulated_account.environment import isolated_environment
+from efakit.vendor.simulated_account.from_config import account_for
+from efakit.vendor.simulated_account.reading import config_in
+from efakit.vendor.simulated_account.server import CLUSTER_NAME
+from efakit.vendor.simulated_account.verdict import DryRun
+
+_DRY_RUN_SECONDS = 120.0
+_SYNTHESIS_SECONDS = 300.0
+
+
+class Judge:
+    """Judges configs from entering the context to leaving it; about a second for the first, then hundredths.
+
+    Without an account, a config is judged in the one that it names (`account_for`). Raises `MissingExtra` without the
+    extra ``pcluster``, and `UsageError` for a region that moto lacks (`why_not_judged`).
+    """
+
+    def __enter__(self) -> Judge:
+        require(node=False)
+        self._folder = tempfile.TemporaryDirectory(prefix="efakit-judge-")
+        home = Path(self._folder.name)
+        self._child = Child("efakit.vendor.simulated_account.worker", isolated_environment(home), home)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._child.close()
+        self._folder.cleanup()
+
+    def dry_run(
+        self, config: str, account: SimulatedAccount | None = None, *, cluster_name: str = CLUSTER_NAME
+    ) -> DryRun:
+        """The verdict of pcluster's validators on the text of a cluster config, as the command line would give it."""
+        answer = self._ask("dry_run", config, account, cluster_name, _DRY_RUN_SECONDS)
+        return DryRun.from_answer(answer)
+
+    def synthesise(
+        self, config: str, account: SimulatedAccount | None = None, *, cluster_name: str = CLUSTER_NAME
+    ) -> list[dict[str, Any]]:
+        """The launch templates that pcluster would create for a config that its validators accept.
+
+        Each is CloudFormation's ``LaunchTemplateData``, with ``LaunchTemplateName`` beside it. Needs node.js; raises
+        `ChildError` for a config that is refused.
+        """
+        require(node=True)
+        answer = self._ask("synthesise", config, account, cluster_name, _SYNTHESIS_SECONDS)
+        templates: list[dict[str, Any]] = answer["launch_templates"]
+        return templates
+
+    def _ask(
+        self, operation: str, config: str, account: SimulatedAccount | None, name: str, seconds: float
+    ) -> dict[str, Any]:
+        if account is None:
+            account = account_for(config_in(config))
+        require_region(account.region)
+        request = {"operation": operation, "config": config, "cluster_name": name, "account": account.to_json()}
+        return self._child.ask(request, timeout_seconds=seconds)

@@ -1,0 +1,107 @@
+"""The process behind `Judge`: pcluster's validators and its CDK synthesis, with moto in the same process."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from efakit.vendor.simulated_account.child import Answer, answer_lines
+from efakit.vendor.simulated_account.contents import SimulatedAccount
+from efakit.vendor.simulated_account.images import write_official_images
+from efakit.vendor.simulated_account.install import Holder
+from efakit.vendor.simulated_account.server import SUPPRESSED_VALIDATORS
+from efakit.vendor.simulated_account.synthesis import launch_templates
+
+
+def main() -> None:
+    """Answer dry runs and syntheses until standard input closes."""
+    images = Path.cwd() / "images.json"
+    write_official_images(images)
+    os.environ["MOTO_AMIS_PATH"] = str(images)  # read when moto is imported
+
+    answer_lines(Worker().handle)
+
+
+class Worker:
+    """Holds one account after the other, and judges configs in it."""
+
+    def __init__(self) -> None:
+        from pcluster import utils
+        from pcluster.api.controllers import cluster_operations_controller
+
+        self._holder = Holder()
+        self._account: SimulatedAccount | None = None
+        self._controller = cluster_operations_controller
+        # The list that pcluster carries, without asking the web for a newer one first.
+        regions = Path(utils.__file__).with_name("resources") / "supported-regions"
+        utils.retrieve_supported_regions.cache = regions.read_text(encoding="utf-8").split()
+        # A dry run starts no CDK, so it needs no node.js; the command line asks for it all the same.
+        cluster_operations_controller.assert_valid_node_js = lambda: None
+
+    def handle(self, request: dict[str, Any]) -> Answer:
+        """Answer one request of `Judge`."""
+        config, cluster_name = request["config"], request["cluster_name"]
+        synthesise = request["operation"] == "synthesise"
+        # DevSettings that describe instance types would hold for the next config as well, and pcluster would not list
+        # them beside the types that it has listed before. In a synthesis it uploads to a bucket of its own.
+        alone = synthesise or "InstanceTypesData" in config
+        if alone:
+            self._account = None
+        self._hold(SimulatedAccount.from_json(request["account"]))
+        try:
+            if synthesise:
+                return {"launch_templates": launch_templates(config, cluster_name)}
+            return self._dry_run(config, cluster_name)
+        finally:
+            if alone:
+                self._account = None
+
+    def _hold(self, account: SimulatedAccount) -> None:
+        _forget_urls()
+        # pcluster sets the region of a config in the environment, and leaves it there.
+        if account == self._account and os.environ["AWS_DEFAULT_REGION"] == account.region:
+            return
+        os.environ["AWS_DEFAULT_REGION"] = account.region
+        self._account = None
+        self._holder.hold(account)
+        _forget_account()
+        self._account = account
+
+    def _dry_run(self, config: str, cluster_name: str) -> Answer:
+        """The answer of the API operation that the command line calls, errors included."""
+        from pcluster.api import encoder, errors
+
+        try:
+            self._controller.create_cluster(
+                {"clusterName": cluster_name, "clusterConfiguration": config},
+                suppress_validators=list(SUPPRESSED_VALIDATORS),
+                dryrun=True,
+            )
+        except Exception as error:
+            answer: Answer = json.loads(encoder.JSONEncoder().encode(errors.exception_message(error)))
+            return answer
+        raise AssertionError("a dry run of pcluster ends in an exception, whatever its verdict")
+
+
+def _forget_account() -> None:
+    """Empty what pcluster knows of the account."""
+    from pcluster.aws.aws_api import AWSApi
+    from pcluster.aws.common import Cache
+
+    AWSApi.reset()
+    Cache.clear_all()  # keyed by the hash of a client that may stand where the one before it stood
+
+
+def _forget_urls() -> None:
+    """Let a URL be looked at again: for ten seconds pcluster does not, and a second config hears no warning."""
+    import inspect
+
+    from pcluster.validators.s3_validators import UrlValidator
+
+    inspect.getclosurevars(UrlValidator._validate_async).nonlocals["_cache"].clear()
+
+
+if __name__ == "__main__":
+    main()

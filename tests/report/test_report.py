@@ -1,0 +1,173 @@
+"""The report says for people what it says for programs, and refuses bad input clearly."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from efakit.cli.main import efakit
+from efakit.errors import EfakitError
+from efakit.jobs.records import JobRun
+from efakit.jobs.verdict import judge
+from efakit.report.job import JobReport, SlurmFacts, as_data
+from efakit.report.text import print_report
+
+GB = 10**9
+
+
+def record(node: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "cluster": "lab",
+        "job_id": 7,
+        "restart_count": 0,
+        "sluid": None,
+        "node": node,
+        "node_list": "gpu-st-p5-[1-2]",
+        "began_at": 1.0,
+        "ended_at": 2.0,
+        "baseline": "ok",
+        "resets": [],
+        "shared_with": [],
+        "findings": [],
+        "devices_expected": 32,
+        "devices_found": 31,
+        "devices": [{"name": "rdmap79s0", "counters": {"tx_bytes": GB, "rx_bytes": GB}, "errors": []}],
+        "interfaces": [{"name": "eth0", "counters": {"tx_bytes": 10, "rx_bytes": 20}, "errors": []}],
+        **changes,
+    }
+
+
+@pytest.fixture(autouse=True)
+def no_slurm(monkeypatch, tmp_path):
+    """No Slurm is asked here; the lab's tests ask a real one."""
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "none.conf"))
+
+
+@pytest.fixture
+def records(tmp_path) -> Path:
+    folder = tmp_path / "records"
+    for node in ("gpu-st-p5-1", "gpu-st-p5-2"):
+        write(folder, record(node))
+    return folder
+
+
+def write(folder: Path, content: dict[str, Any], run: str = "r0") -> Path:
+    path = folder / content["cluster"] / str(content["job_id"]) / f"{content['node']}.{run}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+    return path
+
+
+def report(*arguments: object) -> tuple[int, str, str]:
+    done = CliRunner().invoke(efakit, ["report", *map(str, arguments)], standalone_mode=False)
+    if isinstance(done.exception, EfakitError):
+        return done.exception.exit_code, done.output, str(done.exception)
+    assert done.exception is None, done.exc_info
+    return done.return_value or 0, done.output, ""
+
+
+def test_json_has_its_fixed_fields(records):
+    _, output, _ = report(7, "--records", records, "--format", "json")
+    data = json.loads(output)
+    assert (data["job_id"], data["verdict"]) == (7, "efa")
+    sums = ("efa_tx_bytes", "efa_rx_bytes", "tcp_tx_bytes", "tcp_rx_bytes")
+    assert [data[name] for name in sums] == [2 * GB, 2 * GB, 20, 40]
+    node = data["nodes"][0]
+    assert (node["node"], node["verdict"]) == ("gpu-st-p5-1", "efa")
+    assert (node["devices_expected"], node["devices_found"]) == (32, 31)
+    assert [node[name] for name in sums] == [GB, GB, 10, 20]
+    assert node["devices"] == [{"name": "rdmap79s0", "counters": {"tx_bytes": GB, "rx_bytes": GB}}]
+
+
+def test_text_says_the_same(records):
+    _, output, _ = report(7, "--records", records)
+    assert "Job 7: efa" in output
+    assert "31 of 32" in output
+    assert "name and state unknown" in output
+
+
+def test_a_node_of_the_job_without_record_is_named(records):
+    (records / "lab/7/gpu-st-p5-2.r0.json").unlink()
+    _, output, _ = report(7, "--records", records)
+    assert "incomplete" in output
+    assert "gpu-st-p5-2: no record" in output
+
+
+def test_runs_and_clusters_do_not_mix(records):
+    for node in ("gpu-st-p5-1", "gpu-st-p5-2"):
+        write(records, record(node, restart_count=1, ended_at=9.0), "r1")
+    _, output, _ = report(7, "--records", records, "--format", "json")
+    assert (json.loads(output)["run"], json.loads(output)["other_runs"]) == ("r1", ["r0"])
+    assert json.loads(report(7, "--records", records, "--run", "r0", "--format", "json")[1])["run"] == "r0"
+    write(records, record("a", cluster="other", node_list="a"))
+    code, _, message = report(7, "--records", records)
+    assert (code, "lab, other" in message) == (2, True)
+    assert (
+        json.loads(report(7, "--records", records, "--cluster", "other", "--format", "json")[1])["cluster"] == "other"
+    )
+
+
+def test_two_jobs_of_one_id_with_other_nodes_do_not_mix(records):
+    """A cluster whose job ids began anew."""
+    write(records, record("gpu-st-p5-9", node_list="gpu-st-p5-[8-9]", ended_at=0.5))
+    data = json.loads(report(7, "--records", records, "--format", "json")[1])
+    assert [node["node"] for node in data["nodes"]] == ["gpu-st-p5-1", "gpu-st-p5-2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["8"], "no record of job 8"),
+        (["seven"], "give a number"),
+        (["-1"], ""),
+        (["7_"], "give a number"),
+        (["7", "--run", "r5"], "no run 'r5' (runs: r0)"),
+        (["7", "--cluster", "nope"], "clusters: lab"),
+        (["7", "--fail-on", "slow"], "'slow' is no verdict"),
+    ],
+)
+def test_bad_input_is_refused(records, arguments, words):
+    done = CliRunner().invoke(efakit, ["report", *arguments, "--records", str(records)], standalone_mode=False)
+    assert getattr(done.exception, "exit_code", None) == 2
+    assert words in str(done.exception)
+
+
+def test_fail_on_gives_exit_code_1(records):
+    assert report(7, "--records", records, "--fail-on", "tcp-fallback")[0] == 0
+    assert report(7, "--records", records, "--fail-on", "mixed,efa")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "is no record"),
+        ('{"schema_version": 99}', "install a newer efakit"),
+        ('{"schema_version": 1}', "is damaged"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_named(records, content, words):
+    (records / "lab/7/gpu-st-p5-2.r0.json").write_text(content)
+    code, _, message = report(7, "--records", records)
+    assert code == 2
+    assert "gpu-st-p5-2.r0.json" in message
+    assert words in message
+
+
+def test_a_missing_records_folder_is_named(tmp_path):
+    assert "no such folder" in report(7, "--records", tmp_path / "none")[2]
+
+
+def test_names_with_markup_are_shown_as_they_are():
+    run = JobRun("lab", 7, "r0", {}, ("n1", "n2"), 0.0)
+    found = JobReport(run, judge(run.node_names, {}), SlurmFacts(name="[red]x[/red]\x1b[2J", state="COMPLETED"))
+    out = io.StringIO()
+    print_report(found, out)
+    assert "Job 7 [red]x[/red]?[2J: incomplete" in out.getvalue()
+    assert as_data(found)["nodes"][0]["efa_tx_bytes"] is None
