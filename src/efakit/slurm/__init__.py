@@ -1,0 +1,6 @@
+"""What Slurm knows of a job: one interface, pyslurm behind it, and Slurm's own commands where pyslurm is absent."""
+
+from efakit.slurm.job import Attempt, SlurmAnswer, SlurmJob
+from efakit.slurm.lookup import find_job
+
+__all__ = ["Attempt", "SlurmAnswer", "SlurmJob", "find_job"]

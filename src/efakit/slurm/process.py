@@ -1,0 +1,54 @@
+"""Run one command to its end: bounded in time, nothing on stdin, its words as text."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from efakit.slurm.job import SourceError
+
+# What Slurm's log functions put before a message: "squeue: error: ", "python: fatal: ".
+_LOG_PREFIX = re.compile(r"^(?:[\w.-]+: )?(?:error|fatal): ")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that ended by itself."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    def complaint(self) -> str:
+        """The last line it wrote to stderr, which is the one that says what came of it; else its exit code."""
+        lines = [line.strip() for line in self.stderr.splitlines() if line.strip()]
+        if not lines:
+            return f"exit code {self.exit_code} without a message"
+        return _LOG_PREFIX.sub("", lines[-1])
+
+
+def run(argv: Sequence[str], timeout_seconds: float, environment: Mapping[str, str]) -> Finished:
+    """Run ``argv`` and give its output; the caller judges the exit code.
+
+    Raises:
+        SourceError: it did not start, or took longer than ``timeout_seconds`` (and was killed).
+    """
+    try:
+        # A job name is whatever bytes the user typed: UTF-8 nearly always, but never a reason to fail.
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_seconds,
+            env=environment,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired:
+        raise SourceError(f"no answer within {timeout_seconds:g} s", timed_out=True) from None
+    except OSError as error:
+        raise SourceError(f"{argv[0]} does not start: {error.strerror or error}") from error
+    return Finished(done.returncode, done.stdout, done.stderr)
