@@ -6,6 +6,7 @@ with them every mount and interface), and folders that were made as mount points
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -114,7 +115,8 @@ def clean_up(work_dir: Path) -> None:
 def _kill(process: Process) -> None:
     deadline = time.monotonic() + STOP_SECONDS
     while process.is_alive():
-        os.kill(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it may end between the look and the signal
+            os.kill(process.pid, signal.SIGKILL)
         if time.monotonic() > deadline:
             # Process 1 of a PID namespace is gone only after everything in it: something hangs in the kernel.
             raise TimeoutError(f"the lab's process {process.pid} does not end; see `ps -o pid,stat,wchan,args`")

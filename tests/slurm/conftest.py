@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from efakit.slurm import commands
-from tests.slurm.single_host import NoSlurmHere, SingleHostSlurm
+from tests.slurm.single_host import NoSlurmHere, SingleHostSlurm, pyslurm_prefix
 
 
 def started(slurm: SingleHostSlurm) -> Iterator[SingleHostSlurm]:
@@ -76,24 +76,13 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_pyslur
 
 @pytest.fixture(scope="session")
 def session_pyslurm_slurm() -> Iterator[SingleHostSlurm]:
-    """The Slurm that this Python's pyslurm was built for, found from SLURM_LIB_DIR."""
-    how = (
-        "to run these tests: build pyslurm against a Slurm of its own release (25.11 for pyslurm 25.11) with "
-        "SLURM_INCLUDE_DIR and SLURM_LIB_DIR set, and run pytest as root, with that Python and SLURM_LIB_DIR set"
-    )
-    library = os.environ.get("SLURM_LIB_DIR")
-    if not any((Path(entry) / "pyslurm").is_dir() for entry in sys.path):
-        pytest.skip(f"this Python has no pyslurm; {how}")
-    if not library:
-        pytest.skip(f"SLURM_LIB_DIR is not set; {how}")
-    prefixes = [parent for parent in Path(library).parents if (parent / "sbin" / "slurmctld").exists()]
-    if not prefixes:
-        pytest.skip(f"no sbin/slurmctld above SLURM_LIB_DIR={library}; {how}")
+    """The Slurm that this Python's pyslurm was built for."""
+    prefix = pyslurm_prefix()
     try:
         # One node name: SchedMD's own packages are built without --enable-multiple-slurmd.
-        slurm = SingleHostSlurm(prefix=prefixes[0], accounting=True, nodes=("n0",))
+        slurm = SingleHostSlurm(prefix=prefix, accounting=True, nodes=("n0",))
     except NoSlurmHere as error:
-        pytest.skip(f"{error}; {how}")
+        pytest.skip(f"no real Slurm of pyslurm's release here: {error}")
     yield from started(slurm)
 
 

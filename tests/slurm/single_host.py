@@ -7,6 +7,7 @@ own, so that it runs beside any other Slurm on the machine. It needs root: slurm
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import pwd
 import re
@@ -87,6 +88,28 @@ StorageLoc=efakit_acct
 
 class NoSlurmHere(Exception):
     """This machine lacks what a real Slurm needs; the message names it."""
+
+
+def pyslurm_prefix() -> Path:
+    """Where the Slurm is installed that this Python's pyslurm was built for, found from SLURM_LIB_DIR.
+
+    Raises:
+        NoSlurmHere: with what is missing and how to run pyslurm's tests.
+    """
+    library = os.environ.get("SLURM_LIB_DIR")
+    if importlib.util.find_spec("pyslurm") is None:
+        missing = "this Python has no pyslurm"
+    elif not library:
+        missing = "SLURM_LIB_DIR is not set"
+    else:
+        for parent in Path(library).parents:
+            if (parent / "sbin" / "slurmctld").exists():
+                return parent
+        missing = f"no sbin/slurmctld above SLURM_LIB_DIR={library}"
+    raise NoSlurmHere(
+        f"{missing}; to run these tests: build pyslurm against a Slurm of its own release (25.11 for pyslurm 25.11) "
+        "with SLURM_INCLUDE_DIR and SLURM_LIB_DIR set, and run pytest as root, with that Python and SLURM_LIB_DIR set"
+    )
 
 
 def wait_until(what: str, holds: Callable[[], object], seconds: float = 60.0) -> None:
@@ -178,8 +201,6 @@ class SingleHostSlurm:
 
     def run(self, name: str, *arguments: str, check: bool = True, user: str | None = None) -> str:
         """What a client command prints on stdout, run as ``user`` if given."""
-        # Not sbatch --uid: Slurm 25.11 refuses nobody there.
-        as_user = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
         done = subprocess.run(
             [self.program(name), *arguments],
             env=self._client_environment,
@@ -189,7 +210,9 @@ class SingleHostSlurm:
             errors="surrogateescape",
             timeout=60,
             check=False,
-            **as_user,
+            user=user,
+            group=pwd.getpwnam(user).pw_gid if user else None,
+            extra_groups=[] if user else None,
         )
         if check and done.returncode:
             raise AssertionError(f"{name} {' '.join(arguments)}: {done.returncode}: {done.stderr}")
@@ -235,9 +258,13 @@ class SingleHostSlurm:
 
     def cancel_all(self) -> None:
         """Cancel every job and wait until none is left, so that a test finds the nodes idle."""
-        self.run("scancel", "--user=root", check=False)
-        self.run("scancel", "--user=nobody", check=False)
-        wait_until("no job is left", lambda: not self.run("squeue", "--noheader", "--format=%A").strip())
+
+        def job_ids() -> list[str]:
+            return self.run("squeue", "--noheader", "--format=%A").split()
+
+        if job_ids():
+            self.run("scancel", *job_ids(), check=False)
+        wait_until("no job is left", lambda: not job_ids())
 
     def start_slurmctld(self, *options: str) -> None:
         """Start slurmctld (with ``-c``: with no memory of jobs) and wait until it answers."""

@@ -12,6 +12,7 @@ from tests.slurm.single_host import SingleHostSlurm, wait_until
 
 pytestmark = pytest.mark.lab
 
+OTHER_USER = "daemon"  # Slurm 25.11 refuses jobs of nobody in places
 AWKWARD_NAME = "a|b,c:d\n  7|train %x \\ 'q' $(id) é中 #"
 
 
@@ -53,7 +54,7 @@ def requeue(slurm: SingleHostSlurm, job_id: str) -> None:
 
 
 def test_running_job(slurm: SingleHostSlurm) -> None:
-    job_id = slurm.submit("--nodes=2", f"--job-name={AWKWARD_NAME}", user="nobody")
+    job_id = slurm.submit("--nodes=2", f"--job-name={AWKWARD_NAME}", user=OTHER_USER)
     slurm.wait_for_state(job_id, "RUNNING")
     job = found(job_id)
     assert job.elapsed_seconds is not None
@@ -66,7 +67,7 @@ def test_running_job(slurm: SingleHostSlurm) -> None:
         node_list="n[0-1]",
         restart_count=0,
         partition="efa",
-        user="nobody",
+        user=OTHER_USER,
         array=None,
         source="squeue",
     )
@@ -81,6 +82,11 @@ def test_elapsed_time_moves(slurm: SingleHostSlurm) -> None:
 def test_job_name_of_any_length(slurm: SingleHostSlurm) -> None:
     name = "x" * 1000
     assert found(slurm.submit(f"--job-name={name}", "--hold")).name == name
+
+
+def test_job_name_that_is_not_utf8(slurm: SingleHostSlurm) -> None:
+    latin1 = "été".encode("latin-1").decode("utf-8", "surrogateescape")
+    assert found(slurm.submit(f"--job-name={latin1}", "--hold")).name == "\ufffdt\ufffd"
 
 
 def test_pending_job_has_no_nodes(slurm: SingleHostSlurm) -> None:
@@ -131,7 +137,7 @@ def test_variables_of_the_users_shell_do_not_hide_the_job(
     job_id = slurm.submit("--hold")
     monkeypatch.setenv("SQUEUE_STATES", "RUNNING")
     monkeypatch.setenv("SQUEUE_PARTITION", "other")
-    monkeypatch.setenv("SQUEUE_USERS", "nobody")
+    monkeypatch.setenv("SQUEUE_USERS", OTHER_USER)
     monkeypatch.setenv("SQUEUE_FORMAT", "%i")
     monkeypatch.setenv("SLURM_CLUSTERS", "elsewhere")
     assert found(job_id).state == "PENDING"
@@ -170,7 +176,7 @@ def test_cluster_without_accounting_gives_the_reason(
 
 
 def test_job_that_slurmctld_forgot(forgetful: SingleHostSlurm) -> None:
-    job_id = forgetful.submit_stoppable("--nodes=2", f"--job-name={AWKWARD_NAME}", user="nobody")
+    job_id = forgetful.submit_stoppable("--nodes=2", f"--job-name={AWKWARD_NAME}", user=OTHER_USER)
     forgetful.finish(job_id, state="COMPLETED")
     forgetful.forget_jobs()
     answer = find_job(job_id)
@@ -186,7 +192,7 @@ def test_job_that_slurmctld_forgot(forgetful: SingleHostSlurm) -> None:
         node_list="n[0-1]",
         restart_count=0 if release(forgetful) >= (24, 11) else None,
         partition="efa",
-        user="nobody",
+        user=OTHER_USER,
         array=None,
         source="sacct",
     )

@@ -1,6 +1,6 @@
 """pyslurm against a real Slurm of its own release; skipped, with the way to run it, where there is none.
 
-No distribution has a Slurm that the pyslurm on PyPI builds against, so both are built by hand; see conftest.py.
+No Debian release has a Slurm that the pyslurm on PyPI builds against, so both are built by hand.
 """
 
 from __future__ import annotations
@@ -16,10 +16,16 @@ import pytest
 from efakit.slurm import SlurmAnswer, SlurmJob, find_job
 from efakit.slurm.commands import ask_sacct, ask_squeue
 from efakit.slurm.job import JobRef
-from tests.slurm.single_host import SingleHostSlurm
+from tests.slurm.single_host import NoSlurmHere, SingleHostSlurm, pyslurm_prefix
+
+try:
+    pyslurm_prefix()
+except NoSlurmHere as error:
+    pytest.skip(str(error), allow_module_level=True)
 
 pytestmark = pytest.mark.lab
 
+OTHER_USER = "daemon"  # Slurm 25.11 refuses jobs of nobody in places
 AWKWARD_NAME = "a|b,c:d\n  7|train %x \\ 'q' $(id) é中 #"
 
 
@@ -54,12 +60,12 @@ def forgetful(pyslurm_slurm: SingleHostSlurm) -> Iterator[SingleHostSlurm]:
 
 
 def test_running_job_is_what_squeue_says(pyslurm_slurm: SingleHostSlurm) -> None:
-    job_id = pyslurm_slurm.submit(f"--job-name={AWKWARD_NAME}", user="nobody")
+    job_id = pyslurm_slurm.submit(f"--job-name={AWKWARD_NAME}", user=OTHER_USER)
     pyslurm_slurm.wait_for_state(job_id, "RUNNING")
     job = from_pyslurm(job_id)
     assert same(job, ask_squeue(JobRef.parse(job_id), 10))
     assert job == SlurmJob(
-        int(job_id), AWKWARD_NAME, "RUNNING", job.elapsed_seconds, "n0", 0, "efa", "nobody", None, "pyslurm"
+        int(job_id), AWKWARD_NAME, "RUNNING", job.elapsed_seconds, "n0", 0, "efa", OTHER_USER, None, "pyslurm"
     )
 
 
@@ -108,11 +114,25 @@ def test_requeued_job_shows_its_latest_run(pyslurm_slurm: SingleHostSlurm) -> No
     assert from_pyslurm(job_id).restart_count == 1
 
 
-def test_job_named_none_comes_from_squeue(pyslurm_slurm: SingleHostSlurm) -> None:
-    job_id = pyslurm_slurm.submit("--hold", "--job-name=None")
-    job = find_job(job_id).job
-    assert job is not None
-    assert job.name == "None"
+@pytest.mark.parametrize("name", ["None", "(null)", " ", "x" * 1000])
+def test_job_with_an_odd_name(pyslurm_slurm: SingleHostSlurm, name: str) -> None:
+    job_id = pyslurm_slurm.submit("--hold", f"--job-name={name}")
+    job = from_pyslurm(job_id)
+    assert job.name == name
+    assert same(job, ask_squeue(JobRef.parse(job_id), 10))
+
+
+def test_job_without_a_name(pyslurm_slurm: SingleHostSlurm) -> None:
+    job_id = pyslurm_slurm.submit("--hold", "--job-name=")
+    assert same(from_pyslurm(job_id), ask_squeue(JobRef.parse(job_id), 10))
+
+
+def test_job_name_that_is_not_utf8_comes_from_squeue(pyslurm_slurm: SingleHostSlurm) -> None:
+    latin1 = "été".encode("latin-1").decode("utf-8", "surrogateescape")
+    answer = find_job(pyslurm_slurm.submit(f"--job-name={latin1}", "--hold"))
+    assert outcomes(answer) == [("pyslurm", "slurmctld", "failed"), ("squeue", "slurmctld", "found")]
+    assert answer.job is not None
+    assert answer.job.name == "\ufffdt\ufffd"
 
 
 def test_unknown_job(pyslurm_slurm: SingleHostSlurm) -> None:
@@ -124,13 +144,13 @@ def test_unknown_job(pyslurm_slurm: SingleHostSlurm) -> None:
 
 
 def test_job_that_slurmctld_forgot_is_what_sacct_says(forgetful: SingleHostSlurm) -> None:
-    job_id = forgetful.submit_stoppable(f"--job-name={AWKWARD_NAME}", user="nobody")
+    job_id = forgetful.submit_stoppable(f"--job-name={AWKWARD_NAME}", user=OTHER_USER)
     forgetful.finish(job_id, state="COMPLETED")
     forgetful.forget_jobs()
     answer = find_job(job_id)
     assert outcomes(answer) == [("pyslurm", "slurmctld", "unknown"), ("pyslurm", "slurmdbd", "found")]
     assert answer.job is not None
-    assert (answer.job.state, answer.job.node_list, answer.job.user) == ("COMPLETED", "n0", "nobody")
+    assert (answer.job.state, answer.job.node_list, answer.job.user) == ("COMPLETED", "n0", OTHER_USER)
     assert same(answer.job, ask_sacct(JobRef.parse(job_id), 10))
 
 

@@ -1,10 +1,10 @@
 """Slurm's own commands: squeue asks slurmctld, sacct asks slurmdbd.
 
-Text, not ``--json``. The JSON of squeue and sacct belongs to a parser plugin, of which each Slurm release keeps three
-or four (22.05 had openapi v0.0.36 to v0.0.38, 26.05 has data_parser v0.0.42 to v0.0.45: none in common; the same key is
-a number, a string or an object from one to the next), it needs a Slurm that was built with json-c, and squeue 22.05
-ignores ``--jobs`` in it and prints every job. ``--Format=FIELD:SIZE<suffix>`` and ``--parsable --delimiter`` read the
-same in every release from 22.05 to 26.05 (source: ``src/squeue/opts.c``, ``src/sacct/sacct.c`` of each).
+Text, not ``--json``. The JSON of squeue and sacct is whatever parser plugin the release has (22.05: openapi v0.0.36 to
+v0.0.38, 26.05: data_parser v0.0.42 to v0.0.45, none in common; ``job_state`` is a string in the one and a list in the
+other), it needs a Slurm that was built with json-c, and squeue 22.05 ignores ``--jobs`` in it and prints every job.
+``--Format=FIELD:SIZE<suffix>`` and ``--parsable --delimiter`` read the same in every release from 22.05 to 26.05
+(source: ``src/squeue/opts.c``, ``src/sacct/sacct.c`` and ``src/plugins/`` of each).
 
 A job name can hold newlines, commas, bars and whatever else somebody thinks of for a separator. Therefore the separator
 is a new random word in every call, and it follows every field, the last one too: splitting on it gives the fields back
@@ -21,8 +21,8 @@ import shutil
 from efakit.slurm.job import JobRef, SlurmJob, SourceError
 from efakit.slurm.process import Finished, run
 
-# Not in PATH for cron, for `sudo` with secure_path, and on ParallelCluster for shells that read no profile.
-INSTALL_DIRECTORIES = ("/opt/slurm/bin", "/usr/local/bin", "/usr/bin")
+# ParallelCluster's, which only a login shell has in PATH, then where packages and `make install` put them.
+INSTALL_DIRECTORIES = ("/opt/slurm/bin", "/usr/bin", "/usr/local/bin")
 
 # Size 0 means "as long as it is": without a size, --Format cuts at 20 characters.
 _SQUEUE_FIELDS = (

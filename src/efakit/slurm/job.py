@@ -61,8 +61,8 @@ class SlurmJob:
     job_id: int
     """The raw job id, also of an array's task."""
     name: str
-    """As the user gave it, newlines and all. From sacct it can differ: slurmdbd turns ``"`` into ````` and, where its
-    tables are latin1 (MariaDB's default before 11.6), what latin1 lacks into ``?``."""
+    """As the user gave it, newlines and all. From the accounting it can differ: slurmdbd turns double quotes into
+    backticks, and tables in latin1 hold a question mark for what latin1 lacks."""
     state: str
     """As Slurm spells it: RUNNING, COMPLETED, CANCELLED, NODE_FAIL, COMPLETING and so on."""
     elapsed_seconds: int | None

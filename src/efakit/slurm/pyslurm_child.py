@@ -67,11 +67,9 @@ def _array(job: Any) -> tuple[int, int] | None:
 
 
 def _fields(job: Any, elapsed_seconds: int | None, node_list: str | None) -> dict[str, Any]:
-    if job.name is None:
-        raise ValueError("pyslurm gives no job name")  # for one that is empty, and for one that is "None"
     return {
         "job_id": job.id,
-        "name": job.name,
+        "name": job.name or "",
         "state": job.state,
         "elapsed_seconds": elapsed_seconds or 0,  # 0 is None in pyslurm's accounting
         "node_list": "" if node_list in (None, "None assigned") else node_list,
