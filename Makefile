@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 PYTEST := python -m pytest
 CODE := src tests scripts
-SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/run-hook scripts/*.sh) .ci/run
+SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/run-hook scripts/*.sh tests/lab/*.sh) .ci/run
 
 .PHONY: help demo test check bench format clean system
 
@@ -34,6 +34,7 @@ check: .venv/ready
 	$(PYTEST) -q -m "not pcluster and not lab and not registry" -n auto --cov --cov-report=term:skip-covered
 
 test: system .venv/ready
+	scripts/setup-torch.sh .venv-torch
 	$(MAKE) check
 	$(PYTEST) -m "pcluster or registry" -n auto
 	scripts/as-root.sh $(PYTEST) -m lab
@@ -50,4 +51,4 @@ format: .venv/ready
 	ruff check --fix $(CODE)
 
 clean:
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-torch .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -98,6 +98,12 @@ class Loop:
             raise AssertionError(f"job {name} ended {state}:\n{self.output(name, job)}\n{self.cluster.logs()}")
         return job
 
+    def interface_bytes(self, node: str) -> dict[str, int]:
+        """Return what a host's own eth0 has counted, as the kernel says it."""
+        folder = "/sys/class/net/eth0/statistics"
+        counts = self.cluster.exec(node, ["cat", f"{folder}/tx_bytes", f"{folder}/rx_bytes"]).stdout.split()
+        return dict(zip(("tcp_tx_bytes", "tcp_rx_bytes"), map(int, counts), strict=True))
+
     def wait_for_epilogs(self) -> None:
         """Wait until no job is completing: all epilogs are done."""
         done = 'for i in $(seq 600); do [ -z "$(squeue -h -t CG)" ] && exit 0; sleep 0.1; done; exit 1'
@@ -121,19 +127,14 @@ def efakit_argv() -> list[str]:
 
 def tcp_job(name: str = "over-tcp") -> dict[str, Any]:
     """A job whose ranks exchange real TCP traffic with iperf3, and leave the EFA counters at rest."""
-    return _command(name, "tcp_exchange.py", "--mib", str(TCP_MIB))
+    return {**_one_rank_a_node(name), "program": str(LAB / "iperf3_ring.sh"), "args": [str(TCP_MIB)]}
 
 
 def efa_job(root: Path, name: str = "over-efa") -> dict[str, Any]:
     """A job that moves the stand-in devices' counters by known amounts."""
-    return _command(name, "move_counters.py", "--root", str(root), "--bytes-per-device", str(BYTES_PER_DEVICE))
+    arguments = [str(LAB / "move_counters.py"), "--root", str(root), "--bytes-per-device", str(BYTES_PER_DEVICE)]
+    return {**_one_rank_a_node(name), "program": sys.executable, "args": arguments}
 
 
-def _command(name: str, script: str, *arguments: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "template": "command",
-        "ranks_per_node": 1,
-        "program": sys.executable,
-        "args": [str(LAB / script), *arguments],
-    }
+def _one_rank_a_node(name: str) -> dict[str, Any]:
+    return {"name": name, "template": "command", "ranks_per_node": 1}
