@@ -10,8 +10,10 @@ from efakit.spec.model import ComputeResource, Queue
 
 
 def queue_of(instance: str, nodes: int = 4, efa: str = "auto", **options) -> tuple[Queue, ComputeResource]:
-    resource = ComputeResource("main", instances.get(instance), nodes, efa=efa)
-    return Queue("gpu", "subnet-0123456789abcdef1", (resource,), **options), resource
+    reservation = options.pop("reservation", None)
+    resource = ComputeResource("main", (instances.get(instance),), nodes, efa=efa, reservation=reservation)
+    options.setdefault("subnets", ("subnet-0123456789abcdef1",))
+    return Queue(name="gpu", compute_resources=(resource,), **options), resource
 
 
 @pytest.mark.parametrize(
@@ -31,10 +33,20 @@ def test_efa_is_on_where_the_type_has_it_and_there_is_more_than_one_node(instanc
     assert decision.reason
 
 
+def test_efa_is_off_over_several_subnets():
+    queue, resource = queue_of("c5n.18xlarge", subnets=("subnet-0123456789abcdef1", "subnet-0123456789abcdef2"))
+    assert not decide_efa(queue, resource)[0]
+
+
+def test_with_several_types_the_least_counts():
+    types = tuple(map(instances.get, ("p5.48xlarge", "p5en.48xlarge")))
+    assert ComputeResource("main", types, 4, flexible=True).efa_interfaces == 16
+
+
 def test_efa_counts_the_nodes_of_the_whole_queue():
     instance = instances.get("p5.48xlarge")
-    resources = tuple(ComputeResource(name, instance, 1) for name in ("a", "b"))
-    queue = Queue("gpu", "subnet-0123456789abcdef1", resources)
+    resources = tuple(ComputeResource(name, (instance,), 1) for name in ("a", "b"))
+    queue = Queue(name="gpu", subnets=("subnet-0123456789abcdef1",), compute_resources=resources)
     assert decide_efa(queue, resources[0])[0]
 
 
@@ -46,6 +58,8 @@ def test_efa_counts_the_nodes_of_the_whole_queue():
         ({"capacity": "spot"}, "p5.48xlarge", True, {"Enabled": True}),
         ({"capacity": "capacity-block"}, "p5.48xlarge", True, {"Enabled": False}),
         ({}, "vt1.24xlarge", True, {"Enabled": False}),
+        ({"reservation": "cr-0123456789abcdef0"}, "p5.48xlarge", True, {"Enabled": False}),
+        ({"reservation": "cr-0123456789abcdef0", "placement_group": "mine"}, "p5.48xlarge", True, {"Name": "mine"}),
         ({"placement_group": "none"}, "p5.48xlarge", True, {"Enabled": False}),
         ({"placement_group": "mine"}, "p5.48xlarge", True, {"Name": "mine"}),
         ({"placement_group": "managed"}, "p5.48xlarge", False, {"Enabled": True}),

@@ -7,13 +7,19 @@ from typing import Any
 
 import yaml
 
+from efakit.emit.parallelcluster_sections import (
+    head_node,
+    login_nodes,
+    merged,
+    monitoring,
+    queue,
+    shared_storage,
+    slurm_settings,
+)
 from efakit.emit.registry import File, target
-from efakit.plan.cluster import QueuePlan, ResourcePlan
 from efakit.plan.decision import Decision
-from efakit.plan.hooks import Publication
 from efakit.plan.plan import Plan
 
-_CAPACITY = {"on-demand": "ONDEMAND", "spot": "SPOT", "capacity-block": "CAPACITY_BLOCK"}
 _HEADER = """\
 # ParallelCluster {version} config, written by efakit {efakit}. DECISIONS.md holds each decision with its source.
 #   pcluster create-cluster --cluster-name NAME --cluster-configuration cluster.yaml
@@ -34,63 +40,30 @@ def emit_parallelcluster(plan: Plan) -> list[File]:
 
 
 def cluster_config(plan: Plan) -> dict[str, Any]:
-    """Return the config as data."""
+    """Return the config as data, the spec's overrides merged last."""
     cluster = plan.cluster.cluster
-    head: dict[str, Any] = {
-        "InstanceType": plan.cluster.head_instance,
-        "Networking": {"SubnetId": cluster.head_node.subnet},
-        "Ssh": {"KeyName": cluster.key},
+    image: dict[str, Any] = {"Os": cluster.os}
+    if cluster.ami:
+        image["CustomAmi"] = cluster.ami
+    config: dict[str, Any] = {"Region": cluster.region, "Image": image}
+    if cluster.imds:
+        config["Imds"] = {"ImdsSupport": f"{cluster.imds}.0"}
+    config["HeadNode"] = head_node(plan)
+    if cluster.login_nodes:
+        config["LoginNodes"] = login_nodes(plan)
+    config["Scheduling"] = {
+        "Scheduler": "slurm",
+        "SlurmSettings": slurm_settings(plan),
+        "SlurmQueues": [queue(item) for item in plan.cluster.queues],
     }
-    if plan.hooks.publication:
-        head.update(_installation(plan.hooks.publication))
-    return {
-        "Region": cluster.region,
-        "Image": {"Os": cluster.os},
-        "HeadNode": head,
-        "Scheduling": {
-            "Scheduler": "slurm",
-            "SlurmSettings": {
-                # One item a setting: ParallelCluster takes an item of two keys for a custom node and checks neither.
-                "CustomSlurmSettings": [{name: value} for name, value in plan.cluster.slurm_settings.items()]
-            },
-            "SlurmQueues": [_queue(queue) for queue in plan.cluster.queues],
-        },
-    }
-
-
-def _installation(publication: Publication) -> dict[str, Any]:
-    action = {"Script": publication.address, "Args": ["--custom-action"]}
-    return {
-        "CustomActions": {"OnNodeConfigured": action, "OnNodeUpdated": {**action, "Args": ["--custom-action"]}},
-        "Iam": {"S3Access": [{"BucketName": publication.bucket, "KeyName": publication.key}]},
-    }
-
-
-def _queue(queue: QueuePlan) -> dict[str, Any]:
-    return {
-        "Name": queue.queue.name,
-        "CapacityType": _CAPACITY[queue.queue.capacity],
-        "JobExclusiveAllocation": queue.queue.exclusive,
-        "Networking": {"SubnetIds": [queue.queue.subnet]},
-        "ComputeResources": [_resource(resource) for resource in queue.resources],
-    }
-
-
-def _resource(plan: ResourcePlan) -> dict[str, Any]:
-    resource = plan.resource
-    section: dict[str, Any] = {
-        "Name": resource.name,
-        "InstanceType": resource.instance.name,
-        "MinCount": plan.min_nodes,
-        "MaxCount": resource.nodes,
-        "Efa": {"Enabled": plan.efa},
-        "Networking": {"PlacementGroup": plan.placement_group},
-    }
-    if resource.reservation:
-        section["CapacityReservationTarget"] = {"CapacityReservationId": resource.reservation}
-    if plan.slurm_settings:
-        section["CustomSlurmSettings"] = dict(plan.slurm_settings)
-    return section
+    if cluster.storage:
+        config["SharedStorage"] = [shared_storage(item) for item in cluster.storage]
+    config.update(monitoring(cluster.monitoring))
+    if cluster.tags:
+        config["Tags"] = [{"Key": key, "Value": value} for key, value in cluster.tags.items()]
+    if cluster.efa_interface_type:
+        config["DevSettings"] = {"EfaInterfaceType": cluster.efa_interface_type}
+    return merged(config, cluster.overrides)
 
 
 def _with_comments(text: str, decisions: tuple[Decision, ...]) -> str:
@@ -113,10 +86,12 @@ def _with_comments(text: str, decisions: tuple[Decision, ...]) -> str:
 def _key_node(node: Any, place: tuple[str | int, ...]) -> Any:
     key = None
     for part in place:
-        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]
             continue
-        found = next((pair for pair in getattr(node, "value", []) if pair[0].value == part), None)
+        found = None
+        if isinstance(node, yaml.MappingNode):
+            found = next((pair for pair in node.value if pair[0].value == part), None)
         if found is None:
             return None
         key, node = found

@@ -23,7 +23,7 @@ class ResourcePlan:
     efa: bool
     placement_group: dict[str, object]
     min_nodes: int
-    slurm_settings: dict[str, int]
+    slurm_settings: dict[str, str | int | float | bool]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class ClusterPlan:
     queues: tuple[QueuePlan, ...]
     slurm_settings: dict[str, str | int | float | bool]
     decisions: tuple[Decision, ...]
+    login_instances: tuple[str, ...] = ()
 
     @property
     def efa(self) -> dict[tuple[str, str], bool]:
@@ -64,7 +65,10 @@ def plan_cluster(cluster: Cluster) -> ClusterPlan:
             decisions += made
         queues.append(QueuePlan(queue, tuple(resources)))
         decisions.append(_exclusive(queue, ("Scheduling", "SlurmQueues", number, "JobExclusiveAllocation")))
-    return ClusterPlan(cluster, head_instance, tuple(queues), settings, tuple(decisions))
+    login = tuple(pool.instance.name if pool.instance else head_instance for pool in cluster.login_nodes)
+    if cluster.efa_interface_type:
+        decisions.append(_interface_type(cluster.efa_interface_type))
+    return ClusterPlan(cluster, head_instance, tuple(queues), settings, tuple(decisions), login)
 
 
 def _head_node(cluster: Cluster) -> tuple[str, Decision]:
@@ -109,6 +113,7 @@ def _resource(
     efa, efa_decision = decide_efa(queue, resource)
     group, group_decision = decide_placement_group(queue, resource, efa)
     decisions = [_placed(efa_decision, (*place, "Efa")), _placed(group_decision, (*place, "Networking"))]
+    decisions += _capacity(queue, resource, place)
     block = queue.capacity == "capacity-block"
     min_nodes = resource.nodes if block else resource.min_nodes or 0
     if block:
@@ -116,10 +121,11 @@ def _resource(
         choice = f"{min_nodes} of {resource.nodes} nodes always up"
         subject = f"nodes of {queue.name}/{resource.name}"
         decisions.append(Decision(subject, choice, reason, _EXCLUSIVE, (*place, "MinCount")))
-    settings: dict[str, int] = {}
+    settings: dict[str, str | int | float | bool] = dict(resource.slurm_settings)
     instance = resource.instance
-    if instance.slurm_sockets and instance.slurm_cores_per_socket:
-        settings = {"Sockets": instance.slurm_sockets, "CoresPerSocket": instance.slurm_cores_per_socket}
+    named = {name.lower() for name in settings} & {"sockets", "corespersocket", "boards", "socketsperboard"}
+    if instance.slurm_sockets and instance.slurm_cores_per_socket and not resource.flexible and not named:
+        settings = {"Sockets": instance.slurm_sockets, "CoresPerSocket": instance.slurm_cores_per_socket, **settings}
         reason = f"Slurm cannot see the sockets of a {instance.name} that is not up yet, and binds ranks by them"
         choice = f"{instance.slurm_sockets} x {instance.slurm_cores_per_socket} cores"
         source = instance.source_of("slurm_sockets").address
@@ -139,6 +145,26 @@ def _exclusive(queue: Queue, place: tuple[str | int, ...]) -> Decision:
         "",
         place,
     )
+
+
+def _capacity(queue: Queue, resource: ComputeResource, place: tuple[str | int, ...]) -> list[Decision]:
+    """Return the decision about capacity, where there is more to it than the default."""
+    source = "https://docs.aws.amazon.com/parallelcluster/latest/ug/launch-instances-odcr-v3.html"
+    target = resource.reservation or resource.reservation_group or queue.reservation or queue.reservation_group
+    subject = f"capacity of {queue.name}/{resource.name}"
+    if target:
+        kind = "a Capacity Block" if queue.capacity == "capacity-block" else "a capacity reservation"
+        return [Decision(subject, str(target), f"{kind} that the spec names", source, (*place, "InstanceType"))]
+    if queue.capacity == "spot":
+        reason = "as the spec says; EC2 may take an instance back, and the job is requeued"
+        return [Decision(subject, "spot", reason, source, (*place, "InstanceType"))]
+    return []
+
+
+def _interface_type(kind: str) -> Decision:
+    source = "https://github.com/aws/aws-parallelcluster/pull/7262"
+    reason = "as the spec says: an IP address on every card, as before 3.15, which public subnets need"
+    return Decision("EFA interface type", kind, reason, source, ("DevSettings", "EfaInterfaceType"))
 
 
 def _placed(decision: Decision, place: tuple[str | int, ...]) -> Decision:

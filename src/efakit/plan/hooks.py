@@ -40,7 +40,7 @@ def plan_hooks(spec: Spec, efa: dict[tuple[str, str], bool]) -> HooksPlan:
     expected = {}
     for queue in spec.cluster.queues:
         for resource in queue.compute_resources:
-            count = resource.instance.efa_interfaces if efa[queue.name, resource.name] else 0
+            count = resource.efa_interfaces if efa[queue.name, resource.name] else 0
             if count is not None:  # an unknown count stays unknown, and the hook says so
                 expected[f"{queue.name}/{resource.name}"] = count
     interfaces = hooks.tcp_interfaces
@@ -48,7 +48,7 @@ def plan_hooks(spec: Spec, efa: dict[tuple[str, str], bool]) -> HooksPlan:
         "mode": hooks.mode,
         "root": hooks.root,
         "spool_dir": hooks.spool_dir,
-        "records_dir": hooks.records_dir,
+        "records_dir": hooks.records_dir or _records_dir(spec),
         "records_mode": hooks.records_mode,
         "expected_devices": hooks.expected_devices,
         "compute_resources": expected,
@@ -56,7 +56,14 @@ def plan_hooks(spec: Spec, efa: dict[tuple[str, str], bool]) -> HooksPlan:
         "deadline_seconds": hooks.deadline_seconds,
     }
     publication = _publication(hooks.bucket)
-    return HooksPlan(settings, publication, (_installation(publication),))
+    iam = spec.cluster.head_node.iam
+    return HooksPlan(settings, publication, (_installation(publication, iam.role or iam.profile),))
+
+
+def _records_dir(spec: Spec) -> str:
+    """Return where records go: the first shared file system, else the home that ParallelCluster's nodes share."""
+    storage = spec.cluster.storage
+    return f"{storage[0].mount.rstrip('/')}/efakit/records" if storage else "/home/efakit/records"
 
 
 def _publication(bucket: str | None) -> Publication | None:
@@ -66,7 +73,7 @@ def _publication(bucket: str | None) -> Publication | None:
     return Publication(name, f"{prefix.strip('/')}/{INSTALLER}".lstrip("/"))
 
 
-def _installation(publication: Publication | None) -> Decision:
+def _installation(publication: Publication | None, theirs: str | None) -> Decision:
     if publication is None:
         return Decision(
             "installation of the hooks",
@@ -78,7 +85,8 @@ def _installation(publication: Publication | None) -> Decision:
         "installation of the hooks",
         f"by the cluster itself, from {publication.address}",
         "OnNodeConfigured installs them when the head node is made, OnNodeUpdated again at each update of the cluster; "
-        "publish the installer first: efakit hooks publish",
+        "publish the installer first: efakit hooks publish"
+        + (f"; {theirs}, which takes the place of ParallelCluster's, must let it read there" if theirs else ""),
         _CUSTOM_ACTIONS,
         ("HeadNode", "CustomActions"),
     )

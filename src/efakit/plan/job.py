@@ -46,6 +46,8 @@ def plan_job(job: Job, cluster: ClusterPlan, stack: Stack) -> JobPlan:
     efa = all(item.efa for item in queue.resources)
     variables, decisions = decide_environment(job, _WORKLOADS[job.template], stack, instance.name, efa)
     ntasks = 1 if job.template in _ONE_RANK_A_NODE else job.ranks_per_node or gpus or instance.cores or 1
+    resource = queue.resources[0].resource
+    cpus = instance.vcpus if resource.smt else instance.cores
     return JobPlan(
         job=job,
         partition=queue.queue.name,
@@ -54,7 +56,7 @@ def plan_job(job: Job, cluster: ClusterPlan, stack: Stack) -> JobPlan:
         gpus_per_node=gpus,
         ntasks_per_node=ntasks,
         # Without it srun gives each task one CPU (Slurm 22.05 and later do not hand sbatch's number on to srun).
-        cpus_per_task=instance.vcpus // ntasks if instance.vcpus else None,
+        cpus_per_task=max(cpus // ntasks, 1) if cpus else None,
         exclusive=queue.queue.exclusive,
         args=job.args if job.args is not None else _DEFAULT_ARGS[job.template],
         variables=variables,

@@ -9,7 +9,8 @@ from typing import Any
 from efakit.catalog import instances
 from efakit.catalog.stacks import PARALLELCLUSTER_RELEASES, newest_parallelcluster, parallelcluster_release
 from efakit.errors import SpecError, UnknownInstanceType
-from efakit.spec.model import Cluster, ComputeResource, HeadNode, Hooks, Job, Queue, Spec
+from efakit.spec.build import build_spec
+from efakit.spec.model import Spec
 from efakit.spec.schema import nearest, schema_problems, spell
 from efakit.spec.yamltext import Document, KeyPath, read_document
 
@@ -26,7 +27,7 @@ def read_spec(document: Document) -> Spec:
     problems = schema_problems(document) or list(_problems(document))
     if problems:
         raise SpecError(problems)
-    return _spec(document.data)
+    return build_spec(document.data)
 
 
 def _problems(document: Document) -> Iterator[str]:
@@ -43,7 +44,9 @@ def _problems(document: Document) -> Iterator[str]:
         keys: list[str | int] = ["cluster", "queues", number]
         yield from _doubles(queue["compute_resources"], [*keys, "compute_resources"], "compute resource", at)
         yield from _capacity_problems(queue, keys, at)
-    jobs = document.data.get("jobs", [])
+    yield from _doubles(cluster.get("login_nodes", []), ["cluster", "login_nodes"], "login pool", at)
+    yield from _storage_problems(cluster.get("storage", []), at)
+    jobs = document.data.get("jobs") or []
     yield from _doubles(jobs, ["jobs"], "job", at)
     yield from _job_problems(cluster, jobs, at)
 
@@ -56,21 +59,45 @@ def _instance_problems(cluster: Mapping[str, Any], at: _At) -> Iterator[str]:
     named: list[tuple[list[str | int], str]] = []
     if "instance" in cluster["head_node"]:
         named.append((["cluster", "head_node", "instance"], cluster["head_node"]["instance"]))
+    for number, pool in enumerate(cluster.get("login_nodes", [])):
+        if "instance" in pool:
+            named.append((["cluster", "login_nodes", number, "instance"], pool["instance"]))
     for number, queue in enumerate(cluster["queues"]):
         for place, resource in enumerate(queue["compute_resources"]):
             keys: list[str | int] = ["cluster", "queues", number, "compute_resources", place]
-            named.append(([*keys, "instance"], resource["instance"]))
+            if "instance" in resource:
+                named.append(([*keys, "instance"], resource["instance"]))
+            named += [([*keys, "instances", index], name) for index, name in enumerate(resource.get("instances", []))]
             if resource.get("min_nodes", 0) > resource["nodes"]:
                 yield at([*keys, "min_nodes"], f"{resource['min_nodes']} is more than nodes ({resource['nodes']})")
-            if resource.get("efa") == "on" and instances.known(resource["instance"]):
-                instance = instances.get(resource["instance"])
-                if not instance.efa_capable:
-                    yield at([*keys, "efa"], f"{instance.name} has no EFA: write auto or off, or take another type")
+            for name in _types(resource):
+                if resource.get("efa") == "on" and instances.known(name) and not instances.get(name).efa_capable:
+                    yield at([*keys, "efa"], f"{name} has no EFA: write auto or off, or take another type")
     for where, name in named:
         try:
             instances.get(name)
         except UnknownInstanceType as error:
             yield at(where, str(error))
+
+
+def _types(resource: Mapping[str, Any]) -> list[str]:
+    names: list[str] = resource["instances"] if "instances" in resource else [resource["instance"]]
+    return names
+
+
+def _storage_problems(storage: list[Mapping[str, Any]], at: _At) -> Iterator[str]:
+    yield from _doubles(storage, ["cluster", "storage"], "storage", at)
+    prefixes = {"fsx-lustre": "fs", "efs": "fs", "fsx-openzfs": "fsvol", "fsx-ontap": "fsvol", "ebs": "vol"}
+    mounts: set[str] = set()
+    for number, item in enumerate(storage):
+        keys: list[str | int] = ["cluster", "storage", number]
+        prefix = prefixes[item["type"]]
+        if "id" in item and not item["id"].startswith(prefix + "-"):
+            yield at([*keys, "id"], f"{item['id']!r} is no id of {item['type']}: it begins with {prefix}-")
+        mount = item["mount"].rstrip("/")
+        if mount in mounts:
+            yield at([*keys, "mount"], f"{item['mount']!r} is there twice")
+        mounts.add(mount)
 
 
 def _release_problems(cluster: Mapping[str, Any], at: _At) -> Iterator[str]:
@@ -91,19 +118,27 @@ def _release_problems(cluster: Mapping[str, Any], at: _At) -> Iterator[str]:
 
 def _capacity_problems(queue: Mapping[str, Any], keys: list[str | int], at: _At) -> Iterator[str]:
     capacity = queue.get("capacity", "on-demand")
-    usage = {"on-demand": "on-demand", "spot": "spot", "capacity-block": "capacity-block"}[capacity]
+    yield from _two_reservations(queue, keys, at)
     for place, resource in enumerate(queue["compute_resources"]):
         where = [*keys, "compute_resources", place]
-        if capacity == "capacity-block" and "reservation" not in resource:
+        yield from _two_reservations(resource, where, at)
+        if capacity == "capacity-block" and not ("reservation" in resource or "reservation" in queue):
             yield at(where, "a capacity block needs the key 'reservation' with the block's id (cr-...)")
-        if capacity != "capacity-block" and "reservation" in resource:
-            yield at([*where, "reservation"], "only capacity: capacity-block takes a reservation so far")
-        if not instances.known(resource["instance"]):
-            continue
-        offered = instances.get(resource["instance"]).usage_classes
-        if offered and usage not in offered:
-            message = f"{resource['instance']} is not sold as {capacity} (it is sold as: {', '.join(sorted(offered))})"
-            yield at([*where, "instance"], message)
+        if capacity == "spot" and any(key in part for part in (queue, resource) for key in _RESERVATIONS):
+            yield at(where, "spot instances cannot come from a reservation: take capacity: on-demand")
+        for name in _types(resource):
+            offered = instances.get(name).usage_classes if instances.known(name) else None
+            if offered and capacity not in offered:
+                message = f"{name} is not sold as {capacity} (it is sold as: {', '.join(sorted(offered))})"
+                yield at([*where, "instances" if "instances" in resource else "instance"], message)
+
+
+_RESERVATIONS = ("reservation", "reservation_group")
+
+
+def _two_reservations(part: Mapping[str, Any], keys: list[str | int], at: _At) -> Iterator[str]:
+    if all(key in part for key in _RESERVATIONS):
+        yield at([*keys, "reservation_group"], "not together with 'reservation': one of them")
 
 
 def _doubles(items: list[Mapping[str, Any]], keys: list[str | int], kind: str, at: _At) -> Iterator[str]:
@@ -126,10 +161,10 @@ def _job_problems(cluster: Mapping[str, Any], jobs: list[Mapping[str, Any]], at:
         most = sum(resource["nodes"] for resource in resources)
         if job.get("nodes", 1) > most:
             yield at(["jobs", number, "nodes"], f"{job['nodes']} is more than the {most} nodes of queue {name!r}")
-        kinds = {resource["instance"] for resource in resources}
-        if len(kinds) > 1:
+        kinds = {name for resource in resources for name in _types(resource)}
+        if len({_shape(kind) for kind in kinds}) > 1:
             message = (
-                f"queue {name!r} mixes {', '.join(sorted(kinds))}: a job's ranks a node follow from one instance type"
+                f"queue {name!r} mixes {', '.join(sorted(kinds))}: a job's ranks a node follow from one kind of node"
             )
             yield at(["jobs", number], message)
         for kind in kinds:
@@ -147,33 +182,6 @@ def _job_problems(cluster: Mapping[str, Any], jobs: list[Mapping[str, Any]], at:
                 )
 
 
-def _spec(data: Mapping[str, Any]) -> Spec:
-    cluster = data["cluster"]
-    head = cluster["head_node"]
-    hooks = dict(data.get("hooks") or {})
-    if isinstance(hooks.get("tcp_interfaces"), list):
-        hooks["tcp_interfaces"] = tuple(hooks["tcp_interfaces"])
-    return Spec(
-        cluster=Cluster(
-            region=cluster["region"],
-            key=cluster["key"],
-            head_node=HeadNode(head["subnet"], instances.get(head["instance"]) if "instance" in head else None),
-            queues=tuple(_queue(queue) for queue in cluster["queues"]),
-            os=cluster.get("os", "alinux2023"),
-            parallelcluster=cluster.get("parallelcluster", newest_parallelcluster()),
-            plugin=cluster.get("plugin"),
-            slurm_settings=cluster.get("slurm_settings", {}),
-        ),
-        hooks=Hooks(**hooks),
-        jobs=tuple(
-            Job(**{**job, **({"args": tuple(job["args"])} if "args" in job else {})}) for job in data.get("jobs", [])
-        ),
-    )
-
-
-def _queue(queue: Mapping[str, Any]) -> Queue:
-    resources = tuple(
-        ComputeResource(**{**resource, "instance": instances.get(resource["instance"])})
-        for resource in queue["compute_resources"]
-    )
-    return Queue(**{**queue, "compute_resources": resources})
+def _shape(name: str) -> tuple[int | None, int | None] | None:
+    """Return what a job's ranks follow from: GPUs and vCPUs."""
+    return (instances.get(name).gpus, instances.get(name).vcpus) if instances.known(name) else None

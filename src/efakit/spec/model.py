@@ -1,35 +1,107 @@
-"""The spec as frozen dataclasses, defaults filled in where they do not depend on anything else."""
+"""The spec as frozen dataclasses, defaults filled in where they do not depend on anything else.
+
+``overrides`` hold keys of ParallelCluster's own, merged last; they are plain data, and judged with the rest.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from efakit.catalog.instances import Instance
+
+Overrides = Mapping[str, Any]
+SlurmSettings = Mapping[str, "str | int | float | bool"]
+
+
+@dataclass(frozen=True)
+class CustomAction:
+    """A script that ParallelCluster fetches and runs."""
+
+    script: str
+    args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class S3Access:
+    """A bucket, or an object or prefix of it, that nodes may read, or write as well."""
+
+    bucket: str
+    key: str | None = None
+    write: bool = False
+
+
+@dataclass(frozen=True)
+class Iam:
+    """What nodes may do: more than ParallelCluster's role, or a role or profile in its place."""
+
+    policies: tuple[str, ...] = ()
+    s3_access: tuple[S3Access, ...] = ()
+    role: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True)
+class Node:
+    """What head node, login nodes and queues have in common. ``custom_actions`` is keyed as in the spec."""
+
+    security_groups: tuple[str, ...] = ()
+    additional_security_groups: tuple[str, ...] = ()
+    custom_actions: Mapping[str, tuple[CustomAction, ...]] = field(default_factory=dict)
+    iam: Iam = field(default_factory=Iam)
+    overrides: Overrides = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ComputeResource:
-    """Nodes of one instance type in a queue; ``nodes`` is the most at one time."""
+    """Nodes of one instance type, or of whichever of several EC2 has; ``nodes`` is the most at one time."""
 
     name: str
-    instance: Instance
+    instances: tuple[Instance, ...]
     nodes: int
+    flexible: bool = False
     min_nodes: int | None = None
     efa: str = "auto"
+    placement_group: str | None = None
     reservation: str | None = None
+    reservation_group: str | None = None
+    smt: bool = True
+    gpu_health_check: bool | None = None
+    slurm_settings: SlurmSettings = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    overrides: Overrides = field(default_factory=dict)
+
+    @property
+    def instance(self) -> Instance:
+        """The first instance type: with several, what they have in common is what counts."""
+        return self.instances[0]
+
+    @property
+    def efa_interfaces(self) -> int | None:
+        """EFA interfaces a node: ParallelCluster attaches the least of all its types; None where one is not known."""
+        counts = [instance.efa_interfaces for instance in self.instances]
+        return None if None in counts else min(count for count in counts if count is not None)
 
 
 @dataclass(frozen=True)
-class Queue:
+class Queue(Node):
     """A Slurm partition; ``placement_group`` None leaves the choice to efakit."""
 
-    name: str
-    subnet: str
-    compute_resources: tuple[ComputeResource, ...]
+    name: str = ""
+    subnets: tuple[str, ...] = ()
+    compute_resources: tuple[ComputeResource, ...] = ()
+    availability_zone: str | None = None
     capacity: str = "on-demand"
+    reservation: str | None = None
+    reservation_group: str | None = None
     placement_group: str | None = None
     exclusive: bool = True
+    public_ip: bool | None = None
+    ami: str | None = None
+    gpu_health_check: bool | None = None
+    slurm_settings: SlurmSettings = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def nodes(self) -> int:
@@ -38,11 +110,56 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class HeadNode:
+class HeadNode(Node):
     """The head node; ``instance`` None leaves the choice to efakit."""
 
-    subnet: str
+    subnet: str = ""
     instance: Instance | None = None
+
+
+@dataclass(frozen=True)
+class LoginPool(Node):
+    """A pool of login nodes; ``instance`` None: as the head node's."""
+
+    name: str = ""
+    subnet: str = ""
+    instance: Instance | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A shared file system: an existing one (``id``) or one that ParallelCluster makes. Size in GiB (ebs: GB)."""
+
+    name: str
+    mount: str
+    type: str
+    id: str | None = None
+    size_gb: int | None = None
+    deployment: str = "PERSISTENT_2"
+    throughput: int | None = None
+    keep: bool = True
+    overrides: Overrides = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """Slurm's accounting database."""
+
+    uri: str
+    user: str
+    password_secret: str
+    database: str | None = None
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """CloudWatch; None leaves ParallelCluster's own choice."""
+
+    logs: bool | None = None
+    log_days: int | None = None
+    dashboard: bool | None = None
+    detailed: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +173,16 @@ class Cluster:
     os: str
     parallelcluster: str
     plugin: str | None = None
-    slurm_settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    ami: str | None = None
+    login_nodes: tuple[LoginPool, ...] = ()
+    storage: tuple[Storage, ...] = ()
+    accounting: Accounting | None = None
+    slurm_settings: SlurmSettings = field(default_factory=dict)
+    efa_interface_type: str | None = None
+    imds: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    monitoring: Monitoring = field(default_factory=Monitoring)
+    overrides: Overrides = field(default_factory=dict)
 
     def queue(self, name: str) -> Queue:
         """Return a queue by name; raise KeyError where there is none."""
@@ -69,7 +195,7 @@ class Hooks:
 
     mode: str = "observe"
     bucket: str | None = None
-    records_dir: str = "/home/efakit/records"
+    records_dir: str | None = None
     records_mode: str = "0644"
     spool_dir: str = "/var/spool/efakit"
     root: str = "/"

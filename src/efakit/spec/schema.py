@@ -67,8 +67,12 @@ def _explain(document: Document, error: Any) -> Iterator[str]:
         for key in error.validator_value:
             if key not in value:
                 yield f"{place}: {field}: the key {key!r} is missing"
-    elif error.validator == "not":  # the key belongs to another template
-        yield f"{document.where(keys, at_key=True)}: {field}: not an option of this job's template"
+    elif error.validator == "not":  # the key belongs to another kind of it
+        kind = "job's template" if keys[0] == "jobs" else "kind of storage"
+        yield f"{document.where(keys, at_key=True)}: {field}: not an option of this {kind}"
+    elif error.validator == "oneOf":
+        names = [name for choice in error.validator_value for name in choice["required"]]
+        yield f"{place}: {field}: exactly one of the keys {' and '.join(map(repr, names))} is needed"
     elif "propertyNames" in error.absolute_schema_path:
         yield f"{document.where([*keys, value], at_key=True)}: {field}: {value!r} is not a name that is allowed here"
     else:
