@@ -21,6 +21,11 @@ help:
 .venv/ready: pyproject.toml scripts/setup-venv.sh
 	scripts/setup-venv.sh .venv
 
+# A second release of ParallelCluster, whose own validators judge what is rendered for it.
+OLDER := 3.13.2
+.venv-pcluster/ready: pyproject.toml scripts/setup-venv.sh
+	scripts/setup-venv.sh .venv-pcluster $(OLDER)
+
 system:
 	scripts/setup-system.sh
 
@@ -33,10 +38,11 @@ check: .venv/ready
 	shellcheck $(SHELLS)
 	$(PYTEST) -q -m "not pcluster and not lab and not registry" -n auto --cov --cov-report=term:skip-covered
 
-test: system .venv/ready
+test: system .venv/ready .venv-pcluster/ready
 	scripts/setup-torch.sh .venv-torch
 	$(MAKE) check
 	$(PYTEST) -m "pcluster or registry" -n auto
+	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	scripts/as-root.sh $(PYTEST) -m lab
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
 
@@ -51,4 +57,4 @@ format: .venv/ready
 	ruff check --fix $(CODE)
 
 clean:
-	rm -rf .venv .venv-torch .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-pcluster .venv-torch .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -11,7 +11,15 @@ from efakit.catalog import instances
 EFA_TYPES = [instance.name for instance in instances.all_efa()]
 FAVOURITES = [
     *("p4d.24xlarge", "p5.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge", "p6-b300.48xlarge", "trn1.32xlarge"),
-    *("trn2.48xlarge", "hpc7g.16xlarge", "hpc6a.48xlarge", "c5n.18xlarge", "c6in.32xlarge", "g6e.48xlarge", "vt1.24xlarge"),
+    *(
+        "trn2.48xlarge",
+        "hpc7g.16xlarge",
+        "hpc6a.48xlarge",
+        "c5n.18xlarge",
+        "c6in.32xlarge",
+        "g6e.48xlarge",
+        "vt1.24xlarge",
+    ),
     *("m5.xlarge", "c7g.4xlarge", "t3.micro", "g5.xlarge"),
 ]
 TYPES = st.one_of(st.sampled_from(FAVOURITES), st.sampled_from(EFA_TYPES))
@@ -109,7 +117,9 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
         os=st.sampled_from(["alinux2023", "ubuntu2204", "ubuntu2404", "rhel8", "rhel9", "rocky9"]),
         storage=st.lists(STORAGE, max_size=2, unique_by=lambda item: item["name"]),
         login_nodes=st.just([{"name": "login", "subnet": SUBNETS[0]}]),
-        slurm_settings=st.sampled_from([{}, {"PrologFlags": "X11"}, {"KillWait": 60}, {"Prolog": "/x"}, {"TaskPlugin": "a"}]),
+        slurm_settings=st.sampled_from(
+            [{}, {"PrologFlags": "X11"}, {"KillWait": 60}, {"Prolog": "/x"}, {"TaskPlugin": "a"}]
+        ),
         efa_interface_type=st.just("efa"),
         imds=st.sampled_from(["v1", "v2"]),
         tags=st.just({"project": "demo"}),
