@@ -14,6 +14,7 @@ from efakit.errors import EfakitError
 COMMANDS = {
     "init": ("efakit.cli.init", "init", "Write a spec to begin with."),
     "render": ("efakit.cli.render", "render", "Write a spec's bundle: cluster config, sbatch scripts, hooks."),
+    "explain": ("efakit.cli.explain", "explain", "Say what efakit decides for a spec, and why."),
     "report": ("efakit.cli.report", "report", "Say whether a job's bytes travelled over EFA."),
     "hooks": ("efakit.cli.hooks", "hooks", "Publish the hooks' installer."),
 }
