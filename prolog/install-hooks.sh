@@ -2,6 +2,8 @@
 # Installs the efakit hooks on a Slurm cluster. Self-contained: the files are at the end of this one.
 # On ParallelCluster it runs on the head node, whose /opt/slurm all nodes mount; by hand or as custom action.
 set -eu
+# Whoever ran a job passes through these folders to its report.
+umask 022
 
 scripts_dir=/opt/slurm/etc/scripts
 home=/opt/slurm/etc/efakit
@@ -68,7 +70,17 @@ check_machine() {
   done
 }
 
+# The hook refuses a records folder that others may write. One that is there already stays as it is: it may be the top
+# of a file system that everybody uses.
+check_records_dir() {
+  if [ -e "$records_dir" ] && [ -z "$(find "$records_dir" -prune -type d -user 0 ! -perm -020 ! -perm -002)" ]; then
+    fail "$records_dir is there already, and is no folder that root owns and nobody else may write:" \
+      "name a folder of its own with --records-dir"
+  fi
+}
+
 install_hooks() {
+  check_records_dir
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   unpack "$work"
@@ -81,9 +93,11 @@ install_hooks() {
   put "$work/hook.json" "$home" 0644
   put "$work/efakit-hook.pyz" "$home" 0644
   put "$work/run-hook" "$home" 0755
-  run mkdir -p "$records_dir"
-  run chown 0:0 "$records_dir"
-  run chmod 0755 "$records_dir"
+  if [ ! -d "$records_dir" ]; then
+    run mkdir -p "$records_dir"
+    run chown 0:0 "$records_dir"
+    run chmod 0755 "$records_dir"
+  fi
   # Last, when all that they need is in place.
   for script in "$work"/prolog.d/*; do put "$script" "$scripts_dir/prolog.d" 0755; done
   for script in "$work"/epilog.d/*; do put "$script" "$scripts_dir/epilog.d" 0755; done
@@ -97,8 +111,10 @@ uninstall_hooks() {
     others=$(find "${script%/*}" -mindepth 1 -maxdepth 1 ! -name '.*' | wc -l)
     [ "$others" -gt 0 ] || say "note: ${script%/*} is empty now, and Slurm refuses an empty folder"
   done
-  for file in run-hook efakit-hook.pyz hook.json hook.json.previous; do
-    [ ! -e "$home/$file" ] || run rm -f "$home/$file"
+  # Those that begin with a dot are what an installation left that did not come to its end.
+  for file in "$home/run-hook" "$home/efakit-hook.pyz" "$home/hook.json" "$home/hook.json.previous" \
+    "$home"/.efakit-*.new "$scripts_dir"/prolog.d/.efakit-*.new "$scripts_dir"/epilog.d/.efakit-*.new; do
+    [ ! -e "$file" ] || run rm -f "$file"
   done
   [ ! -d "$home" ] || run rmdir "$home" || say "note: $home holds other files and stays"
   [ -n "$dry_run" ] || say "hooks removed; records stay in $records_dir"

@@ -11,11 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from efakit.cli.main import efakit
+from efakit.cli.report import _facts
 from efakit.errors import EfakitError
 from efakit.jobs.records import JobRun
 from efakit.jobs.verdict import judge
 from efakit.report.job import JobReport, SlurmFacts, as_data
 from efakit.report.text import print_report
+from efakit.slurm.job import SlurmAnswer, SlurmJob
 
 GB = 10**9
 
@@ -171,3 +173,13 @@ def test_names_with_markup_are_shown_as_they_are():
     print_report(found, out)
     assert "Job 7 [red]x[/red]?[2J: incomplete" in out.getvalue()
     assert as_data(found)["nodes"][0]["efa_tx_bytes"] is None
+
+
+@pytest.mark.parametrize(
+    ("recorded", "sluid", "own"), [(1, None, True), (0, None, False), (1, "s1", True), (0, "s0", False)]
+)
+def test_slurm_s_answer_is_about_the_latest_run_only(recorded, sluid, own):
+    job = SlurmJob(7, "train", "COMPLETED", 60, "n1", 1, "gpu", "me", None, "squeue")
+    run = JobRun("lab", 7, sluid or f"r{recorded}", {"n1": {"restart_count": recorded, "sluid": sluid}}, ("n1",), 0.0)
+    facts = _facts(SlurmAnswer(job, ()), run)
+    assert (facts.state == "COMPLETED", "not this run" in (facts.note or "")) == (own, not own)

@@ -218,10 +218,22 @@ class SingleHostSlurm:
             raise AssertionError(f"{name} {' '.join(arguments)}: {done.returncode}: {done.stderr}")
         return done.stdout
 
+    def release(self) -> tuple[int, int]:
+        """Such as (22, 5)."""
+        major, minor = self.run("squeue", "--version").split()[1].split(".")[:2]
+        return int(major), int(minor)
+
     # -- life ------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start all daemons and wait for idle nodes."""
+        """Start all daemons and wait for idle nodes; what they wrote is in the error if that does not come."""
+        try:
+            self._start_all()
+        except (AssertionError, subprocess.SubprocessError) as error:
+            outputs = (f"{path.name}:\n{path.read_text(errors='replace')[-1500:]}" for path in self.root.glob("*.out"))
+            raise AssertionError("\n".join([str(error), *outputs])) from error
+
+    def _start_all(self) -> None:
         host = socket.gethostname().split(".")[0]
         accounting = _ACCOUNTING_DBD if self.accounting else _ACCOUNTING_NONE
         values = {"host": host, "root": self.root, "ports": self.ports}
@@ -231,8 +243,8 @@ class SingleHostSlurm:
         (self.root / "slurm.conf").write_text(
             _SLURM_CONF.format(**values, accounting=accounting.format(**values), nodes=nodes)
         )
-        # 22.05 knows no "disabled" and does not look at cgroups with these plugins; 23.02 and later always look.
-        if "22.05" not in self.run("scontrol", "--version"):
+        # 22.05 does not look at cgroups with these plugins; later releases do, and from 24.05 on can be told not to.
+        if self.release() >= (24, 5):
             (self.root / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
         self._start_munged()
         if self.accounting:

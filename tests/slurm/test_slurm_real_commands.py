@@ -26,11 +26,6 @@ def outcomes(answer: SlurmAnswer) -> list[tuple[str, str]]:
     return [(attempt.source, attempt.outcome) for attempt in answer.attempts if attempt.outcome != "absent"]
 
 
-def release(slurm: SingleHostSlurm) -> tuple[int, int]:
-    major, minor = slurm.run("squeue", "--version").split()[1].split(".")[:2]
-    return int(major), int(minor)
-
-
 @pytest.fixture
 def forgetful(accounting: SingleHostSlurm) -> Iterator[SingleHostSlurm]:
     """A Slurm with accounting; after the test, slurmctld runs again if the test stopped it."""
@@ -190,7 +185,7 @@ def test_job_that_slurmctld_forgot(forgetful: SingleHostSlurm) -> None:
         state="COMPLETED",
         elapsed_seconds=job.elapsed_seconds,
         node_list="n[0-1]",
-        restart_count=0 if release(forgetful) >= (24, 11) else None,
+        restart_count=0 if forgetful.release() >= (24, 11) else None,
         partition="efa",
         user=OTHER_USER,
         array=None,
@@ -229,7 +224,7 @@ def test_requeued_job_from_the_accounting_is_its_latest_run(forgetful: SingleHos
     forgetful.forget_jobs()
     job = found(job_id)
     assert (job.state, job.source) == ("FAILED", "sacct")
-    assert job.restart_count == (1 if release(forgetful) >= (24, 11) else None)
+    assert job.restart_count == (1 if forgetful.release() >= (24, 11) else None)
 
 
 def test_job_id_that_was_used_twice_means_the_latest_job(forgetful: SingleHostSlurm) -> None:

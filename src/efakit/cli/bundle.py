@@ -24,21 +24,30 @@ def write_bundle(folder: Path, files: Sequence[File], *, force: bool) -> None:
             _refuse_foreign(folder, files, written)
         _write(folder, files, written)
     except OSError as error:
-        raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
 def _manifest(folder: Path) -> dict[str, str]:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; --out names a folder")
+    if folder.is_symlink() and not folder.exists():
+        raise UsageError(f"{folder}: is a symbolic link to {folder.readlink()}, which is not there; make that folder")
     try:
         listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except ValueError:
+    except (ValueError, RecursionError):
         listed = None
-    if not isinstance(listed, dict) or not all(isinstance(value, str) for value in listed.values()):
+    if not isinstance(listed, dict) or not all(
+        isinstance(value, str) and _stays_inside(path) for path, value in listed.items()
+    ):
         raise UsageError(f"{folder / MANIFEST}: is damaged; remove the folder, or name another with --out")
     return listed
+
+
+def _stays_inside(path: str) -> bool:
+    """Whether a path of the manifest, whoever wrote it, leads to a file of the folder: such files are removed."""
+    return bool(path) and not path.startswith("/") and ".." not in path.split("/") and "\0" not in path
 
 
 def _refuse_foreign(folder: Path, files: Sequence[File], written: dict[str, str]) -> None:
@@ -49,15 +58,21 @@ def _refuse_foreign(folder: Path, files: Sequence[File], written: dict[str, str]
         )
     for path in sorted({file.path for file in files} | set(written)):
         present = folder / path
-        if present.is_symlink() or (present.exists() and _digest(present.read_bytes()) != written.get(path)):
+        between = [folder / parent for parent in Path(path).parents if parent.name]
+        changed = any(parent.is_symlink() or (parent.exists() and not parent.is_dir()) for parent in between)
+        if changed or present.is_symlink() or (present.exists() and not _is_as_written(present, written.get(path))):
             raise UsageError(
                 f"{present}: was changed since efakit wrote it; move it away, or add --force to overwrite it"
             )
 
 
 def _write(folder: Path, files: Sequence[File], written: dict[str, str]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    # Beside a folder that is still to be made, so that it appears all at once; inside one that is there, since it may
+    # be a mount of its own, or the only place where the user may write.
+    there = folder.exists()
+    if not there:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".efakit-", dir=folder if there else folder.parent))
     try:
         # Folders of targets that were not asked for stay as they were.
         tops = {file.path.partition("/")[0] for file in files}
@@ -70,16 +85,22 @@ def _write(folder: Path, files: Sequence[File], written: dict[str, str]) -> None
             path.write_bytes(file.content)
             path.chmod(0o755 if file.executable else 0o644)
         staging.chmod(0o755)
-        if not folder.exists():
+        if not there:
             staging.rename(folder)
             return
-        for file in (*files, File(MANIFEST, b"")):
+        # First all that can fail.
+        for file in files:
             (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+        for file in (*files, File(MANIFEST, b"")):
             (staging / file.path).replace(folder / file.path)
         for stale in set(written) - set(manifest):
             (folder / stale).unlink(missing_ok=True)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _is_as_written(path: Path, digest: str | None) -> bool:
+    return path.is_file() and _digest(path.read_bytes()) == digest
 
 
 def _digest(content: bytes) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -56,16 +58,21 @@ def init(
         _missing(["output"])
     target = output or Path(_prompted("File to write", default="spec.yaml"))
     instance = instances.get(answers["instance"])
-    text = spec_text(instance, os_name=os_name, head_subnet=head_subnet or answers["subnet"], **_chosen(answers))
+    text = spec_text(
+        instance,
+        os_name=os_name,
+        head_subnet=answers["subnet"] if head_subnet is None else head_subnet,
+        **_chosen(answers),
+    )
     try:
         read_spec(Document(Path("the spec"), text))
     except SpecError as error:
-        raise SpecError([_by_option(problem) for problem in error.problems]) from error
+        raise SpecError(list(dict.fromkeys(map(_by_option, error.problems)))) from error
     if str(target) == "-":
         click.echo(text, nl=False)
         return
     _write(target, text, force=force)
-    click.echo(f"wrote {target}; next: efakit render {target} --out bundle")
+    click.echo(f"wrote {target}; next: efakit render {shlex.quote(str(target))} --out bundle")
 
 
 def spec_text(
@@ -83,7 +90,7 @@ def spec_text(
     """Return the spec's text: one queue, one job."""
     queue = "gpu" if instance.gpus else "compute"
     kind = re.sub(r"[^a-z0-9-]", "-", instance.family)
-    bought = "capacity-block" if reservation else "on-demand"
+    bought = "on-demand" if reservation is None else "capacity-block"
     lines = [
         "# An efakit spec. From it come the cluster's config, sbatch scripts, and hooks that record EFA's counters:",
         "#   efakit render THIS-FILE --out bundle",
@@ -107,10 +114,10 @@ def spec_text(
         f"          instance: {_scalar(instance.name)}",
         f"          nodes: {nodes}",
     ]
-    if reservation:
+    if reservation is not None:
         lines.append(f"          reservation: {_scalar(reservation)}")
     lines += ["hooks:", "  mode: observe  # record only: whatever the hook finds, the job runs"]
-    if bucket:
+    if bucket is not None:
         lines.append(f"  bucket: {_scalar(bucket)}  # before the cluster is created: efakit hooks publish bundle")
     else:
         lines.append("  # bucket: s3://my-bucket/efakit  # with a bucket the cluster installs the hooks by itself")
@@ -172,6 +179,7 @@ _OPTIONS = {
     "cluster.queues[0].compute_resources[0].nodes": "--nodes",
     "cluster.queues[0].compute_resources[0].reservation": "--reservation",
     "hooks.bucket": "--bucket",
+    "jobs[0].nodes": "--nodes",
 }
 
 
@@ -187,19 +195,31 @@ def _by_option(problem: str) -> str:
 def _scalar(value: str) -> str:
     """Return ``value`` as a YAML scalar, quoted where it could be taken for something else."""
     plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*", value)
-    return value if plain and value.lower() not in ("true", "false", "null") else json.dumps(value, ensure_ascii=False)
+    return value if plain and value.lower() not in ("true", "false", "null") else json.dumps(value)
 
 
 def _write(target: Path, text: str, *, force: bool) -> None:
+    try:
+        _refuse_present(target, force=force)
+        # Behind a symbolic link it is the file that is overwritten, not the link.
+        place = Path(os.path.realpath(target))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".efakit-", dir=place.parent) as folder:
+            written = Path(folder) / "spec.yaml"
+            written.write_text(text, encoding="utf-8")
+            written.chmod(0o644)
+            written.replace(place)
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
+
+
+def _refuse_present(target: Path, *, force: bool) -> None:
+    if not os.path.lexists(target):
+        return
     if target.is_dir():
         raise UsageError(f"{target}: is a folder; --output names a file")
-    if target.exists() and not force:
+    if target.exists() and not target.is_file():
+        # As root, --force would put a file in the place of /dev/null.
+        raise UsageError(f"{target}: is a device or a pipe; --output names a file (- for stdout)")
+    if not force:
         raise UsageError(f"{target}: is there already; name another file, or add --force to overwrite it")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:
-            file.write(text)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(target)
-    except OSError as error:
-        raise UsageError(f"{error.filename or target}: cannot be written: {error.strerror}") from error

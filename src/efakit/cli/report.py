@@ -124,7 +124,9 @@ def _facts(answer: SlurmAnswer, run: JobRun) -> SlurmFacts:
     job = answer.job
     if job is None:
         return SlurmFacts(note=f"name and state unknown: {answer.reason}" if answer.reason else None)
-    if job.restart_count is not None and run.run.startswith("r") and run.run != f"r{job.restart_count}":
+    counts = {record["restart_count"] or 0 for record in run.records.values()}
+    if job.restart_count is not None and counts and job.restart_count not in counts:
         # Slurm answers for the job's latest run.
-        return SlurmFacts(job.name, note=f"Slurm knows run r{job.restart_count} ({job.state.lower()}), not this one")
+        note = f"Slurm knows the job's restart {job.restart_count} ({job.state.lower()}), not this run"
+        return SlurmFacts(job.name, note=note)
     return SlurmFacts(job.name, job.state, job.elapsed_seconds, job.node_list)

@@ -64,7 +64,8 @@ def _be_the_child(work: Callable[[], Iterable[Any]], writer: int) -> None:
             os.dup2(nothing, standard)
         if writer != 3:
             os.dup2(writer, 3)
-        os.closerange(4, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 65536 else 65536)
+        most = os.sysconf("SC_OPEN_MAX")  # -1: no limit
+        os.closerange(4, most if 0 < most < 65536 else 65536)
         for value in work():
             _write_all(3, json.dumps(value).encode() + b"\n")
         _write_all(3, json.dumps(_DONE).encode() + b"\n")

@@ -42,4 +42,5 @@ def job_from(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() else None
+    # All of Slurm's numbers have at most 20 digits, and int() raises at some thousand.
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 20 else None

@@ -6,14 +6,13 @@ Whatever happens here, the job goes on: every way out is exit code 0.
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 from efakit.hook.bounded import run_bounded
 from efakit.hook.checks import check_devices, finding
 from efakit.hook.expectation import expected_devices
 from efakit.hook.job import NoJob, job_from
-from efakit.hook.publish import publish_waiting
+from efakit.hook.publish import publish_record, publish_waiting
 from efakit.hook.settings import load_settings
 from efakit.hook.spool import Spool
 from efakit.node.record import make_record
@@ -29,6 +28,10 @@ if TYPE_CHECKING:
 # How the time up to the deadline is shared out: reading may take this part of it, the spool up to this, the shared
 # folder the rest but a margin in which the interpreter ends.
 _READ_UNTIL, _SPOOL_UNTIL, _PUBLISH_UNTIL = 0.5, 0.7, 0.95
+
+
+class Usage(Exception):
+    """The command line names no command of the hook."""
 
 
 class Run:
@@ -59,6 +62,8 @@ class Run:
                 yield from work()
             except OSError as error:
                 yield {"failed": str(error)}
+            except Exception as error:  # a record of another version, say
+                yield {"failed": "%s: %s" % (type(error).__name__, error)}
 
         values, finished = run_bounded(guarded, self.left(share))
         return values if finished else [*values, {"failed": "not finished by the deadline"}]
@@ -71,7 +76,7 @@ def prolog(run: Run) -> str:
     snapshot = run.snapshot()
     expectation = _expect(run, job, snapshot)
     findings = run.findings + check_devices(snapshot, expectation)
-    baseline = {"job": job, "snapshot": snapshot, "findings": findings, "shared_with": []}
+    baseline = {"job": job, "snapshot": snapshot, "findings": findings}
 
     def keep() -> Iterator[Any]:
         spool.prepare()
@@ -88,7 +93,7 @@ def epilog(run: Run) -> str:
     job = job_from(run.environment)
     expectation = _expect(run, job, snapshot)
     spool = Spool(run.settings["spool_dir"], job["node"])
-    mode = int(run.settings["records_mode"], 8)
+    records_dir, mode = run.settings["records_dir"], int(run.settings["records_mode"], 8)
 
     def keep() -> Iterator[Any]:
         spool.prepare()
@@ -99,10 +104,18 @@ def epilog(run: Run) -> str:
         early = baseline["findings"] if baseline else []
         late = [item for item in run.findings + check_devices(snapshot, expectation) if item not in early]
         record.update(mode=run.settings["mode"], shared_with=shared_with, findings=early + late)
-        spool.keep_record(record)
-        if baseline:
-            spool.forget_baseline(baseline["job"])
-        yield record
+        try:
+            spool.keep_record(record)
+        except OSError:
+            # Such as a disk that the job has filled: the shared folder may still take it.
+            if records_dir is None:
+                raise
+            publish_record(record, records_dir, mode)
+        finally:
+            # A baseline that stayed would share this node with every job to come.
+            if baseline:
+                spool.forget_baseline(baseline["job"])
+        yield {}
 
     kept = run.in_time(keep, _SPOOL_UNTIL)
     trouble = _failure(kept)
@@ -128,12 +141,13 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], carried: Mapp
     ``carried`` is what the hook's file carries of the catalog: ``efa_interfaces``, a count for each instance type.
     """
     try:
+        _open_standard_descriptors()
         command, config = _parse(arguments)
         settings, problems = load_settings(config)
         run = Run(settings, problems, environment)
         run.settings["efa_interfaces"] = carried.get("efa_interfaces", {})
         _say(_COMMANDS[command](run))
-    except NoJob as error:
+    except (NoJob, Usage) as error:
         _say(str(error))
     except Exception as error:  # a fault of ours is never the job's
         _say("internal error, the job goes on: %s: %s" % (type(error).__name__, error))
@@ -148,7 +162,7 @@ def _parse(arguments: Sequence[str]) -> tuple[str, str | None]:
         config = given[place + 1]
         del given[place : place + 2]
     if len(given) != 1 or given[0] not in _COMMANDS:
-        raise ValueError("usage: efakit-hook.pyz %s --config hook.json" % "|".join(_COMMANDS))
+        raise Usage("usage: efakit-hook.pyz %s --config hook.json" % "|".join(_COMMANDS))
     return given[0], config
 
 
@@ -199,8 +213,16 @@ def _summary(
 
 def _say(text: str) -> None:
     # slurmd may have gone away, or its log's disk may be full.
+    # Not through sys.stdout: what it cannot write it tries again at the end, and that failure is an exit code.
     try:
-        sys.stdout.write("efakit: %s\n" % text.encode("ascii", "backslashreplace").decode())
-        sys.stdout.flush()
+        os.write(1, b"efakit: %s\n" % text.encode("ascii", "backslashreplace"))
     except OSError:
         pass
+
+
+def _open_standard_descriptors() -> None:
+    """Open /dev/null where stdin, stdout or stderr is closed: else a pipe of ours would take its place."""
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= 2:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)

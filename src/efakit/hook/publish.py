@@ -22,14 +22,35 @@ if TYPE_CHECKING:
 
 
 def publish_waiting(spool: Spool, records_dir: str, mode: int) -> Iterator[str]:
-    """Publish all waiting records and give the path of each; raise OSError at the first that cannot be."""
-    _refuse_untrusted(records_dir)
+    """Publish all waiting records and give the path of each.
+
+    One that cannot be published stays, and does not hold up the others: the first failure is raised at the end, as
+    OSError.
+    """
+    spool.prepare()
+    failure: OSError | None = None
     for waiting, record in spool.waiting_records():
-        path = os.path.join(records_dir, *record_path(record))
-        _make_folder(records_dir, os.path.dirname(path), mode)
-        write_atomically(path, json.dumps(record, indent=1).encode() + b"\n", mode)
-        os.unlink(waiting)
-        yield path
+        try:
+            path = publish_record(record, records_dir, mode)
+            os.unlink(waiting)
+            yield path
+        except OSError as error:
+            # Where it does not wait any more, another run of the hook has published it in the meantime.
+            if os.path.lexists(waiting):
+                failure = failure or error
+        except (KeyError, TypeError) as error:
+            failure = failure or OSError("%s: no record: %s: %s" % (waiting, type(error).__name__, error))
+    if failure:
+        raise failure
+
+
+def publish_record(record: Mapping[str, Any], records_dir: str, mode: int) -> str:
+    """Write one record into the shared folder and return its path; raise OSError (Untrusted) where that fails."""
+    _refuse_untrusted(records_dir)
+    path = os.path.join(records_dir, *record_path(record))
+    _make_folder(os.path.dirname(path), mode)
+    write_atomically(path, json.dumps(record, indent=1).encode() + b"\n", mode, durable=True)
+    return path
 
 
 def record_path(record: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -39,14 +60,14 @@ def record_path(record: Mapping[str, Any]) -> tuple[str, str, str]:
     return safe_name(record["cluster"]), "%d" % record["job_id"], name
 
 
-def _make_folder(records_dir: str, folder: str, mode: int) -> None:
-    # records_dir itself is never made here: where it is missing, its file system is probably not mounted.
+def _make_folder(folder: str, mode: int) -> None:
+    # The records folder itself is never made here: where it is missing, its file system is probably not mounted.
     parent = os.path.dirname(folder)
     for path in (parent, folder):
         try:
             os.mkdir(path)
-            # Whoever may read a file needs to pass through its folder.
-            os.chmod(path, mode | (mode & 0o444) >> 2 | 0o700)
+            # Whoever may read a file needs to pass through its folder; nobody else ever writes there.
+            os.chmod(path, 0o700 | mode & 0o044 | (mode & 0o044) >> 2)
         except FileExistsError:
             pass
     _refuse_untrusted(folder)

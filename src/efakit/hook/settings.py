@@ -38,7 +38,7 @@ def load_settings(path: str | None) -> tuple[dict[str, Any], list[str]]:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, encoding="utf-8") as file:
             given = json.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return settings, ["settings not read: %s: %s" % (path, error)]
     if not isinstance(given, dict):
         return settings, ["settings not read: %s holds no JSON object" % path]
@@ -79,5 +79,5 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "expected_devices": lambda value: value == "auto" or _is_count(value),
     "compute_resources": lambda value: isinstance(value, dict) and all(_is_count(n) for n in value.values()),
     "tcp_interfaces": lambda value: value == "auto" or _is_names(value),
-    "deadline_seconds": lambda value: isinstance(value, (int, float)) and 0 < value <= 50,
+    "deadline_seconds": lambda value: type(value) in (int, float) and 0 < value <= 50,
 }

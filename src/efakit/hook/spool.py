@@ -33,8 +33,12 @@ def safe_name(text: str) -> str:
     return "_" + kept[1:] if kept.startswith(".") else kept
 
 
-def write_atomically(path: str, data: bytes, mode: int) -> None:
-    """Write a file so that a reader sees all of it or nothing, also after a crash."""
+def write_atomically(path: str, data: bytes, mode: int, *, durable: bool) -> None:
+    """Write a file so that a reader sees all of it or nothing; with ``durable`` also after a crash of the machine.
+
+    What stays on the node is not made durable: a sync waits for all that the job has left to write, many seconds on a
+    busy disk, and a record would be lost at the deadline for the sake of a node that may crash.
+    """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, ".%s.%d" % (name, os.getpid()))
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -45,14 +49,16 @@ def write_atomically(path: str, data: bytes, mode: int) -> None:
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.rename(temporary, path)
     except OSError:
         os.unlink(temporary)
         raise
-    _sync_folder(folder)
+    if durable:
+        _sync_folder(folder)
 
 
 class Spool:
@@ -78,17 +84,21 @@ class Spool:
     def keep_baseline(self, job: Mapping[str, Any], baseline: dict[str, Any]) -> None:
         """Keep the baseline of a job that begins here.
 
-        Jobs whose baseline is still here run on this node too: each learns of the other. A baseline of another
+        Jobs whose baseline is still here run on this node too: each gets a note of the other. A baseline of another
         boot belongs to a job that died with the node, and one of the same job to an earlier run of it: both go.
         """
+        own = self._path_of(job)
         for path, other in self._baselines():
-            same_job = other.get("job", {}).get("job_id") == job["job_id"]
-            if same_job or other.get("snapshot", {}).get("boot_id") != baseline["snapshot"]["boot_id"]:
+            if other["job"]["job_id"] == job["job_id"]:
                 self._forget(path)
-            else:
-                baseline["shared_with"].append(other["job"]["job_id"])
-                write_atomically("%s%s%d" % (path, _SHARED, job["job_id"]), b"", 0o600)
-        write_atomically(self._path_of(job), json.dumps(baseline).encode(), 0o600)
+        # First our own, then the look at the others: of two jobs that begin at once, one at least sees the other.
+        write_atomically(own, json.dumps(baseline).encode(), 0o600, durable=False)
+        for path, other in self._baselines():
+            if other["snapshot"].get("boot_id") != baseline["snapshot"]["boot_id"]:
+                self._forget(path)
+            elif path != own:
+                self._note(path, job["job_id"])
+                self._note(own, other["job"]["job_id"])
 
     def find_baseline(self, job: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[int]]:
         """Return the job's baseline, and the ids of the jobs that ran here at the same time.
@@ -99,14 +109,13 @@ class Spool:
         own: list[tuple[bool, float, str, dict[str, Any]]] = []
         overlapping: set[int] = set()
         for path, kept in self._baselines():
-            if kept["job"].get("job_id") == job["job_id"]:
-                own.append((path == self._path_of(job), kept["snapshot"]["taken_at"], path, kept))
+            if kept["job"]["job_id"] == job["job_id"]:
+                own.append((path == self._path_of(job), kept["snapshot"].get("taken_at", 0.0), path, kept))
             else:
                 overlapping.add(kept["job"]["job_id"])
         if not own:
             return None, sorted(overlapping)
         _, _, path, baseline = max(own, key=lambda item: item[:2])
-        overlapping.update(baseline["shared_with"])
         overlapping.update(self._notes(path))
         return baseline, sorted(overlapping)
 
@@ -116,14 +125,17 @@ class Spool:
 
     def keep_record(self, record: Mapping[str, Any]) -> None:
         """Keep a record until it is published."""
-        name = "%s.json" % os.path.basename(self._path_of(record))[: -len(".json")]
-        write_atomically(os.path.join(self._outbox, name), json.dumps(record).encode(), 0o600)
+        name = os.path.basename(self._path_of(record))
+        write_atomically(os.path.join(self._outbox, name), json.dumps(record).encode(), 0o600, durable=False)
 
     def waiting_records(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Give the path and content of each record that is not published yet."""
-        for name in sorted(os.listdir(self._outbox)):
-            path = os.path.join(self._outbox, name)
-            record = None if name.startswith(".") else _load(path)
+        """Give the path and content of each record that is not published yet, the newest first.
+
+        Behind many that wait, the job that ended just now would else not get its turn before the deadline.
+        """
+        paths = [os.path.join(self._outbox, name) for name in os.listdir(self._outbox) if not name.startswith(".")]
+        for path in sorted(paths, key=_modified_at, reverse=True):
+            record = _load(path)
             if record is not None:
                 yield path, record
 
@@ -136,8 +148,19 @@ class Spool:
             path = os.path.join(self._active, name)
             if name.startswith(self._node + ".") and name.endswith(".json"):
                 kept = _load(path)
-                if kept is not None and isinstance(kept.get("job"), dict) and isinstance(kept.get("snapshot"), dict):
+                if kept is not None and self._is_baseline(kept):
                     yield path, kept
+
+    def _is_baseline(self, kept: dict[str, Any]) -> bool:
+        job, snapshot = kept.get("job"), kept.get("snapshot")
+        if not isinstance(job, dict) or not isinstance(snapshot, dict) or not isinstance(job.get("job_id"), int):
+            return False
+        # The file of node "a.b" begins as one of node "a" does.
+        return safe_name(str(job.get("node"))) == self._node
+
+    def _note(self, path: str, job_id: int) -> None:
+        """Note beside the baseline at ``path`` that the job of this id ran at the same time."""
+        write_atomically("%s%s%d" % (path, _SHARED, job_id), b"", 0o600, durable=False)
 
     def _notes(self, path: str) -> list[int]:
         start = os.path.basename(path) + _SHARED
@@ -148,7 +171,10 @@ class Spool:
         start = os.path.basename(path)
         for name in os.listdir(self._active):
             if name == start or name.startswith(start + _SHARED):
-                os.unlink(os.path.join(self._active, name))
+                try:
+                    os.unlink(os.path.join(self._active, name))
+                except FileNotFoundError:
+                    pass  # another run of the hook did
 
 
 def _load(path: str) -> dict[str, Any] | None:
@@ -158,6 +184,13 @@ def _load(path: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _modified_at(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _sync_folder(folder: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,8 @@ def find_runs(records_dir: Path, job_id: int) -> list[JobRun]:
     A requeued job keeps its id, and two clusters, or one whose ids began anew, may each have one of this id: records
     are one run's only where cluster, run and node list agree. Raises RecordError where a record cannot be read.
     """
-    if not records_dir.is_dir():
-        raise RecordError(f"{records_dir}: no such folder; --records names the folder that the hooks publish to")
     runs: dict[tuple[str, str, str], dict[str, Record]] = {}
-    for path in sorted(records_dir.glob(f"*/{job_id}/*.json")):
-        if path.name.startswith("."):
-            continue
+    for path in _record_files(records_dir, job_id):
         record = _load(path)
         key = (record["cluster"], run_key(record["sluid"], record["restart_count"]), record["node_list"] or "")
         runs.setdefault(key, {})[record["node"]] = record
@@ -69,21 +66,98 @@ def _node_names(node_list: str, records: Mapping[str, Record]) -> tuple[str, ...
     return expand(node_list) if node_list else tuple(sorted(records))
 
 
+def _record_files(records_dir: Path, job_id: int) -> Iterator[Path]:
+    """Give the job's files, of all clusters; raise RecordError where a folder cannot be read, lest it seem empty."""
+    try:
+        clusters = sorted(records_dir.iterdir())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        message = f"{records_dir}: no such folder; --records names the folder that the hooks publish to"
+        raise RecordError(message) from error
+    except OSError as error:
+        raise _unreadable(records_dir, error) from error
+    for cluster in clusters:
+        try:
+            files = sorted((cluster / str(job_id)).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise _unreadable(cluster / str(job_id), error) from error
+        # A name with a dot in front is a file that is being written.
+        yield from (path for path in files if path.suffix == ".json" and not path.name.startswith("."))
+
+
+def _unreadable(path: Path, error: OSError) -> RecordError:
+    if isinstance(error, PermissionError):
+        return RecordError(f"{path}: you may not read it; hooks.records_mode in the spec decides who may")
+    return RecordError(f"{path}: cannot be read: {error.strerror}")
+
+
 def _load(path: Path) -> Record:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise RecordError(f"{path}: is no record of efakit: not even a file")
         record = json.loads(path.read_text(encoding="utf-8"))
-    except PermissionError as error:
-        raise RecordError(f"{path}: you may not read it; hooks.records_mode in the spec decides who may") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: cannot be read: {error}") from error
     version = record.get("schema_version") if isinstance(record, dict) else None
-    if not isinstance(version, int):
+    if not isinstance(version, int) or isinstance(version, bool):
         raise RecordError(f"{path}: is no record of efakit")
     if version > SCHEMA_VERSION:
         raise RecordError(
             f"{path}: has format {version}, and this efakit reads up to {SCHEMA_VERSION}: install a newer efakit"
         )
-    missing = {"cluster", "job_id", "node", "node_list", "sluid", "restart_count", "ended_at", "devices"} - set(record)
-    if missing:
-        raise RecordError(f"{path}: is damaged: {', '.join(sorted(missing))} missing")
+    damaged = [name for name, check in _FIELDS.items() if not check(record.get(name, _MISSING))]
+    if damaged:
+        raise RecordError(f"{path}: is damaged: {', '.join(damaged)} missing or of the wrong type")
     return dict(record)
+
+
+_MISSING = object()
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_readings(value: Any) -> bool:
+    """Whether ``value`` is a list of devices or interfaces with their counters."""
+    return isinstance(value, list) and all(
+        isinstance(item, dict)
+        and _is_text(item.get("name"))
+        and _is_texts(item.get("errors"))
+        and isinstance(item.get("counters"), dict)
+        and all(map(_is_count, item["counters"].values()))
+        for item in value
+    )
+
+
+# What a report relies on; ``efakit/node/record.schema.json`` describes the whole record.
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "cluster": _is_text,
+    "job_id": _is_count,
+    "node": _is_text,
+    "node_list": lambda value: value is None or _is_text(value),
+    "sluid": lambda value: value is None or _is_text(value),
+    "restart_count": lambda value: value is None or _is_count(value),
+    "ended_at": lambda value: _is_count(value) or isinstance(value, float),
+    "baseline": lambda value: value in ("ok", "missing", "incomplete"),
+    "resets": _is_texts,
+    "devices_expected": lambda value: value is None or _is_count(value),
+    "devices_found": _is_count,
+    "devices": _is_readings,
+    "interfaces": _is_readings,
+    "shared_with": lambda value: isinstance(value, list) and all(map(_is_count, value)),
+    "findings": lambda value: (
+        isinstance(value, list) and all(isinstance(item, dict) and _is_text(item.get("message")) for item in value)
+    ),
+}

@@ -118,13 +118,13 @@ def _judge_node(name: str, record: Record | None, *, single: bool) -> NodeVerdic
     if record is None:
         return NodeVerdict(name, "incomplete", None, None, None, (), ("no record",))
     troubles = _troubles(record)
-    findings = [item["message"] for item in record.get("findings", [])]
+    findings = [item["message"] for item in record["findings"]]
     known = record["baseline"] != "missing" and not record["resets"]
     traffic = _traffic(record) if known else None
     notes = [*troubles, *findings]
     if troubles or traffic is None:
         verdict = "incomplete"
-    elif record.get("shared_with"):
+    elif record["shared_with"]:
         verdict = "shared"
         notes.insert(0, f"shared with job {', '.join(map(str, record['shared_with']))}")
     else:
@@ -133,8 +133,8 @@ def _judge_node(name: str, record: Record | None, *, single: bool) -> NodeVerdic
         name,
         verdict,
         traffic,
-        record.get("devices_expected"),
-        record.get("devices_found"),
+        record["devices_expected"],
+        record["devices_found"],
         tuple({"name": device["name"], "counters": device["counters"]} for device in record["devices"]),
         tuple(dict.fromkeys(notes)),
     )

@@ -1,0 +1,202 @@
+"""What goes wrong around the hook: closed descriptors, full disks, broken files, other versions, races."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from efakit.hook import publish, spool
+from efakit.hook.job import NoJob, job_from
+from efakit.hook.settings import load_settings
+from efakit.hook.spool import Spool
+from tests.hook.hookrun import Node
+from tests.lab import efa_tree
+
+BOOT = {"boot_id": "one", "taken_at": 1.0}
+
+
+@pytest.fixture
+def node(tmp_path) -> Node:
+    node = Node(tmp_path)
+    efa_tree.write_node(node.root, "p4d.24xlarge")
+    node.set_interface(1000, 2000)
+    return node
+
+
+def job(job_id: int, node: str = "n1") -> dict:
+    return job_from({"SLURM_JOB_ID": str(job_id), "SLURMD_NODENAME": node, "SLURM_CLUSTER_NAME": "lab"})
+
+
+def baseline(job_id: int, node: str = "n1") -> dict:
+    return {"job": job(job_id, node), "snapshot": dict(BOOT), "findings": []}
+
+
+@pytest.mark.parametrize("redirections", ["<&-", ">&-", "<&- >&- 2>&-", ">/dev/full", ">/dev/full 2>&1 <&-"])
+def test_closed_and_full_descriptors_change_nothing(node, redirections):
+    node.config.write_text(json.dumps(node.settings))
+    for command in ("prolog", "epilog", "nonsense"):
+        line = f'exec "$0" -I -S "$1" {command} --config "$2" {redirections}'
+        environment = {"SLURM_JOB_ID": "7", "SLURMD_NODENAME": node.name, "SLURM_CLUSTER_NAME": "lab"}
+        done = subprocess.run(
+            ["/bin/sh", "-c", line, node.python, node.archive, node.config], env=environment, capture_output=True
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+    record = node.record()
+    assert (record["baseline"], record["devices_found"]) == ("ok", 4)
+
+
+def test_a_record_that_nobody_can_read_does_not_hold_up_the_others(node):
+    outbox = node.spool / "outbox"
+    outbox.mkdir(parents=True, mode=0o700)
+    node.spool.chmod(0o700)
+    for name, content in {"a": "{}", "b": "[", "c": '{"sluid": null, "restart_count": 0, "node": 7}'}.items():
+        (outbox / f"{name}.json").write_text(content)
+    (outbox / "d.json").mkdir()
+    node.run("prolog")
+    assert "not published" in node.run("epilog")
+    assert node.record()["baseline"] == "ok"
+    assert not list(outbox.glob(f"{node.name}*")), "the record is published, so it waits no more"
+
+
+def test_a_baseline_of_another_version_loses_no_record(node):
+    node.run("prolog", 1)
+    (kept,) = (node.spool / "active").iterdir()
+    for other, content in (("2", {}), ("3", {"job_id": None}), ("4", [])):
+        text = json.dumps({"job": content, "snapshot": {}})
+        (kept.parent / kept.name.replace(".1.", f".{other}.")).write_text(text)
+    node.run("epilog", 1)
+    assert node.record(1)["baseline"] == "ok"
+    assert node.record(1)["shared_with"] == []
+
+
+def test_what_the_newest_wait_for_is_published_first(tmp_path):
+    waiting = Spool(str(tmp_path / "spool"), "n1")
+    waiting.prepare()
+    for job_id in (1, 3, 2):
+        waiting.keep_record({**job(job_id), "boot_id": "one"})
+        path = tmp_path / "spool/outbox" / f"n1.{job_id}.r0.json"
+        os.utime(path, (job_id, job_id))
+    assert [record["job_id"] for _, record in waiting.waiting_records()] == [3, 2, 1]
+
+
+def test_another_run_of_the_hook_may_publish_a_record_first(tmp_path, monkeypatch):
+    waiting = Spool(str(tmp_path / "spool"), "n1")
+    waiting.prepare()
+    (tmp_path / "records").mkdir()
+    for job_id in (1, 2):
+        waiting.keep_record(job(job_id))
+
+    def published_by_another(record, records_dir, mode):
+        (tmp_path / "spool/outbox" / f"n1.{record['job_id']}.r0.json").unlink()
+        return "elsewhere"
+
+    monkeypatch.setattr(publish, "publish_record", published_by_another)
+    assert list(publish.publish_waiting(waiting, str(tmp_path / "records"), 0o644)) == []
+
+
+def test_a_full_spool_loses_no_record(node, monkeypatch):
+    """A job may fill the node's disk; a folder in the record's place stands in for that."""
+    node.run("prolog")
+    (node.spool / "outbox" / f"{node.name}.7.r0.json").mkdir()
+    node.run("epilog")
+    assert node.record()["baseline"] == "ok"
+    assert list((node.spool / "active").iterdir()) == [], "else every later job would seem to share the node"
+
+
+def test_the_spool_waits_for_no_disk_and_the_shared_folder_does(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(spool.os, "fsync", synced.append)
+    kept = Spool(str(tmp_path / "spool"), "n1")
+    kept.prepare()
+    kept.keep_baseline(job(1), baseline(1))
+    kept.keep_record(job(1))
+    assert synced == []
+    (tmp_path / "records").mkdir()
+    assert len(list(publish.publish_waiting(kept, str(tmp_path / "records"), 0o644))) == 1
+    assert len(synced) == 2
+
+
+def test_of_two_jobs_that_begin_at_once_both_are_shared(tmp_path, monkeypatch):
+    """Each looks for others and writes its own; whatever the order, neither may go unseen."""
+    kept = Spool(str(tmp_path), "n1")
+    kept.prepare()
+    write = spool.write_atomically
+
+    def write_after_the_other(path, data, mode, *, durable):
+        monkeypatch.setattr(spool, "write_atomically", write)
+        kept.keep_baseline(job(2), baseline(2))
+        write(path, data, mode, durable=durable)
+
+    monkeypatch.setattr(spool, "write_atomically", write_after_the_other)
+    kept.keep_baseline(job(1), baseline(1))
+    assert kept.find_baseline(job(1))[1] == [2]
+    kept.forget_baseline(job(1))
+    assert kept.find_baseline(job(2))[1] == [1]
+    kept.forget_baseline(job(2))
+    assert list((tmp_path / "active").iterdir()) == []
+
+
+def test_a_node_whose_name_begins_as_another_s_does_not_see_its_jobs(tmp_path):
+    first, second = Spool(str(tmp_path), "n1"), Spool(str(tmp_path), "n1.lab")
+    first.prepare()
+    first.keep_baseline(job(7), baseline(7))
+    second.keep_baseline(job(7, "n1.lab"), baseline(7, "n1.lab"))
+    found, shared = first.find_baseline(job(7))
+    assert found is not None
+    assert (found["job"]["node"], shared) == ("n1", [])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused other users' folders: run as root")
+def test_flush_publishes_nothing_from_a_spool_that_others_may_write(node):
+    shutil.rmtree(node.records)
+    node.run("prolog", 1)
+    node.run("epilog", 1)
+    node.records.mkdir()
+    node.spool.chmod(0o777)
+    assert "may be written by others" in node.run("flush", None)
+    assert list(node.records.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", ["0664", "0660"])
+def test_a_group_may_write_records_and_never_their_folders(tmp_path, mode):
+    """Otherwise the hook itself would refuse the folder that it made."""
+    node = Node(tmp_path, records_mode=mode)
+    efa_tree.write_node(node.root, "p4d.24xlarge")
+    for job_id in (1, 2):
+        node.run("prolog", job_id)
+        assert "record published" in node.run("epilog", job_id)
+
+
+def test_settings_nested_too_deep_are_broken_settings(tmp_path):
+    config = tmp_path / "hook.json"
+    config.write_text("[" * 100_000)
+    assert load_settings(str(config))[0]["deadline_seconds"] == 5
+
+
+def test_true_is_no_deadline(tmp_path):
+    config = tmp_path / "hook.json"
+    config.write_text('{"deadline_seconds": true}')
+    settings, problems = load_settings(str(config))
+    assert (settings["deadline_seconds"], len(problems)) == (5, 1)
+
+
+@pytest.mark.parametrize("job_id", ["", "seven", "-1", "1.5", "\uff19", "9" * 5000])
+def test_a_job_id_that_is_no_number_is_no_job(job_id):
+    with pytest.raises(NoJob):
+        job_from({"SLURM_JOB_ID": job_id})
+
+
+def test_a_wrong_command_is_told_as_such(node: Node):
+    assert node.run("health").startswith("efakit: usage: ")
+
+
+def test_paths_of_the_records_stay_below_the_folder():
+    record = {"cluster": "../x", "job_id": 7, "node": "../../n", "sluid": "/s", "restart_count": 0}
+    parts = publish.record_path(record)
+    assert not any("/" in part or part.startswith(".") for part in parts)
+    assert Path("/r").joinpath(*parts).resolve().is_relative_to("/r")
