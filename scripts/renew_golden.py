@@ -1,4 +1,4 @@
-"""Renders the golden files anew: ``python scripts/renew_golden.py``. Read the diff before you commit it."""
+"""Writes the golden files and the reference pages anew: ``python -m scripts.renew_golden``. Read the diff."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 from efakit.emit.registry import emit
 from efakit.plan.plan import make_plan
 from efakit.spec.load import load_spec
+from scripts.reference import cli_reference, spec_reference
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def golden_files() -> dict[Path, bytes]:
-    """Return each golden file and what it must hold: the configs beside their specs, and the scripts of p5."""
+    """Return each golden file and what it must hold: configs beside their specs, their scripts, reference pages."""
     files = {}
     for spec in sorted((ROOT / "cluster-configs").glob("*.yaml")):
         if spec.name.endswith(".cluster.yaml"):
@@ -21,6 +22,8 @@ def golden_files() -> dict[Path, bytes]:
         files[spec.with_suffix(".cluster.yaml")] = emit(plan, ("parallelcluster",))[0].content
         for file in emit(plan, ("sbatch",)):
             files[ROOT / "tests/emit/golden" / spec.stem / Path(file.path).name] = file.content
+    files[ROOT / "docs/cli.md"] = cli_reference().encode()
+    files[ROOT / "docs/spec.md"] = spec_reference().encode()
     return files
 
 

@@ -29,6 +29,10 @@ class UnknownInstanceType(EfakitError):
     """An instance type that the catalog does not know: never taken for a type without EFA."""
 
 
+class CatalogError(EfakitError):
+    """Data of the catalog, or data meant for it, that cannot be used."""
+
+
 class RecordError(EfakitError):
     """A record that cannot be found or read."""
 

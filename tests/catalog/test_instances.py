@@ -281,7 +281,11 @@ def run_bare(path: Path, code: str) -> str:
 def test_the_catalog_loads_on_a_bare_python_and_from_inside_a_zip_file(tmp_path: Path) -> None:
     archive = tmp_path / "bare.pyz"
     with zipfile.ZipFile(archive, "w") as packed:
-        for file in ("__init__.py", "errors.py", *(f"catalog/{name}" for name in ("__init__.py", "instances.py"))):
+        for file in (
+            "__init__.py",
+            "errors.py",
+            *(f"catalog/{name}.py" for name in ("__init__", "files", "instances")),
+        ):
             packed.write(SRC / "efakit" / file, f"efakit/{file}")
         for file in ("instances.json", "plain_types.json"):
             packed.write(SRC / "efakit" / "catalog" / file, f"efakit/catalog/{file}")

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from efakit.catalog import instances
+from efakit.catalog import describe, instances
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "scripts" / "update_catalog.py"
 CATALOG = REPOSITORY / "src" / "efakit" / "catalog"
-FILES = ("instances.json", "plain_types.json")
+FILES = ("instances.json", "plain_types.json", "offerings.json")
 RENEW = "run scripts/update_catalog.py with this moto and read the diff"
 
 
@@ -102,7 +102,7 @@ def test_the_catalog_has_every_type_with_efa_that_moto_has(moto_types: dict[str,
     in_catalog = {instance.name for instance in instances.all_efa()}
     missing = sorted(set(with_efa(moto_types)) - in_catalog)
     only_here = sorted(in_catalog - set(with_efa(moto_types)))
-    print(f"types with EFA that only the catalog has: {', '.join(only_here) or 'none'}")  # noqa: T201
+    print(f"types with EFA that only the catalog has: {', '.join(only_here) or 'none'}")
     assert not missing, f"types with EFA that the catalog lacks: {', '.join(missing)}; {RENEW}"
 
 
@@ -238,10 +238,20 @@ def test_a_correction_by_hand_ends_where_ec2s_value_changes(
         ("Up to 100 Gigabit", 100),
         ("Up to 56.25 Gigabit", 56.25),
         ("133.33 Gigabit", 133.33),
+        ("Moderate", None),
     ],
 )
-def test_bandwidth_is_read_from_network_performance(text: str, gbps: float) -> None:
-    assert script.bandwidth_gbps(text) == gbps
+def test_bandwidth_is_read_from_network_performance(text: str, gbps: float | None) -> None:
+    assert describe.bandwidth_gbps(text) == gbps
+
+
+def test_a_bandwidth_in_an_unknown_form_is_refused(
+    moto_types: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = {**moto_types["c5n.18xlarge"]["NetworkInfo"], "NetworkPerformance": "Very High"}
+    answer = small_answer(moto_types, tmp_path, "c5n.18xlarge", NetworkInfo=network)
+    assert script.main(["--from", str(answer), "--out", str(tmp_path)]) == 2
+    assert "c5n.18xlarge: NetworkPerformance 'Very High'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "[1", '"text"'])
@@ -279,6 +289,40 @@ def test_values_by_hand_name_fields_and_sources_that_exist() -> None:
         assert set(change["set"]) <= fields
         used.add(change["source"])
     assert used == set(by_hand["sources"])
+
+
+def test_a_run_that_changes_a_row_raises_the_revision_and_one_that_changes_none_does_not(
+    moto_types: dict[str, Any], tmp_path: Path
+) -> None:
+    def revision() -> Any:
+        return json.loads((tmp_path / "instances.json").read_text())["revision"]
+
+    one, two = (small_answer(moto_types, tmp_path, "p5.48xlarge", "m5.large"), tmp_path / "two.json")
+    two.write_text(json.dumps({"InstanceTypes": [moto_types["p5.48xlarge"]]}))
+    seen = []
+    for answer in (one, one, two, two, one):
+        assert script.main(["--from", str(answer), "--out", str(tmp_path)]) == 0
+        seen.append(revision())
+    assert seen == [1, 1, 2, 2, 3]
+
+
+def test_where_types_are_offered_stays_as_it_is_without_moto(moto_types: dict[str, Any], tmp_path: Path) -> None:
+    answer = small_answer(moto_types, tmp_path, "p5.48xlarge")
+    (tmp_path / "offerings.json").write_text("as it was")
+    assert script.main(["--from", str(answer), "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "offerings.json").read_text() == "as it was"
+
+
+def test_check_names_a_type_whose_offers_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("moto")
+    assert script.main(["--out", str(tmp_path)]) == 0
+    content = json.loads((tmp_path / "offerings.json").read_text())
+    kept = content["types"]["p5.48xlarge"]
+    content["types"]["p5.48xlarge"] = "us-east-1:4"
+    (tmp_path / "offerings.json").write_text(json.dumps(content))
+    capsys.readouterr()
+    assert script.main(["--out", str(tmp_path), "--check"]) == 1
+    assert capsys.readouterr().out.splitlines() == [f"offerings.json: p5.48xlarge: 'us-east-1:4' -> {kept!r}"]
 
 
 def test_each_type_stands_on_its_own_line() -> None:

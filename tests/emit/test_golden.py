@@ -1,4 +1,4 @@
-"""The ready specs render to the files beside them; a reviewer reads the diff (scripts/renew_golden.py renews them)."""
+"""The ready specs render to the files beside them; a reviewer reads the diff (python -m scripts.renew_golden)."""
 
 from __future__ import annotations
 

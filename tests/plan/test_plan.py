@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from efakit.catalog import instances
 from efakit.plan.plan import Plan, make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
@@ -89,6 +90,14 @@ def test_a_resource_without_efa_expects_no_device_and_an_unknown_count_stays_unk
 def test_the_head_node_has_the_architecture_of_the_compute_nodes(instance):
     head = plan_of(instance=instance).cluster.head_instance
     assert head == ("m6g.xlarge" if instance.startswith("g5g") else "m6i.xlarge")
+
+
+@pytest.mark.parametrize("instance", ["p5.48xlarge", "p4d.24xlarge", "p4de.24xlarge"])
+def test_sockets_cores_and_threads_multiply_to_the_cpus_that_slurm_is_told(instance):
+    """Otherwise Slurm takes half of the CPUs away, and a job that asks for all of them is refused."""
+    settings = plan_of(instance=instance).cluster.queues[0].resources[0].slurm_settings
+    product = settings["Sockets"] * settings["CoresPerSocket"] * settings["ThreadsPerCore"]
+    assert product == instances.get(instance).vcpus == plan_of(instance=instance).jobs[0].cpus_per_task
 
 
 def test_every_decision_has_a_reason():

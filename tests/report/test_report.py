@@ -127,7 +127,7 @@ def test_two_jobs_of_one_id_with_other_nodes_do_not_mix(records):
     [
         (["8"], "no record of job 8"),
         (["seven"], "give a number"),
-        (["-1"], ""),
+        (["-1"], "No such option"),
         (["7_"], "give a number"),
         (["7", "--run", "r5"], "no run 'r5' (runs: r0)"),
         (["7", "--cluster", "nope"], "clusters: lab"),

@@ -182,7 +182,7 @@ def test_variables_that_reshape_the_output_do_not_reach_the_command(
     for name in ("SQUEUE_STATES", "SQUEUE_FORMAT2", "SACCT_FORMAT", "SLURM_CLUSTERS"):
         monkeypatch.setenv(name, "other")
     monkeypatch.setenv("SLURM_CONF", "/some/slurm.conf")
-    program(bare_machine, "squeue", "set | /bin/grep -E '^(SQUEUE|SACCT|SLURM)_' >&2; exit 1")
+    program(bare_machine, "squeue", "set | /bin/grep -E '^(SQUEUE_|SACCT_|SLURM_CLUSTERS|SLURM_CONF)' >&2; exit 1")
     with pytest.raises(SourceError) as caught:
         ask_squeue(JobRef(1), 5)
     assert str(caught.value) == "SLURM_CONF='/some/slurm.conf'"

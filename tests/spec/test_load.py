@@ -79,6 +79,41 @@ def test_a_fault_is_named_with_its_place(old, new, place, said):
         assert words in problems
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("jobs: text", "is not a list"),
+        ("jobs: 1", "is not a list"),
+        ("jobs: {}", "is not a list"),
+        ("hooks: text", "is not a mapping"),
+        ("hooks: {deadline_seconds: .nan}", "'.nan' is not a number"),
+        ("hooks: {a: \x07}", "not valid YAML"),
+        ("jobs: &a [*a]", "is not"),
+        ("? [a, b]\n: 1", "a key is text"),
+        ("1: 2", "a key is text"),
+    ],
+)
+def test_odd_yaml_is_an_error_and_never_a_traceback(text, said):
+    assert any(said in problem for problem in problems_of(GOOD.partition("jobs:")[0] + text + "\n"))
+
+
+def test_a_setting_is_one_line():
+    text = GOOD.replace("key: my-key", 'key: my-key\n  slurm_settings: {KillWait: "6\\nProlog=/x"}')
+    assert any("one line of text" in problem for problem in problems_of(text))
+
+
+def test_an_empty_section_is_the_same_as_none():
+    spec = read_spec(Document(Path("spec.yaml"), GOOD.partition("jobs:")[0] + "hooks:\njobs:\n"))
+    assert (spec.hooks.mode, spec.jobs) == ("observe", ())
+
+
+def test_rocky_needs_an_image_of_ones_own():
+    text = GOOD.replace("key: my-key", "key: my-key\n  os: rocky9")
+    assert any("cluster.ami" in problem for problem in problems_of(text))
+    with_image = text.replace("os: rocky9", "os: rocky9\n  ami: ami-0123456789abcdef0")
+    assert read_spec(Document(Path("spec.yaml"), with_image)).cluster.ami
+
+
 def test_every_fault_is_told_at_once():
     text = GOOD.replace("nodes: 4", "nodes: 0").replace("us-east-1", "nowhere")
     assert len(problems_of(text)) == 2

@@ -2,7 +2,10 @@
 
 The rows stand in two files beside this one: ``instances.json`` has every type with EFA, ``plain_types.json`` the other
 types that EC2 knows, in short. Both are written by ``scripts/update_catalog.py`` from EC2's DescribeInstanceTypes
-(https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html) and from values by hand.
+(https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html) and from values by hand. Over
+them lie the user's own rows, where ``efakit catalog update`` has made some: they win over the built-in ones unless the
+built-in catalog has since been renewed. ``EFAKIT_CATALOG=builtin`` leaves them out, and so does a catalog inside a zip
+file: what a compute node knows was decided where the hook was made.
 
 None always means unknown, and never zero: a type with EFA whose number of interfaces no public source gives has
 ``efa_interfaces`` None. A type without EFA has 0. A type that is in neither file is an error (``get``).
@@ -10,12 +13,15 @@ None always means unknown, and never zero: a type with EFA whose number of inter
 
 from __future__ import annotations
 
-import os.path
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from efakit.catalog.files import in_archive, read_data
 from efakit.errors import UnknownInstanceType
+
+if TYPE_CHECKING:
+    from efakit.catalog.userdata import UserData
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,7 @@ class Instance:
         Raises AttributeError where there is no such field.
         """
         getattr(self, field)
-        key = dict(self.field_sources).get(field) or _instances()["rule_sources"].get(field) or self.source
+        key = dict(self.field_sources).get(field) or _built_in()["rule_sources"].get(field) or self.source
         return sources()[key]
 
     def _devices(self, kind: str) -> int | None:
@@ -161,6 +167,13 @@ def all_efa() -> list[Instance]:
     return [get(name) for name in _efa_rows()]
 
 
+def all_types() -> list[Instance]:
+    """Give every type, with EFA or without, by family and size."""
+    from efakit.catalog.describe import natural_order
+
+    return [get(name) for name in sorted([*_efa_rows(), *_plain_rows()], key=natural_order)]
+
+
 def efa_table() -> dict[str, int]:
     """Give name -> EFA interfaces of the types with EFA whose number is known: what a compute node needs to know.
 
@@ -172,37 +185,108 @@ def efa_table() -> dict[str, int]:
 @lru_cache(maxsize=None)
 def sources() -> dict[str, Source]:
     """Give the sources of the catalog's values by key."""
-    return {key: Source(key=key, **entry) for key, entry in _instances()["sources"].items()}
+    user = _user_data()
+    entries = {**(user.sources if user else {}), **_built_in()["sources"]}
+    return {key: Source(key=key, **entry) for key, entry in entries.items()}
 
 
-def _read(file: str) -> dict[str, Any]:
-    import json  # here, for a module that only imports this one need not pay for it
+class BuiltIn(NamedTuple):
+    """The catalog as efakit ships it, as rows; nobody changes them."""
 
-    # By the loader, for the catalog may be inside a zip file; pathlib and pkgutil would cost more than all the rest.
-    path = os.path.join(os.path.dirname(__file__), file)  # noqa: PTH118, PTH120
-    loader: Any = globals()["__loader__"]
-    data: dict[str, Any] = json.loads(loader.get_data(path))
-    return data
+    revision: int
+    """Rises by one whenever a row changes."""
+    sources: dict[str, dict[str, Any]]
+    ec2_source: str
+    """Key of the source of EC2's own data; a row with another one was made by hand."""
+    efa: dict[str, dict[str, Any]]
+    plain: dict[str, list[Any]]
+
+
+def built_in() -> BuiltIn:
+    """Give the catalog without the user's own rows."""
+    return BuiltIn(
+        _built_in()["revision"], _built_in()["sources"], _plain()["source"], _built_in_efa(), _plain()["types"]
+    )
 
 
 @lru_cache(maxsize=None)
-def _instances() -> dict[str, Any]:
-    return _read("instances.json")
+def _built_in() -> dict[str, Any]:
+    return read_data("instances.json")
 
 
 @lru_cache(maxsize=None)
-def _efa_rows() -> dict[str, dict[str, Any]]:
-    return {row["name"]: row for row in _instances()["types"]}
+def _built_in_efa() -> dict[str, dict[str, Any]]:
+    return {row["name"]: row for row in _built_in()["types"]}
 
 
 @lru_cache(maxsize=None)
 def _plain() -> dict[str, Any]:
-    return _read("plain_types.json")
+    return read_data("plain_types.json")
 
 
+@lru_cache(maxsize=None)
+def _user_data() -> UserData | None:
+    if in_archive():
+        return None
+    from efakit.catalog.userfile import file_in_use
+
+    path = file_in_use()
+    if path is None:
+        return None
+    from efakit.catalog.userdata import read
+
+    return read(path)
+
+
+@lru_cache(maxsize=None)
+def _user_rows() -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Give the user's rows that count, with EFA and without."""
+    user = _user_data()
+    if user is None:
+        return {}, {}
+    if user.built_in_revision >= _built_in()["revision"]:
+        return user.efa, user.plain
+    _warn_of_older(user)
+    shipped = {*_built_in_efa(), *_plain()["types"]}
+    return (
+        {name: row for name, row in user.efa.items() if name not in shipped},
+        {name: entry for name, entry in user.plain.items() if name not in shipped},
+    )
+
+
+def _warn_of_older(user: UserData) -> None:
+    import logging
+
+    from efakit.catalog import userfile
+
+    # Where nobody has set up logging, the message alone goes to stderr.
+    logging.getLogger(__name__).warning(
+        "efakit: warning: %s, of %s, is older than this efakit's own catalog (it was made against revision %d, this is "
+        "%d), whose rows win: run 'efakit catalog update' again",
+        *(userfile.file(), user.updated, user.built_in_revision, _built_in()["revision"]),
+    )
+
+
+@lru_cache(maxsize=None)
+def _efa_rows() -> dict[str, dict[str, Any]]:
+    efa, plain = _user_rows()
+    if not efa and not plain:
+        return _built_in_efa()
+    from efakit.catalog.describe import natural_order
+
+    rows = {name: row for name, row in _built_in_efa().items() if name not in plain}
+    rows.update(efa)
+    return {name: rows[name] for name in sorted(rows, key=natural_order)}
+
+
+@lru_cache(maxsize=None)
 def _plain_rows() -> dict[str, list[Any]]:
+    efa, plain = _user_rows()
     rows: dict[str, list[Any]] = _plain()["types"]
-    return rows
+    if not efa and not plain:
+        return rows
+    rows = {name: row for name, row in rows.items() if name not in efa}
+    return {**rows, **{name: entry["row"] for name, entry in plain.items()}}
 
 
 def _efa_instance(row: dict[str, Any]) -> Instance:
@@ -234,7 +318,7 @@ def _plain_instance(name: str, row: list[Any]) -> Instance:
         placement_strategies=None,
         usage_classes=None,
         instance_storage_gb=None,
-        source=_plain()["source"],
+        source=_user_rows()[1].get(name, _plain())["source"],
     )
 
 
@@ -261,5 +345,5 @@ def _unknown(name: str) -> str:
     nearest = get_close_matches(asked, efa + plain, n=4)
     if nearest:
         parts.append(f"nearest names: {', '.join(nearest)}")
-    parts.append("if EC2 offers this type, it is newer than the catalog: update efakit")
+    parts.append("if EC2 offers this type, it is newer than the catalog: run 'efakit catalog update', or update efakit")
     return ". ".join(part[0].upper() + part[1:] if index else part for index, part in enumerate(parts))

@@ -29,7 +29,7 @@ class ParallelClusterRelease(NamedTuple):
 
 
 class EfaInstaller(NamedTuple):
-    """One release of the EFA installer and what it installs; ``plugin`` None: it brings no aws-ofi-nccl."""
+    """One release of the EFA installer and what it installs; ``plugin`` "none": it brings no aws-ofi-nccl."""
 
     version: str
     libfabric: str | None
@@ -42,16 +42,16 @@ PARALLELCLUSTER_RELEASES = (
     ParallelClusterRelease("3.11.0", "23.11.10", "1.34.0", _BEFORE_313, _PC + "blob/develop/CHANGELOG.md"),
     ParallelClusterRelease("3.12.0", None, "1.36.0", _BEFORE_313, _COOKBOOK + "pull/2842"),
     ParallelClusterRelease("3.13.0", None, "1.38.1", _OS_313, _COOKBOOK + "pull/2906"),
-    ParallelClusterRelease("3.13.2", "24.05.8", "1.41.0", _OS_313, _COOKBOOK + "pull/2953"),
+    ParallelClusterRelease("3.13.1", "24.05.8", "1.41.0", _OS_313, _COOKBOOK + "pull/2953"),
     ParallelClusterRelease("3.14.0", "24.11.6", "1.43.2", _OS_314, _COOKBOOK + "pull/3012"),
     ParallelClusterRelease("3.15.0", "25.11.4", "1.47.0", _OS_314, _PC + "pull/7262"),
     ParallelClusterRelease("3.16.1", "25.11.8", "1.49.0", _OS_316, _PC + "blob/develop/CHANGELOG.md"),
-    ParallelClusterRelease("3.16.3", "25.11.8", "1.51.0", _OS_316, _PC + "releases/tag/v3.16.3"),
+    ParallelClusterRelease("3.16.3", None, "1.51.0", _OS_316, _PC + "releases/tag/v3.16.3"),
 )
 
 EFA_INSTALLERS = (
-    EfaInstaller("1.34.0", "1.22.0", "2.10.0", None, _PC + "blob/develop/CHANGELOG.md"),
-    EfaInstaller("1.36.0", "1.22.0", "2.13.0", None, _COOKBOOK + "pull/2842"),
+    EfaInstaller("1.34.0", "1.22.0", "2.10.0", "none", _PC + "blob/develop/CHANGELOG.md"),
+    EfaInstaller("1.36.0", "1.22.0", "2.13.0", "none", _COOKBOOK + "pull/2842"),
     # The first to bring the plugin; which release of it is not published.
     EfaInstaller("1.38.1", "1.22.0", "2.13.0", None, _COOKBOOK + "pull/2906"),
     EfaInstaller("1.41.0", "2.1.0", "2.15.0", "1.14.2", _COOKBOOK + "pull/2953"),
@@ -65,13 +65,22 @@ EFA_INSTALLERS = (
 
 
 class Stack(NamedTuple):
-    """What is installed where a job runs. None: not known."""
+    """What is installed where a job runs. None: not known; ``has_plugin`` False: there is no aws-ofi-nccl."""
 
     parallelcluster: str | None
     efa_installer: str | None
     libfabric: str | None
     driver: str | None
     plugin: str | None
+    has_plugin: bool
+
+    def summary(self) -> str:
+        """Return the stack in words."""
+        plugin = self.plugin or ("of an unknown release" if self.has_plugin else "not installed")
+        return (
+            f"ParallelCluster {self.parallelcluster}: EFA installer {self.efa_installer}, libfabric "
+            f"{self.libfabric or 'unknown'}, EFA driver {self.driver or 'unknown'}, aws-ofi-nccl {plugin}"
+        )
 
 
 def newest_parallelcluster() -> str:
@@ -103,7 +112,8 @@ def stack_of(parallelcluster: str, plugin: str | None = None) -> Stack:
         efa_installer=installer.version,
         libfabric=installer.libfabric,
         driver=installer.driver,
-        plugin=plugin or installer.plugin,
+        plugin=plugin or (None if installer.plugin == "none" else installer.plugin),
+        has_plugin=plugin is not None or installer.plugin != "none",
     )
 
 

@@ -24,6 +24,7 @@ class VariableRule(NamedTuple):
     plugin_since: str | None = None
     plugin_until: str | None = None
     instances: str = "*"
+    except_instances: str = ""
 
 
 VARIABLE_RULES = (
@@ -68,6 +69,7 @@ VARIABLE_RULES = (
         _PLATFORM,
         plugin_until="1.16.0",
         instances="p[456]*",
+        except_instances="p5.4xlarge",  # for which the plugin has no entry of its own
     ),
     VariableRule(
         "NCCL_P2P_NET_CHUNKSIZE",
@@ -77,5 +79,6 @@ VARIABLE_RULES = (
         _PLATFORM,
         plugin_until="1.16.0",
         instances="p[456]*",
+        except_instances="p5.4xlarge",  # for which the plugin has no entry of its own
     ),
 )

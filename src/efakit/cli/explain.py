@@ -22,11 +22,7 @@ def explain(spec: Path, form: str) -> None:
         decisions = [{**asdict(decision), "place": list(decision.place)} for decision in plan.decisions]
         click.echo(json.dumps({"stack": plan.stack._asdict(), "decisions": decisions}, indent=2))
         return
-    stack = plan.stack
-    click.echo(
-        f"ParallelCluster {stack.parallelcluster}: EFA installer {stack.efa_installer}, libfabric "
-        f"{stack.libfabric or 'unknown'}, driver {stack.driver or 'unknown'}, aws-ofi-nccl {stack.plugin or 'unknown'}"
-    )
+    click.echo(plan.stack.summary())
     for decision in plan.decisions:
         click.echo(f"\n{decision.subject}: {decision.choice}")
         click.echo(click.wrap_text(decision.reason, 100, "  ", "  "))

@@ -35,9 +35,9 @@ def publish(bundle: Path, address: str | None, dry_run: bool) -> None:
         content = installer.read_bytes()
     except OSError as error:
         raise UsageError(f"{installer}: {error.strerror}; 'efakit render SPEC --out {bundle}' writes it") from error
-    target = address or _address_in(bundle / "cluster.yaml")
+    target = _address_in(bundle / "cluster.yaml") if address is None else address
     bucket, _, key = target.removeprefix("s3://").partition("/")
-    if not target.startswith("s3://") or not bucket or not key:
+    if not target.startswith("s3://") or not bucket or not key or not target.isprintable():
         raise UsageError(f"{target!r}: not an address such as s3://my-bucket/efakit/{INSTALLER}")
     if dry_run:
         click.echo(f"would upload {installer} ({len(content)} bytes) to {target}")
@@ -54,7 +54,7 @@ def _address_in(config: Path) -> str:
         script = head["CustomActions"]["OnNodeConfigured"]["Script"]
     except OSError as error:
         raise UsageError(f"{config}: {error.strerror}") from error
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise UsageError(
             f"{config}: no address to publish to; set hooks.bucket in the spec and render again, or give --to"
         ) from error

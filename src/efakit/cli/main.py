@@ -14,9 +14,11 @@ from efakit.errors import EfakitError
 COMMANDS = {
     "init": ("efakit.cli.init", "init", "Write a spec to begin with."),
     "render": ("efakit.cli.render", "render", "Write a spec's bundle: cluster config, sbatch scripts, hooks."),
+    "validate": ("efakit.cli.validate", "validate", "Judge a spec or a ParallelCluster config before money is spent."),
     "explain": ("efakit.cli.explain", "explain", "Say what efakit decides for a spec, and why."),
     "report": ("efakit.cli.report", "report", "Say whether a job's bytes travelled over EFA."),
     "hooks": ("efakit.cli.hooks", "hooks", "Publish the hooks' installer."),
+    "catalog": ("efakit.cli.catalog", "catalog", "Show what is known of EC2's instance types, and renew it."),
 }
 
 

@@ -17,7 +17,7 @@ from efakit.spec.schema import nearest
 
 @click.command(short_help="Write a spec's bundle: cluster config, sbatch scripts, hooks.")
 @click.argument("spec", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write; made where it is missing.")
+@click.option("--out", type=click.Path(), help="Folder to write; made where it is missing.")
 @click.option(
     "--target",
     "targets",
@@ -29,7 +29,7 @@ from efakit.spec.schema import nearest
 @click.option(
     "--force", is_flag=True, help="Overwrite files in the folder that efakit did not write or that were changed."
 )
-def render(spec: Path, out: Path | None, targets: tuple[str, ...], show: str | None, force: bool) -> None:
+def render(spec: Path, out: str | None, targets: tuple[str, ...], show: str | None, force: bool) -> None:
     """Write the bundle of SPEC: cluster.yaml, jobs/, hooks/ and DECISIONS.md.
 
     The same spec gives the same bytes. Files that are not efakit's, or that were changed by hand, are never overwritten
@@ -39,13 +39,14 @@ def render(spec: Path, out: Path | None, targets: tuple[str, ...], show: str | N
     if show is not None:
         click.echo(_script(plan, show), nl=False)
         return
-    if out is None:
+    if not out:  # an empty text would be the present folder
         raise click.UsageError("--out DIR is missing (or --show JOB)")
+    folder = Path(out)
     files = [*emit(plan, targets or target_names()), emit_decisions(plan)]
-    write_bundle(out, files, force=force)
+    write_bundle(folder, files, force=force)
     for file in files:
-        click.echo(f"wrote {out / file.path}")
-    _say_next_steps(plan, out, targets)
+        click.echo(f"wrote {folder / file.path}")
+    _say_next_steps(plan, folder, targets)
 
 
 def _script(plan: Plan, name: str) -> str:

@@ -11,15 +11,7 @@ def emit_decisions(plan: Plan) -> File:
     """Return DECISIONS.md."""
     from efakit import __version__
 
-    stack = plan.stack
-    lines = [
-        "# Decisions",
-        "",
-        f"Made by efakit {__version__} for ParallelCluster {stack.parallelcluster}: EFA installer "
-        f"{stack.efa_installer}, libfabric {stack.libfabric or 'unknown'}, EFA driver {stack.driver or 'unknown'}, "
-        f"aws-ofi-nccl {stack.plugin or 'unknown'}.",
-        "",
-    ]
+    lines = ["# Decisions", "", f"Made by efakit {__version__} for {plan.stack.summary()}.", ""]
     for title, decisions in (
         ("Cluster", plan.cluster.decisions),
         ("Hooks", plan.hooks.decisions),

@@ -9,8 +9,8 @@ In this order, the first that holds:
    ``no-traffic``: EFA below its floor, and TCP not above its own in both directions.
    ``tcp-fallback``: EFA below its floor, TCP sent and TCP received both above theirs. Storage is read one-sidedly;
    ranks talk both ways.
-   ``mixed``: EFA above its floor, but a node fell back by the rule above, or more bytes went over TCP than over EFA, in
-   each direction.
+   ``mixed``: EFA above its floor, but a node fell back by the rule above, or TCP sent and TCP received are both above
+   their floor and each exceeds half of all EFA bytes.
    ``efa``: EFA above its floor, and none of that.
 
 A node's own verdict follows from the same rules for its bytes alone. Thresholds: ``efakit.catalog.thresholds``.
@@ -101,7 +101,7 @@ def _judge_job(nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> tuple[str, s
 _REASONS = {
     "efa": "the job's bytes travelled over EFA",
     "tcp-fallback": "EFA was at rest while the nodes sent and received over TCP",
-    "mixed": "more bytes travelled over TCP than over EFA, in both directions",
+    "mixed": "TCP sent and TCP received each exceed half of what travelled over EFA",
     "no-traffic": "neither EFA nor TCP moved more than a job's housekeeping does",
 }
 

@@ -123,11 +123,20 @@ def _resource(
         decisions.append(Decision(subject, choice, reason, _EXCLUSIVE, (*place, "MinCount")))
     settings: dict[str, str | int | float | bool] = dict(resource.slurm_settings)
     instance = resource.instance
-    named = {name.lower() for name in settings} & {"sockets", "corespersocket", "boards", "socketsperboard"}
+    named = {name.lower() for name in settings} & {
+        "sockets",
+        "corespersocket",
+        "threadspercore",
+        "boards",
+        "socketsperboard",
+    }
     if instance.slurm_sockets and instance.slurm_cores_per_socket and not resource.flexible and not named:
-        settings = {"Sockets": instance.slurm_sockets, "CoresPerSocket": instance.slurm_cores_per_socket, **settings}
+        # Without ThreadsPerCore Slurm finds that CPUs match no sockets, and takes half of them away.
+        threads = instance.threads_per_core if resource.smt and instance.threads_per_core else 1
+        shape = {"Sockets": instance.slurm_sockets, "CoresPerSocket": instance.slurm_cores_per_socket}
+        settings = {**shape, "ThreadsPerCore": threads, **settings}
         reason = f"Slurm cannot see the sockets of a {instance.name} that is not up yet, and binds ranks by them"
-        choice = f"{instance.slurm_sockets} x {instance.slurm_cores_per_socket} cores"
+        choice = f"{instance.slurm_sockets} x {instance.slurm_cores_per_socket} cores x {threads} threads"
         source = instance.source_of("slurm_sockets").address
         subject = f"sockets of {queue.name}/{resource.name}"
         decisions.append(Decision(subject, choice, reason, source, (*place, "CustomSlurmSettings")))

@@ -46,6 +46,12 @@ def decide_environment(
 
 
 def _rest(stack: Stack) -> tuple[str, str]:
+    if not stack.has_plugin:
+        reason = (
+            f"EFA installer {stack.efa_installer} brings no aws-ofi-nccl, and NCCL needs it for EFA: install it, and "
+            "name its release in cluster.plugin"
+        )
+        return "no variable that depends on the plugin", reason
     if stack.plugin is None:
         reason = f"EFA installer {stack.efa_installer} tells no release of aws-ofi-nccl; name yours in cluster.plugin"
         return "no variable that depends on the plugin", reason

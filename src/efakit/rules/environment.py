@@ -18,6 +18,7 @@ def holds(rule: VariableRule, stack: Stack, instance_type: str, workload: str) -
     return (
         rule.workload == workload
         and fnmatchcase(instance_type, rule.instances)
+        and not fnmatchcase(instance_type, rule.except_instances)
         and within(stack.plugin, rule.plugin_since, rule.plugin_until)
     )
 

@@ -114,6 +114,10 @@ def _release_problems(cluster: Mapping[str, Any], at: _At) -> Iterator[str]:
         supported = ", ".join(release.operating_systems)
         message = f"ParallelCluster {version} does not support {os_name} (it supports: {supported})"
         yield at(["cluster", "os"], message)
+    if os_name.startswith("rocky") and "ami" not in cluster:
+        yield at(
+            ["cluster", "os"], f"AWS publishes no ParallelCluster image for {os_name}: name yours with cluster.ami"
+        )
 
 
 def _capacity_problems(queue: Mapping[str, Any], keys: list[str | int], at: _At) -> Iterator[str]:

@@ -17,6 +17,7 @@ _TYPE_NAMES = {
     "string": "text",
     "integer": "a whole number",
     "number": "a number",
+    "null": "nothing",
     "boolean": "true or false",
 }
 
@@ -100,5 +101,7 @@ def _near(error: Any) -> str:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value) if isinstance(value, (list, dict, bool)) or value is None else repr(value)
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "a mapping"
+    text = json.dumps(value) if isinstance(value, bool) or value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

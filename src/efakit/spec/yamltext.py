@@ -1,7 +1,7 @@
 """Reads YAML so that each value's place in the file is known.
 
-YAML 1.2's core schema, not PyYAML's 1.1: there ``1:30:00`` is the number 5400 and ``off`` is false, and both are words
-that a spec uses.
+YAML 1.2's core schema (without infinity and not-a-number), not PyYAML's 1.1: there ``1:30:00`` is the number 5400 and
+``off`` is false, and both are words that a spec uses.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ for _tag, _pattern, _first in (
     ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
     (
         "float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?",
         "-+0123456789.",
     ),
     ("null", r"~|null|Null|NULL|", "~nN\0"),
@@ -42,19 +42,20 @@ class Document:
     def __init__(self, path: Path, text: str) -> None:
         """Parse ``text``; raise SpecError where it is no YAML, or a key is there twice."""
         self.path = path
-        loader = _CoreLoader(text)
         try:
-            self._root = loader.get_single_node()
-            _refuse_bad_nodes(self._root)
-            self.data: Any = loader.construct_document(self._root) if self._root is not None else None
+            loader = _CoreLoader(text)
+            try:
+                self._root = loader.get_single_node()
+                _refuse_bad_nodes(self._root)
+                self.data: Any = loader.construct_document(self._root) if self._root is not None else None
+            finally:
+                loader.dispose()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+            where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else f"{path}:1:1"
             raise SpecError([f"{where}: not valid YAML: {error.problem or error.context}"]) from error
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise SpecError([f"{path}: not valid YAML: {' '.join(str(error).split())}"]) from error
-        finally:
-            loader.dispose()
+            raise SpecError([f"{path}:1:1: not valid YAML: {' '.join(str(error).split())}"]) from error
 
     def where(self, keys: KeyPath, *, at_key: bool = False) -> str:
         """Return ``file:line:column`` of the value at ``keys`` (of its key with ``at_key``), or of what is nearest."""
@@ -112,6 +113,8 @@ def _refuse_bad_nodes(root: yaml.Node | None) -> None:
             names: set[str] = set()
             for key, value in node.value:
                 open_nodes += (key, value)
+                if key.tag != "tag:yaml.org,2002:str" and key.tag != "tag:yaml.org,2002:merge":
+                    raise yaml.MarkedYAMLError(problem="a key is text", problem_mark=key.start_mark)
                 if isinstance(key, yaml.ScalarNode):
                     if key.value in names:
                         raise yaml.MarkedYAMLError(

@@ -1,0 +1,206 @@
+"""The parameters that slurm.conf knows, as rows, by Slurm release: 22.05 to 26.05.
+
+Source of all rows: the tables that Slurm's own parser reads with, ``slurm_conf_options``, ``_nodename_options``,
+``_partition_options``, ``_nodeset_options`` and ``_downnodes_options`` in ``src/common/read_config.c`` of the release
+branches (https://github.com/SchedMD/slurm). What each means: https://slurm.schedmd.com/slurm.conf.html. Slurm compares
+names without regard to case, and does not start with a name that it does not know.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Dict, NamedTuple, Tuple
+
+from efakit.catalog.stacks import version_key
+
+SOURCE = "https://slurm.schedmd.com/slurm.conf.html"
+
+
+class SlurmSetting(NamedTuple):
+    """A parameter of one level: ``cluster``, ``partition`` or ``node``."""
+
+    level: str
+    name: str
+    since: str = ""
+    """The first Slurm release that has it; empty: 22.05 or before."""
+    until: str = ""
+    """The first Slurm release that does not have it any more; empty: none."""
+
+    def in_release(self, version: str) -> bool:
+        """Say whether a Slurm release, such as 24.05 or 24.05.8, has the parameter."""
+        at = version_key(version)[:2]
+        return not (self.since and at < version_key(self.since)) and not (self.until and at >= version_key(self.until))
+
+
+class DeniedSetting(NamedTuple):
+    """A parameter that ParallelCluster refuses among custom Slurm settings, in lower case."""
+
+    level: str
+    name: str
+    only: str = ""
+    """``accounting``: refused where a Slurm database is configured."""
+    until: str = ""
+    """The first ParallelCluster release that allows it; empty: none."""
+
+
+DENIED_SOURCE = (
+    "https://github.com/aws/aws-parallelcluster/blob/develop/cli/src/pcluster/validators/slurm_settings_validator.py"
+)
+
+DENIED = (
+    DeniedSetting("cluster", "epilog"),
+    DeniedSetting("cluster", "grestypes"),
+    DeniedSetting("cluster", "launchparameters"),
+    DeniedSetting("cluster", "prolog"),
+    DeniedSetting("cluster", "reconfigflags"),
+    DeniedSetting("cluster", "resumefailprogram"),
+    DeniedSetting("cluster", "resumeprogram"),
+    DeniedSetting("cluster", "resumetimeout"),
+    DeniedSetting("cluster", "slurmctldhost"),
+    DeniedSetting("cluster", "slurmctldlogfile"),
+    DeniedSetting("cluster", "slurmctldparameters"),
+    DeniedSetting("cluster", "slurmdlogfile"),
+    DeniedSetting("cluster", "slurmuser"),
+    DeniedSetting("cluster", "suspendexcnodes"),
+    DeniedSetting("cluster", "suspendprogram"),
+    DeniedSetting("cluster", "suspendtime"),
+    DeniedSetting("cluster", "taskplugin"),
+    DeniedSetting("cluster", "treewidth"),
+    DeniedSetting("cluster", "accountingstoragetype", only="accounting"),
+    DeniedSetting("cluster", "accountingstoragehost", only="accounting"),
+    DeniedSetting("cluster", "accountingstorageport", only="accounting"),
+    DeniedSetting("cluster", "accountingstorageuser", only="accounting"),
+    DeniedSetting("cluster", "jobacctgathertype", only="accounting"),
+    DeniedSetting("partition", "nodes"),
+    DeniedSetting("partition", "partitionname"),
+    DeniedSetting("partition", "resumetimeout"),
+    DeniedSetting("partition", "state"),
+    DeniedSetting("partition", "suspendtime"),
+    DeniedSetting("partition", "oversubscribe"),
+    DeniedSetting("node", "cpus"),
+    DeniedSetting("node", "gres"),
+    DeniedSetting("node", "nodeaddr"),
+    DeniedSetting("node", "nodehostname"),
+    DeniedSetting("node", "nodename"),
+    DeniedSetting("node", "state"),
+    DeniedSetting("node", "weight"),
+    DeniedSetting("node", "features", until="3.16.0"),
+)
+
+# Items of these define nodes, node sets and partitions of one's own; each holds several parameters.
+DEFINITIONS = ("NodeName", "NodeSet", "PartitionName", "DownNodes", "FrontendName")
+
+# In every release from 22.05 to 26.05.
+_CLUSTER = """
+AccountingStorageBackupHost AccountingStorageEnforce AccountingStorageExternalHost AccountingStorageHost
+AccountingStorageParameters AccountingStoragePass AccountingStoragePort AccountingStorageTRES AccountingStorageType
+AccountingStorageUser AccountingStoreFlags AccountingStoreJobComment AcctGatherEnergyType AcctGatherFilesystemType
+AcctGatherInfinibandType AcctGatherInterconnectType AcctGatherNodeFreq AcctGatherProfileType AllowSpecResourcesUsage
+AuthAltParameters AuthAltTypes AuthInfo AuthType BackupAddr BackupController BatchStartTimeout BcastExclude
+BcastParameters BurstBufferParameters BurstBufferType CliFilterPlugins ClusterName CommunicationParameters
+CompleteWait ControlAddr ControlMachine CoreSpecPlugin CpuFreqDef CpuFreqGovernors CredType CryptoType DebugFlags
+DefCPUPerGPU DefMemPerCPU DefMemPerGPU DefMemPerNode DependencyParameters DisableRootJobs DownNodes EioTimeout
+EnforcePartLimits Epilog EpilogMsgTime EpilogSlurmctld ExtSensorsFreq ExtSensorsType FairShareDampeningFactor
+FastSchedule FederationParameters FirstJobId GetEnvTimeout GpuFreqDef GresTypes GroupUpdateForce GroupUpdateTime
+HealthCheckInterval HealthCheckNodeState HealthCheckProgram InactiveLimit InteractiveStepOptions
+JobAcctGatherFrequency JobAcctGatherParams JobAcctGatherType JobCompHost JobCompLoc JobCompParams JobCompPass
+JobCompPort JobCompType JobCompUser JobContainerType JobCredentialPrivateKey JobCredentialPublicCertificate
+JobFileAppend JobRequeue JobSubmitPlugins KeepAliveTime KillOnBadExit KillWait LaunchParameters LaunchType Licenses
+LogTimeFormat MailDomain MailProg MaxArraySize MaxDBDMsgs MaxJobCount MaxJobId MaxMemPerCPU MaxMemPerNode MaxNodeCount
+MaxStepCount MaxTasksPerNode MCSParameters MCSPlugin MessageTimeout MinJobAge MpiDefault MpiParams NodeFeaturesPlugins
+NodeName NodeSet OverTimeLimit PartitionName PluginDir PlugStackConfig PowerParameters PowerPlugin PreemptExemptTime
+PreemptMode PreemptType PrEpParameters PrEpPlugins PriorityCalcPeriod PriorityDecayHalfLife PriorityFavorSmall
+PriorityFlags PriorityMaxAge PriorityParameters PrioritySiteFactorParameters PrioritySiteFactorPlugin PriorityType
+PriorityUsageResetPeriod PriorityWeightAge PriorityWeightAssoc PriorityWeightFairshare PriorityWeightJobSize
+PriorityWeightPartition PriorityWeightQOS PriorityWeightTRES PrivateData ProctrackType Prolog PrologEpilogTimeout
+PrologFlags PrologSlurmctld PropagatePrioProcess PropagateResourceLimits PropagateResourceLimitsExcept RebootProgram
+ReconfigFlags RequeueExit RequeueExitHold ResumeFailProgram ResumeProgram ResumeRate ResumeTimeout ResvEpilog
+ResvOverRun ResvProlog ReturnToService RoutePlugin SallocDefaultCommand SbcastParameters SchedulerParameters
+SchedulerTimeSlice SchedulerType ScronParameters SelectType SelectTypeParameters SlurmctldAddr SlurmctldDebug
+SlurmctldHost SlurmctldLogFile SlurmctldParameters SlurmctldPidFile SlurmctldPort SlurmctldPrimaryOffProg
+SlurmctldPrimaryOnProg SlurmctldSyslogDebug SlurmctldTimeout SlurmdDebug SlurmdLogFile SlurmdParameters SlurmdPidFile
+SlurmdPort SlurmdSpoolDir SlurmdSyslogDebug SlurmdTimeout SlurmdUser SlurmSchedLogFile SlurmSchedLogLevel SlurmUser
+SrunEpilog SrunPortRange SrunProlog StateSaveLocation SuspendExcNodes SuspendExcParts SuspendProgram SuspendRate
+SuspendTime SuspendTimeout SwitchParameters SwitchType TaskEpilog TaskPlugin TaskPluginParam TaskProlog TCPTimeout
+TmpFS TopologyParam TopologyPlugin TrackWCKey TreeWidth UnkillableStepProgram UnkillableStepTimeout UsePAM VSizeFactor
+WaitTime X11Parameters
+"""
+
+# In every release from 22.05 to 26.05.
+_PARTITION = """
+AllocNodes AllowAccounts AllowGroups AllowQos Alternate CpuBind Default DefaultTime DefCPUPerGPU DefMemPerCPU
+DefMemPerGPU DefMemPerNode DenyAccounts DenyQos DisableRootJobs ExclusiveUser GraceTime Hidden LLN MaxCPUsPerNode
+MaxMemPerCPU MaxMemPerNode MaxNodes MaxTime MinNodes Nodes OverSubscribe OverTimeLimit PreemptMode Priority
+PriorityJobFactor PriorityTier QOS ReqResv ResumeTimeout RootOnly SelectTypeParameters Shared State SuspendTime
+SuspendTimeout TRESBillingWeights
+"""
+
+# In every release from 22.05 to 26.05.
+_NODE = """
+BcastAddr Boards CoreSpecCount CoresPerSocket CpuBind CPUs CPUSpecList Feature Features Gres MemSpecLimit NodeAddr
+NodeHostname Port Procs RealMemory Reason Sockets SocketsPerBoard State ThreadsPerCore TmpDisk TRESWeights Weight
+"""
+
+_SOME_RELEASES = (
+    SlurmSetting("cluster", "AccountingStorageLoc", until="25.11"),
+    SlurmSetting("cluster", "CertgenParameters", since="25.05"),
+    SlurmSetting("cluster", "CertgenType", since="25.05"),
+    SlurmSetting("cluster", "CertmgrParameters", since="24.11"),
+    SlurmSetting("cluster", "CertmgrType", since="24.11"),
+    SlurmSetting("cluster", "CliFilterParameters", since="25.11"),
+    SlurmSetting("cluster", "DataParserParameters", since="24.11"),
+    SlurmSetting("cluster", "EpilogTimeout", since="25.05"),
+    SlurmSetting("cluster", "FrontendName", until="25.05"),
+    SlurmSetting("cluster", "HashPlugin", since="24.05"),
+    SlurmSetting("cluster", "HealthCheckTimeout", since="26.05"),
+    SlurmSetting("cluster", "HttpParserType", since="25.11"),
+    SlurmSetting("cluster", "JobCompPassScript", since="25.11"),
+    SlurmSetting("cluster", "LicenseParameters", since="26.05"),
+    SlurmSetting("cluster", "MaxBatchRequeue", since="23.02"),
+    SlurmSetting("cluster", "MetricsAuthUsers", since="26.05"),
+    SlurmSetting("cluster", "MetricsParameters", since="26.05"),
+    SlurmSetting("cluster", "MetricsType", since="25.11"),
+    SlurmSetting("cluster", "NamespaceType", since="25.11"),
+    SlurmSetting("cluster", "PowerAction", since="26.05"),
+    SlurmSetting("cluster", "PreemptParameters", since="23.02"),
+    SlurmSetting("cluster", "PrologTimeout", since="25.05"),
+    SlurmSetting("cluster", "SchedulerAuth", until="24.05"),
+    SlurmSetting("cluster", "SlurmctldHttpAuthParameters", since="26.05"),
+    SlurmSetting("cluster", "SlurmctldPlugstack", until="23.02"),
+    SlurmSetting("cluster", "SlurmdHttpAuthParameters", since="26.05"),
+    SlurmSetting("cluster", "SuspendExcStates", since="23.02"),
+    SlurmSetting("cluster", "TLSParameters", since="24.05"),
+    SlurmSetting("cluster", "TLSType", since="24.05"),
+    SlurmSetting("cluster", "UrlParserType", since="25.11"),
+    SlurmSetting("partition", "Exclusive", since="26.05"),
+    SlurmSetting("partition", "ExclusiveTopo", since="24.05"),
+    SlurmSetting("partition", "MaxCPUsPerSocket", since="23.02"),
+    SlurmSetting("partition", "PowerDownOnIdle", since="23.02"),
+    SlurmSetting("partition", "Topology", since="25.05"),
+    SlurmSetting("node", "GresConf", since="25.11"),
+    SlurmSetting("node", "Parameters", since="25.11"),
+    SlurmSetting("node", "RestrictedCoresPerGPU", since="24.05"),
+    SlurmSetting("node", "SuspendTime", since="26.05"),
+    SlurmSetting("node", "Topology", since="25.05"),
+)
+
+
+@lru_cache(maxsize=None)
+def settings(level: str) -> Dict[str, SlurmSetting]:
+    """Give the parameters of a level by their names in lower case, those of all releases."""
+    text = {"cluster": _CLUSTER, "partition": _PARTITION, "node": _NODE}[level]
+    rows: Tuple[SlurmSetting, ...] = tuple(SlurmSetting(level, name) for name in text.split())
+    rows += tuple(row for row in _SOME_RELEASES if row.level == level)
+    return {row.name.lower(): row for row in rows}
+
+
+def denied(level: str, parallelcluster: str, *, accounting: bool) -> Tuple[str, ...]:
+    """Give the parameters, in lower case, that a ParallelCluster release refuses at a level."""
+    at = version_key(parallelcluster)
+    return tuple(
+        row.name
+        for row in DENIED
+        if row.level == level
+        and (accounting or row.only != "accounting")
+        and not (row.until and at >= version_key(row.until))
+    )

@@ -1,0 +1,216 @@
+"""``efakit catalog``: what efakit knows of EC2's instance types."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from efakit.catalog import instances, offerings, userdata, userfile
+from efakit.catalog.instances import Instance
+from efakit.cli.catalog_text import UNITS, ShownType, ShownValue, print_type, print_types
+from efakit.cli.catalog_update import update
+from efakit.errors import EfakitError, UsageError
+from efakit.plan.decision import Decision
+from efakit.spec.schema import nearest
+
+_FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@click.group(short_help="Show what is known of EC2's instance types, and renew it.")
+def catalog() -> None:
+    """Show what efakit knows of EC2's instance types, and renew it.
+
+    The catalog ships with efakit. 'update' lays newer rows of your own over it; EFAKIT_CATALOG=builtin leaves them out.
+    """
+
+
+catalog.add_command(update)
+
+
+@catalog.command("list", short_help="List instance types, by default those with EFA.")
+@click.option(
+    "--efa-min",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Only types with at least N EFA interfaces; 0 lists types without EFA too.",
+)
+@click.option(
+    "--accelerator",
+    metavar="TEXT",
+    help="Only types whose accelerator has TEXT in its name, manufacturer or kind: h100, nvidia, gpu, neuron.",
+)
+@click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Only types of this architecture.")
+@click.option("--region", metavar="R", help="Only types with EFA that EC2 offers in this region.")
+@click.option("--family", metavar="NAME", help="Only this family, such as p5en.")
+@_FORMAT
+def list_types(
+    efa_min: int, accelerator: str | None, arch: str | None, region: str | None, family: str | None, form: str
+) -> None:
+    """List instance types, by default those with EFA, by family and size.
+
+    A type whose number of EFA interfaces no public source gives counts as having one at least.
+    """
+    types = instances.all_efa() if efa_min else instances.all_types()
+    if family:
+        types = _of_family(types, family)
+    if accelerator:
+        types = _accelerated(types, accelerator)
+    if arch:
+        types = _without_unknown(types, "architecture")
+        types = [instance for instance in types if instance.architecture == arch]
+    if efa_min > 1:
+        types = _without_unknown(types, "efa_interfaces")
+        types = [instance for instance in types if (instance.efa_interfaces or 0) >= efa_min]
+    if region:
+        types = _offered_in(types, region)
+    if form == "json":
+        click.echo(json.dumps([_as_data(instance) for instance in types], indent=2))
+        return
+    print_types([(instance, _region_count(instance)) for instance in types], sys.stdout)
+    click.echo(f"{len(types)} {'type' if len(types) == 1 else 'types'}", err=True)
+
+
+@catalog.command(short_help="Show all that is known of one type, and what efakit decides for it.")
+@click.argument("instance_type", metavar="TYPE")
+@_FORMAT
+def show(instance_type: str, form: str) -> None:
+    """Show all that is known of TYPE, each value with its source, where EC2 offers it, and what efakit decides for it.
+
+    The decisions are those for two nodes of it, in the spec that 'efakit init' writes.
+    """
+    shown = _shown(instances.get(instance_type))
+    if form == "json":
+        click.echo(json.dumps(asdict(shown), indent=2))
+    else:
+        print_type(shown, sys.stdout)
+
+
+@catalog.command(short_help="Say where your own rows lie.")
+@_FORMAT
+def path(form: str) -> None:
+    """Say in which file 'efakit catalog update' keeps your own rows, be it there or not."""
+    file = userfile.file()
+    if file is None:
+        raise UsageError("there is no home folder to keep rows in: set XDG_DATA_HOME")
+    if form == "text":
+        click.echo(file)
+        return
+    content = userdata.read(file)
+    data = {
+        "path": str(file),
+        "exists": content is not None,
+        "used": content is not None and not userfile.switched_off(),
+        "updated": content.updated if content else None,
+        "types": len(content.efa) + len(content.plain) if content else 0,
+        "made_against_revision": content.built_in_revision if content else None,
+        "built_in_revision": instances.built_in().revision,
+    }
+    click.echo(json.dumps(data, indent=2))
+
+
+def _of_family(types: list[Instance], family: str) -> list[Instance]:
+    families = sorted({instance.family for instance in types})
+    wanted = family.lower()
+    if wanted not in families:
+        raise UsageError(
+            f"--family: no type with EFA is of family {family!r}{nearest(wanted, families)} "
+            "(--efa-min 0 lists types without EFA too)"
+        )
+    return [instance for instance in types if instance.family == wanted]
+
+
+def _accelerated(types: list[Instance], text: str) -> list[Instance]:
+    found = []
+    unknown = []
+    for instance in types:
+        device = instance.accelerators
+        words = (device.name, device.manufacturer, device.kind) if device else ()
+        if any(word is not None and text.lower() in word.lower() for word in words):
+            found.append(instance)
+        elif None in words:
+            unknown.append(instance.name)
+    _say_left_out(unknown, "not all of their accelerators is known")
+    return found
+
+
+def _without_unknown(types: list[Instance], field: str) -> list[Instance]:
+    unknown = [instance.name for instance in types if getattr(instance, field) is None]
+    _say_left_out(unknown, f"their {field} is unknown")
+    return [instance for instance in types if instance.name not in unknown]
+
+
+def _offered_in(types: list[Instance], region: str) -> list[Instance]:
+    known = offerings.regions()
+    if region not in known:
+        raise UsageError(
+            f"--region: nothing is known of offers in {region!r}{nearest(region, known)} (known: {', '.join(known)})"
+        )
+    offered = {instance.name: offerings.offered_in_region(instance.name, region) for instance in types}
+    unknown = [instance.name for instance in types if instance.efa_capable and offered[instance.name] is None]
+    _say_left_out(unknown, "it is unknown where EC2 offers them")
+    if not all(instance.efa_capable for instance in types):
+        _note("types without EFA are left out: the catalog does not have where EC2 offers them")
+    return [instance for instance in types if offered[instance.name]]
+
+
+def _say_left_out(names: list[str], reason: str) -> None:
+    if names:
+        _note(f"left out, for {reason}: {', '.join(names)}")
+
+
+def _note(text: str) -> None:
+    click.echo(f"efakit: note: {text}", err=True)
+
+
+def _region_count(instance: Instance) -> int | None:
+    return len(offerings.regions_of(instance.name)) or None
+
+
+def _as_data(instance: Instance) -> dict[str, Any]:
+    return {**asdict(instance), "family": instance.family, "regions": list(offerings.regions_of(instance.name)) or None}
+
+
+def _shown(instance: Instance) -> ShownType:
+    values = {
+        field.name: ShownValue(getattr(instance, field.name), UNITS.get(field.name), instance.source_of(field.name))
+        for field in fields(instance)
+        if field.name not in ("name", "source", "field_sources", "note")
+    }
+    regions = {region: offerings.zones_of(instance.name, region) for region in offerings.regions_of(instance.name)}
+    decisions, basis = _decided(instance)
+    return ShownType(instance.name, instance.note, values, regions or None, offerings.source(), basis, decisions)
+
+
+def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
+    """Return what efakit decides for two nodes of a type, and what it was asked, or why it decides nothing."""
+    from efakit.cli.init import spec_text
+    from efakit.plan.plan import make_plan
+    from efakit.spec.load import read_spec
+    from efakit.spec.yamltext import Document
+
+    block = instance.usage_classes is not None and "on-demand" not in instance.usage_classes
+    basis = f"two nodes {'of a Capacity Block' if block else 'on demand'}"
+    text = spec_text(
+        instance,
+        nodes=2,
+        subnet="subnet-0123456789abcdef0",
+        head_subnet="subnet-0123456789abcdef0",
+        key="key",
+        region=next(iter(offerings.regions_of(instance.name)), "us-east-1"),
+        os_name="alinux2023",
+        bucket=None,
+        reservation="cr-0123456789abcdef0" if block else None,
+    )
+    try:
+        plan = make_plan(read_spec(Document(Path("spec"), text)))
+    except EfakitError as error:
+        return (), f"{basis}: nothing can be decided: {error}"
+    decisions = plan.cluster.decisions + tuple(decision for job in plan.jobs for decision in job.decisions)
+    return decisions, f"{basis}, ParallelCluster {plan.stack.parallelcluster}"

@@ -1,0 +1,99 @@
+"""``efakit validate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from efakit.cli.validate_judges import Judgement, Simulation, by_aws, by_rules, look
+from efakit.cli.validate_subject import SpecRefused, Subject, read_subject
+from efakit.lint.finding import Finding
+from efakit.vendor.simulated_account import installed_pcluster_version
+
+_OFFLINE = "Without AWS nothing is known of capacity, quota and permissions: --aws asks."
+_FAILING = {"error": ("error",), "warning": ("error", "warning")}
+
+
+@click.command(short_help="Judge a spec or a ParallelCluster config before money is spent.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--parallelcluster", "version", metavar="VERSION", help="Judge for this release.  [default: the spec's]")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--no-vendor", is_flag=True, help="Ask efakit's rules only, and not pcluster's own validators.")
+@click.option("--aws", is_flag=True, help="Ask AWS too, with your credentials: pcluster's dry run, subnets, groups.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning"]),
+    default="error",
+    show_default=True,
+    help="Exit with 1 on findings of this severity or worse.",
+)
+def validate(file: Path, version: str | None, form: str, no_vendor: bool, aws: bool, fail_on: str) -> None:
+    """Judge FILE: a spec, or any ParallelCluster config, also one that efakit did not write.
+
+    efakit's rules come first. With the extra 'pcluster', ParallelCluster's own validators follow, offline, on a
+    simulated account. With --aws, AWS itself is asked; nothing is created. The output says who judged what.
+    """
+    judgements = _judgements(file, version, vendor=not no_vendor, aws=aws)
+    findings = [finding for judgement in judgements for finding in judgement.findings]
+    if form == "json":
+        _print_json(file, judgements, findings)
+    else:
+        _print_text(judgements, findings)
+    sys.exit(1 if any(finding.severity in _FAILING[fail_on] for finding in findings) else 0)
+
+
+def _judgements(file: Path, version: str | None, *, vendor: bool, aws: bool) -> list[Judgement]:
+    try:
+        subject = read_subject(file, version, installed_pcluster_version())
+    except SpecRefused as refusal:
+        return _refused_spec(refusal)
+    return _ask(subject, vendor=vendor, aws=aws)
+
+
+def _ask(subject: Subject, *, vendor: bool, aws: bool) -> list[Judgement]:
+    with Simulation(subject, vendor) as simulation:
+        account = look(subject) if aws else None
+        judgements = [by_rules(subject, account)]
+        if account is not None:
+            judgements.append(by_aws(subject, account))
+        judgements.insert(1, simulation.judge())
+    return judgements
+
+
+def _refused_spec(refusal: SpecRefused) -> list[Judgement]:
+    detail = "efakit, of the spec; it renders no config as long as the spec has faults"
+    spec = Judgement("efakit", refusal.version, "refused", detail, tuple(refusal.findings))
+    return [spec, Judgement("pcluster", None, "not asked", "there is no config to judge yet")]
+
+
+def _print_json(file: Path, judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:
+    document = {
+        "file": str(file),
+        "judged_by": [judgement.as_data() for judgement in judgements],
+        "findings": [finding.as_data() for finding in findings],
+        "notes": _notes(judgements),
+    }
+    click.echo(json.dumps(document, indent=2))
+
+
+def _print_text(judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:
+    for item in findings:
+        click.echo(f"{item.file}:{item.line}:{item.column}: {item.severity} {item.rule}: {item.message}")
+        if item.fix:
+            click.echo(f"    fix: {item.fix}")
+    if findings:
+        click.echo()
+    click.echo("Judged by")
+    for judgement in judgements:
+        click.echo(f"  {judgement.verdict}: {judgement.detail}")
+    for note in _notes(judgements):
+        click.echo(f"Note: {note}")
+
+
+def _notes(judgements: Sequence[Judgement]) -> list[str]:
+    notes = [note for judgement in judgements for note in judgement.notes]
+    return notes if any(judgement.judge == "aws" for judgement in judgements) else [*notes, _OFFLINE]

@@ -1,0 +1,1 @@
+"""Findings in cluster configs, ours or anybody's. Pure: reads values, opens nothing."""

@@ -1,0 +1,42 @@
+"""Rules for ParallelCluster cluster configs: ``lint_config`` asks them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from efakit.lint.config.given import Account, JobNodes, Offerings
+from efakit.lint.config.node import Path
+from efakit.lint.config.rule import Problem, Rule, all_rules
+from efakit.lint.config.view import ClusterView
+from efakit.lint.finding import Finding
+
+__all__ = ["Account", "JobNodes", "Offerings", "Path", "Problem", "Rule", "all_rules", "lint_config"]
+
+Where = Callable[[Path], "tuple[int, int]"]
+_SEVERITIES = ("error", "warning", "info")
+
+
+def lint_config(
+    data: Any,
+    *,
+    version: str,
+    where: Where,
+    file: str,
+    jobs: Sequence[JobNodes] | None = None,
+    offerings: Offerings | None = None,
+    account: Account | None = None,
+) -> list[Finding]:
+    """Return what efakit's rules have against a cluster config, by line.
+
+    ``data`` is the parsed config, of whatever shape; ``version`` the ParallelCluster release that is to read it.
+    ``where`` gives line and column of a path, or of what is nearest to it. What is not given is not judged.
+    """
+    view = ClusterView(data, version, jobs, offerings, account)
+    found = [_finding(rule, problem, where(problem.path), file) for rule in all_rules() for problem in rule.check(view)]
+    unique = list(dict.fromkeys(found))
+    return sorted(unique, key=lambda item: (item.line, item.column, _SEVERITIES.index(item.severity)))
+
+
+def _finding(rule: Rule, problem: Problem, place: tuple[int, int], file: str) -> Finding:
+    return Finding(file, *place, rule.id, rule.severity, problem.message, problem.fix, rule.source)

@@ -1,0 +1,280 @@
+"""Capacity: Capacity Blocks, reservations, counts, usage classes, UltraServers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from efakit.lint.config import sources
+from efakit.lint.config.node import shown
+from efakit.lint.config.rule import Problem, rule
+from efakit.lint.config.view import ClusterView, Resource
+
+_USAGE = {"ONDEMAND": "on-demand", "SPOT": "spot", "CAPACITY_BLOCK": "capacity-block"}
+_STRATEGIES = {
+    "ONDEMAND": ("lowest-price", "prioritized"),
+    "SPOT": ("lowest-price", "capacity-optimized", "price-capacity-optimized", "capacity-optimized-prioritized"),
+    "CAPACITY_BLOCK": (),
+}
+# pcluster/constants.py ULTRASERVER_CAPACITY_BLOCK_ALLOWED_SIZE_DICT: family and instances of one UltraServer's block.
+_ULTRASERVERS = {"p6e-gb200": (9, 18)}
+_RESERVATION_ID = r"^cr-[0-9a-f]{8,17}$"
+
+
+@rule(
+    "counts",
+    "error",
+    "MinCount above MaxCount",
+    source=sources.CLUSTER_VALIDATORS,
+    vendor="ComputeResourceSizeValidator",
+)
+def counts(view: ClusterView) -> Iterator[Problem]:
+    """Refuse a compute resource that must have more nodes than it may have."""
+    for resource in view.resources:
+        if resource.min_count > resource.max_count and resource.node.at("MaxCount").whole != 0:
+            node = resource.node.at("MinCount")
+            message = f"MinCount {resource.min_count} of {resource.name} is above MaxCount {resource.max_count}"
+            yield Problem(node.path, message, "raise MaxCount or lower MinCount")
+
+
+@rule(
+    "block-without-reservation",
+    "error",
+    "a Capacity Block without its id",
+    source=sources.BLOCKS,
+    vendor="CapacityTypeValidator",
+)
+def block_without_reservation(view: ClusterView) -> Iterator[Problem]:
+    """Refuse CAPACITY_BLOCK without CapacityReservationId; a resource group does not do."""
+    for resource in view.resources:
+        if resource.queue.is_block and resource.reservation_id is None:
+            yield Problem(
+                (*resource.node.path, "CapacityReservationTarget"),
+                f"{resource.name} runs on a Capacity Block and does not say which",
+                "add CapacityReservationTarget: {CapacityReservationId: cr-...} with the block's id",
+            )
+
+
+@rule(
+    "block-counts",
+    "error",
+    "a Capacity Block whose nodes are not all up",
+    source=sources.BLOCKS,
+    vendor="ComputeResourceSizeValidator",
+)
+def block_counts(view: ClusterView) -> Iterator[Problem]:
+    """Refuse CAPACITY_BLOCK unless MinCount equals MaxCount and is above zero."""
+    for resource in view.resources:
+        if resource.queue.is_block and (resource.min_count != resource.max_count or resource.min_count == 0):
+            node = resource.node.at("MinCount")
+            numbers = f"MinCount {resource.min_count} and MaxCount {resource.max_count}"
+            message = f"{resource.name} runs on a Capacity Block with {numbers}"
+            yield Problem(
+                node.path, message, f"set MinCount to MaxCount ({max(resource.max_count, 1)}): the block is paid anyway"
+            )
+
+
+@rule(
+    "block-placement-group",
+    "warning",
+    "a Capacity Block with a placement group",
+    source=sources.BLOCKS,
+    vendor="PlacementGroupCapacityTypeValidator",
+)
+def block_placement_group(view: ClusterView) -> Iterator[Problem]:
+    """Point out a group that makes a block's launch fail for lack of capacity."""
+    for resource in view.resources:
+        if resource.queue.is_block and resource.grouped:
+            message = (
+                f"{resource.name} runs on a Capacity Block, whose instances are placed already, and asks for a group"
+            )
+            yield Problem(resource.placement.path, message, "set PlacementGroup: {Enabled: false}")
+
+
+@rule(
+    "reservation-managed-group",
+    "warning",
+    "a capacity reservation with a placement group that it cannot be in",
+    source=sources.RESERVATIONS,
+    vendor="PlacementGroupCapacityReservationValidator",
+)
+def reservation_managed_group(view: ClusterView) -> Iterator[Problem]:
+    """Point out a managed group with a reservation: the group is made with the cluster, after the reservation.
+
+    So the reservation is never in it, and what does not lie near enough by chance cannot be used:
+    https://github.com/aws/aws-parallelcluster/issues/4215.
+    """
+    for resource in view.resources:
+        given = resource.reservation_id or resource.reservation_group
+        if given and not resource.queue.is_block and resource.grouped and resource.placement_name is None:
+            message = (
+                f"{resource.name} uses the reservation {shown(given)} and a placement group that is made with the "
+                "cluster, so that the reservation is not in it and part of it may not be usable"
+            )
+            fix = "set PlacementGroup: {Enabled: false}, or {Name: ...} with the group that the reservation was made in"
+            yield Problem(resource.placement.path, message, fix)
+
+
+@rule(
+    "reservation-target",
+    "error",
+    "a reservation target that names nothing",
+    source=sources.SCHEMA,
+    vendor="ConfigSchema",
+)
+def reservation_target(view: ClusterView) -> Iterator[Problem]:
+    """Refuse a CapacityReservationTarget with neither id nor resource group."""
+    nodes = [queue.node for queue in view.queues] + [resource.node for resource in view.resources]
+    for target in (node.at("CapacityReservationTarget") for node in nodes):
+        keys = ("CapacityReservationId", "CapacityReservationResourceGroupArn")
+        if isinstance(target.value, dict) and not any(target.at(key).value for key in keys):
+            yield Problem(target.path, "CapacityReservationTarget names no reservation", f"add {' or '.join(keys)}")
+
+
+@rule(
+    "reservation-id",
+    "error",
+    "an id that no capacity reservation has",
+    source=sources.RESERVATION_IDS,
+    stricter="whether a reservation exists is for AWS to say; efakit refuses an id that none can have, such as NA",
+)
+def reservation_id(view: ClusterView) -> Iterator[Problem]:
+    """Refuse ids that do not read cr- and hexadecimal digits."""
+    nodes = [queue.node for queue in view.queues] + [resource.node for resource in view.resources]
+    for node in (item.at("CapacityReservationTarget", "CapacityReservationId") for item in nodes):
+        if node.text is not None and not re.match(_RESERVATION_ID, node.text):
+            yield Problem(
+                node.path, f"{shown(node.text)} is no id of a capacity reservation", "write cr- and the id's digits"
+            )
+
+
+@rule(
+    "reservation-with-list",
+    "error",
+    "a reservation's id with a list of instance types",
+    source=sources.EC2_VALIDATORS,
+    vendor="CapacityReservationValidator",
+)
+def reservation_with_list(view: ClusterView) -> Iterator[Problem]:
+    """Refuse an id beside Instances: a reservation is of one type."""
+    for resource in view.resources:
+        if resource.reservation_id is not None and resource.is_flexible:
+            message = f"{resource.name} lists instance types and names one reservation, which is of one type"
+            yield Problem(resource.node.at("Instances").path, message, "write InstanceType, or name a resource group")
+
+
+@rule(
+    "reservation-of-two-types",
+    "error",
+    "one reservation for two instance types",
+    source=sources.EC2_VALIDATORS,
+    vendor="CapacityReservationValidator",
+)
+def reservation_of_two_types(view: ClusterView) -> Iterator[Problem]:
+    """Refuse an id that compute resources of different types share: one of them cannot be the reservation's."""
+    first: dict[str, str] = {}
+    for resource in view.resources:
+        node = resource.node.at("InstanceType")
+        if resource.reservation_id is None or node.text is None:
+            continue
+        known = first.setdefault(resource.reservation_id, node.text)
+        if known != node.text:
+            message = f"{resource.name} is {node.text}, and {resource.reservation_id} is used for {known} already"
+            yield Problem(node.path, message, "give each instance type its own reservation")
+
+
+@rule(
+    "usage-class",
+    "error",
+    "an instance type that is not sold as the queue wants it",
+    source=sources.TYPES,
+    vendor="CapacityTypeValidator",
+)
+def usage_class(view: ClusterView) -> Iterator[Problem]:
+    """Refuse SPOT and CAPACITY_BLOCK where EC2 does not sell the type so."""
+    for resource, node, instance in view.typed():
+        wanted = _USAGE.get(resource.queue.capacity)
+        if wanted and instance.usage_classes and wanted not in instance.usage_classes:
+            message = (
+                f"{instance.name} is not sold as {wanted} (it is sold as {', '.join(sorted(instance.usage_classes))})"
+            )
+            at = resource.queue.node.at("CapacityType")
+            yield Problem(at.path if at.present else node.path, message, "take another CapacityType or another type")
+
+
+@rule(
+    "allocation-strategy",
+    "error",
+    "an allocation strategy that the capacity type does not have",
+    source=sources.INSTANCES_VALIDATORS,
+    vendor="InstancesAllocationStrategyValidator",
+)
+def allocation_strategy(view: ClusterView) -> Iterator[Problem]:
+    """Refuse strategies that a queue with a list of types cannot use with its capacity type."""
+    for queue in view.queues:
+        node = queue.node.at("AllocationStrategy")
+        allowed = _STRATEGIES.get(queue.capacity)
+        flexible = any(resource.is_flexible for resource in queue.resources)
+        if node.text is not None and allowed is not None and node.text not in allowed and flexible:
+            message = f"AllocationStrategy {shown(node.text)} does not go with {queue.capacity}"
+            yield Problem(node.path, message, f"write one of {', '.join(allowed)}" if allowed else "remove it")
+
+
+@rule(
+    "spot-price",
+    "warning",
+    "a spot price without spot capacity",
+    source=sources.SCHEDULING,
+)
+def spot_price(view: ClusterView) -> Iterator[Problem]:
+    """Point out a price that has no effect."""
+    for resource in view.resources:
+        node = resource.node.at("SpotPrice")
+        if node.value is not None and resource.queue.capacity != "SPOT":
+            message = f"SpotPrice has no effect: queue {resource.queue.name} is {resource.queue.capacity}"
+            yield Problem(node.path, message, "remove it, or set CapacityType: SPOT")
+
+
+def _of_ultraservers(view: ClusterView) -> Iterator[tuple[list[Resource], int, tuple[int, ...]]]:
+    """Give the compute resources on one UltraServer's block, the nodes that they ask for, and its possible sizes."""
+    by_block: dict[tuple[str, str], list[Resource]] = {}
+    for resource in view.resources:
+        family = next(
+            (name for node in resource.types for name in _ULTRASERVERS if str(node.text).startswith(name)), None
+        )
+        if family is not None and resource.queue.is_block and resource.reservation_id is not None:
+            by_block.setdefault((family, resource.reservation_id), []).append(resource)
+    for (family, _id), resources in by_block.items():
+        yield resources, sum(resource.max_count for resource in resources), _ULTRASERVERS[family]
+
+
+@rule(
+    "ultraserver-too-large",
+    "error",
+    "more nodes than an UltraServer's block has",
+    source=sources.CONSTANTS,
+    vendor="CapacityReservationSizeValidator",
+    stricter="pcluster asks AWS for the block's size; efakit refuses more nodes than any block has",
+)
+def ultraserver_too_large(view: ClusterView) -> Iterator[Problem]:
+    """Refuse more nodes on one block than the largest UltraServer has."""
+    for resources, nodes, sizes in _of_ultraservers(view):
+        if nodes > sizes[-1]:
+            path = resources[-1].node.at("MaxCount").path
+            message = f"{nodes} nodes on one block, and an UltraServer's block has {' or '.join(map(str, sizes))}"
+            yield Problem(path, message, "use a block for each UltraServer")
+
+
+@rule(
+    "ultraserver-part",
+    "warning",
+    "nodes that are not a whole UltraServer",
+    source=sources.CONSTANTS,
+)
+def ultraserver_part(view: ClusterView) -> Iterator[Problem]:
+    """Point out a number of nodes that leaves part of a paid block idle."""
+    for resources, nodes, sizes in _of_ultraservers(view):
+        if nodes < sizes[-1] and nodes not in sizes:
+            path = resources[-1].node.at("MaxCount").path
+            message = f"{nodes} nodes, and an UltraServer's block has {' or '.join(map(str, sizes))}: some lie idle"
+            yield Problem(path, message, f"set MinCount and MaxCount to {' or '.join(map(str, sizes))}")

@@ -1,0 +1,143 @@
+"""The head node and the login nodes: architecture, memory, key, operating system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from efakit.lint.config import sources
+from efakit.lint.config.node import shown
+from efakit.lint.config.rule import Problem, rule
+from efakit.lint.config.view import ClusterView
+
+# Families that ParallelCluster does not start with some systems: family, systems, until (pcluster/constants.py).
+_NOT_SUPPORTED = (
+    ("p6e-gb200", ("rhel8", "rocky8", "rhel9", "alinux2"), ""),
+    ("p6-b300", ("alinux2",), "3.16"),
+)
+_SMALL = ("micro", "nano")
+
+
+@rule(
+    "head-architecture",
+    "error",
+    "compute nodes of another architecture than the head node",
+    source=sources.CLUSTER_VALIDATORS,
+    vendor="InstanceArchitectureCompatibilityValidator",
+)
+def head_architecture(view: ClusterView) -> Iterator[Problem]:
+    """Refuse compute nodes whose architecture is not the head node's: they share /opt and the users' programs."""
+    head = view.instance(view.head.at("InstanceType").text)
+    if head is None:
+        return
+    for resource, node, instance in view.typed():
+        if instance.architecture and head.architecture and instance.architecture != head.architecture:
+            message = (
+                f"{instance.name} of {resource.name} is {instance.architecture}, "
+                f"the head node {head.name} {head.architecture}"
+            )
+            yield Problem(node.path, message, f"take a head node with {instance.architecture}")
+
+
+@rule(
+    "head-memory",
+    "error",
+    "a head node with too little memory for its nodes",
+    source=sources.CLUSTER_VALIDATORS,
+    vendor="HeadNodeMemorySizeValidator",
+)
+def head_memory(view: ClusterView) -> Iterator[Problem]:
+    """Refuse a head node with less than nodes / 25 + 0.6 GiB of memory, 16 GiB being enough for any number."""
+    node = view.head.at("InstanceType")
+    head = view.instance(node.text)
+    if head is None or head.memory_mib is None:
+        return
+    nodes = view.nodes()
+    wanted_gib = min(nodes / 25 + 0.6, 16)
+    if head.memory_mib / 1024 < wanted_gib:
+        message = f"{head.name} has {head.memory_mib / 1024:g} GiB of memory, too little for {nodes} compute nodes"
+        yield Problem(node.path, message, f"take a head node with at least {wanted_gib:.1f} GiB")
+
+
+@rule(
+    "head-small",
+    "warning",
+    "a head or compute node of a size that is too small for its system",
+    source=sources.EC2_VALIDATORS,
+    vendor="InstanceTypeOSCompatibleValidator",
+)
+def head_small(view: ClusterView) -> Iterator[Problem]:
+    """Point out micro and nano sizes with anything but Amazon Linux."""
+    name = view.os.text
+    if name is None or name.startswith("alinux"):
+        return
+    for node in [view.head.at("InstanceType"), *(node for resource in view.resources for node in resource.types)]:
+        if any(size in (node.text or "") for size in _SMALL):
+            message = f"{node.text} has too little memory for {shown(name)}"
+            yield Problem(node.path, message, "take a type with at least 1.7 GB of memory")
+
+
+@rule(
+    "os-unsupported-by-type",
+    "error",
+    "an instance type that ParallelCluster does not start with this system",
+    source=sources.CONSTANTS,
+    vendor="InstanceTypeOSCompatibleValidator",
+)
+def os_unsupported_by_type(view: ClusterView) -> Iterator[Problem]:
+    """Refuse p6e-gb200 and p6-b300 with the systems that ParallelCluster leaves out for them."""
+    for resource in view.resources:
+        for node in resource.types:
+            for family, systems, until in _NOT_SUPPORTED:
+                old = not until or view.before(until)
+                if (node.text or "").startswith(family) and view.os.text in systems and old:
+                    message = f"ParallelCluster does not support {node.text} with {view.os.text}"
+                    yield Problem(node.path, message, f"take a system other than {', '.join(systems)}")
+
+
+@rule(
+    "key-missing",
+    "warning",
+    "nobody can log in to the head node",
+    source=sources.EC2_VALIDATORS,
+    vendor="KeyPairValidator",
+)
+def key_missing(view: ClusterView) -> Iterator[Problem]:
+    """Point out a head node without a key pair."""
+    key = view.head.at("Ssh", "KeyName")
+    if view.head.present and key.text is None:
+        yield Problem(
+            key.path, "the head node has no key pair, so that nobody can log in by SSH", "add Ssh: {KeyName: ...}"
+        )
+
+
+@rule(
+    "ubuntu-key",
+    "info",
+    "Ubuntu takes no RSA keys",
+    source=sources.EC2_VALIDATORS,
+    vendor="KeyPairValidator",
+)
+def ubuntu_key(view: ClusterView) -> Iterator[Problem]:
+    """Say which kind of key Ubuntu wants: the config does not tell a key's kind."""
+    key = view.head.at("Ssh", "KeyName")
+    if key.text is not None and view.os.text in ("ubuntu2204", "ubuntu2404"):
+        yield Problem(
+            key.path, f"{view.os.text} refuses RSA keys", f"make sure that {shown(key.text)} is an ed25519 key"
+        )
+
+
+@rule(
+    "rocky-image",
+    "error",
+    "Rocky Linux without an image of one's own",
+    source=sources.CONSTANTS,
+    vendor="Cluster",
+)
+def rocky_image(view: ClusterView) -> Iterator[Problem]:
+    """Refuse Rocky Linux without CustomAmi: ParallelCluster publishes no images of it."""
+    if not (view.os.text or "").startswith("rocky") or view.root.at("Image", "CustomAmi").text is not None:
+        return
+    queues = [queue.node.at("Image", "CustomAmi").text for queue in view.queues]
+    if view.head.at("Image", "CustomAmi").text is None or None in queues:
+        message = f"ParallelCluster publishes no images for {view.os.text}"
+        yield Problem(view.os.path, message, "build one with pcluster build-image and name it as Image/CustomAmi")

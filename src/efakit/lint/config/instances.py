@@ -1,0 +1,233 @@
+"""Instance types: unknown ones, EFA where there is none and the reverse, lists that mix what cannot be mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from efakit.catalog import instances
+from efakit.catalog.instances import Instance
+from efakit.errors import UnknownInstanceType
+from efakit.lint.config import sources
+from efakit.lint.config.node import Node
+from efakit.lint.config.rule import Problem, rule
+from efakit.lint.config.view import ClusterView, Resource
+
+# pcluster/constants.py NVIDIA_OPENRM_UNSUPPORTED_INSTANCE_TYPES
+_BEFORE_TURING = ("p2", "p3", "p3dn", "g2", "g3", "g3s")
+
+
+@rule(
+    "instance-unknown",
+    "error",
+    "an instance type that EC2 does not have, as far as efakit knows",
+    source=sources.TYPES,
+    vendor="InstanceTypeValidator",
+)
+def instance_unknown(view: ClusterView) -> Iterator[Problem]:
+    """Refuse types outside the catalog, except those that DevSettings/InstanceTypesData describes."""
+    nodes = [view.head.at("InstanceType"), *(pool.at("InstanceType") for pool in view.pools)]
+    nodes += [node for resource in view.resources for node in resource.types]
+    for node in nodes:
+        name = node.text
+        if name is None or name in view.described_types:
+            continue
+        try:
+            instances.get(name)
+        except UnknownInstanceType as error:
+            message, _, fix = str(error).partition(". ")
+            yield Problem(node.path, message, fix or "name a type that EC2 has")
+
+
+@rule(
+    "instance-missing",
+    "error",
+    "a compute resource without an instance type",
+    source=sources.SCHEMA,
+    vendor="ConfigSchema",
+)
+def instance_missing(view: ClusterView) -> Iterator[Problem]:
+    """Refuse a compute resource of no type; only a reservation's id of its own tells one."""
+    for resource in view.resources:
+        own = resource.node.at("CapacityReservationTarget", "CapacityReservationId").text
+        if not resource.node.at("Instances").value and not resource.node.at("InstanceType").value and own is None:
+            yield Problem(resource.node.path, f"{resource.name} has no instance type", "add InstanceType")
+
+
+@rule(
+    "instance-twice",
+    "error",
+    "an instance type that is listed twice",
+    source=sources.SCHEMA,
+    vendor="ConfigSchema",
+)
+def instance_twice(view: ClusterView) -> Iterator[Problem]:
+    """Refuse a type that stands twice under Instances."""
+    for resource in view.resources:
+        seen: set[str] = set()
+        for node in (item.at("InstanceType") for item in resource.node.at("Instances").items):
+            if node.text in seen:
+                yield Problem(node.path, f"{node.text} is listed twice in {resource.name}", "remove one of them")
+            seen.update([node.text] if node.text else [])
+
+
+@rule(
+    "efa-unsupported",
+    "error",
+    "EFA on an instance type that has none",
+    source=sources.EFA,
+    vendor="EfaValidator",
+)
+def efa_unsupported(view: ClusterView) -> Iterator[Problem]:
+    """Refuse EFA where a type of the compute resource has no EFA interface."""
+    for resource, _node, instance in view.typed():
+        if resource.efa and not instance.efa_capable:
+            yield Problem(
+                (*resource.node.path, "Efa", "Enabled"),
+                f"{instance.name} of {resource.name} has no EFA",
+                "turn Efa/Enabled off, or take a type with EFA",
+            )
+
+
+@rule(
+    "efa-off",
+    "warning",
+    "several nodes of a type with EFA, and EFA is off",
+    source=sources.EFA,
+    vendor="EfaValidator",
+)
+def efa_off(view: ClusterView) -> Iterator[Problem]:
+    """Point out EFA that lies idle; one node does not need it."""
+    for resource, node, instance in view.typed():
+        if instance.efa_capable and not resource.efa and resource.max_count > 1 and not resource.queue.several_zones:
+            efa = resource.node.at("Efa", "Enabled")
+            yield Problem(
+                efa.path if efa.present else node.path,
+                f"{instance.name} has EFA, and {resource.name} does not use it: its nodes talk over TCP",
+                "set Efa: {Enabled: true}",
+            )
+
+
+@rule(
+    "gdr-support",
+    "warning",
+    "GdrSupport has no effect",
+    source="https://github.com/aws/aws-parallelcluster/releases/tag/v3.0.2",
+)
+def gdr_support(view: ClusterView) -> Iterator[Problem]:
+    """Point out a key that does nothing since 3.0.2: GPUDirect RDMA is on wherever it can be."""
+    for resource in view.resources:
+        gdr = resource.node.at("Efa", "GdrSupport")
+        if gdr.flag is not None and (resource.efa or not gdr.flag):
+            yield Problem(gdr.path, "GdrSupport has no effect since ParallelCluster 3.0.2", "remove it")
+
+
+@rule(
+    "gdr-without-efa",
+    "error",
+    "GdrSupport without EFA",
+    source=sources.CLUSTER_VALIDATORS,
+    vendor="EfaValidator",
+)
+def gdr_without_efa(view: ClusterView) -> Iterator[Problem]:
+    """Refuse GdrSupport where EFA is off."""
+    for resource in view.resources:
+        gdr = resource.node.at("Efa", "GdrSupport")
+        if gdr.flag is True and not resource.efa and not resource.is_flexible:
+            yield Problem(gdr.path, f"GdrSupport is on in {resource.name}, and EFA is off", "remove GdrSupport")
+
+
+@rule(
+    "nvidia-driver",
+    "error",
+    "GPUs that the NVIDIA driver of ParallelCluster's images does not know",
+    source=sources.EC2_VALIDATORS,
+    vendor="InstanceTypeBaseAMICompatibleValidator",
+    stricter="pcluster sees it by the description of the official image; efakit refuses it wherever no image of one's "
+    "own is named, for the open NVIDIA driver has no support for GPUs before Turing",
+)
+def nvidia_driver(view: ClusterView) -> Iterator[Problem]:
+    """Refuse GPUs older than Turing on official images: their open driver does not know them."""
+    image = view.root.at("Image", "CustomAmi").text
+    for resource, node, instance in view.typed():
+        own = image or resource.queue.node.at("Image", "CustomAmi").text
+        if instance.family in _BEFORE_TURING and own is None:
+            yield Problem(
+                node.path,
+                f"the open NVIDIA driver of ParallelCluster's images does not know the GPUs of {instance.name}",
+                "take a newer type, or build an image with NVIDIA's closed driver and name it as CustomAmi",
+            )
+
+
+@rule(
+    "mixed-cpus",
+    "error",
+    "instance types of one compute resource that differ in vCPUs",
+    source=sources.INSTANCES_VALIDATORS,
+    vendor="InstancesCPUValidator",
+)
+def mixed_cpus(view: ClusterView) -> Iterator[Problem]:
+    """Refuse lists whose types differ in vCPUs, or in cores where simultaneous multithreading is off."""
+    for resource in view.resources:
+        by_cores = resource.node.at("DisableSimultaneousMultithreading").flag is True
+        unit = "cores" if by_cores else "vCPUs"
+        yield from _differ(resource, lambda item: item.cores if by_cores else item.vcpus, unit)  # noqa: B023
+
+
+@rule(
+    "mixed-accelerators",
+    "error",
+    "instance types of one compute resource that differ in accelerators",
+    source=sources.INSTANCES_VALIDATORS,
+    vendor="InstancesAcceleratorsValidator",
+)
+def mixed_accelerators(view: ClusterView) -> Iterator[Problem]:
+    """Refuse lists whose types differ in the number of GPUs."""
+    for resource in view.resources:
+        yield from _differ(resource, lambda item: item.gpus, "GPUs")
+
+
+@rule(
+    "mixed-architecture",
+    "error",
+    "instance types of one compute resource that differ in architecture",
+    source=sources.CLUSTER_VALIDATORS,
+    vendor="InstanceArchitectureCompatibilityValidator",
+)
+def mixed_architecture(view: ClusterView) -> Iterator[Problem]:
+    """Refuse lists with x86_64 and arm64."""
+    for resource in view.resources:
+        yield from _differ(resource, lambda item: item.architecture, "architecture")
+
+
+@rule(
+    "mixed-efa",
+    "warning",
+    "instance types of one compute resource that differ in EFA interfaces or network cards",
+    source=sources.INSTANCES_VALIDATORS,
+    vendor="InstancesNetworkingValidator",
+)
+def mixed_efa(view: ClusterView) -> Iterator[Problem]:
+    """Point out lists where the better networks lie idle: the least of the types decides for all."""
+    for resource in view.resources:
+        if resource.efa:
+            yield from _differ(resource, lambda item: item.efa_interfaces, "EFA interfaces; the least is used on all")
+            yield from _differ(resource, lambda item: item.network_cards, "network cards; the least is used on all")
+            yield from _differ(resource, lambda item: item.card0_efa, "whether network card 0 has EFA")
+
+
+def _differ(resource: Resource, value_of: Callable[[Instance], object], unit: str) -> Iterator[Problem]:
+    """Give a problem where known values differ within a compute resource."""
+    by_value: dict[object, str] = {}
+    for instance in resource.instances:
+        value = value_of(instance)
+        if value is not None:
+            by_value.setdefault(value, instance.name)
+    if len(by_value) > 1:
+        values = ", ".join(f"{name} {value}" for value, name in by_value.items())
+        path = _listed(resource).path
+        message = f"the instance types of {resource.name} differ in {unit} ({values})"
+        yield Problem(path, message, "give each its own compute resource")
+
+
+def _listed(resource: Resource) -> Node:
+    return resource.node.at("Instances") if resource.is_flexible else resource.node.at("InstanceType")

@@ -1,0 +1,336 @@
+"""The network: placement groups, zones, public addresses, security groups, interface type, offerings, addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from efakit.lint.config import sources
+from efakit.lint.config.node import shown
+from efakit.lint.config.rule import Problem, rule
+from efakit.lint.config.view import ClusterView, Queue
+
+
+@rule(
+    "placement-group-missing",
+    "error",
+    "EFA without a word on placement groups",
+    source=sources.EFA,
+    vendor="EfaPlacementGroupValidator",
+)
+def placement_group_missing(view: ClusterView) -> Iterator[Problem]:
+    """Refuse EFA where no PlacementGroup section says yes or no; Capacity Blocks need none."""
+    for resource in view.resources:
+        undecided = not resource.grouped and resource.placement.at("Enabled").flag is None
+        if resource.efa and undecided and not resource.queue.is_block and not resource.queue.several_zones:
+            yield Problem(
+                (*resource.node.path, "Networking", "PlacementGroup"),
+                f"{resource.name} has EFA on, and says neither yes nor no to a placement group",
+                "add Networking: {PlacementGroup: {Enabled: true}}, or false with a capacity reservation",
+            )
+
+
+@rule(
+    "placement-group-off",
+    "warning",
+    "EFA without a placement group",
+    source=sources.PLACEMENT,
+    vendor="EfaPlacementGroupValidator",
+)
+def placement_group_off(view: ClusterView) -> Iterator[Problem]:
+    """Point out EFA without a group, except on reserved capacity, where none is right."""
+    for resource in view.resources:
+        reserved = resource.queue.is_block or resource.reservation_id or resource.reservation_group
+        enabled = resource.placement.at("Enabled")
+        off = enabled.flag is False and resource.placement_name is None
+        can = not any(item.supports_cluster_placement is False for item in resource.instances)
+        if (
+            resource.efa
+            and off
+            and can
+            and not reserved
+            and not resource.queue.several_zones
+            and resource.max_count > 1
+        ):
+            message = f"{resource.name} has EFA on and no placement group: its nodes may stand far apart"
+            yield Problem(enabled.path, message, "set PlacementGroup: {Enabled: true}")
+
+
+@rule(
+    "placement-group-name",
+    "error",
+    "a named placement group that is turned off, or has two names",
+    source=sources.EC2_VALIDATORS,
+    vendor="PlacementGroupNamingValidator",
+)
+def placement_group_name(view: ClusterView) -> Iterator[Problem]:
+    """Refuse Name or Id beside Enabled: false, and both beside each other."""
+    nodes = [queue.networking for queue in view.queues] + [item.node.at("Networking") for item in view.resources]
+    for group in (node.at("PlacementGroup") for node in nodes):
+        name, id_, enabled = group.at("Name"), group.at("Id"), group.at("Enabled")
+        if name.text and id_.text:
+            yield Problem(id_.path, "Name and Id of a placement group are two words for the same", "keep Name")
+        if (name.text or id_.text) and enabled.flag is False:
+            message = f"the placement group {shown(name.text or id_.text)} is named and turned off"
+            yield Problem(enabled.path, message, "remove Enabled, or remove the name")
+
+
+@rule(
+    "placement-group-unsupported",
+    "error",
+    "a placement group for a type that cannot be in one",
+    source=sources.TYPES,
+    vendor="InstanceTypePlacementGroupValidator",
+)
+def placement_group_unsupported(view: ClusterView) -> Iterator[Problem]:
+    """Refuse cluster placement groups for types without that strategy."""
+    for resource, _node, instance in view.typed():
+        if resource.grouped and instance.supports_cluster_placement is False:
+            message = f"{instance.name} of {resource.name} cannot be in a cluster placement group"
+            yield Problem(resource.placement.path, message, "set PlacementGroup: {Enabled: false}")
+
+
+@rule(
+    "placement-group-mixed",
+    "warning",
+    "a placement group for several instance types",
+    source=sources.PLACEMENT,
+    vendor="InstancesNetworkingValidator",
+)
+def placement_group_mixed(view: ClusterView) -> Iterator[Problem]:
+    """Point out a group for a list of types: capacity for both near each other is rare."""
+    for resource in view.resources:
+        if resource.grouped and resource.is_flexible and len(resource.types) > 1:
+            message = f"{resource.name} wants several instance types in one placement group, for which capacity is rare"
+            yield Problem(resource.placement.path, message, "list one type, or set PlacementGroup: {Enabled: false}")
+
+
+@rule(
+    "efa-several-zones",
+    "error",
+    "EFA across Availability Zones",
+    source=sources.EFA_EC2,
+    vendor="EfaMultiAzValidator",
+)
+def efa_several_zones(view: ClusterView) -> Iterator[Problem]:
+    """Refuse EFA in a queue of several zones: EFA traffic does not leave its zone."""
+    for resource in view.resources:
+        if resource.efa and resource.queue.several_zones:
+            message = f"{resource.name} has EFA on in several Availability Zones, and EFA does not cross them"
+            yield Problem(resource.queue.subnet_ids.path, message, "name one subnet")
+
+
+@rule(
+    "group-several-zones",
+    "error",
+    "a placement group across Availability Zones",
+    source=sources.PLACEMENT,
+    vendor="MultiAzPlacementGroupValidator",
+)
+def group_several_zones(view: ClusterView) -> Iterator[Problem]:
+    """Refuse a placement group in a queue of several zones: a cluster placement group lies in one."""
+    for resource in view.resources:
+        if resource.grouped and resource.queue.several_zones:
+            message = f"{resource.name} wants one placement group in several Availability Zones"
+            yield Problem(resource.queue.subnet_ids.path, message, "name one subnet, or turn the group off")
+
+
+@rule(
+    "one-type-several-subnets",
+    "error",
+    "several subnets without a list of instance types",
+    source=sources.NETWORKING_VALIDATORS,
+    vendor="SingleInstanceTypeSubnetValidator",
+)
+def one_type_several_subnets(view: ClusterView) -> Iterator[Problem]:
+    """Refuse InstanceType with several subnets: only Instances goes with them."""
+    for queue in view.queues:
+        single = [item for item in queue.resources if not item.is_flexible]
+        if single and len(queue.subnet_ids.texts) > 1:
+            message = f"queue {queue.name} has several subnets, and {single[0].name} is no list of types"
+            yield Problem(queue.subnet_ids.path, message, "name one subnet, or list types under Instances")
+
+
+@rule(
+    "subnet-twice",
+    "error",
+    "a subnet that is listed twice",
+    source=sources.NETWORKING_VALIDATORS,
+    vendor="QueueSubnetsValidator",
+)
+def subnet_twice(view: ClusterView) -> Iterator[Problem]:
+    """Refuse a subnet that a queue lists twice."""
+    for queue in view.queues:
+        seen: set[str] = set()
+        for node in queue.subnet_ids.items:
+            if node.text in seen:
+                yield Problem(node.path, f"{node.text} is listed twice in queue {queue.name}", "remove one of them")
+            seen.update([node.text] if node.text else [])
+
+
+@rule(
+    "public-address",
+    "error",
+    "public addresses for nodes with several network interfaces",
+    source=sources.PUBLIC_ADDRESSES,
+    vendor="MultiNetworkInterfacesInstancesValidator",
+    stricter="before 3.16 pcluster looks at types with several network cards only; from 3.15 on EFA gives each node a "
+    "second interface, and AWS refuses the launch",
+)
+def public_address(view: ClusterView) -> Iterator[Problem]:
+    """Refuse AssignPublicIp, and public subnets where they are known, for nodes with more than one interface."""
+    public = view.account.public_subnets if view.account else frozenset()
+    for queue in view.queues:
+        several = next((resource for resource in queue.resources if resource.several_interfaces), None)
+        if several is None:
+            continue
+        why = f"nodes of {several.name} have several network interfaces, and AWS gives such nodes no public address"
+        assign = queue.networking.at("AssignPublicIp")
+        if assign.flag is True:
+            yield Problem(assign.path, why, "remove AssignPublicIp and take a private subnet with a NAT gateway")
+        for node in queue.subnet_ids.items:
+            if node.text in public:
+                fix = "take a private subnet with a NAT gateway"
+                yield Problem(node.path, f"{node.text} gives public addresses, and {why}", fix)
+
+
+@rule(
+    "interface-type",
+    "error",
+    "an EFA interface type that does nothing",
+    source=sources.QUEUES_STACK,
+    stricter="pcluster takes any word and heeds only 'efa': any other leaves the interfaces as they are, unsaid",
+)
+def interface_type(view: ClusterView) -> Iterator[Problem]:
+    """Refuse every DevSettings/EfaInterfaceType but efa."""
+    node = view.root.at("DevSettings", "EfaInterfaceType")
+    if node.text is not None and node.text != "efa" and not view.before("3.15"):
+        message = f"EfaInterfaceType {shown(node.text)} does nothing: efa is the only value"
+        yield Problem(node.path, message, "write efa for interfaces that carry IP too, or remove it")
+
+
+@rule(
+    "security-group-self",
+    "error",
+    "EFA with security groups that do not let it through",
+    source=sources.EFA_GROUPS,
+    vendor="EfaSecurityGroupValidator",
+)
+def security_group_self(view: ClusterView) -> Iterator[Problem]:
+    """Refuse own security groups of which none allows all traffic from and to itself; needs the account."""
+    for queue in view.queues:
+        groups = queue.networking.at("SecurityGroups")
+        named = groups.texts
+        known = view.account.open_to_themselves if view.account else {}
+        if _has_efa(queue) and named and all(group in known and not known[group] for group in named):
+            message = f"no security group of queue {queue.name} allows all traffic from itself and to itself"
+            fix = "add a rule for all protocols from the group and one to the group, or remove SecurityGroups"
+            yield Problem(groups.path, message, fix)
+
+
+@rule(
+    "security-group-unseen",
+    "info",
+    "EFA with security groups that were not looked at",
+    source=sources.EFA_GROUPS,
+)
+def security_group_unseen(view: ClusterView) -> Iterator[Problem]:
+    """Say what own security groups must allow where the account is not known."""
+    for queue in view.queues:
+        groups = queue.networking.at("SecurityGroups")
+        known = view.account.open_to_themselves if view.account else {}
+        unseen = [group for group in groups.texts if group not in known]
+        if _has_efa(queue) and unseen:
+            message = f"EFA needs all traffic from and to the group itself, and {', '.join(unseen)} was not looked at"
+            yield Problem(groups.path, message, "check with --aws, or remove SecurityGroups: ParallelCluster's own fit")
+
+
+@rule(
+    "security-groups-mixed",
+    "warning",
+    "own security groups on some nodes only",
+    source=sources.CLUSTER_VALIDATORS,
+    vendor="MixedSecurityGroupOverwriteValidator",
+)
+def security_groups_mixed(view: ClusterView) -> Iterator[Problem]:
+    """Point out that nodes with own groups and nodes with ParallelCluster's may not reach each other."""
+    nodes = [view.head.at("Networking", "SecurityGroups")]
+    nodes += [queue.networking.at("SecurityGroups") for queue in view.queues]
+    own = [node for node in nodes if node.texts]
+    if own and len(own) < len(nodes):
+        message = "some nodes have own security groups, others ParallelCluster's, and these may not reach each other"
+        yield Problem(own[0].path, message, "use AdditionalSecurityGroups, which keep ParallelCluster's beside yours")
+
+
+def _has_efa(queue: Queue) -> bool:
+    return any(resource.efa for resource in queue.resources)
+
+
+@rule(
+    "offering-region",
+    "error",
+    "an instance type that the region does not offer",
+    source=sources.OFFERINGS,
+    vendor="InstanceTypeBaseAMICompatibleValidator",
+)
+def offering_region(view: ClusterView) -> Iterator[Problem]:
+    """Refuse types outside the region's offerings, where these are known."""
+    region = view.root.at("Region").text
+    if view.offerings is None or region is None:
+        return
+    nodes = [view.head.at("InstanceType"), *(node for resource in view.resources for node in resource.types)]
+    for node in nodes:
+        if view.instance(node.text) is not None and view.offerings.offered_in_region(str(node.text), region) is False:
+            yield Problem(
+                node.path,
+                f"{node.text} is not offered in {region}",
+                "take another region or another type; efakit catalog update renews what efakit knows",
+            )
+
+
+@rule(
+    "offering-zone",
+    "error",
+    "an instance type that the subnet's zone does not offer",
+    source=sources.OFFERINGS,
+    stricter="pcluster looks at the region only; in a zone without the type every launch fails",
+)
+def offering_zone(view: ClusterView) -> Iterator[Problem]:
+    """Refuse types that no zone of the queue's subnets offers; needs the subnets' zones and the offerings."""
+    zones = view.account.zones if view.account else {}
+    if view.offerings is None:
+        return
+    for resource, node, instance in view.typed():
+        known = [zones[subnet] for subnet in resource.queue.subnet_ids.texts if subnet in zones]
+        if known and all(view.offerings.offered_in_zone(instance.name, zone) is False for zone in known):
+            message = f"{instance.name} of {resource.name} is not offered in {', '.join(known)}"
+            yield Problem(
+                node.path,
+                message,
+                "take a subnet in a zone that offers it; efakit catalog update renews what efakit knows",
+            )
+
+
+@rule(
+    "subnet-too-small",
+    "error",
+    "a subnet with fewer free addresses than the nodes need",
+    source=sources.SUBNETS,
+    stricter="pcluster does not count addresses; nodes beyond the last free one never start",
+)
+def subnet_too_small(view: ClusterView) -> Iterator[Problem]:
+    """Refuse more interfaces with an address than a queue's subnets have free; needs the account."""
+    free = view.account.free_addresses if view.account else {}
+    wanted: dict[tuple[str, ...], int] = {}
+    places: dict[tuple[str, ...], Queue] = {}
+    for queue in view.queues:
+        subnets = tuple(queue.subnet_ids.texts)
+        if subnets and all(subnet in free for subnet in subnets):
+            places.setdefault(subnets, queue)
+            wanted[subnets] = wanted.get(subnets, 0) + sum(
+                resource.max_count * resource.interfaces_with_addresses for resource in queue.resources
+            )
+    for subnets, count in wanted.items():
+        available = sum(free[subnet] for subnet in subnets)
+        if count > available:
+            message = f"the nodes need {count} addresses, and {', '.join(subnets)} has {available} free"
+            yield Problem(places[subnets].subnet_ids.path, message, "take a larger subnet, or lower MaxCount")

@@ -1,0 +1,66 @@
+"""The registry of rules for cluster configs. A new rule is a function with ``@rule`` in one of ``_MODULES``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+
+from efakit.lint.config.node import Path
+from efakit.lint.config.view import ClusterView
+from efakit.lint.finding import Severity
+
+_MODULES = ("schema", "versions", "names", "instances", "head", "capacity", "network", "slurm", "storage")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a rule found: the path in the config, what is wrong there, and what to do."""
+
+    path: Path
+    message: str
+    fix: str
+
+
+Check = Callable[[ClusterView], Iterator[Problem]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule.
+
+    ``vendor`` names the validator of pcluster that says the same (ConfigSchema: its schema), empty where none does.
+    ``stricter`` says why efakit refuses what pcluster accepts; empty where it does not.
+    """
+
+    id: str
+    severity: Severity
+    summary: str
+    source: str
+    vendor: str
+    stricter: str
+    check: Check
+
+
+_rules: dict[str, Rule] = {}
+
+
+def rule(
+    id_: str, severity: Severity, summary: str, *, source: str, vendor: str = "", stricter: str = ""
+) -> Callable[[Check], Check]:
+    """Register a rule; raise ValueError where its id is taken."""
+
+    def register(check: Check) -> Check:
+        if id_ in _rules:
+            raise ValueError(f"rule {id_!r} is there twice")
+        _rules[id_] = Rule(id_, severity, summary, source, vendor, stricter, check)
+        return check
+
+    return register
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Return all rules, in the order of their modules."""
+    for module in _MODULES:
+        import_module(f"efakit.lint.config.{module}")
+    return tuple(_rules.values())

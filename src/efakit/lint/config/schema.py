@@ -1,0 +1,212 @@
+"""Keys and values by themselves: unknown and missing keys, wrong types, values that no release allows."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from efakit.catalog.config_keys import ROOT, Key, sections
+from efakit.lint.config import sources
+from efakit.lint.config.node import Node, as_flag, as_number, as_whole, shown
+from efakit.lint.config.rule import Problem, rule
+from efakit.lint.config.view import ClusterView
+
+_KINDS = {
+    "text": "text",
+    "whole": "a whole number",
+    "number": "a number",
+    "flag": "true or false",
+    "texts": "a list of texts",
+    "mapping": "a mapping",
+    "mappings": "a list of mappings",
+    "section": "a mapping",
+    "sections": "a list of mappings",
+    "actions": "a mapping with Script or Sequence",
+}
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """Return ``: did you mean X?`` where one of ``words`` is near, whatever its case."""
+    by_folded = {known.lower(): known for known in words}
+    close = difflib.get_close_matches(word.lower(), list(by_folded), n=1, cutoff=0.6)
+    return f"did you mean {by_folded[close[0]]!r}?" if close else ""
+
+
+def sections_of(view: ClusterView) -> Iterator[tuple[Node, str]]:
+    """Give every section of the config that is a mapping, with the name of its kind."""
+    yield from _sections(view.root, ROOT)
+
+
+def _sections(node: Node, section: str) -> Iterator[tuple[Node, str]]:
+    if not isinstance(node.value, Mapping):
+        return
+    yield node, section
+    for entry in node.entries:
+        key = sections()[section].get(entry.key)
+        if key is None or not key.child:
+            continue
+        if key.kind == "sections":
+            inner = entry.items
+        elif key.kind == "actions":
+            # Beside a Sequence pcluster reads no other key.
+            inner = entry.at("Sequence").items if entry.at("Sequence").present else [entry]
+        else:
+            inner = [entry]
+        for child in inner:
+            yield from _sections(child, key.child)
+
+
+def _keys(view: ClusterView) -> Iterator[tuple[Node, Key]]:
+    """Give every value whose key the release has."""
+    for node, section in sections_of(view):
+        for entry in node.entries:
+            key = sections()[section].get(entry.key)
+            if key is not None and key.in_release(view.version):
+                yield entry, key
+
+
+@rule("config-shape", "error", "a cluster config is a mapping", source=sources.SCHEMA, vendor="ConfigSchema")
+def config_shape(view: ClusterView) -> Iterator[Problem]:
+    """Refuse what is no mapping at the top."""
+    if not isinstance(view.root.value, Mapping):
+        yield Problem((), f"a cluster config is a mapping, and this is {shown(view.root.value)}", "begin with Region:")
+
+
+@rule(
+    "unknown-key", "error", "a key that no release of ParallelCluster has", source=sources.SCHEMA, vendor="ConfigSchema"
+)
+def unknown_key(view: ClusterView) -> Iterator[Problem]:
+    """Refuse keys that no row has; the nearest one is named."""
+    for node, section in sections_of(view):
+        known = sections()[section]
+        allowed = [name for name, key in known.items() if key.in_release(view.version)]
+        for entry in node.entries:
+            if entry.key not in known:
+                fix = nearest(entry.key, allowed) or f"known here: {', '.join(sorted(allowed))}"
+                yield Problem(entry.path, f"unknown key {shown(entry.key)}", fix)
+
+
+@rule("missing-key", "error", "a key that must be there is missing", source=sources.SCHEMA, vendor="ConfigSchema")
+def missing_key(view: ClusterView) -> Iterator[Problem]:
+    """Refuse sections without their required keys."""
+    for node, section in sections_of(view):
+        for key in sections()[section].values():
+            if key.required and key.in_release(view.version) and not node.at(key.name).present:
+                yield Problem((*node.path, key.name), f"the key {key.name} is missing", f"add {key.name}")
+
+
+@rule("wrong-type", "error", "a value of another type than its key wants", source=sources.SCHEMA, vendor="ConfigSchema")
+def wrong_type(view: ClusterView) -> Iterator[Problem]:
+    """Refuse values that pcluster cannot convert to what the key wants."""
+    for entry, key in _keys(view):
+        if entry.value is None:
+            yield Problem(
+                entry.path, f"{key.name} has no value", f"write {_KINDS.get(key.kind, 'a value')}, or drop it"
+            )
+        elif not _fits(entry, key):
+            wanted = _KINDS[key.kind]
+            yield Problem(entry.path, f"{key.name} is {shown(entry.value)}, not {wanted}", f"write {wanted}")
+
+
+def _fits(entry: Node, key: Key) -> bool:
+    value = entry.value
+    if key.kind == "text":
+        return isinstance(value, str)
+    if key.kind == "whole":
+        return as_whole(value) is not None
+    if key.kind == "number":
+        return as_number(value) is not None
+    if key.kind == "flag":
+        return as_flag(value) is not None
+    if key.kind == "texts":
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if key.kind in ("mapping", "section"):
+        return isinstance(value, Mapping)
+    if key.kind in ("mappings", "sections"):
+        return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
+    return key.kind != "actions" or _is_action(value)
+
+
+def _is_action(value: object) -> bool:
+    if not isinstance(value, Mapping) or ("Script" in value) == ("Sequence" in value):
+        return False
+    steps = value.get("Sequence", [])
+    return isinstance(steps, list) and all(isinstance(step, Mapping) for step in steps)
+
+
+@rule(
+    "value-not-allowed",
+    "error",
+    "a value outside those that its key allows",
+    source=sources.SCHEMA,
+    vendor="ConfigSchema",
+)
+def value_not_allowed(view: ClusterView) -> Iterator[Problem]:
+    """Refuse values that are not among a key's choices, do not match its pattern, or are too small or too large."""
+    for entry, key in _keys(view):
+        if entry.value is None or not _fits(entry, key):
+            continue
+        values = entry.items if key.kind == "texts" else [entry]
+        for node in values:
+            yield from _value_problems(node, key)
+        yield from _size_problems(entry, key)
+
+
+def _value_problems(node: Node, key: Key) -> Iterator[Problem]:
+    text = str(as_whole(node.value)) if key.kind == "whole" else node.value
+    if key.choices and text not in key.choices:
+        fix = nearest(str(text), key.choices) if isinstance(text, str) else ""
+        yield Problem(
+            node.path,
+            f"{key.name}: {shown(node.value)} is not one of {', '.join(key.choices)}",
+            fix or "write one of these",
+        )
+    if key.pattern and isinstance(text, str) and not re.match(key.pattern, text):
+        yield Problem(
+            node.path,
+            f"{key.name}: {shown(text)} does not have the form that is wanted",
+            f"it must match {key.pattern}",
+        )
+
+
+def _size_problems(entry: Node, key: Key) -> Iterator[Problem]:
+    counted = isinstance(entry.value, str | list) and key.kind in ("texts", "text")
+    size = len(entry.value) if counted else as_number(entry.value)  # type: ignore[arg-type]
+    if size is None or _within(size, key.least, key.most):
+        return
+    unit = "" if not counted else " items" if key.kind == "texts" else " letters"
+    limits = [f"at least {key.least}"] if key.least is not None else []
+    limits += [f"at most {key.most}"] if key.most is not None else []
+    allowed = " and ".join(limits) + unit
+    has = f"has {size}{unit}" if counted else f"is {shown(entry.value)}"
+    yield Problem(entry.path, f"{key.name} {has}, and {allowed} are allowed", f"write {allowed}")
+
+
+def _within(size: float, least: int | None, most: int | None) -> bool:
+    return (least is None or size >= least) and (most is None or size <= most)
+
+
+@rule("exclude-each-other", "error", "keys that exclude each other", source=sources.SCHEMA, vendor="ConfigSchema")
+def exclude_each_other(view: ClusterView) -> Iterator[Problem]:
+    """Refuse keys of one section of which only one may be there."""
+    for node, section in sections_of(view):
+        for names in _EXCLUSIVE.get(section, ()):
+            there = [name for name in names if node.at(name).value]
+            if len(there) > 1:
+                yield Problem((*node.path, there[1]), f"{' and '.join(there)} exclude each other", "keep one of them")
+
+
+_GROUPS = ("SecurityGroups", "AdditionalSecurityGroups")
+_PROFILE = ("InstanceRole", "InstanceProfile", "AdditionalIamPolicies")
+_BUCKETS = (("InstanceRole", "S3Access"), ("InstanceProfile", "S3Access"))
+_EXCLUSIVE = {
+    "HeadNodeNetworking": (_GROUPS,),
+    "LoginNodesNetworking": (_GROUPS,),
+    "SlurmQueueNetworking": (_GROUPS,),
+    "HeadNodeIam": (_PROFILE, *_BUCKETS),
+    "QueueIam": (_PROFILE, *_BUCKETS),
+    "LoginNodesIam": (_PROFILE,),
+    "SlurmComputeResource": (("InstanceType", "Instances"),),
+    "CapacityReservationTarget": (("CapacityReservationId", "CapacityReservationResourceGroupArn"),),
+}

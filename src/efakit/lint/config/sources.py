@@ -1,0 +1,35 @@
+"""The public addresses of the rules."""
+
+from __future__ import annotations
+
+_PC = "https://github.com/aws/aws-parallelcluster/blob/develop/cli/src/pcluster/"
+_UG = "https://docs.aws.amazon.com/parallelcluster/latest/ug/"
+_EC2 = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/"
+
+SCHEMA = _PC + "schemas/cluster_schema.py"
+CLUSTER_VALIDATORS = _PC + "validators/cluster_validators.py"
+EC2_VALIDATORS = _PC + "validators/ec2_validators.py"
+INSTANCES_VALIDATORS = _PC + "validators/instances_validators.py"
+NETWORKING_VALIDATORS = _PC + "validators/networking_validators.py"
+SLURM_VALIDATORS = _PC + "validators/slurm_settings_validator.py"
+FSX_VALIDATORS = _PC + "validators/fsx_validators.py"
+EBS_VALIDATORS = _PC + "validators/ebs_validators.py"
+CONSTANTS = _PC + "constants.py"
+QUEUES_STACK = _PC + "templates/queues_stack.py"
+
+CHANGELOG = "https://github.com/aws/aws-parallelcluster/blob/develop/CHANGELOG.md"
+BLOCKS = _UG + "launch-instances-capacity-blocks.html"
+RESERVATIONS = _UG + "launch-instances-odcr-v3.html"
+SCHEDULING = _UG + "Scheduling-v3.html"
+CUSTOM_SLURM = _UG + "slurm-configuration-settings-v3.html"
+EFA = _UG + "efa-v3.html"
+
+EFA_EC2 = _EC2 + "efa.html"
+EFA_GROUPS = _EC2 + "efa-start.html#efa-start-security"
+PLACEMENT = _EC2 + "placement-strategies.html"
+PUBLIC_ADDRESSES = _EC2 + "using-instance-addressing.html"
+SUBNETS = "https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html"
+OFFERINGS = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypeOfferings.html"
+TYPES = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html"
+RESERVATION_IDS = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeCapacityReservations.html"
+SLURM_CONF = "https://slurm.schedmd.com/slurm.conf.html"

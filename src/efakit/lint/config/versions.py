@@ -1,0 +1,92 @@
+"""What the named release of ParallelCluster lacks, or no longer has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from efakit.catalog.config_keys import sections
+from efakit.catalog.stacks import PARALLELCLUSTER_RELEASES
+from efakit.lint.config import sources
+from efakit.lint.config.node import shown
+from efakit.lint.config.rule import Problem, rule
+from efakit.lint.config.schema import nearest, sections_of
+from efakit.lint.config.view import ClusterView
+
+
+@rule(
+    "release-unknown",
+    "warning",
+    "efakit has no row for the named release",
+    source=sources.CHANGELOG,
+)
+def release_unknown(view: ClusterView) -> Iterator[Problem]:
+    """Say so where the release's operating systems and Slurm are not known."""
+    if view.release is None:
+        known = ", ".join(row.version for row in PARALLELCLUSTER_RELEASES)
+        yield Problem(
+            (), f"ParallelCluster {view.version} is not among the releases that efakit knows", f"known are {known}"
+        )
+
+
+@rule(
+    "key-not-in-release",
+    "error",
+    "a key that another release of ParallelCluster has",
+    source=sources.CHANGELOG,
+    vendor="ConfigSchema",
+)
+def key_not_in_release(view: ClusterView) -> Iterator[Problem]:
+    """Refuse keys that came later or are gone, and say which release has them."""
+    for node, section in sections_of(view):
+        for entry in node.entries:
+            key = sections()[section].get(entry.key)
+            if key is None or key.in_release(view.version):
+                continue
+            if key.since and view.before(key.since):
+                message = f"ParallelCluster {view.version} does not have {key.name}: it came with {key.since}"
+                yield Problem(entry.path, message, f"use ParallelCluster {key.since} or later, or remove it")
+            else:
+                message = f"ParallelCluster {view.version} no longer has {key.name}: {key.until} dropped it"
+                yield Problem(entry.path, message, key.instead or "remove it")
+
+
+@rule(
+    "os-not-in-release",
+    "error",
+    "an operating system that the release does not support",
+    source=sources.CONSTANTS,
+    vendor="ConfigSchema",
+)
+def os_not_in_release(view: ClusterView) -> Iterator[Problem]:
+    """Refuse operating systems outside the release's list, and say which releases have them."""
+    name = view.os.text
+    if name is None or view.release is None or name in view.release.operating_systems:
+        return
+    others = [row.version for row in PARALLELCLUSTER_RELEASES if name in row.operating_systems]
+    supported = view.release.operating_systems
+    fix = f"releases that support it: {others[0]} to {others[-1]}" if others else nearest(name, supported)
+    yield Problem(
+        view.os.path,
+        f"ParallelCluster {view.version} does not support {shown(name)} (it supports: {', '.join(supported)})",
+        fix or f"write one of {', '.join(supported)}",
+    )
+
+
+@rule(
+    "scheduler-not-in-release",
+    "error",
+    "a scheduler that the release does not have",
+    source=sources.CHANGELOG,
+    vendor="ConfigSchema",
+)
+def scheduler_not_in_release(view: ClusterView) -> Iterator[Problem]:
+    """Refuse AWS Batch from 3.16 on, and what never was a scheduler."""
+    node = view.root.at("Scheduling", "Scheduler")
+    if node.text is None or node.text == "slurm":
+        return
+    if node.text == "awsbatch":
+        if not view.before("3.16"):
+            message = f"ParallelCluster {view.version} no longer has awsbatch: 3.16.0 dropped it"
+            yield Problem(node.path, message, "write Scheduler: slurm")
+        return
+    yield Problem(node.path, f"{shown(node.text)} is no scheduler of ParallelCluster", "write Scheduler: slurm")
