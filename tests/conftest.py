@@ -1,10 +1,15 @@
-"""Settings for all tests."""
+"""Settings for all tests, and the judges of cluster configs, each started once in a test process."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+
+from efakit.vendor.simulated_account import Judge, MotoServer, why_unavailable
+from tests.pcluster.simulated import Account, standard_account
 
 # A test's speed depends on the machine, so it is never what a test is judged by.
 settings.register_profile("efakit", deadline=None, print_blob=True)
@@ -12,3 +17,43 @@ settings.load_profile("efakit")
 
 # The catalog as it ships, whatever rows of their own the one who runs the tests has.
 os.environ.setdefault("EFAKIT_CATALOG", "builtin")
+
+
+@pytest.fixture(scope="session")
+def account() -> Account:
+    return standard_account()
+
+
+@pytest.fixture(scope="session")
+def judge() -> Iterator[Judge]:
+    _skip_without(node=False)
+    with Judge() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def synthesising_judge(judge: Judge) -> Judge:
+    _skip_without(node=True)
+    return judge
+
+
+@pytest.fixture(scope="session")
+def moto_server(account: Account) -> Iterator[MotoServer]:
+    _skip_without(node=True)
+    with MotoServer(account.simulated) as running:
+        yield running
+
+
+def _skip_without(*, node: bool) -> None:
+    reason = why_unavailable(node=node)
+    if reason is not None:
+        pytest.skip(f"ParallelCluster cannot judge here: {reason}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have to say beside their outcome (``record_property("says", ...)``), also under xdist."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for name, value in getattr(report, "user_properties", []):
+                if name == "says" and report.when == "call":
+                    terminalreporter.write_line(str(value))

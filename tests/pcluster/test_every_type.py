@@ -62,7 +62,7 @@ def written_by_init(instance: Instance, region: str) -> dict[str, Any]:
     return cluster_config(make_plan(read_spec(Document(Path("spec.yaml"), text))))
 
 
-def test_pcluster_accepts_what_init_writes_for_every_efa_type(judge: Judge, regions, capsys):
+def test_pcluster_accepts_what_init_writes_for_every_efa_type(judge: Judge, regions, record_property):
     left_out: dict[str, str] = {}
     refused: dict[str, str] = {}
     accepted = Counter[str]()
@@ -83,11 +83,10 @@ def test_pcluster_accepts_what_init_writes_for_every_efa_type(judge: Judge, regi
         else:
             refused[instance.name] = "; ".join(message.text for message in verdict.errors)
     expected = {name: text for name, text in refused.items() if _is_known_refusal(text)}
-    with capsys.disabled():
-        total = len(instances.all_efa())
-        print(f"\npcluster accepts {accepted.total()} of {total} EFA types ({dict(accepted)})")
-        for name, reason in sorted({**left_out, **expected}.items()):
-            print(f"  left out: {name}: {reason[:160]}")
+    total = len(instances.all_efa())
+    lines = [f"pcluster accepts {accepted.total()} of {total} EFA types ({dict(accepted)})"]
+    lines += [f"  left out: {name}: {reason[:160]}" for name, reason in sorted({**left_out, **expected}.items())]
+    record_property("says", "\n".join(lines))
     assert {name: text for name, text in refused.items() if name not in expected} == {}
     assert accepted.total() >= 290
 
