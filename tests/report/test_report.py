@@ -154,12 +154,18 @@ def test_fail_on_gives_exit_code_1(records):
         ('{"schema_version": 1}', "is damaged"),
     ],
 )
-def test_a_record_that_cannot_be_read_is_named(records, content, words):
+def test_a_record_that_cannot_be_used_makes_its_node_incomplete(records, content, words):
     (records / "lab/7/gpu-st-p5-2.r0.json").write_text(content)
+    data = json.loads(report(7, "--records", records, "--format", "json")[1])
+    assert (data["verdict"], data["efa_tx_bytes"]) == ("incomplete", GB)
+    assert words in data["nodes"][1]["notes"][0]
+
+
+def test_a_job_whose_records_are_all_damaged_is_an_error_that_names_one(records):
+    for path in records.glob("lab/7/*"):
+        path.write_text("{")
     code, _, message = report(7, "--records", records)
-    assert code == 2
-    assert "gpu-st-p5-2.r0.json" in message
-    assert words in message
+    assert (code, "gpu-st-p5-1.r0.json" in message) == (2, True)
 
 
 def test_a_missing_records_folder_is_named(tmp_path):

@@ -53,7 +53,7 @@ def report(
     number = answer.job.job_id if answer.job else _number(job_id)
     folder = records or _installed_records_dir()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
-    found = JobReport(run, judge(run.node_names, run.records), _facts(answer, run), others)
+    found = JobReport(run, judge(run.node_names, run.records, run.damaged), _facts(answer, run), others)
     if form == "json":
         click.echo(json.dumps(as_data(found), indent=2))
     else:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 
-from efakit.hook.spool import Untrusted, safe_name, write_atomically
+from efakit.hook.spool import Untrusted, write_atomically
 from efakit.hook.trust import distrust
-from efakit.node.record import run_key
+from efakit.node.record import record_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,13 +51,6 @@ def publish_record(record: Mapping[str, Any], records_dir: str, mode: int) -> st
     _make_folder(os.path.dirname(path), mode)
     write_atomically(path, json.dumps(record, indent=1).encode() + b"\n", mode, durable=True)
     return path
-
-
-def record_path(record: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return where a record lies below the records folder: cluster, job, file."""
-    run = run_key(record["sluid"], record["restart_count"])
-    name = "%s.%s.json" % (safe_name(record["node"]), safe_name(run))
-    return safe_name(record["cluster"]), "%d" % record["job_id"], name
 
 
 def _make_folder(folder: str, mode: int) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 
 from efakit.hook.trust import distrust
-from efakit.node.record import run_key
+from efakit.node.record import run_key, safe_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,17 +20,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SHARED = ".shared-with."
-_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 
 
 class Untrusted(OSError):
     """A folder or file that root code must not use."""
-
-
-def safe_name(text: str) -> str:
-    """Return ``text`` fit for a file name: no separator, no leading dot."""
-    kept = "".join(letter if letter in _SAFE else "_" for letter in text)
-    return "_" + kept[1:] if kept.startswith(".") else kept
 
 
 def write_atomically(path: str, data: bytes, mode: int, *, durable: bool) -> None:

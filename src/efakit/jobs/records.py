@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
 
 from efakit.errors import RecordError
-from efakit.node.record import SCHEMA_VERSION, run_key
+from efakit.node.record import SCHEMA_VERSION, run_key, safe_name
 
 Record = Mapping[str, Any]
 
@@ -27,17 +27,28 @@ class JobRun:
     records: Mapping[str, Record]
     node_names: tuple[str, ...]
     ended_at: float
+    damaged: Mapping[str, str] = field(default_factory=dict)
+    """By node, why its record cannot be used."""
 
 
 def find_runs(records_dir: Path, job_id: int) -> list[JobRun]:
     """Return all runs of a job, of all clusters, the newest last; empty where there is no record of it.
 
     A requeued job keeps its id, and two clusters, or one whose ids began anew, may each have one of this id: records
-    are one run's only where cluster, run and node list agree. Raises RecordError where a record cannot be read.
+    are one run's only where cluster, run and node list agree. A record that cannot be used makes its node known as
+    damaged; RecordError is raised where a folder cannot be read, or where a job has no other records.
     """
     runs: dict[tuple[str, str, str], dict[str, Record]] = {}
+    damaged: dict[tuple[str, str], dict[str, str]] = {}
+    faults: list[RecordError] = []
     for path in _record_files(records_dir, job_id):
-        record = _load(path)
+        try:
+            record = _load(path)
+        except RecordError as error:
+            node, _, run = path.stem.rpartition(".")
+            damaged.setdefault((path.parents[1].name, run), {})[node] = str(error)
+            faults.append(error)
+            continue
         key = (record["cluster"], run_key(record["sluid"], record["restart_count"]), record["node_list"] or "")
         runs.setdefault(key, {})[record["node"]] = record
     found = [
@@ -48,9 +59,12 @@ def find_runs(records_dir: Path, job_id: int) -> list[JobRun]:
             records,
             _node_names(node_list, records),
             max(record["ended_at"] for record in records.values()),
+            damaged.get((safe_name(cluster), safe_name(run)), {}),
         )
         for (cluster, run, node_list), records in runs.items()
     ]
+    if faults and not found:
+        raise faults[0]
     return sorted(found, key=lambda item: item.ended_at)
 
 

@@ -73,10 +73,15 @@ class JobVerdict:
     nodes: tuple[NodeVerdict, ...]
 
 
-def judge(node_names: Iterable[str], records: Mapping[str, Record]) -> JobVerdict:
-    """Return the verdict of one run: the nodes it had, and the record of each that has one."""
+def judge(
+    node_names: Iterable[str], records: Mapping[str, Record], damaged: Mapping[str, str] | None = None
+) -> JobVerdict:
+    """Return the verdict of one run: its nodes, the record of each that has one, and why others' cannot be used."""
+    broken = damaged or {}
     names = sorted({*node_names, *records}, key=_natural)
-    nodes = tuple(_judge_node(name, records.get(name), single=len(names) == 1) for name in names)
+    nodes = tuple(
+        _judge_node(name, records.get(name), broken.get(name, "no record"), single=len(names) == 1) for name in names
+    )
     traffic = sum((node.traffic for node in nodes if node.traffic), Traffic())
     verdict, reason = _judge_job(nodes, traffic)
     return JobVerdict(verdict, reason, traffic, nodes)
@@ -114,9 +119,9 @@ def _by_traffic(traffic: Traffic) -> str:
     return "mixed" if talked_tcp and more_tcp else "efa"
 
 
-def _judge_node(name: str, record: Record | None, *, single: bool) -> NodeVerdict:
+def _judge_node(name: str, record: Record | None, why_none: str, *, single: bool) -> NodeVerdict:
     if record is None:
-        return NodeVerdict(name, "incomplete", None, None, None, (), ("no record",))
+        return NodeVerdict(name, "incomplete", None, None, None, (), (why_none,))
     troubles = _troubles(record)
     findings = [item["message"] for item in record["findings"]]
     known = record["baseline"] != "missing" and not record["resets"]

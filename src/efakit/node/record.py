@@ -8,11 +8,13 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from efakit.node.snapshot import Snapshot
 
 SCHEMA_VERSION = 1
+_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 
 
 def run_key(sluid: str | None, restart_count: int | None) -> str:
@@ -21,6 +23,19 @@ def run_key(sluid: str | None, restart_count: int | None) -> str:
     A requeued job keeps its id. Slurm's SLUID (25.11 and later) names one run; before that the restart count does.
     """
     return sluid if sluid else "r%d" % (restart_count or 0)
+
+
+def safe_name(text: str) -> str:
+    """Return ``text`` fit for a file name: no separator, no leading dot."""
+    kept = "".join(letter if letter in _SAFE else "_" for letter in text)
+    return "_" + kept[1:] if kept.startswith(".") else kept
+
+
+def record_path(record: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return where a record lies below the records folder: cluster, job, file."""
+    run = run_key(record["sluid"], record["restart_count"])
+    name = "%s.%s.json" % (safe_name(record["node"]), safe_name(run))
+    return safe_name(record["cluster"]), "%d" % record["job_id"], name
 
 
 def make_record(
