@@ -5,7 +5,9 @@ Ratios, since a machine's own speed says nothing; medians of several runs, since
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -13,6 +15,9 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from efakit.vendor.simulated_account import account_for, config_in
+from efakit.vendor.simulated_account.environment import isolated_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -35,6 +40,19 @@ def _seconds(command: Sequence[str]) -> float:
     return time.perf_counter() - began
 
 
+def vendor_alone(config: Path, folder: Path) -> list[str]:
+    """Return the command of pcluster's own validation of a config, on a simulated account, with nothing of efakit's."""
+    text = config.read_text(encoding="utf-8")
+    account = account_for(config_in(text)).to_json()
+    request = folder / "request.json"
+    question = {"operation": "dry_run", "config": text, "cluster_name": "efakit", "account": account}
+    request.write_text(json.dumps(question) + "\n", encoding="utf-8")
+    environment = [f"{name}={value}" for name, value in isolated_environment(folder).items()]
+    worker = [sys.executable, "-m", "efakit.vendor.simulated_account.worker"]
+    enter = f"cd {shlex.quote(str(folder))} && exec {shlex.join(worker)} < {shlex.quote(str(request))}"
+    return ["env", "-i", *environment, "sh", "-c", enter]
+
+
 def main() -> int:
     """Print each comparison with its limit; return 1 where one is exceeded."""
     efakit, pcluster = str(BIN / "efakit"), str(BIN / "pcluster")
@@ -43,9 +61,12 @@ def main() -> int:
         out = Path(folder) / "bundle"
         os.environ.update(PCLUSTER_LOG_FILE=str(Path(folder) / "pcluster.log"), AWS_DEFAULT_REGION="us-east-1")
         render = [efakit, "render", str(ROOT / "cluster-configs/p5.yaml"), "--out", str(out)]
+        validate = [efakit, "validate", str(ROOT / "cluster-configs/p5.yaml")]
+        vendor = vendor_alone(ROOT / "cluster-configs/p5.cluster.yaml", Path(folder))
         for title, first, second, limit in (
             ("efakit --version / pcluster version", [efakit, "--version"], [pcluster, "version"], 1 / 10),
             ("efakit render p5 / pcluster version", render, [pcluster, "version"], 1 / 3),
+            ("efakit validate p5 / pcluster's own validation alone", validate, vendor, 1.5),
         ):
             ratio, one, other = median_ratio(first, second)
             verdict = "ok" if ratio <= limit else "TOO SLOW"

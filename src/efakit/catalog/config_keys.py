@@ -26,7 +26,7 @@ _VOLUME = r"^fsvol-[0-9a-f]{17}$"
 
 
 class Key(NamedTuple):
-    """One key of a section."""
+    """One key of a section; where a release changed what it may hold, there is a row for each span of releases."""
 
     section: str
     name: str
@@ -56,11 +56,21 @@ class Key(NamedTuple):
 
 
 @lru_cache(maxsize=None)
-def sections() -> Dict[str, Dict[str, Key]]:
-    """Give every section's keys by name, those of all releases."""
-    found: Dict[str, Dict[str, Key]] = {}
-    for key in KEYS:
-        found.setdefault(key.section, {})[key.name] = key
+def sections(version: str) -> Dict[str, Dict[str, Key]]:
+    """Give the keys that a release has, by section and name."""
+    return _by_section(tuple(key for key in KEYS if key.in_release(version)))
+
+
+@lru_cache(maxsize=None)
+def sections_of_all_releases() -> Dict[str, Dict[str, Key]]:
+    """Give every section's keys by name, those of all releases; where their values changed, the newest."""
+    return _by_section(KEYS)
+
+
+def _by_section(keys: Tuple[Key, ...]) -> Dict[str, Dict[str, Key]]:
+    found: Dict[str, Dict[str, Key]] = {key.section: {} for key in KEYS}
+    for key in keys:
+        found[key.section][key.name] = key
     return found
 
 
@@ -159,7 +169,8 @@ KEYS = (
     Key("Scheduling", "Scheduler", "text", required=True),
     Key("Scheduling", "ScalingStrategy", "text", choices=("all-or-nothing", "best-effort", "greedy-all-or-nothing")),
     Key("Scheduling", "SlurmSettings", "section", child="SlurmSettings"),
-    Key("Scheduling", "SlurmQueues", "sections", required=True, child="SlurmQueue"),
+    Key("Scheduling", "SlurmQueues", "sections", child="SlurmQueue", until="3.16.0"),  # not with AWS Batch
+    Key("Scheduling", "SlurmQueues", "sections", required=True, child="SlurmQueue", since="3.16.0"),
     Key("Scheduling", "AwsBatchQueues", "any", until="3.16.0", instead="use Scheduler: slurm with SlurmQueues"),
     Key("Scheduling", "AwsBatchSettings", "any", until="3.16.0", instead="use Scheduler: slurm with SlurmSettings"),
     Key("SlurmSettings", "ScaledownIdletime", "whole", least=-1),
@@ -191,6 +202,13 @@ KEYS = (
         "SlurmQueue",
         "AllocationStrategy",
         "text",
+        choices=("lowest-price", "capacity-optimized", "price-capacity-optimized"),
+        until="3.14.0",
+    ),
+    Key(
+        "SlurmQueue",
+        "AllocationStrategy",
+        "text",
         choices=(
             "lowest-price",
             "capacity-optimized",
@@ -198,6 +216,7 @@ KEYS = (
             "prioritized",
             "capacity-optimized-prioritized",
         ),
+        since="3.14.0",
     ),
     Key("SlurmQueue", "ComputeResources", "sections", child="SlurmComputeResource"),
     Key("SlurmQueue", "Networking", "section", required=True, child="SlurmQueueNetworking"),
@@ -308,7 +327,8 @@ KEYS = (
     Key("FsxLustreSettings", "ExportPath", "text"),
     Key("FsxLustreSettings", "ImportPath", "text"),
     Key("FsxLustreSettings", "WeeklyMaintenanceStartTime", "text", pattern=r"^[1-7]:([01]\d|2[0-3]):([0-5]\d)$"),
-    Key("FsxLustreSettings", "AutomaticBackupRetentionDays", "whole", least=0, most=90),
+    Key("FsxLustreSettings", "AutomaticBackupRetentionDays", "whole", least=0, most=35, until="3.16.0"),
+    Key("FsxLustreSettings", "AutomaticBackupRetentionDays", "whole", least=0, most=90, since="3.16.0"),
     Key("FsxLustreSettings", "CopyTagsToBackups", "flag"),
     Key("FsxLustreSettings", "DailyAutomaticBackupStartTime", "text", pattern=r"^([01]\d|2[0-3]):([0-5]\d)$"),
     Key("FsxLustreSettings", "PerUnitStorageThroughput", "whole"),

@@ -27,7 +27,8 @@ from efakit.vendor.simulated_account import (
     why_unavailable,
 )
 
-Verdict = Literal["accepted", "refused", "not asked"]
+# "undecided": refused, but only because the simulation lacks something.
+Verdict = Literal["accepted", "refused", "undecided", "not asked"]
 _VALIDATORS = "https://github.com/aws/aws-parallelcluster/tree/develop/cli/src/pcluster/validators"
 _SEVERITY: Mapping[str, Severity] = {"ERROR": "error", "WARNING": "warning"}
 
@@ -111,11 +112,14 @@ class Simulation:
         detail = f"pcluster {self._installed} offline, on a simulated account that has whatever the config names"
         if self._installed != self._subject.version:
             detail += f"; the config is for {self._subject.version}, which only efakit's rules know"
-        return Judgement("pcluster", self._installed, _verdict(findings), detail, findings, (*notes, NEVER_PROVEN))
+        outcome = _verdict(findings)
+        if outcome == "accepted" and not verdict.accepted:
+            outcome = "undecided"
+        return Judgement("pcluster", self._installed, outcome, detail, findings, (*notes, NEVER_PROVEN))
 
     def _reason(self, wanted: bool) -> str | None:
         if not wanted:
-            return "not asked: --no-vendor"
+            return "pcluster: left out by --no-vendor"
         unavailable = why_unavailable(node=False)
         if unavailable is not None:
             return unavailable

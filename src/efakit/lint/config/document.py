@@ -19,19 +19,14 @@ class ConfigDocument:
     def __init__(self, file: str, text: str) -> None:
         """Parse ``text``; raise UsageError where it is no YAML, or a key is there twice."""
         self.file = file
-        loader = yaml.SafeLoader(text)
         try:
-            self._root = loader.get_single_node()
-            _refuse_doubles(self._root)
-            self.data: Any = loader.construct_document(self._root) if self._root is not None else None
+            self._root, self.data = _loaded(text)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
             raise UsageError(f"{place}: not valid YAML: {error.problem or error.context}") from error
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise UsageError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from error
-        finally:
-            loader.dispose()
 
     def where(self, path: Path) -> tuple[int, int]:
         """Return line and column, from 1, of the key or list item at ``path``, or of what is nearest above it."""
@@ -74,6 +69,17 @@ class ConfigDocument:
 
 # Shorter texts, such as a queue named p5, stand in many a message by chance.
 _SHORTEST_QUOTE = 4
+
+
+def _loaded(text: str) -> tuple[yaml.Node | None, Any]:
+    """Return the tree of nodes and the data; the tree has what comes by "<<" after the data are made."""
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        _refuse_doubles(root)
+        return root, loader.construct_document(root) if root is not None else None
+    finally:
+        loader.dispose()
 
 
 def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:

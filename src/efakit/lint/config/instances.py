@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 
 from efakit.catalog import instances
 from efakit.catalog.instances import Instance
@@ -22,6 +23,7 @@ _BEFORE_TURING = ("p2", "p3", "p3dn", "g2", "g3", "g3s")
     "an instance type that EC2 does not have, as far as efakit knows",
     source=sources.TYPES,
     vendor="InstanceTypeValidator",
+    stricter="pcluster asks AWS; efakit does not know a type that is newer than its catalog",
 )
 def instance_unknown(view: ClusterView) -> Iterator[Problem]:
     """Refuse types outside the catalog, except those that DevSettings/InstanceTypesData describes."""
@@ -170,7 +172,7 @@ def mixed_cpus(view: ClusterView) -> Iterator[Problem]:
     for resource in view.resources:
         by_cores = resource.node.at("DisableSimultaneousMultithreading").flag is True
         unit = "cores" if by_cores else "vCPUs"
-        yield from _differ(resource, lambda item: item.cores if by_cores else item.vcpus, unit)  # noqa: B023
+        yield from _differ(resource, attrgetter("cores" if by_cores else "vcpus"), unit)
 
 
 @rule(
@@ -183,7 +185,7 @@ def mixed_cpus(view: ClusterView) -> Iterator[Problem]:
 def mixed_accelerators(view: ClusterView) -> Iterator[Problem]:
     """Refuse lists whose types differ in the number of GPUs."""
     for resource in view.resources:
-        yield from _differ(resource, lambda item: item.gpus, "GPUs")
+        yield from _differ(resource, attrgetter("gpus"), "GPUs")
 
 
 @rule(
@@ -196,7 +198,7 @@ def mixed_accelerators(view: ClusterView) -> Iterator[Problem]:
 def mixed_architecture(view: ClusterView) -> Iterator[Problem]:
     """Refuse lists with x86_64 and arm64."""
     for resource in view.resources:
-        yield from _differ(resource, lambda item: item.architecture, "architecture")
+        yield from _differ(resource, attrgetter("architecture"), "architecture")
 
 
 @rule(
@@ -210,9 +212,9 @@ def mixed_efa(view: ClusterView) -> Iterator[Problem]:
     """Point out lists where the better networks lie idle: the least of the types decides for all."""
     for resource in view.resources:
         if resource.efa:
-            yield from _differ(resource, lambda item: item.efa_interfaces, "EFA interfaces; the least is used on all")
-            yield from _differ(resource, lambda item: item.network_cards, "network cards; the least is used on all")
-            yield from _differ(resource, lambda item: item.card0_efa, "whether network card 0 has EFA")
+            yield from _differ(resource, attrgetter("efa_interfaces"), "EFA interfaces; the least is used on all")
+            yield from _differ(resource, attrgetter("network_cards"), "network cards; the least is used on all")
+            yield from _differ(resource, attrgetter("card0_efa"), "whether network card 0 has EFA")
 
 
 def _differ(resource: Resource, value_of: Callable[[Instance], object], unit: str) -> Iterator[Problem]:

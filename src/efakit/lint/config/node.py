@@ -89,15 +89,21 @@ def as_flag(value: Any) -> bool | None:
     return None
 
 
+# No count and no size is larger; Python refuses to print numbers of thousands of digits.
+_LARGEST = 10**30
+
+
 def as_whole(value: Any) -> int | None:
     """Return what pcluster takes for a whole number, None for all else."""
     if isinstance(value, str):
         try:
-            return int(value) if len(value) < 100 else None
+            return int(value) if len(value) < 30 else None
         except ValueError:
             return None
     number = as_number(value)
-    return None if number is None else value if isinstance(value, int) else int(number)
+    if number is None or abs(number) > _LARGEST:
+        return None
+    return value if isinstance(value, int) else int(number)
 
 
 def as_number(value: Any) -> float | None:
@@ -119,7 +125,7 @@ def shown(value: Any) -> str:
         return "a list"
     if value is None:
         return "nothing"
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**40:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST:
         return "a huge number"
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 80 else text[:77] + "..."

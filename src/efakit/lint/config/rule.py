@@ -10,7 +10,7 @@ from efakit.lint.config.node import Path
 from efakit.lint.config.view import ClusterView
 from efakit.lint.finding import Severity
 
-_MODULES = ("schema", "versions", "names", "instances", "head", "capacity", "network", "slurm", "storage")
+_MODULES = ("schema", "versions", "names", "instances", "head", "capacity", "placement", "network", "slurm", "storage")
 
 
 @dataclass(frozen=True)

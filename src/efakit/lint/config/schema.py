@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from efakit.catalog.config_keys import ROOT, Key, sections
+from efakit.catalog.config_keys import ROOT, Key, sections, sections_of_all_releases
 from efakit.lint.config import sources
 from efakit.lint.config.node import Node, as_flag, as_number, as_whole, shown
 from efakit.lint.config.rule import Problem, rule
@@ -35,15 +35,15 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 def sections_of(view: ClusterView) -> Iterator[tuple[Node, str]]:
     """Give every section of the config that is a mapping, with the name of its kind."""
-    yield from _sections(view.root, ROOT)
+    yield from _sections(view.root, ROOT, view.version)
 
 
-def _sections(node: Node, section: str) -> Iterator[tuple[Node, str]]:
+def _sections(node: Node, section: str, version: str) -> Iterator[tuple[Node, str]]:
     if not isinstance(node.value, Mapping):
         return
     yield node, section
     for entry in node.entries:
-        key = sections()[section].get(entry.key)
+        key = sections(version)[section].get(entry.key)
         if key is None or not key.child:
             continue
         if key.kind == "sections":
@@ -54,15 +54,15 @@ def _sections(node: Node, section: str) -> Iterator[tuple[Node, str]]:
         else:
             inner = [entry]
         for child in inner:
-            yield from _sections(child, key.child)
+            yield from _sections(child, key.child, version)
 
 
 def _keys(view: ClusterView) -> Iterator[tuple[Node, Key]]:
     """Give every value whose key the release has."""
     for node, section in sections_of(view):
         for entry in node.entries:
-            key = sections()[section].get(entry.key)
-            if key is not None and key.in_release(view.version):
+            key = sections(view.version)[section].get(entry.key)
+            if key is not None:
                 yield entry, key
 
 
@@ -79,10 +79,9 @@ def config_shape(view: ClusterView) -> Iterator[Problem]:
 def unknown_key(view: ClusterView) -> Iterator[Problem]:
     """Refuse keys that no row has; the nearest one is named."""
     for node, section in sections_of(view):
-        known = sections()[section]
-        allowed = [name for name, key in known.items() if key.in_release(view.version)]
+        allowed = sections(view.version)[section]
         for entry in node.entries:
-            if entry.key not in known:
+            if entry.key not in sections_of_all_releases()[section]:
                 fix = nearest(entry.key, allowed) or f"known here: {', '.join(sorted(allowed))}"
                 yield Problem(entry.path, f"unknown key {shown(entry.key)}", fix)
 
@@ -91,8 +90,8 @@ def unknown_key(view: ClusterView) -> Iterator[Problem]:
 def missing_key(view: ClusterView) -> Iterator[Problem]:
     """Refuse sections without their required keys."""
     for node, section in sections_of(view):
-        for key in sections()[section].values():
-            if key.required and key.in_release(view.version) and not node.at(key.name).present:
+        for key in sections(view.version)[section].values():
+            if key.required and not node.at(key.name).present:
                 yield Problem((*node.path, key.name), f"the key {key.name} is missing", f"add {key.name}")
 
 

@@ -154,21 +154,40 @@ def storage_settings(view: ClusterView) -> Iterator[Problem]:
 @rule(
     "mount-twice",
     "error",
-    "mount points that are in each other's way",
+    "one mount point for two storages",
     source=sources.CLUSTER_VALIDATORS,
     vendor="DuplicateMountDirValidator",
 )
 def mount_twice(view: ClusterView) -> Iterator[Problem]:
-    """Refuse one mount point for two storages, and one below another."""
-    seen: list[str] = []
+    """Refuse one mount point for two storages."""
+    seen: set[str] = set()
     for node in (item.at("MountDir") for item in _storages(view)):
-        if node.text is None:
-            continue
-        path = "/" + node.text.strip("/")
-        other = next((it for it in seen if it == path or path.startswith(it + "/") or it.startswith(path + "/")), None)
-        if other is not None:
-            yield Problem(node.path, f"{path} and {other} are in each other's way", "mount them beside each other")
-        seen.append(path)
+        if node.text in seen:
+            yield Problem(
+                node.path, f"{node.text} is the mount point of another storage", "mount them beside each other"
+            )
+        seen.update([node.text] if node.text else [])
+
+
+@rule(
+    "mount-nested",
+    "warning",
+    "a mount point below another",
+    source=sources.CLUSTER_VALIDATORS,
+)
+def mount_nested(view: ClusterView) -> Iterator[Problem]:
+    """Point out a mount point below another.
+
+    pcluster 3.16 means to refuse it (OverlappingMountDirValidator), and compares the storages' names instead.
+    """
+    mounts = [node for node in (item.at("MountDir") for item in _storages(view)) if node.text is not None]
+    paths = ["/" + str(node.text).strip("/") for node in mounts]
+    for node, path in zip(mounts, paths, strict=True):
+        above = next((other for other in paths if path.startswith(other + "/")), None)
+        if above is not None:
+            yield Problem(
+                node.path, f"{path} lies below {above}, and either may be mounted first", "mount it beside it"
+            )
 
 
 @rule(

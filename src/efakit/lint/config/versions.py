@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from efakit.catalog.config_keys import sections
+from efakit.catalog.config_keys import sections, sections_of_all_releases
 from efakit.catalog.stacks import PARALLELCLUSTER_RELEASES
 from efakit.lint.config import sources
 from efakit.lint.config.node import shown
@@ -39,8 +39,8 @@ def key_not_in_release(view: ClusterView) -> Iterator[Problem]:
     """Refuse keys that came later or are gone, and say which release has them."""
     for node, section in sections_of(view):
         for entry in node.entries:
-            key = sections()[section].get(entry.key)
-            if key is None or key.in_release(view.version):
+            key = sections_of_all_releases()[section].get(entry.key)
+            if key is None or entry.key in sections(view.version)[section]:
                 continue
             if key.since and view.before(key.since):
                 message = f"ParallelCluster {view.version} does not have {key.name}: it came with {key.since}"

@@ -1,0 +1,288 @@
+"""``efakit validate``: lines of the user's file, who judged what, exit codes, odd files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from efakit.catalog.stacks import newest_parallelcluster
+from efakit.cli import validate_judges, validate_subject
+from efakit.cli.validate import validate
+from efakit.errors import EfakitError, MissingExtra, UsageError
+from efakit.vendor.account_checks import AccountFacts
+from efakit.vendor.simulated_account import DryRun, Message, installed_pcluster_version
+from tests.pcluster.simulated import Account, config, standard_account, text
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = (ROOT / "cluster-configs/p5.yaml").read_text()
+INSTALLED = installed_pcluster_version()
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(validate, [str(argument) for argument in arguments])
+
+
+def found(*arguments: str | Path) -> dict[str, Any]:
+    done = run(*arguments, "--format", "json")
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    document: dict[str, Any] = json.loads(done.stdout)
+    return {**document, "code": done.exit_code}
+
+
+def written(folder: Path, content: str | bytes, name: str = "x.yaml") -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def refused(*arguments: str | Path) -> str:
+    """Return the message of bad input; the command line ends with 2 on it."""
+    error = run(*arguments, "--no-vendor").exception
+    assert isinstance(error, EfakitError), error
+    assert error.exit_code == 2
+    return str(error)
+
+
+def test_a_good_spec_and_a_good_config_pass(tmp_path):
+    assert run(written(tmp_path, SPEC), "--no-vendor").exit_code == 0
+    assert run(ROOT / "cluster-configs/p5.cluster.yaml", "--no-vendor").exit_code == 0
+
+
+def test_a_finding_in_a_spec_stands_on_the_specs_line(tmp_path):
+    spec = SPEC.replace("  queues:\n", "  slurm_settings:\n    PrologFlags: X11\n    KilWait: 60\n  queues:\n")
+    path = written(tmp_path, spec)
+    done = run(path, "--no-vendor")
+    assert done.exit_code == 1
+    line = spec.splitlines().index("    KilWait: 60") + 1
+    assert f"{path}:{line}:5: error slurm-unknown: Slurm does not know 'KilWait' in slurm.conf" in done.stdout
+    assert "    fix: did you mean 'KillWait'?" in done.stdout
+
+
+def test_a_finding_in_an_override_stands_there(tmp_path):
+    spec = SPEC.replace("          nodes: 4\n", "          nodes: 4\n          overrides:\n            MaxCont: 4\n")
+    path = written(tmp_path, spec)
+    [finding] = [item for item in found(path, "--no-vendor")["findings"] if item["rule"] == "unknown-key"]
+    assert spec.splitlines()[finding["line"] - 1].strip() == "MaxCont: 4"
+
+
+def test_a_spec_that_efakit_refuses_has_its_faults_as_findings(tmp_path):
+    path = written(tmp_path, SPEC.replace("p5.48xlarge\n", "p5.96xlarge\n").replace("nodes: 4", "nodez: 4"))
+    answer = found(path)
+    assert answer["code"] == 1
+    assert {item["rule"] for item in answer["findings"]} == {"spec"}
+    assert all(item["line"] > 1 and item["severity"] == "error" for item in answer["findings"])
+    assert [item["verdict"] for item in answer["judged_by"]] == ["refused", "not asked"]
+
+
+def test_json_has_every_field_of_a_finding_and_who_judged(tmp_path):
+    path = written(tmp_path, text(config(standard_account(), {"resource": {"InstanceType": "m5.2xlarge"}})))
+    answer = found(path, "--no-vendor", "--parallelcluster", "3.16.1")
+    assert answer["code"] == 1
+    finding = next(item for item in answer["findings"] if item["rule"] == "efa-unsupported")
+    assert set(finding) == {"file", "line", "column", "rule", "severity", "message", "fix", "source"}
+    assert finding["file"] == str(path)
+    assert answer["judged_by"][0]["judge"] == "efakit"
+    assert answer["judged_by"][0]["version"] == "3.16.1"
+    assert answer["judged_by"][1]["verdict"] == "not asked"
+
+
+def test_warnings_fail_only_where_asked_for(tmp_path):
+    path = written(tmp_path, text(config(standard_account(), {"resource": {"Efa": {"Enabled": False}}})))
+    assert run(path, "--no-vendor").exit_code == 0
+    assert run(path, "--no-vendor", "--fail-on", "warning").exit_code == 1
+
+
+def test_the_output_says_that_offline_nothing_is_known_of_capacity_quota_and_permissions(tmp_path):
+    done = run(written(tmp_path, SPEC), "--no-vendor")
+    assert "Without AWS nothing is known of capacity, quota and permissions" in done.stdout
+    assert "efakit's rules for ParallelCluster 3.16.3" in done.stdout
+
+
+def test_without_the_extra_the_output_says_which(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        validate_judges, "why_unavailable", lambda node: "x is not installed: pip install 'efakit[pcluster]'"
+    )
+    done = run(written(tmp_path, SPEC))
+    assert done.exit_code == 0
+    assert "not asked: x is not installed: pip install 'efakit[pcluster]'" in done.stdout
+
+
+def test_a_named_release_counts_for_a_spec_and_a_config(tmp_path):
+    spec = written(tmp_path, SPEC.replace("os: alinux2023", "os: ubuntu2404"))
+    answer = found(spec, "--no-vendor", "--parallelcluster", "3.12.0")
+    assert [item["rule"] for item in answer["findings"] if item["severity"] == "error"] == ["os-not-in-release"]
+    rendered = config(standard_account(), {"DevSettings": {"EfaInterfaceType": "efa"}})
+    path = written(tmp_path, text(rendered), "c.yaml")
+    answer = found(path, "--no-vendor", "--parallelcluster", "3.14.0")
+    assert "key-not-in-release" in [item["rule"] for item in answer["findings"]]
+
+
+def test_without_a_named_release_a_config_is_for_the_installed_one(tmp_path, monkeypatch):
+    path = written(tmp_path, text(config(standard_account())))
+    monkeypatch.setattr("efakit.cli.validate.installed_pcluster_version", lambda: "3.15.0")
+    assert found(path, "--no-vendor")["judged_by"][0]["version"] == "3.15.0"
+    monkeypatch.setattr("efakit.cli.validate.installed_pcluster_version", lambda: None)
+    assert found(path, "--no-vendor")["judged_by"][0]["version"] == newest_parallelcluster()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "the file is empty"),
+        ("# nothing\n", "the file is empty"),
+        ("- a\n- b\n", "it holds no mapping"),
+        ("just words", "it holds no mapping"),
+        ("a: 1\nb: 2\n", "a spec has the key 'cluster'"),
+        ("a: [1\n", "not valid YAML"),
+        ("Region: a\nRegion: b\n", "the key 'Region' is there twice"),
+        ("Region: !Ref x\n", "not valid YAML"),
+        (b"\xff\xfe\x00", "not a text file in UTF-8"),
+        ("Region: \x1f", "not valid YAML"),
+        ("[" * 3000, "not valid YAML"),
+    ],
+)
+def test_what_is_neither_spec_nor_config_is_bad_input(tmp_path, content, words):
+    assert words in refused(written(tmp_path, content))
+
+
+def test_files_that_are_not_there_are_bad_input(tmp_path):
+    assert "No such file" in refused(tmp_path / "nothing.yaml")
+    assert "Is a directory" in refused(tmp_path)
+
+
+def test_a_release_that_is_none_is_bad_input(tmp_path):
+    assert "not a release" in refused(written(tmp_path, SPEC), "--parallelcluster", "newest")
+    assert "knows no such release" in refused(written(tmp_path, SPEC), "--parallelcluster", "3.10.0")
+
+
+def test_a_config_with_windows_line_ends_and_a_mark_at_its_beginning_is_read(tmp_path):
+    rendered = text(config(standard_account(), {"resource": {"MaxCount": 0}}))
+    path = written(tmp_path, b"\xef\xbb\xbf" + rendered.replace("\n", "\r\n").encode())
+    [finding] = [item for item in found(path, "--no-vendor")["findings"] if item["rule"] == "value-not-allowed"]
+    assert "MaxCount: 0" in rendered.splitlines()[finding["line"] - 1]
+
+
+def test_a_config_as_json_is_read(tmp_path):
+    path = written(tmp_path, json.dumps(config(standard_account()), indent=1))
+    assert run(path, "--no-vendor").exit_code == 0
+
+
+# pcluster's own validators
+
+
+@pytest.mark.pcluster
+def test_pcluster_judges_too_and_its_findings_stand_on_the_line_that_they_mean(tmp_path):
+    rendered = text(
+        config(
+            standard_account(), {"resource": {"InstanceType": "m5.2xlarge"}, "HeadNode": {"InstanceType": "m5.xlarge"}}
+        )
+    )
+    path = written(tmp_path, rendered)
+    answer = found(path)
+    assert answer["code"] == 1
+    assert {"judge": "pcluster", "version": INSTALLED, "verdict": "refused"}.items() <= answer["judged_by"][1].items()
+    finding = next(item for item in answer["findings"] if item["rule"] == "pcluster:EfaValidator")
+    assert "InstanceType: m5.2xlarge" in rendered.splitlines()[finding["line"] - 1]
+    assert finding["severity"] == "error"
+
+
+@pytest.mark.pcluster
+def test_pcluster_judges_what_a_spec_renders_to(tmp_path):
+    answer = found(written(tmp_path, SPEC), "--parallelcluster", str(INSTALLED))
+    assert (answer["code"], answer["findings"]) == (0, [])
+    assert [item["verdict"] for item in answer["judged_by"]] == ["accepted", "accepted"]
+    assert any("a pass never proves" in note for note in answer["notes"])
+
+
+@pytest.mark.pcluster
+def test_another_release_than_the_installed_one_is_not_judged_by_pcluster(tmp_path):
+    answer = found(written(tmp_path, SPEC), "--parallelcluster", "3.13.2")
+    judgement = answer["judged_by"][1]
+    assert judgement["verdict"] == "not asked"
+    assert f"pcluster {INSTALLED} is installed, and the config is for 3.13.2" in judgement["detail"]
+
+
+@pytest.mark.pcluster
+def test_what_the_simulation_lacks_is_a_note_and_no_finding(tmp_path):
+    cache = {
+        "Name": "c",
+        "MountDir": "/c",
+        "StorageType": "FileCache",
+        "FileCacheSettings": {"FileCacheId": "fc-0123456789abcdef0"},
+    }
+    answer = found(written(tmp_path, text(config(standard_account(), {"SharedStorage": [cache]}))))
+    assert not [item for item in answer["findings"] if item["severity"] == "error"]
+    assert any("FileCacheId: fc-0123456789abcdef0" in note for note in answer["notes"])
+    assert answer["judged_by"][1]["verdict"] == "undecided"
+
+
+@pytest.mark.pcluster
+def test_a_region_that_cannot_be_simulated_is_not_judged_by_pcluster(tmp_path):
+    path = written(tmp_path, text(config(standard_account("us-gov-west-1"))))
+    answer = found(path)
+    assert answer["judged_by"][1]["verdict"] == "not asked"
+    assert "us-gov-west-1" in answer["judged_by"][1]["detail"]
+
+
+# AWS
+
+
+def test_aws_is_asked_with_what_the_config_names_and_its_answer_is_judged(tmp_path, monkeypatch):
+    asked: dict[str, Any] = {}
+
+    def look_at_account(region: str, **names: Any) -> AccountFacts:
+        asked.update(names, region=region)
+        return AccountFacts(
+            region,
+            zones={Account.compute_subnet: "use1-az1"},
+            free_addresses={Account.compute_subnet: 1},
+            open_to_themselves={Account.inbound_group: False},
+            offers=frozenset({("p5.48xlarge", "use1-az6")}),
+            asked_types=frozenset({"p5.48xlarge"}),
+            missing=("subnet-00000000",),
+        )
+
+    def real_dry_run(rendered: str, *, region: str) -> DryRun:
+        assert "SlurmQueues" in rendered
+        return DryRun(False, (Message("ERROR", "KeyPairValidator", "The key pair 'ed25519-key' does not exist"),), {})
+
+    monkeypatch.setattr(validate_judges, "look_at_account", look_at_account)
+    monkeypatch.setattr(validate_judges, "real_dry_run", real_dry_run)
+    own = {"queue": {"Networking": {"SecurityGroups": [Account.inbound_group]}}}
+    path = written(tmp_path, text(config(standard_account(), own)))
+    answer = found(path, "--no-vendor", "--aws")
+    assert asked["region"] == "us-east-1"
+    assert asked["subnets"] == [Account.compute_subnet]
+    assert asked["security_groups"] == [Account.inbound_group]
+    errors = {item["rule"] for item in answer["findings"] if item["severity"] == "error"}
+    assert errors == {"aws:KeyPairValidator", "offering-zone", "security-group-self", "subnet-too-small"}
+    finding = next(item for item in answer["findings"] if item["rule"] == "aws:KeyPairValidator")
+    assert "KeyName: ed25519-key" in path.read_text().splitlines()[finding["line"] - 1]
+    assert answer["judged_by"][-1]["judge"] == "aws"
+    assert "the account has no subnet-00000000, or not in us-east-1" in answer["notes"]
+    assert not any("Without AWS" in note for note in answer["notes"])
+
+
+def test_aws_without_the_extra_says_which(tmp_path, monkeypatch):
+    def look_at_account(*_: Any, **__: Any) -> AccountFacts:
+        raise MissingExtra("aws", "looking at the account")
+
+    monkeypatch.setattr(validate_judges, "look_at_account", look_at_account)
+    error = run(written(tmp_path, SPEC), "--aws", "--no-vendor").exception
+    assert isinstance(error, MissingExtra)
+    assert "efakit[aws]" in str(error)
+
+
+def test_a_subject_without_a_region_takes_the_users(tmp_path, monkeypatch):
+    pytest.importorskip("boto3", reason="the extra 'aws' brings boto3")
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    path = written(tmp_path, text(config(standard_account(), {"Region": ""})))
+    subject = validate_subject.read_subject(path, None, None)
+    with pytest.raises(UsageError, match="AWS_DEFAULT_REGION"):
+        validate_judges.look(subject)
