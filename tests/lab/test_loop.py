@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.cluster import missing_requirements
-from tests.lab.loop import BYTES_PER_DEVICE, REPOSITORY, TCP_MIB, Loop, efa_job, efakit_argv, tcp_job
+from tests.lab.loop import BYTES_PER_DEVICE, REPOSITORY, Loop, efa_job, efakit_argv, tcp_job
 from tests.lab.move_counters import amounts
 
 MISSING = missing_requirements()
@@ -53,10 +53,10 @@ def test_tcp_in_both_directions_with_efa_at_rest_is_a_fallback(loop):
     for node in report["nodes"]:
         assert node["verdict"] == "tcp-fallback"
         for direction, counted in before[node["node"]].items():
-            # The job's own bytes lie within what the interface counted around it, but for Slurm's messages.
+            # The job's own bytes lie within what the interface counted around it, but for Slurm's messages. How many
+            # they are, iperf3 decides: with a byte limit in both directions it is not exact.
             around = after[node["node"]][direction] - counted
             assert around - HOUSEKEEPING_BYTES <= node[direction] <= around
-            assert node[direction] >= TCP_MIB * MIB
     assert (report["name"], report["state"]) == ("over-tcp", "COMPLETED")
     assert report["node_list"] == "gpu-st-p5-[1-4]"
 
