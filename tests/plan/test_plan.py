@@ -100,6 +100,12 @@ def test_sockets_cores_and_threads_multiply_to_the_cpus_that_slurm_is_told(insta
     assert product == instances.get(instance).vcpus == plan_of(instance=instance).jobs[0].cpus_per_task
 
 
+@pytest.mark.parametrize(("release", "kind"), [("3.14.0", "efa"), ("3.15.0", "efa-only"), ("3.16.3", "efa-only")])
+def test_the_interface_type_follows_from_the_release(release, kind):
+    chosen = {decision.subject: decision.choice for decision in plan_of(release=release).decisions}
+    assert chosen["EFA interface type"] == kind
+
+
 def test_every_decision_has_a_reason():
     for decision in plan_of().decisions:
         assert decision.subject

@@ -59,6 +59,8 @@ def _script(plan: Plan, name: str) -> str:
 
 
 def _say_next_steps(plan: Plan, out: Path, targets: tuple[str, ...]) -> None:
+    if not targets or "parallelcluster" in targets:
+        click.echo("Judge it before you create the cluster: efakit validate SPEC")
     if targets and "hooks" not in targets:
         return
     if plan.hooks.publication is None:

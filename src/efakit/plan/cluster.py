@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from efakit.catalog import head_nodes
+from efakit.catalog.stacks import version_key
 from efakit.plan.decision import Decision
 from efakit.plan.network import decide_efa, decide_placement_group
 from efakit.spec.model import Cluster, ComputeResource, Queue
 
 _EXCLUSIVE = "https://docs.aws.amazon.com/parallelcluster/latest/ug/Scheduling-v3.html"
 _SLURM_CONF = "https://slurm.schedmd.com/slurm.conf.html"
+_EFA_ONLY_SINCE = (3, 15)
 _FLAGS_OF_ALLOC = "https://slurm.schedmd.com/prolog_epilog.html"
 
 
@@ -66,8 +68,7 @@ def plan_cluster(cluster: Cluster) -> ClusterPlan:
         queues.append(QueuePlan(queue, tuple(resources)))
         decisions.append(_exclusive(queue, ("Scheduling", "SlurmQueues", number, "JobExclusiveAllocation")))
     login = tuple(pool.instance.name if pool.instance else head_instance for pool in cluster.login_nodes)
-    if cluster.efa_interface_type:
-        decisions.append(_interface_type(cluster.efa_interface_type))
+    decisions.append(_interface_type(cluster))
     return ClusterPlan(cluster, head_instance, tuple(queues), settings, tuple(decisions), login)
 
 
@@ -167,13 +168,20 @@ def _capacity(queue: Queue, resource: ComputeResource, place: tuple[str | int, .
     if queue.capacity == "spot":
         reason = "as the spec says; EC2 may take an instance back, and the job is requeued"
         return [Decision(subject, "spot", reason, source, (*place, "InstanceType"))]
-    return []
+    return [Decision(subject, "on-demand", "no reservation is named, and EC2 takes nothing back", source)]
 
 
-def _interface_type(kind: str) -> Decision:
+def _interface_type(cluster: Cluster) -> Decision:
     source = "https://github.com/aws/aws-parallelcluster/pull/7262"
-    reason = "as the spec says: an IP address on every card, as before 3.15, which public subnets need"
-    return Decision("EFA interface type", kind, reason, source, ("DevSettings", "EfaInterfaceType"))
+    place = ("DevSettings", "EfaInterfaceType")
+    if cluster.efa_interface_type:
+        reason = "as the spec says: an IP address on every card, as before 3.15, which public subnets need"
+        return Decision("EFA interface type", cluster.efa_interface_type, reason, source, place)
+    if version_key(cluster.parallelcluster) < _EFA_ONLY_SINCE:
+        reason = f"ParallelCluster {cluster.parallelcluster} knows no other: an IP address on every card"
+        return Decision("EFA interface type", "efa", reason, source)
+    reason = "ParallelCluster's own choice from 3.15 on: one IP address a node, and EFA alone on the other interfaces"
+    return Decision("EFA interface type", "efa-only", reason, source)
 
 
 def _placed(decision: Decision, place: tuple[str | int, ...]) -> Decision:
