@@ -36,11 +36,11 @@ check: .venv/ready
 	lint-imports
 	vermin --quiet --target=3.9- --no-tips --violations --eval-annotations --backport typing src/efakit/hook src/efakit/node
 	shellcheck $(SHELLS)
-	$(PYTEST) -q -m "not pcluster and not lab and not registry" -n auto --cov --cov-report=term:skip-covered
+	$(PYTEST) -q -m "not pcluster and not lab and not registry" -n auto $(COVERAGE)
 
 test: system .venv/ready .venv-pcluster/ready
 	scripts/setup-torch.sh .venv-torch
-	$(MAKE) check
+	$(MAKE) check COVERAGE="--cov --cov-report=term:skip-covered"
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	scripts/as-root.sh $(PYTEST) -m lab
