@@ -36,7 +36,7 @@ SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket={root}/munge/socket
 CredType=cred/munge
-CommunicationParameters=NoCtldInAddrAny
+{listen}
 ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -84,6 +84,15 @@ StorageUser=root
 StoragePass=unused
 StorageLoc=efakit_acct
 """
+
+
+def _listen_on_loopback(host: str) -> str:
+    """NoCtldInAddrAny binds slurmctld to what the host's name resolves to: only where that is loopback, it helps."""
+    try:
+        loopback = socket.gethostbyname(host).startswith("127.0.0.1")
+    except OSError:
+        loopback = False
+    return "CommunicationParameters=NoCtldInAddrAny" if loopback else ""
 
 
 class NoSlurmHere(Exception):
@@ -236,7 +245,7 @@ class SingleHostSlurm:
     def _start_all(self) -> None:
         host = socket.gethostname().split(".")[0]
         accounting = _ACCOUNTING_DBD if self.accounting else _ACCOUNTING_NONE
-        values = {"host": host, "root": self.root, "ports": self.ports}
+        values = {"host": host, "root": self.root, "ports": self.ports, "listen": _listen_on_loopback(host)}
         self.root.chmod(0o755)
         (self.root / "state").mkdir()
         nodes = "\n".join(_NODE.format(**values, node=node, port=self.ports[node]) for node in self.nodes)
