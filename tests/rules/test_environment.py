@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from efakit.catalog.instances import all_efa
-from efakit.catalog.stacks import EFA_INSTALLERS, PARALLELCLUSTER_RELEASES, parallelcluster_release, stack_of
-from efakit.catalog.variables import VARIABLE_RULES
-from efakit.rules.environment import needed_variables, within
+from efakit.catalog.stacks import EFA_INSTALLERS, PARALLELCLUSTER_RELEASES, parallelcluster_release
+from efakit.rules.environment import needed, within
+from efakit.rules.target import target_of
 
 VERSIONS = st.tuples(*[st.integers(0, 40)] * 3).map(lambda parts: ".".join(map(str, parts)))
 
@@ -22,6 +22,7 @@ VERSIONS = st.tuples(*[st.integers(0, 40)] * 3).map(lambda parts: ".".join(map(s
         ("1.9.0", None, "1.12.0", True),
         ("1.12.0", None, "1.12.0", False),
         ("1.22.0-aws", "1.12.0", None, True),
+        ("2.4", "2.4.0", None, True),
         (None, "1.12.0", None, False),
         (None, None, None, True),
     ],
@@ -32,7 +33,9 @@ def test_bounds(version, since, until, holds):
 
 @given(VERSIONS, st.sampled_from([instance.name for instance in all_efa()]))
 def test_no_variable_is_set_twice(plugin, instance):
-    names = [rule.name for rule in needed_variables(stack_of("3.16.3", plugin), instance, "nccl")]
+    names = [
+        rule.name for rule in needed(target_of(parallelcluster="3.16.3", plugin=plugin, instance=instance), ("nccl",))
+    ]
     assert len(names) == len(set(names))
 
 
@@ -46,9 +49,3 @@ def test_a_patch_release_without_a_row_takes_the_nearest_older_one():
     assert parallelcluster_release("3.15.2").efa_installer == "1.47.0"
     with pytest.raises(KeyError):
         parallelcluster_release("3.17.0")
-
-
-def test_every_row_has_a_reason_and_a_source():
-    for row in VARIABLE_RULES:
-        assert row.reason
-        assert row.source.startswith("https://")

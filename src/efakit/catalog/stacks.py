@@ -9,7 +9,10 @@ import re
 from typing import NamedTuple
 
 _PC = "https://github.com/aws/aws-parallelcluster/"
+_PC_CHANGELOG = _PC + "blob/develop/CHANGELOG.md"
 _COOKBOOK = "https://github.com/aws/aws-parallelcluster-cookbook/"
+_DLAMI = "https://docs.aws.amazon.com/dlami/latest/devguide/appendix-ami-release-notes.html"
+_AWSOME = "https://github.com/awslabs/awsome-distributed-ai"
 _EFA_CHANGELOG = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-changelog.html"
 
 _BEFORE_313 = ("alinux2", "alinux2023", "ubuntu2004", "ubuntu2204", "rhel8", "rocky8", "rhel9", "rocky9")
@@ -29,43 +32,108 @@ class ParallelClusterRelease(NamedTuple):
 
 
 class EfaInstaller(NamedTuple):
-    """One release of the EFA installer and what it installs; ``plugin`` "none": it brings no aws-ofi-nccl."""
+    """One release of the EFA installer and what it installs.
+
+    ``plugin`` "none": it brings no aws-ofi-nccl. ``open_mpi`` holds its builds, the 4 line first; ``date`` is as much
+    of the ISO date as is known.
+    """
 
     version: str
     libfabric: str | None
     driver: str | None
     plugin: str | None
     source: str
+    rdma_core: str | None = None
+    open_mpi: tuple[str, ...] | None = None
+    date: str | None = None
 
 
 PARALLELCLUSTER_RELEASES = (
-    ParallelClusterRelease("3.11.0", "23.11.10", "1.34.0", _BEFORE_313, _PC + "blob/develop/CHANGELOG.md"),
+    ParallelClusterRelease("3.11.0", "23.11.10", "1.34.0", _BEFORE_313, _PC_CHANGELOG),
     ParallelClusterRelease("3.12.0", None, "1.36.0", _BEFORE_313, _COOKBOOK + "pull/2842"),
     ParallelClusterRelease("3.13.0", None, "1.38.1", _OS_313, _COOKBOOK + "pull/2906"),
     ParallelClusterRelease("3.13.1", "24.05.8", "1.41.0", _OS_313, _COOKBOOK + "pull/2953"),
     ParallelClusterRelease("3.14.0", "24.11.6", "1.43.2", _OS_314, _COOKBOOK + "pull/3012"),
     ParallelClusterRelease("3.15.0", "25.11.4", "1.47.0", _OS_314, _PC + "pull/7262"),
-    ParallelClusterRelease("3.16.1", "25.11.8", "1.49.0", _OS_316, _PC + "blob/develop/CHANGELOG.md"),
+    ParallelClusterRelease("3.16.1", "25.11.8", "1.49.0", _OS_316, _PC_CHANGELOG),
     ParallelClusterRelease("3.16.3", None, "1.51.0", _OS_316, _PC + "releases/tag/v3.16.3"),
 )
 
+# Releases before those that efakit writes configs for: their installers, to judge what runs there.
+OLDER_PARALLELCLUSTER_RELEASES = tuple(
+    ParallelClusterRelease(version, slurm, installer, (), _PC_CHANGELOG)
+    for version, slurm, installer in (
+        ("3.3.0", "22.05.5", "1.18.0"),
+        ("3.4.0", "22.05.7", "1.20.0"),
+        ("3.5.0", "22.05.8", "1.21.0"),
+        ("3.5.1", "22.05.8", "1.22.0"),
+        ("3.6.0", "23.02.2", "1.22.1"),
+        ("3.7.0", "23.02.4", "1.25.1"),
+        ("3.7.1", "23.02.5", "1.26.1"),
+        ("3.7.2", "23.02.6", "1.26.1"),
+        ("3.8.0", "23.02.7", "1.29.1"),
+        ("3.9.0", "23.11.4", "1.30.0"),
+        ("3.9.2", "23.11.7", "1.30.0"),
+        ("3.10.0", None, "1.32.0"),
+    )
+)
+
 EFA_INSTALLERS = (
-    EfaInstaller("1.34.0", "1.22.0", "2.10.0", "none", _PC + "blob/develop/CHANGELOG.md"),
-    EfaInstaller("1.36.0", "1.22.0", "2.13.0", "none", _COOKBOOK + "pull/2842"),
+    EfaInstaller("1.18.0", "1.16.0~amzn4", "1.16.0", "none", _PC_CHANGELOG, "41", ("4.1.4",), None),
+    EfaInstaller("1.20.0", "1.16.1", "2.1", "none", _PC_CHANGELOG, "43", ("4.1.4",), None),
+    EfaInstaller("1.21.0", "1.16.1amzn3", "2.1.1", "none", _PC_CHANGELOG, "43", ("4.1.4",), None),
+    EfaInstaller("1.22.0", "1.17.0", "2.1.1g", "none", _PC_CHANGELOG, "43.0", ("4.1.5-1",), None),
+    EfaInstaller("1.22.1", "1.17.1", "2.1.1g", "none", _PC_CHANGELOG, "43.0", ("4.1.5-1",), None),
+    EfaInstaller("1.25.1", "1.18.1-1", "2.5.0", "none", _PC_CHANGELOG, "46.0", ("4.1.5-4",), None),
+    EfaInstaller("1.26.1", "1.18.2-1", "2.5.0", "none", _PC_CHANGELOG, "46.0", ("4.1.5-4",), None),
+    EfaInstaller("1.29.1", "1.19.0-1", "2.6.0", "none", _PC_CHANGELOG, "46.0", ("4.1.6-1",), None),
+    EfaInstaller("1.30.0", "1.19.0", "2.6.0", "none", _PC_CHANGELOG, "46.0", ("4.1.6-2", "5.0.0-11"), None),
+    EfaInstaller("1.32.0", "1.21.0", "2.8.0", "none", _PC_CHANGELOG, "50.0", ("4.1.6-3", "5.0.2-12"), None),
+    EfaInstaller("1.34.0", "1.22.0", "2.10.0", "none", _PC_CHANGELOG, "52.0", ("4.1.6-3", "5.0.3-11"), "2024"),
+    EfaInstaller(
+        "1.36.0", "1.22.0", "2.13.0", "none", _COOKBOOK + "pull/2842", "54.0", ("4.1.7-1", "5.0.5"), "2024-11"
+    ),
     # The first to bring the plugin; which release of it is not published.
-    EfaInstaller("1.38.1", "1.22.0", "2.13.0", None, _COOKBOOK + "pull/2906"),
-    EfaInstaller("1.41.0", "2.1.0", "2.15.0", "1.14.2", _COOKBOOK + "pull/2953"),
-    EfaInstaller("1.42.0", "2.1.0", "2.15.3", "1.15.0", _EFA_CHANGELOG),
-    EfaInstaller("1.43.2", "2.1.0", "2.17.2", "1.16.3", _COOKBOOK + "pull/3012"),
-    EfaInstaller("1.47.0", "2.4.0", "3.0.0", "1.18.0", _EFA_CHANGELOG),
-    EfaInstaller("1.49.0", "2.4.0", None, "1.20.0", _EFA_CHANGELOG),
-    EfaInstaller("1.50.0", "2.6.0", "3.3.0", "1.21.1", _EFA_CHANGELOG),
-    EfaInstaller("1.51.0", "2.7.0", "3.3.1", "1.22.0", _EFA_CHANGELOG),
+    EfaInstaller("1.38.0", "1.22.0", "2.13.0", None, _COOKBOOK + "pull/2892", "54.0", ("4.1.7-1", "5.0.5"), "2025"),
+    EfaInstaller("1.38.1", "1.22.0", "2.13.0", None, _COOKBOOK + "pull/2906", "54.0", ("4.1.7-1", "5.0.5"), "2025"),
+    EfaInstaller("1.40.0", "2.1.0amzn2.0", None, "1.14.2", _EFA_CHANGELOG, "56.0", None, "2025-05-02"),
+    EfaInstaller(
+        "1.41.0", "2.1.0-1", "2.15.0", "1.14.2", _COOKBOOK + "pull/2953", "57.amzn0", ("4.1.7-2", "5.0.6"), "2025-05-16"
+    ),
+    EfaInstaller("1.42.0", "2.1.0amzn3.0", "2.15.3", "1.15.0", _EFA_CHANGELOG, "57.amzn1", None, "2025-06-06"),
+    EfaInstaller("1.43.0", "2.1.0amzn4.0", "2.17.2", "1.16.1", _EFA_CHANGELOG, "58.amzn0", None, "2025-07-25"),
+    EfaInstaller("1.43.1", "2.1.0amzn5.0", None, "1.16.2", _EFA_CHANGELOG, None, None, "2025-07-31"),
+    EfaInstaller(
+        "1.43.2",
+        "2.1.0amzn5.0",
+        "2.17.2",
+        "1.16.3",
+        _COOKBOOK + "pull/3012",
+        "58.0",
+        ("4.1.7-2", "5.0.6-11"),
+        "2025-08-15",
+    ),
+    EfaInstaller("1.43.3", None, None, "1.16.3", _DLAMI, None, None, "2025-10-01"),
+    EfaInstaller("1.44.0", None, None, None, _EFA_CHANGELOG, None, None, "2025-10-29"),
+    EfaInstaller("1.45.0", "2.3.1amzn", None, "1.17.2", _DLAMI, None, None, "2025-11-17"),
+    EfaInstaller("1.45.1", "2.3.1amzn", None, "1.17.2", _DLAMI, None, None, "2025-11-26"),
+    # Its plugin is of the 1.17 line; which one is not known.
+    EfaInstaller("1.46.0", None, None, None, _EFA_CHANGELOG, None, None, "2025-12-12"),
+    EfaInstaller("1.47.0", "2.4.0", "3.0.0", "1.18.0", _DLAMI, "61.0", None, "2026-01-29"),
+    EfaInstaller("1.48.0", "2.4.0", None, "1.19.0", _AWSOME, "61.0", None, "2026-04-14"),
+    EfaInstaller("1.49.0", "2.4.0amzn5.0", None, "1.20.0", _EFA_CHANGELOG, None, None, "2026"),
+    EfaInstaller("1.50.0", "2.6.0amzn1.0", "3.3.0", "1.21.1", _EFA_CHANGELOG, "64.0", None, "2026-08-21"),
+    EfaInstaller(
+        "1.51.0", "2.7.0amzn2.0", "3.3.1", "1.22.0", _EFA_CHANGELOG, "65.0", ("4.1.8-1", "5.0.9-11"), "2026-10-22"
+    ),
 )
 
 
 class Stack(NamedTuple):
-    """What is installed where a job runs. None: not known; ``has_plugin`` False: there is no aws-ofi-nccl."""
+    """What is installed where a job runs. None: not known; ``has_plugin`` False: there is no aws-ofi-nccl.
+
+    ``open_mpi`` is the one that the environment module ``openmpi`` gives, of the 4 line.
+    """
 
     parallelcluster: str | None
     efa_installer: str | None
@@ -73,14 +141,37 @@ class Stack(NamedTuple):
     driver: str | None
     plugin: str | None
     has_plugin: bool
+    rdma_core: str | None = None
+    nccl: str | None = None
+    cuda: str | None = None
+    kernel: str | None = None
+    open_mpi: str | None = None
 
     def summary(self) -> str:
         """Return the stack in words."""
         plugin = self.plugin or ("of an unknown release" if self.has_plugin else "not installed")
+        release = f"ParallelCluster {self.parallelcluster}: " if self.parallelcluster else ""
+        rest = (("NCCL", self.nccl), ("CUDA", self.cuda), ("kernel", self.kernel))
         return (
-            f"ParallelCluster {self.parallelcluster}: EFA installer {self.efa_installer}, libfabric "
-            f"{self.libfabric or 'unknown'}, EFA driver {self.driver or 'unknown'}, aws-ofi-nccl {plugin}"
+            f"{release}EFA installer {self.efa_installer or 'unknown'}, libfabric {self.libfabric or 'unknown'}, "
+            f"EFA driver {self.driver or 'unknown'}, aws-ofi-nccl {plugin}"
+            + "".join(f", {name} {version}" for name, version in rest if version)
         )
+
+    def versions(self) -> dict[str, str | None]:
+        """Return the version of each component, by the names that rows use in their bounds; None: not known."""
+        return {
+            "parallelcluster": self.parallelcluster,
+            "installer": self.efa_installer,
+            "libfabric": self.libfabric,
+            "driver": self.driver,
+            "plugin": self.plugin,
+            "rdma_core": self.rdma_core,
+            "nccl": self.nccl,
+            "cuda": self.cuda,
+            "kernel": self.kernel,
+            "open_mpi": self.open_mpi,
+        }
 
 
 def newest_parallelcluster() -> str:
@@ -103,18 +194,59 @@ def parallelcluster_release(version: str) -> ParallelClusterRelease:
     return same_minor[-1]
 
 
-def stack_of(parallelcluster: str, plugin: str | None = None) -> Stack:
-    """Return the stack of a ParallelCluster release; ``plugin`` names an aws-ofi-nccl of the user's own."""
-    release = parallelcluster_release(parallelcluster)
-    installer = next(row for row in EFA_INSTALLERS if row.version == release.efa_installer)
+def efa_installer(version: str) -> EfaInstaller:
+    """Return the row of a release of the EFA installer; raise KeyError where there is none."""
+    return {row.version: row for row in EFA_INSTALLERS}[version]
+
+
+def nearest_installers(version: str) -> tuple[str, ...]:
+    """Return the known releases of the EFA installer next to a version: the nearest older and newer ones."""
+    known = [row.version for row in EFA_INSTALLERS]
+    older = [name for name in known if version_key(name) <= version_key(version)]
+    newer = [name for name in known if version_key(name) > version_key(version)]
+    return (*older[-1:], *newer[:1])
+
+
+def stack_of(
+    parallelcluster: str | None = None,
+    plugin: str | None = None,
+    *,
+    installer: str | None = None,
+    libfabric: str | None = None,
+    driver: str | None = None,
+    rdma_core: str | None = None,
+    nccl: str | None = None,
+    cuda: str | None = None,
+    kernel: str | None = None,
+    open_mpi: str | None = None,
+) -> Stack:
+    """Return the stack of a ParallelCluster release, of an EFA installer, or of the single versions that are named.
+
+    What is named counts for more than what a release brings; ``plugin`` "none" says that there is no aws-ofi-nccl.
+    Raises KeyError where no row covers the release or the installer.
+    """
+    if parallelcluster is not None:
+        installer = installer or _any_release(parallelcluster).efa_installer
+    brings = efa_installer(installer) if installer else EfaInstaller("", None, None, None, "")
+    plugin = plugin or brings.plugin
     return Stack(
         parallelcluster=parallelcluster,
-        efa_installer=installer.version,
-        libfabric=installer.libfabric,
-        driver=installer.driver,
-        plugin=plugin or (None if installer.plugin == "none" else installer.plugin),
-        has_plugin=plugin is not None or installer.plugin != "none",
+        efa_installer=installer,
+        libfabric=libfabric or brings.libfabric,
+        driver=driver or brings.driver,
+        plugin=None if plugin == "none" else plugin,
+        has_plugin=plugin != "none",
+        rdma_core=rdma_core or brings.rdma_core,
+        nccl=nccl,
+        cuda=cuda,
+        kernel=kernel,
+        open_mpi=open_mpi or (brings.open_mpi[0] if brings.open_mpi else None),
     )
+
+
+def _any_release(version: str) -> ParallelClusterRelease:
+    older = {row.version: row for row in OLDER_PARALLELCLUSTER_RELEASES}
+    return older[version] if version in older else parallelcluster_release(version)
 
 
 def version_key(version: str) -> tuple[int, ...]:

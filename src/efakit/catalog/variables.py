@@ -1,84 +1,91 @@
-"""Environment variables as rows: which one a job needs, on what stack, on which instance, and why.
+"""Environment variables as rows: what each does to an EFA job, on what stack, on which instance, and why.
 
-A bound (``plugin_since``, ``plugin_until``) is the first release for which the row holds, or the first for which it
-holds no more. A row with a bound does not hold where that component's version is not known.
+A row speaks of one variable, or of a family by a pattern (``NCCL_OFI_*``), and holds within its bounds: ``since`` is
+the first release for which it holds and ``until`` the first for which it holds no more, for each component of
+``COMPONENTS``. Two of the components are no software but counts of the job. What reads the rows: the renderer,
+``efakit explain``, ``efakit lint`` and the task prolog, all through ``efakit.rules.environment``.
+
+The rows themselves stand by workload: ``nccl_variables``, ``libfabric_variables``, ``mpi_variables`` and
+``neuron_variables``; ``efakit.catalog.variable_names`` lists every name that exists.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-_PLUGIN = "https://github.com/aws/aws-ofi-nccl/blob/master/"
-_ENV_DOC = _PLUGIN + "doc/efa-env-var.md"
-_PLATFORM = _PLUGIN + "src/platform-aws.cpp"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COMPONENTS = {
+    "parallelcluster": "ParallelCluster",
+    "installer": "EFA installer",
+    "libfabric": "libfabric",
+    "plugin": "aws-ofi-nccl",
+    "nccl": "NCCL",
+    "rdma_core": "rdma-core",
+    "kernel": "Linux kernel",
+    "open_mpi": "Open MPI",
+    "nvshmem": "NVSHMEM",
+    "ranks_per_node": "ranks on a node",
+    "efa_interfaces": "EFA interfaces of a node",
+}
+
+WORKLOADS = {
+    "nccl": "NCCL through aws-ofi-nccl",
+    "mpi-launch": "NCCL, its ranks started by MPI",
+    "openmpi": "Open MPI",
+    "intelmpi": "Intel MPI",
+    "neuron": "Neuron (Trainium, Inferentia)",
+    "nvshmem": "NVSHMEM",
+}
+
+EFFECTS = {
+    "needed": "a job must set it to the value",
+    "set-by-plugin": "aws-ofi-nccl sets the value by itself where the job does not set the variable",
+    "harmful": "setting it to such a value breaks the job, slows it or hides a fault",
+    "no-effect": "setting it to such a value changes nothing",
+    "way-back": "right only against a certain trouble, and a cost otherwise",
+    "option": "a choice of the user, read within the bounds only",
+}
 
 
 class VariableRule(NamedTuple):
-    """One variable that a job must have, and where."""
+    """One row: what one variable, or a family, does within certain bounds."""
 
+    id: str
+    """The rule's name in findings."""
     name: str
-    value: str
-    workload: str
+    """The variable, or a pattern with *."""
+    effect: str
+    """A key of ``EFFECTS``."""
     reason: str
+    """Why to set it, or what goes wrong; a clause that can follow a colon."""
     source: str
-    plugin_since: str | None = None
-    plugin_until: str | None = None
+    value: str = "*"
+    """``needed``, ``set-by-plugin``: the value, in which {ranks_per_node} stands for that count. Else a pattern of
+    values: alternatives by |, each with *; ! before all for any other; <= or >= before a number; "" is empty."""
+    workload: str = "*"
+    """A key of ``WORKLOADS``, several by blanks, or *: whatever the program is."""
+    severity: str = "warning"
+    fix: str = ""
+    """What to do about a value of this row; "" is what the effect suggests."""
+    since: Mapping[str, str] = {}
+    until: Mapping[str, str] = {}
     instances: str = "*"
+    """Patterns of instance types, by blanks."""
     except_instances: str = ""
+    os: str = "*"
+    """Patterns of ParallelCluster's names of operating systems, by blanks."""
 
 
-VARIABLE_RULES = (
-    VariableRule(
-        "NCCL_NET",
-        "Libfabric",
-        "nccl",
-        "a plugin that is missing or fails ends the job at once; without this NCCL goes on over TCP",
-        "https://github.com/aws/aws-ofi-nccl/commit/7c014f0d",
-        plugin_since="1.12.0",
-    ),
-    VariableRule(
-        "NCCL_NET",
-        "AWS Libfabric",
-        "nccl",
-        "a plugin that is missing or fails ends the job at once; without this NCCL goes on over TCP",
-        "https://github.com/aws/aws-ofi-nccl/commit/7c014f0d",
-        plugin_until="1.12.0",
-    ),
-    VariableRule(
-        "FI_PROVIDER",
-        "efa",
-        "nccl",
-        "plugins until 1.5 take whatever provider libfabric lists first",
-        _ENV_DOC,
-        plugin_until="1.6.0",
-    ),
-    VariableRule(
-        "FI_EFA_USE_DEVICE_RDMA",
-        "1",
-        "nccl",
-        "plugins until 1.6 do not ask for RDMA read by themselves on this hardware",
-        _ENV_DOC,
-        plugin_until="1.7.0",
-        instances="p[45]*",
-    ),
-    VariableRule(
-        "NCCL_BUFFSIZE",
-        "8388608",
-        "nccl",
-        "the plugin sets it by itself only from 1.16.0 on; NCCL's own 4 MiB are slower on EFA",
-        _PLATFORM,
-        plugin_until="1.16.0",
-        instances="p[456]*",
-        except_instances="p5.4xlarge",  # for which the plugin has no entry of its own
-    ),
-    VariableRule(
-        "NCCL_P2P_NET_CHUNKSIZE",
-        "524288",
-        "nccl",
-        "the plugin sets it by itself only from 1.16.0 on; NCCL's own 128 KiB are slower on EFA",
-        _PLATFORM,
-        plugin_until="1.16.0",
-        instances="p[456]*",
-        except_instances="p5.4xlarge",  # for which the plugin has no entry of its own
-    ),
-)
+def rows() -> tuple[VariableRule, ...]:
+    """Return every row; loads the files of rows on the first call."""
+    global _ROWS
+    if not _ROWS:
+        from efakit.catalog import libfabric_variables, mpi_variables, nccl_variables, neuron_variables
+
+        _ROWS = nccl_variables.ROWS + libfabric_variables.ROWS + mpi_variables.ROWS + neuron_variables.ROWS
+    return _ROWS
+
+
+_ROWS: tuple[VariableRule, ...] = ()

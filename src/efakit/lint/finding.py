@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Severity = Literal["error", "warning", "info"]
+
+
+class Edit(NamedTuple):
+    """A change of a file: the bytes from ``start`` up to ``end`` become ``text``."""
+
+    start: int
+    end: int
+    text: bytes
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,10 @@ class Finding:
     message: str
     fix: str
     source: str
+    end_column: int | None = None
+    """The column behind the last letter, where the place is a part of one line."""
+    edits: tuple[Edit, ...] = ()
+    """What mends it, where that is safe."""
 
     def as_data(self) -> dict[str, Any]:
         """Return the finding as JSON values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from efakit.lint.config.given import Account, JobNodes, Offerings
@@ -26,17 +26,19 @@ def lint_config(
     jobs: Sequence[JobNodes] | None = None,
     offerings: Offerings | None = None,
     account: Account | None = None,
+    software: Mapping[str, str | None] | None = None,
 ) -> list[Finding]:
     """Return what efakit's rules have against a cluster config, by line.
 
     ``data`` is the parsed config, of whatever shape; ``version`` the ParallelCluster release that is to read it.
-    ``where`` gives line and column of a path, or of what is nearest to it. What is not given is not judged.
+    ``where`` gives line and column of a path, or of what is nearest to it. ``software`` holds the versions that the
+    user names, by ``stack_of``'s words. What is not given is not judged.
     """
-    view = ClusterView(data, version, jobs, offerings, account)
+    view = ClusterView(data, version, jobs, offerings, account, software)
     found = [_finding(rule, problem, where(problem.path), file) for rule in all_rules() for problem in rule.check(view)]
     unique = list(dict.fromkeys(found))
     return sorted(unique, key=lambda item: (item.line, item.column, _SEVERITIES.index(item.severity)))
 
 
 def _finding(rule: Rule, problem: Problem, place: tuple[int, int], file: str) -> Finding:
-    return Finding(file, *place, rule.id, rule.severity, problem.message, problem.fix, rule.source)
+    return Finding(file, *place, rule.id, rule.severity, problem.message, problem.fix, problem.source or rule.source)

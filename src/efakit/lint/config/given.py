@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
 @dataclass(frozen=True)
 class JobNodes:
-    """How many nodes a job asks a queue for; ``queue`` None: the first."""
+    """How many nodes a job asks a queue for; ``queue`` None: the first.
+
+    ``software`` holds the versions in the job's container, by ``stack_of``'s words; empty: it runs in none, or nothing
+    is known of it.
+    """
 
     name: str
     nodes: int
     queue: str | None = None
+    software: Mapping[str, str] = field(default_factory=dict)
 
 
 class Offerings(Protocol):

@@ -10,16 +10,32 @@ from efakit.lint.config.node import Path
 from efakit.lint.config.view import ClusterView
 from efakit.lint.finding import Severity
 
-_MODULES = ("schema", "versions", "names", "instances", "head", "capacity", "placement", "network", "slurm", "storage")
+_MODULES = (
+    "schema",
+    "versions",
+    "names",
+    "instances",
+    "head",
+    "capacity",
+    "placement",
+    "network",
+    "slurm",
+    "storage",
+    "software",
+)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What a rule found: the path in the config, what is wrong there, and what to do."""
+    """What a rule found: the path in the config, what is wrong there, and what to do.
+
+    ``source`` is given where it is another than the rule's.
+    """
 
     path: Path
     message: str
     fix: str
+    source: str = ""
 
 
 Check = Callable[[ClusterView], Iterator[Problem]]

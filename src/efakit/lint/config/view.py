@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from efakit.catalog import instances
 from efakit.catalog.instances import Instance
-from efakit.catalog.stacks import ParallelClusterRelease, parallelcluster_release, version_key
+from efakit.catalog.stacks import ParallelClusterRelease, parallelcluster_release, stack_of, version_key
 from efakit.lint.config.given import Account, JobNodes, Offerings
 from efakit.lint.config.node import Node
 
@@ -27,12 +27,14 @@ class ClusterView:
         jobs: Sequence[JobNodes] | None = None,
         offerings: Offerings | None = None,
         account: Account | None = None,
+        software: Mapping[str, str | None] | None = None,
     ) -> None:
         self.root = Node(data)
         self.version = version
         self.jobs = tuple(jobs or ())
         self.offerings = offerings
         self.account = account
+        self.software = dict(software or {})
 
     def before(self, version: str) -> bool:
         """Say whether the config is for a release before ``version``."""
@@ -141,6 +143,15 @@ class Queue:
     def is_block(self) -> bool:
         """Whether it runs on Capacity Blocks."""
         return self.capacity == "CAPACITY_BLOCK"
+
+    @cached_property
+    def software(self) -> Mapping[str, str | None]:
+        """What is surely installed on its nodes, by component; of an image of the user's own what the user names."""
+        own = self.node.at("Image", "CustomAmi").text or self.view.root.at("Image", "CustomAmi").text
+        try:
+            return stack_of(None if own else self.view.version, **self.view.software).versions()
+        except KeyError:
+            return {}
 
     @cached_property
     def several_zones(self) -> bool:

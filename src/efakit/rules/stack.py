@@ -1,0 +1,117 @@
+"""What is wrong with a stack: versions that do not go together, and versions too old for an instance type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from efakit.catalog.known_bad import KNOWN_BAD, BadPair
+from efakit.catalog.minimums import MINIMUMS, Minimum
+from efakit.catalog.plugin_nccl import plugin_line
+from efakit.catalog.stacks import version_key
+from efakit.rules.environment import within
+
+Versions = Mapping[str, "str | None"]
+
+_NAMES = {
+    "parallelcluster": "ParallelCluster",
+    "installer": "EFA installer",
+    "libfabric": "libfabric",
+    "driver": "EFA driver",
+    "plugin": "aws-ofi-nccl",
+    "rdma_core": "rdma-core",
+    "nccl": "NCCL",
+    "cuda": "CUDA",
+    "kernel": "Linux",
+    "open_mpi": "Open MPI",
+}
+_SEVERITIES = ("error", "warning", "info")
+
+
+class StackFinding(NamedTuple):
+    """One thing that is wrong with a stack. ``components``: the versions that it is about."""
+
+    id: str
+    severity: str
+    message: str
+    fix: str
+    source: str
+    components: tuple[str, ...]
+
+
+def stack_findings(versions: Versions, instance: str | None = None) -> list[StackFinding]:
+    """Return what surely is wrong with ``versions`` on an instance type, the worst first.
+
+    ``versions``: component (as in ``Stack.versions``) -> version. Nothing is said about a version, or an instance type,
+    that is not known.
+    """
+    bad = [_of_pair(row, versions) for row in KNOWN_BAD if _pair_holds(row, versions, instance)]
+    # What is broken outright need not be called old as well.
+    broken = {name for found in bad if found.severity == "error" for name in found.components}
+    old = [_of_minimum(row, versions, str(instance)) for row in MINIMUMS if _applies(row, versions, instance, broken)]
+    found = [*bad, *(item for item in old if item is not None), *_pairs_with_plugin(versions)]
+    return sorted(dict.fromkeys(found), key=lambda item: _SEVERITIES.index(item.severity))
+
+
+def _pair_holds(row: BadPair, versions: Versions, instance: str | None) -> bool:
+    components = {**row.since, **row.until}
+    return _instance_holds(row.instances, instance) and all(
+        within(versions.get(name), row.since.get(name), row.until.get(name)) for name in components
+    )
+
+
+def _instance_holds(patterns: str, instance: str | None) -> bool:
+    if patterns == "*":
+        return True
+    return instance is not None and any(fnmatchcase(instance, pattern) for pattern in patterns.split())
+
+
+def _of_pair(row: BadPair, versions: Versions) -> StackFinding:
+    components = tuple(dict.fromkeys((*row.since, *row.until)))
+    named = " with ".join(_named(name, versions) for name in components)
+    where = "" if "*" in row.instances or " " in row.instances else f" on {row.instances}"
+    return StackFinding(
+        row.id, row.severity, f"{named}{where}: {row.effect}", f"use {row.fixed}", row.source, components
+    )
+
+
+def _applies(row: Minimum, versions: Versions, instance: str | None, broken: set[str]) -> bool:
+    if row.component in broken or not _instance_holds(row.instances, instance):
+        return False
+    # An installer is too old by the plugin that it brings; with a plugin of the user's own that says nothing.
+    return row.component != "installer" or versions.get("plugin") is None
+
+
+def _of_minimum(row: Minimum, versions: Versions, instance: str) -> StackFinding | None:
+    version, name = versions.get(row.component), _NAMES[row.component]
+    if within(version, None, row.least):
+        severity = "warning" if row.component == "installer" else "error"
+        message = f"{name} {version} is too old for {instance}: the least is {row.least} ({row.note})"
+        fix = f"use {name} {row.better or row.least} or later"
+        return StackFinding(f"least-{row.component}", severity, message, fix, row.source, (row.component,))
+    if row.better and within(version, None, row.better):
+        message = f"{name} {version} is not the best for {instance}: {row.better} is better ({row.note})"
+        fix = f"use {name} {row.better} or later"
+        return StackFinding(f"better-{row.component}", "info", message, fix, row.source, (row.component,))
+    return None
+
+
+def _pairs_with_plugin(versions: Versions) -> Iterator[StackFinding]:
+    """Give what is too old for the plugin, by its release notes."""
+    plugin = versions.get("plugin")
+    line = plugin_line(plugin) if plugin else None
+    if line is None:
+        return
+    bounds = (("nccl", line.least_nccl, "error"), ("libfabric", line.least_libfabric, "warning"))
+    for component, least, severity in bounds:
+        version = versions.get(component)
+        if version is not None and version_key(version) < version_key(least):
+            name = _NAMES[component]
+            message = f"{name} {version} is too old for aws-ofi-nccl {plugin}: the least is {least}"
+            fix = f"use {name} {least} or later, or the aws-ofi-nccl of your EFA installer"
+            yield StackFinding(f"plugin-{component}", severity, message, fix, line.source, ("plugin", component))
+
+
+def _named(component: str, versions: Versions) -> str:
+    return f"{_NAMES[component]} {versions[component]}"

@@ -1,0 +1,431 @@
+"""The table of environment variables as cases: where each line is found, and where it is none.
+
+Each case has a target in which its rule speaks and one just outside; the words are those of the sources, not those of
+the rows, so that a row that was typed wrong fails.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+P5, P5EN, B200, P4D, G5, G6E, HPC7A, TRN1 = (
+    {"instance": name}
+    for name in (
+        "p5.48xlarge",
+        "p5en.48xlarge",
+        "p6-b200.48xlarge",
+        "p4d.24xlarge",
+        "g5.48xlarge",
+        "g6e.48xlarge",
+        "hpc7a.96xlarge",
+        "trn1.32xlarge",
+    )
+)
+NCCL, MPI_LAUNCH, OPENMPI, INTELMPI, NEURON, NVSHMEM = (
+    ("nccl",),
+    ("nccl", "mpi-launch"),
+    ("openmpi",),
+    ("intelmpi",),
+    ("neuron",),
+    ("nvshmem",),
+)
+NEWEST = {"parallelcluster": "3.16.3"}
+
+
+class Set(NamedTuple):
+    """A value that a script sets: ``rule`` speaks inside, and not outside."""
+
+    name: str
+    value: str | None
+    rule: str
+    inside: dict[str, Any]
+    outside: dict[str, Any] | None
+    """None: the rule has no bounds; then ``other`` is a value of which it does not speak."""
+    workloads: tuple[str, ...] = ()
+    other: str | None = None
+    severity: str = "warning"
+
+
+class Missing(NamedTuple):
+    """A variable that must be there inside, and need not be outside."""
+
+    name: str
+    value: str
+    inside: dict[str, Any]
+    outside: dict[str, Any]
+    workloads: tuple[str, ...] = NCCL
+
+
+def plugin(version: str) -> dict[str, Any]:
+    """Return a target with this release of the plugin."""
+    return {"plugin": version}
+
+
+def libfabric(version: str) -> dict[str, Any]:
+    """Return a target with this release of libfabric."""
+    return {"libfabric": version}
+
+
+def nccl(version: str) -> dict[str, Any]:
+    """Return a target with this release of NCCL."""
+    return {"nccl": version}
+
+
+SET = (
+    Set("FI_PROVIDER", "efa", "fi-provider-redundant", plugin("1.6.0"), plugin("1.5.0"), NCCL),
+    Set("FI_PROVIDER", "tcp", "fi-provider-other", NEWEST, None, other="efa", severity="error"),
+    Set("FI_EFA_USE_DEVICE_RDMA", "1", "fi-efa-use-device-rdma-aborts", G5, P5, severity="error"),
+    Set("FI_EFA_USE_DEVICE_RDMA", "1", "fi-efa-use-device-rdma-redundant", {**NEWEST, **P5}, plugin("1.6.0"), NCCL),
+    Set("FI_EFA_USE_DEVICE_RDMA", "yess", "fi-efa-use-device-rdma-value", P5, None, other="0", severity="error"),
+    Set("FI_EFA_USE_DEVICE_RDMA", "0", "fi-efa-use-device-rdma-off", P5, None, other="1"),
+    Set("FI_EFA_FORK_SAFE", "1", "fi-efa-fork-safe-by-plugin", NEWEST, libfabric("1.12.0"), NCCL),
+    Set("FI_EFA_FORK_SAFE", "1", "fi-efa-fork-safe-redundant", {**NEWEST, "kernel": "6.1.0"}, {"kernel": "5.10"}),
+    Set("RDMAV_FORK_SAFE", "1", "rdmav-fork-safe", libfabric("1.13.0"), libfabric("1.12.1")),
+    Set("IBV_FORK_SAFE", "1", "rdmav-fork-safe", libfabric("2.4.0"), libfabric("1.12.1")),
+    Set(
+        "FI_EFA_USE_HUGE_PAGE",
+        "0",
+        "fi-efa-use-huge-page-off",
+        libfabric("1.19.0"),
+        libfabric("1.18.0"),
+        (),
+        None,
+        "info",
+    ),
+    Set("FI_EFA_USE_HUGE_PAGE", "0", "fi-efa-use-huge-page-unknown", libfabric("1.18.2"), libfabric("1.19.0")),
+    Set(
+        "FI_EFA_USE_HUGE_PAGE",
+        "1",
+        "fi-efa-use-huge-page-on",
+        {"libfabric": "1.22.0", "kernel": "5.10.200"},
+        {"libfabric": "1.22.0", "kernel": "5.15.0"},
+        severity="error",
+    ),
+    Set(
+        "FI_EFA_SET_CUDA_SYNC_MEMOPS",
+        "0",
+        "fi-efa-set-cuda-sync-memops-removed",
+        libfabric("1.19.1"),
+        libfabric("1.19.0"),
+    ),
+    Set(
+        "FI_EFA_ENABLE_SHM_TRANSFER", "1", "fi-efa-enable-shm-transfer-default", libfabric("1.9.0"), libfabric("1.8.0")
+    ),
+    Set("FI_EFA_ENABLE_SHM_TRANSFER", "0", "fi-efa-enable-shm-transfer-off", NEWEST, None, other="1", severity="info"),
+    Set("FI_EFA_MTU_SIZE", "8000", "fi-efa-removed", libfabric("1.18.0"), libfabric("1.17.1"), severity="error"),
+    Set("FI_EFA_TX_IOV_LIMIT", "2", "fi-efa-removed", libfabric("1.19.0"), libfabric("1.18.2"), severity="error"),
+    Set("FI_EFA_RX_IOV_LIMIT", "2", "fi-efa-removed", libfabric("2.0.0"), libfabric("1.18.2"), severity="error"),
+    Set(
+        "FI_EFA_SHM_MAX_MEDIUM_SIZE", "1", "fi-efa-removed", libfabric("1.19.0"), libfabric("1.13.0"), severity="error"
+    ),
+    Set(
+        "FI_EFA_SHM_MAX_MEDIUM_SIZE",
+        "1",
+        "fi-efa-shm-max-medium-size-removed",
+        libfabric("1.19.1"),
+        libfabric("1.13.0"),
+    ),
+    Set("FI_EFA_TX_MIN_CREDITS", "0", "fi-efa-tx-min-credits", NEWEST, None, other="32", severity="error"),
+    Set("FI_EFA_TX_MIN_CREDITS", "-1", "fi-efa-tx-min-credits", {}, None, other="1", severity="error"),
+    Set("FI_EFA_IFACE", "", "fi-efa-iface-empty", libfabric("2.0.0"), None, other="rdmap0s6", severity="error"),
+    Set("FI_EFA_IFACE", "all", "fi-efa-iface", libfabric("1.22.0"), libfabric("2.0.0")),
+    Set(
+        "FI_EFA_USE_DATA_PATH_DIRECT",
+        "0",
+        "fi-efa-use-data-path-direct",
+        libfabric("2.3.0"),
+        None,
+        other="1",
+        severity="info",
+    ),
+    Set("FI_EFA_USE_DATA_PATH_DIRECT", "0", "fi-efa-option", libfabric("2.2.0"), libfabric("2.3.0")),
+    Set("FI_EFA_USE_UNSOLICITED_WRITE_RECV", "0", "fi-efa-option", libfabric("1.22.0"), libfabric("2.0.0")),
+    Set("FI_EFA_INTERNAL_RX_REFILL_THRESHOLD", "8", "fi-efa-option", libfabric("1.22.0"), libfabric("2.0.0")),
+    Set("FI_EFA_IMPLICIT_AV_SIZE", "8", "fi-efa-option", libfabric("2.2.0"), libfabric("2.3.0")),
+    Set("FI_EFA_TRACK_MR", "1", "fi-efa-option", libfabric("2.5.0"), libfabric("2.5.1")),
+    Set("FI_EFA_USE_HW_CNTR", "1", "fi-efa-option", libfabric("2.5.1"), libfabric("2.6.0")),
+    Set("FI_EFA_USE_SQ_REQ_ID_64_BIT", "1", "fi-efa-option", libfabric("2.5.1"), libfabric("2.6.0")),
+    Set("FI_EFA_USE_ZCPY_RX", "0", "fi-efa-use-zcpy-rx-removed", libfabric("2.6.0"), libfabric("2.5.0")),
+    Set("FI_EFA_ZCPY_RX_SEED", "7", "fi-efa-use-zcpy-rx-removed", libfabric("2.7.0"), libfabric("2.4.0")),
+    Set("FI_LOG_LEVEL", "1", "fi-log-level", {}, None, other="warn"),
+    Set("NCCL_NET", "AWS Libfabric", "nccl-net-name", plugin("1.12.0"), plugin("1.11.0"), NCCL, severity="error"),
+    Set("NCCL_NET", "Libfabric", "nccl-net-name", plugin("1.11.0"), plugin("1.12.0"), NCCL, severity="error"),
+    Set("NCCL_NET", "Socket", "nccl-net-socket", {}, None, other="Libfabric", severity="error"),
+    Set("NCCL_PROTO", "simple", "nccl-proto", plugin("1.20.0"), plugin("1.5.0"), NCCL),
+    Set(
+        "NCCL_PROTO",
+        "simple",
+        "nccl-proto-segfault",
+        {**plugin("1.19.2"), **P5},
+        {**plugin("1.19.2"), **G5},
+        NCCL,
+        severity="error",
+    ),
+    Set(
+        "NCCL_ALGO",
+        "ring",
+        "nccl-algo-segfault",
+        {**plugin("1.19.2"), **P5},
+        {**plugin("1.20.0"), **P5},
+        NCCL,
+        severity="error",
+    ),
+    Set("NCCL_ALGO", "ring", "nccl-algo", NEWEST, None, NCCL),
+    Set(
+        "NCCL_SOCKET_IFNAME",
+        "^docker,lo,veth,eth",
+        "nccl-socket-ifname-excludes-eth",
+        {},
+        None,
+        other="^docker,lo,veth",
+    ),
+    Set(
+        "NCCL_SOCKET_IFNAME",
+        "^lo,eth0",
+        "nccl-socket-ifname-excludes-eth",
+        {"os": "alinux2"},
+        None,
+        other="^lo,docker0",
+        severity="error",
+    ),
+    Set("NCCL_SOCKET_IFNAME", "eth0", "nccl-socket-ifname-fixed", {}, None, other="en"),
+    Set("NCCL_NET_PLUGIN", "ofi", "nccl-net-plugin-ofi", plugin("1.14.2"), plugin("1.15.0"), severity="error"),
+    Set(
+        "NCCL_TUNER_PLUGIN",
+        "libnccl-ofi-tuner.so",
+        "nccl-tuner-plugin-set-by-plugin",
+        plugin("1.16.0"),
+        plugin("1.15.0"),
+    ),
+    Set(
+        "NCCL_TUNER_PLUGIN",
+        "/opt/amazon/ofi-nccl/lib/libnccl-ofi-tuner.so",
+        "nccl-tuner-plugin-path",
+        nccl("2.27.3"),
+        nccl("2.26.2"),
+    ),
+    Set("NCCL_TUNER_PLUGIN", "libnccl-ofi-tuner.so", "nccl-tuner-plugin-unknown", nccl("2.18.5"), nccl("2.19.1")),
+    Set(
+        "NCCL_BUFFSIZE",
+        "8388608",
+        "nccl-buffsize-set-by-plugin",
+        {**plugin("1.16.0"), **P5},
+        {**plugin("1.15.0"), **P5},
+        NCCL,
+    ),
+    Set("NCCL_BUFFSIZE", "2097152", "nccl-buffsize-value", {}, None, other="8388608"),
+    Set(
+        "NCCL_P2P_NET_CHUNKSIZE", "524288", "nccl-p2p-net-chunksize-set-by-plugin", {**NEWEST, **P4D}, {**NEWEST, **G6E}
+    ),
+    Set("NCCL_P2P_NET_CHUNKSIZE", "1048576", "nccl-p2p-net-chunksize-value", {}, None, other="524288"),
+    Set(
+        "NCCL_NVLSTREE_MAX_CHUNKSIZE",
+        "1",
+        "nccl-nvlstree-max-chunksize-set-by-plugin",
+        {**NEWEST, **P5},
+        {**NEWEST, **P4D},
+    ),
+    Set(
+        "NCCL_NVLS_CHUNKSIZE",
+        "524288",
+        "nccl-nvls-chunksize-set-by-plugin",
+        {**NEWEST, **B200},
+        {**plugin("1.15.0"), **B200},
+    ),
+    Set(
+        "NCCL_NETDEVS_POLICY",
+        "max:1",
+        "nccl-netdevs-policy-set-by-plugin",
+        {**plugin("1.17.0"), **P5EN},
+        {**plugin("1.17.0"), **P5},
+    ),
+    Set("NCCL_NETDEVS_POLICY", "max:1", "nccl-netdevs-policy-unknown", nccl("2.27.5"), nccl("2.28.3")),
+    Set("NCCL_NET_FORCE_FLUSH", "0", "nccl-net-force-flush-set-by-plugin", {**NEWEST, **P5}, {**NEWEST, **P4D}),
+    Set("NCCL_NVLS_ENABLE", "0", "nccl-nvls-disabled", nccl("2.18.5"), nccl("2.18.3")),
+    Set("NCCL_TOPO_FILE", "/opt/p5.48xl-topo.xml", "nccl-topo-file", {}, None),
+    Set("NCCL_MIN_CHANNELS", "8", "nccl-min-channels", {}, None),
+    Set("NCCL_IGNORE_CPU_AFFINITY", "0", "nccl-ignore-cpu-affinity", {}, None, other="1"),
+    Set("NCCL_CROSS_NIC", "2", "nccl-cross-nic", {}, None),
+    Set("NCCL_NSOCKS_PERTHREAD", "8", "nccl-not-for-efa", {}, None),
+    Set("NCCL_SOCKET_NTHREADS", "4", "nccl-not-for-efa", {}, None),
+    Set("NCCL_IB_DISABLE", "1", "nccl-not-for-efa", {}, None),
+    Set("NCCL_IBEXT_DISABLE", "1", "nccl-not-for-efa", {}, None),
+    Set("NCCL_NET_GDR_LEVEL", "SYS", "nccl-not-for-efa", {}, None),
+    Set("NCCL_ASYNC_ERROR_HANDLING", "1", "nccl-async-error-handling", {}, None),
+    Set("NCCL_TIMEOUT", "1800", "nccl-timeout", {}, None),
+    Set("NCCL_SOCKET_TIMEOUT", "300", "nccl-socket-timeout", {}, None),
+    Set("NCCL_BUFFERSIZE", "8388608", "nccl-buffersize", {}, None),
+    Set("NCCL_SHM_USE_CUDA_MEMCPY", "1", "variable-not-read", nccl("2.30.7"), nccl("2.30.4")),
+    Set(
+        "NEURON_RT_ROOT_COMM_ID",
+        "queue-1-st-trn1-1.a-cluster-of-a-long-name.pcluster.example.internal:44000",
+        "neuron-root-comm-id-long",
+        TRN1,
+        None,
+        NEURON,
+        other="10.0.0.7:44000",
+        severity="error",
+    ),
+    Set("NCCL_CONF_FILE", "/etc/n.conf", "nccl-conf-file", nccl("2.22.3"), nccl("2.23.4")),
+    Set("NCCL_DEBUG", "yes", "nccl-debug-value", {}, None, other="INFO"),
+    Set("NCCL_OFI_PROTOCOL", "RDMA", "ofi-nccl-prefix", {}, None),
+    Set("NCCL_GRAPH_REGISTER", "0", "nccl-graph-register", {}, None, other="1", severity="info"),
+    Set("NCCL_MIN_NCHANNELS", "8", "nccl-nchannels", {}, None, severity="info"),
+    Set("OFI_NCCL_DISABLE_DMABUF", "1", "ofi-nccl-disable-dmabuf", {}, None, other="0", severity="info"),
+    Set("OFI_NCCL_DISABLE_GDR_REQUIRED_CHECK", "1", "ofi-nccl-disable-gdr-required-check", {}, None, other="0"),
+    Set("OFI_NCCL_ROUND_ROBIN_THRESHOLD", "1", "ofi-nccl-removed", plugin("1.13.0"), plugin("1.12.1")),
+    Set("OFI_NCCL_TOPO_FILE_TEMPLATE", "x", "ofi-nccl-removed", plugin("1.11.0"), plugin("1.10.0")),
+    Set("OFI_NCCL_TOPO_FILE_WRITE_ENABLE", "1", "ofi-nccl-removed", plugin("1.14.0"), plugin("1.9.0")),
+    Set("OFI_NCCL_DOMAIN_PER_THREAD", "1", "ofi-nccl-removed", plugin("1.18.0"), plugin("1.17.3")),
+    Set("OFI_NCCL_GIN_TYPE", "1", "ofi-nccl-removed", plugin("1.21.0"), plugin("1.20.0")),
+    Set("OFI_NCCL_ENDPOINT_PER_COMM", "1", "ofi-nccl-removed", plugin("1.19.0"), plugin("1.18.0")),
+    Set("OFI_NCCL_RDMA_MIN_POSTED_BOUNCE_BUFFERS", "8", "ofi-nccl-deprecated", plugin("1.15.0"), plugin("1.14.0")),
+    Set("OFI_NCCL_PROTOCOL", "RDMA", "variable-not-read", plugin("1.6.0"), plugin("1.7.4")),
+    Set("OFI_NCCL_TUNER_TYPE", "Region", "variable-not-read", plugin("1.12.1"), plugin("1.13.0")),
+    Set("OFI_NCCL_FORCE_NUM_RAILS", "2", "variable-not-read", plugin("1.13.2"), plugin("1.14.0")),
+    Set("OFI_NCCL_CQ_SIZE", "2", "variable-not-read", plugin("1.14.2"), plugin("1.15.0")),
+    Set("OFI_NCCL_CM_NUM_RX_BUFFERS", "2", "variable-not-read", plugin("1.15.0"), plugin("1.16.0")),
+    Set("OFI_NCCL_PROGRESS_MODEL", "2", "variable-not-read", plugin("1.16.3"), plugin("1.17.0")),
+    Set("OFI_NCCL_PLATFORM", "AWS", "variable-not-read", plugin("1.17.2"), plugin("1.18.0")),
+    Set("OFI_NCCL_NVTX_TRACE_DIMENSION", "x", "variable-not-read", plugin("1.17.3"), plugin("1.19.0")),
+    Set("OFI_NCCL_GDAKI_EFA_HW_COUNTER", "on", "variable-not-read", plugin("1.20.0"), plugin("1.21.0")),
+    Set("ulimit -l", "65536", "memlock", {}, None, other="unlimited", severity="error"),
+    Set(
+        "LD_LIBRARY_PATH",
+        "/opt/amazon/aws-ofi-nccl/lib:/x",
+        "ld-library-path-old-plugin",
+        {"installer": "1.43.2"},
+        {"installer": "1.36.0"},
+    ),
+    Set("OMPI_MCA_pml", "cm", "mpi-launch-pml-cm", P5, None, NCCL, other="^cm,ucx"),
+    Set("OMPI_MCA_pml", "ucx", "openmpi-pml-not-cm", HPC7A, None, OPENMPI, other="cm"),
+    Set("I_MPI_FABRICS", "tmi", "intelmpi-fabrics-other", HPC7A, None, INTELMPI, other="shm:ofi"),
+    Set("I_MPI_OFI_PROVIDER", "tcp", "intelmpi-provider-other", HPC7A, None, INTELMPI, other="efa", severity="error"),
+    Set("I_MPI_OFI_LIBRARY_INTERNAL", "1", "intelmpi-libfabric-own", HPC7A, None, INTELMPI, other="0"),
+    Set(
+        "NVSHMEM_REMOTE_TRANSPORT",
+        "ibgda",
+        "nvshmem-transport-other",
+        P5,
+        None,
+        NVSHMEM,
+        other="libfabric",
+        severity="error",
+    ),
+    Set(
+        "FI_EFA_FORK_SAFE",
+        "1",
+        "neuron-fork-safe-redundant",
+        {**TRN1, "os": "ubuntu2204"},
+        {**TRN1, "os": "alinux2"},
+        NEURON,
+    ),
+)
+
+MISSING = (
+    Missing("NCCL_NET", "Libfabric", plugin("1.12.0"), {}),
+    Missing("NCCL_NET", "AWS Libfabric", plugin("1.11.0"), {}),
+    Missing("FI_PROVIDER", "efa", plugin("1.5.0"), plugin("1.6.0")),
+    Missing("FI_EFA_USE_DEVICE_RDMA", "1", {**plugin("1.6.0"), **P4D}, {**plugin("1.7.0"), **P4D}),
+    Missing("NCCL_BUFFSIZE", "8388608", {**plugin("1.15.0"), **P4D}, {**plugin("1.16.0"), **P4D}),
+    Missing("NCCL_P2P_NET_CHUNKSIZE", "524288", {**plugin("1.15.0"), **B200}, {**plugin("1.15.0"), **G6E}),
+    Missing(
+        "NCCL_NVLSTREE_MAX_CHUNKSIZE",
+        "524288",
+        {**plugin("1.7.4"), **P5, **nccl("2.20.3")},
+        {**plugin("1.8.0"), **P5, **nccl("2.20.3")},
+    ),
+    Missing(
+        "NCCL_NVLS_CHUNKSIZE",
+        "524288",
+        {**plugin("1.15.0"), **P5, **nccl("2.21.5")},
+        {**plugin("1.15.0"), **P5, **nccl("2.20.5")},
+    ),
+    Missing(
+        "NCCL_NETDEVS_POLICY",
+        "max:1",
+        {**plugin("1.16.3"), **P5EN, **nccl("2.28.3")},
+        {**plugin("1.17.0"), **P5EN, **nccl("2.28.3")},
+    ),
+    Missing(
+        "NCCL_NET_FORCE_FLUSH",
+        "0",
+        {**plugin("1.7.4"), **P5, **nccl("2.18.5")},
+        {**plugin("1.7.4"), **P5, **nccl("2.19.1")},
+    ),
+    Missing("NCCL_NVLS_ENABLE", "0", {**P5, **nccl("2.18.1")}, {**P5, **nccl("2.18.5")}),
+    Missing(
+        "NCCL_TUNER_PLUGIN",
+        "libnccl-ofi-tuner.so",
+        {**plugin("1.14.2"), **P5, **nccl("2.23.4")},
+        {**plugin("1.16.0"), **P5, **nccl("2.23.4")},
+    ),
+    Missing("NCCL_PROTO", "simple", plugin("1.5.0"), plugin("1.6.0")),
+    Missing(
+        "FI_EFA_SET_CUDA_SYNC_MEMOPS",
+        "0",
+        {"installer": "1.26.1", **nccl("2.19.3")},
+        {"installer": "1.29.1", **nccl("2.19.3")},
+    ),
+    Missing(
+        "FI_EFA_SHM_AV_SIZE",
+        "192",
+        {**libfabric("1.18.0"), "ranks_per_node": "192"},
+        {**libfabric("1.19.0"), "ranks_per_node": "192"},
+        OPENMPI,
+    ),
+    Missing(
+        "FI_EFA_SHM_AV_SIZE",
+        "384",
+        {**libfabric("2.4.0"), "ranks_per_node": "384"},
+        {**libfabric("2.4.0"), "ranks_per_node": "256"},
+        INTELMPI,
+    ),
+    Missing(
+        "FI_EFA_FORK_SAFE",
+        "1",
+        {**libfabric("1.18.0"), "kernel": "4.14"},
+        {**libfabric("1.18.0"), "kernel": "5.15"},
+        OPENMPI,
+    ),
+    Missing("FI_EFA_FORK_SAFE", "1", {**TRN1, "os": "alinux2"}, {**TRN1, "os": "alinux2023"}, NEURON),
+    Missing("I_MPI_MULTIRAIL", "1", {"instance": "hpc6id.32xlarge"}, {"instance": "hpc6a.48xlarge"}, INTELMPI),
+    *(
+        Missing(name, value, {**NEWEST, **place}, {}, workloads)
+        for workloads, place, pairs in (
+            (NEURON, TRN1, (("FI_PROVIDER", "efa"), ("FI_EFA_USE_DEVICE_RDMA", "1"))),
+            (
+                INTELMPI,
+                HPC7A,
+                (
+                    ("I_MPI_OFI_LIBRARY_INTERNAL", "0"),
+                    ("I_MPI_FABRICS", "shm:ofi"),
+                    ("I_MPI_OFI_PROVIDER", "efa"),
+                    ("I_MPI_PIN_DOMAIN", "core"),
+                ),
+            ),
+            (
+                OPENMPI,
+                HPC7A,
+                (
+                    ("OMPI_MCA_pml", "cm"),
+                    ("OMPI_MCA_mtl", "ofi"),
+                    ("OMPI_MCA_mtl_ofi_provider_include", "efa"),
+                    ("OMPI_MCA_btl", "^openib,tcp"),
+                ),
+            ),
+            (MPI_LAUNCH, P5, (("OMPI_MCA_pml", "^cm,ucx"), ("OMPI_MCA_btl", "tcp,self"))),
+            (
+                NVSHMEM,
+                P5,
+                (
+                    ("NVSHMEM_REMOTE_TRANSPORT", "libfabric"),
+                    ("NVSHMEM_LIBFABRIC_PROVIDER", "efa"),
+                    ("NVSHMEM_NETDEVS_POLICY", "EXTERNAL_SHARING_PCIE_SWITCH_NIC_EXCLUSIVE"),
+                    ("FI_PROVIDER", "efa"),
+                ),
+            ),
+        )
+        for name, value in pairs
+    ),
+)
