@@ -7,6 +7,7 @@ from pathlib import Path
 from efakit.emit.registry import emit
 from efakit.plan.plan import make_plan
 from efakit.spec.load import load_spec
+from scripts.golden_jobs import golden_jobs
 from scripts.reference import cli_reference, spec_reference
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,6 +23,8 @@ def golden_files() -> dict[Path, bytes]:
         files[spec.with_suffix(".cluster.yaml")] = emit(plan, ("parallelcluster",))[0].content
         for file in emit(plan, ("sbatch",)):
             files[ROOT / "tests/emit/golden" / spec.stem / Path(file.path).name] = file.content
+    for name, text in golden_jobs().items():
+        files[ROOT / "tests/emit/golden/jobs" / name] = text.encode()
     files[ROOT / "docs/cli.md"] = cli_reference().encode()
     files[ROOT / "docs/spec.md"] = spec_reference().encode()
     return files

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from efakit.cli.main import efakit
+from efakit.errors import EfakitError
 from efakit.plan.plan import make_plan
 from efakit.spec.load import load_spec
 
@@ -28,3 +29,78 @@ def test_a_capacity_block_has_no_placement_group_and_says_why():
     found = {decision["subject"]: decision for decision in data["decisions"]}["placement group of gpu/p5"]
     assert found["choice"] == "none"
     assert "Capacity Block" in found["reason"]
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(efakit, ["explain", *arguments])
+
+
+def data_of(*arguments: str):
+    return json.loads(run(*arguments, "--format", "json").output)
+
+
+def names(rows) -> set[str]:
+    return {row["name"] for row in rows}
+
+
+def test_on_a_new_stack_a_job_sets_next_to_nothing_and_the_plugin_the_rest():
+    data = data_of("--instance", "p5.48xlarge", "--installer", "1.49.0", "--workload", "nccl")
+    assert names(data["set"]) == {"NCCL_NET"}
+    assert {"NCCL_BUFFSIZE", "NCCL_P2P_NET_CHUNKSIZE", "NCCL_TUNER_PLUGIN"} <= names(data["set_by_plugin"])
+    assert {"FI_PROVIDER", "NCCL_PROTO"} <= names(data["not_needed"])
+
+
+def test_on_an_old_stack_it_sets_more_and_says_since_when():
+    old = run("--instance", "p5.48xlarge", "--installer", "1.42.0", "--nccl", "2.23.4").output
+    for line in ("NCCL_BUFFSIZE=8388608", "NCCL_TUNER_PLUGIN=libnccl-ofi-tuner.so", "aws-ofi-nccl before 1.16.0"):
+        assert line in old.split("Depends on")[0].split("The plugin sets")[0]
+
+
+def test_what_depends_on_an_unknown_release_is_told_as_such():
+    data = data_of("--instance", "p5.48xlarge", "--installer", "1.42.0")
+    assert "NCCL_TUNER_PLUGIN" in names(data["undecided"])
+    assert "NCCL_TUNER_PLUGIN" not in names(data["set"])
+
+
+@pytest.mark.parametrize(
+    ("instance", "workloads"),
+    [("trn1.32xlarge", ["neuron"]), ("p5.48xlarge", ["nccl"]), ("hpc7a.96xlarge", ["openmpi"])],
+)
+def test_without_a_workload_it_is_what_the_type_is_for(instance, workloads):
+    assert data_of("--instance", instance)["workloads"] == workloads
+
+
+def test_a_job_of_a_spec_is_told_with_what_it_does_not_set():
+    data = data_of(str(SPEC), "--job", "train")
+    assert names(data["set"]) == {"NCCL_NET"}
+    assert "NCCL_BUFFSIZE" in names(data["set_by_plugin"])
+    assert "The plugin sets by itself" in run(str(SPEC), "--job", "train").output
+
+
+def test_a_variable_has_its_whole_story():
+    story = run("--variable", "FI_EFA_SET_CUDA_SYNC_MEMOPS").output
+    assert "no more since 1.19" in story.replace("1.19.1", "1.19")
+    assert "Needed: 0" in story
+    assert "No effect" in story
+    assert {row["effect"] for row in data_of("--variable", "FI_PROVIDER")["rules"]} >= {"needed", "no-effect"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "needs one of SPEC, --variable and --instance"),
+        ([str(SPEC), "--variable", "X"], "given: SPEC, --variable"),
+        (["--variable", "NCCL_BUFSIZE"], "did you mean NCCL_BUFFSIZE"),
+        (["--instance", "p5.99xlarge"], "p5.99xlarge"),
+        (["--instance", "p5.48xlarge", "--installer", "1.41.9"], "1.41.0 and 1.42.0"),
+        (["--instance", "p5.48xlarge", "--parallelcluster", "3.99.0"], "newest known is"),
+        (["--variable", "NCCL_NET", "--workload", "nccl"], "go with --instance"),
+        ([str(SPEC), "--job", "none"], "its jobs: train"),
+        (["--instance", "p5.48xlarge", "--job", "train"], "give SPEC too"),
+    ],
+)
+def test_a_wrong_question_is_answered_with_what_to_ask(arguments, message):
+    result = run(*arguments)
+    assert isinstance(result.exception, EfakitError)
+    assert result.exception.exit_code == 2
+    assert message in str(result.exception)

@@ -187,7 +187,9 @@ def test_rendered_nccl_tests_start_one_rank_a_gpu_through_pmix(tmp_path_factory)
     with loop.cluster:
         loop.install_hooks()
         job = loop.run_job("bandwidth")
-    assert sorted(map(int, loop.output("bandwidth", job).split())) == list(range(32))
+    lines = loop.output("bandwidth", job).splitlines()
+    assert sorted(int(line) for line in lines if line.isdigit()) == list(range(32))
+    assert any("32 EFA devices (32 needed)" in line and line.split()[0] == "4" for line in lines)
 
 
 def test_rendered_torchrun_runs_over_all_hosts(tmp_path_factory):

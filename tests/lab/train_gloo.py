@@ -22,9 +22,20 @@ def main() -> None:
         values = torch.full((size_mib * MIB // 4,), float(rank + 1))
         dist.all_reduce(values)
         assert values[0].item() == values[-1].item() == world * (world + 1) / 2
+    host = socket.gethostname()
     hosts: list[str] = [""] * world
-    dist.all_gather_object(hosts, socket.gethostname())
-    print(json.dumps({"rank": rank, "world": world, "hosts": hosts, "nccl_net": os.environ.get("NCCL_NET")}))
+    dist.all_gather_object(hosts, host)
+    says = {
+        "rank": rank,
+        "local_rank": int(os.environ["LOCAL_RANK"]),
+        "world": world,
+        "host": host,
+        "hosts": hosts,
+        "address": socket.gethostbyname(host),
+        "master": os.environ["MASTER_ADDR"],
+        "nccl_net": os.environ.get("NCCL_NET"),
+    }
+    print(json.dumps(says))
     dist.destroy_process_group()
 
 

@@ -77,8 +77,8 @@ def test_the_user_s_own_value_wins():
 
 
 def test_ranks_gpus_and_cpus_follow_from_the_catalog():
-    job = plan_of().jobs[0]
-    assert (job.ntasks_per_node, job.gpus_per_node, job.cpus_per_task) == (1, 8, 192)
+    layout = plan_of().jobs[0].layout
+    assert (layout.ntasks_per_node, layout.gpus_per_node, layout.cpus_per_task) == (1, 8, 192)
 
 
 def test_a_resource_without_efa_expects_no_device_and_an_unknown_count_stays_unknown():
@@ -97,7 +97,7 @@ def test_sockets_cores_and_threads_multiply_to_the_cpus_that_slurm_is_told(insta
     """Otherwise Slurm takes half of the CPUs away, and a job that asks for all of them is refused."""
     settings = plan_of(instance=instance).cluster.queues[0].resources[0].slurm_settings
     product = settings["Sockets"] * settings["CoresPerSocket"] * settings["ThreadsPerCore"]
-    assert product == instances.get(instance).vcpus == plan_of(instance=instance).jobs[0].cpus_per_task
+    assert product == instances.get(instance).vcpus == plan_of(instance=instance).jobs[0].layout.cpus_per_task
 
 
 @pytest.mark.parametrize(("release", "kind"), [("3.14.0", "efa"), ("3.15.0", "efa-only"), ("3.16.3", "efa-only")])

@@ -8,16 +8,81 @@ from pathlib import Path
 
 import click
 
-from efakit.plan.plan import make_plan
-from efakit.spec.load import load_spec
+from efakit.catalog.variables import WORKLOADS
+from efakit.cli.target_options import target_from, target_options
+from efakit.errors import UsageError
 
 
-@click.command(short_help="Say what efakit decides for a spec, and why.")
-@click.argument("spec", type=click.Path(path_type=Path))
+@click.command(short_help="Say what efakit decides, and why: for a spec, an instance type, a variable.")
+@click.argument("spec", type=click.Path(path_type=Path), required=False)
+@click.option("--job", metavar="NAME", help="Of the spec: the environment of this job, with what it does not set.")
+@click.option("--variable", metavar="NAME", help="Tell all that is known of one environment variable.")
+@target_options
+@click.option(
+    "--workload",
+    "workloads",
+    multiple=True,
+    type=click.Choice(list(WORKLOADS)),
+    help="What runs there; may be repeated. Default: what the instance type is for.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def explain(spec: Path, form: str) -> None:
-    """Say what efakit decides for SPEC: each choice, its reason and its source. Writes nothing."""
-    plan = make_plan(load_spec(spec))
+def explain(
+    spec: Path | None,
+    job: str | None,
+    variable: str | None,
+    instance: str | None,
+    installer: str | None,
+    parallelcluster: str | None,
+    plugin: str | None,
+    nccl: str | None,
+    workloads: tuple[str, ...],
+    form: str,
+) -> None:
+    """Say what efakit decides, each choice with its reason and its source. Writes nothing.
+
+    With SPEC: every decision about its cluster, hooks and jobs. With --instance, --installer and --workload: which
+    environment variables a job needs there, which the plugin sets by itself, and which are best left alone. With
+    --variable: what one variable does, where and since when.
+    """
+    releases = (installer, parallelcluster, plugin, nccl)
+    ways = {"SPEC": spec, "--variable": variable, "--instance": instance}
+    given = [way for way, value in ways.items() if value is not None]
+    if len(given) != 1:
+        raise UsageError(f"explain needs one of SPEC, --variable and --instance; given: {', '.join(given) or 'none'}")
+    if spec is None and job is not None:
+        raise UsageError("--job names a job of a spec: give SPEC too")
+    if instance is None and (any(releases) or workloads):
+        raise UsageError("--installer, --parallelcluster, --plugin, --nccl and --workload go with --instance")
+    if variable is not None:
+        from efakit.cli.explain_variable import explain_variable
+
+        explain_variable(variable, form)
+    elif instance is not None:
+        from efakit.cli.explain_environment import explain_instance
+
+        explain_instance(target_from(instance, *_or_newest(*releases)), workloads, form)
+    elif spec is not None and job is not None:
+        from efakit.cli.explain_environment import explain_job
+
+        explain_job(spec, job, form)
+    elif spec is not None:
+        _explain_spec(spec, form)
+
+
+def _or_newest(
+    installer: str | None, parallelcluster: str | None, plugin: str | None, nccl: str | None
+) -> tuple[str | None, str | None, str | None, str | None]:
+    """Return the releases; without any that decides the installer, those of the newest ParallelCluster."""
+    from efakit.catalog.stacks import newest_parallelcluster
+
+    return installer, parallelcluster or (None if installer else newest_parallelcluster()), plugin, nccl
+
+
+def _explain_spec(path: Path, form: str) -> None:
+    from efakit.plan.plan import make_plan
+    from efakit.spec.load import load_spec
+
+    plan = make_plan(load_spec(path))
     if form == "json":
         decisions = [{**asdict(decision), "place": list(decision.place)} for decision in plan.decisions]
         click.echo(json.dumps({"stack": plan.stack._asdict(), "decisions": decisions}, indent=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -27,15 +28,33 @@ from efakit.spec.schema import nearest
 )
 @click.option("--show", metavar="JOB", help="Print one job's sbatch script and write nothing.")
 @click.option(
+    "--templates",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of job templates of your own, which come first.  [default: as the spec says]",
+)
+@click.option("--no-preflight", is_flag=True, help="Leave the check of the nodes out of the scripts.")
+@click.option(
     "--force", is_flag=True, help="Overwrite files in the folder that efakit did not write or that were changed."
 )
-def render(spec: Path, out: str | None, targets: tuple[str, ...], show: str | None, force: bool) -> None:
+def render(
+    spec: Path,
+    out: str | None,
+    targets: tuple[str, ...],
+    show: str | None,
+    templates: Path | None,
+    no_preflight: bool,
+    force: bool,
+) -> None:
     """Write the bundle of SPEC: cluster.yaml, jobs/, hooks/ and DECISIONS.md.
 
     The same spec gives the same bytes. Files that are not efakit's, or that were changed by hand, are never overwritten
     unless --force is given.
     """
-    plan = make_plan(load_spec(spec))
+    loaded = load_spec(spec, templates)
+    if no_preflight:
+        loaded = replace(loaded, jobs=tuple(replace(job, preflight=False) for job in loaded.jobs))
+    plan = make_plan(loaded)
     if show is not None:
         click.echo(_script(plan, show), nl=False)
         return

@@ -69,6 +69,7 @@ def by_rules(subject: Subject, account: AccountFacts | None = None) -> Judgement
         jobs=subject.jobs,
         offerings=account or offerings,
         account=account or _Zones(subject.zones),
+        software=subject.software,
     )
     detail = f"efakit's rules for ParallelCluster {subject.version}"
     return Judgement("efakit", subject.version, _verdict(findings), detail, tuple(findings))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
 from efakit.lint.finding import Finding
+from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan, make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
@@ -33,6 +34,7 @@ class Subject:
     spec: Document | None = None
     jobs: tuple[JobNodes, ...] = ()
     zones: Mapping[str, str] = field(default_factory=dict)
+    software: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def data(self) -> Any:
@@ -102,9 +104,15 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject:
         config=ConfigDocument("cluster.yaml", rendered),
         version=spec.cluster.parallelcluster,
         spec=document,
-        jobs=tuple(JobNodes(item.job.name, item.nodes, item.partition) for item in plan.jobs),
+        jobs=tuple(_job_nodes(item) for item in plan.jobs),
         zones=_zones(plan),
+        software=asdict(spec.cluster.stack),
     )
+
+
+def _job_nodes(plan: JobPlan) -> JobNodes:
+    software = plan.job.container.stack if plan.job.container else {}
+    return JobNodes(plan.job.name, plan.nodes, plan.partition, software)
 
 
 def _zones(plan: Plan) -> dict[str, str]:

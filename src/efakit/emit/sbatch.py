@@ -1,35 +1,49 @@
-"""Target sbatch: one script a job, from the Jinja2 templates in job-templates/."""
+"""Target sbatch: one script a job, from the Jinja2 templates in job-templates/ and the user's own folder."""
 
 from __future__ import annotations
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from efakit.emit.registry import File, target
 from efakit.emit.resources import folder
-from efakit.emit.shell import quote
+from efakit.emit.shell import quote, sbatch_option
+from efakit.errors import UsageError
 from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan
 
 
 @target("sbatch")
 def emit_sbatch(plan: Plan) -> list[File]:
-    """Return jobs/NAME.sbatch for each job."""
-    environment = _environment()
+    """Return jobs/NAME.sbatch for each job; raise UsageError where a template of the user's own cannot be used."""
+    environment = _environment(plan.spec.templates)
     return [File(f"jobs/{job.job.name}.sbatch", render_job(environment, job).encode()) for job in plan.jobs]
 
 
 def render_job(environment: Environment, plan: JobPlan) -> str:
-    """Return one job's script."""
-    return environment.get_template(f"{plan.job.template}.sbatch.j2").render(job=plan.job, plan=plan)
+    """Return one job's script; raise UsageError where its template is at fault."""
+    name = f"{plan.job.template}.sbatch.j2"
+    try:
+        return environment.get_template(name).render(job=plan.job, plan=plan)
+    except TemplateError as error:
+        place = f"{getattr(error, 'filename', None) or name}:{getattr(error, 'lineno', None) or 1}"
+        raise UsageError(f"{place}: the template cannot be used: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{name}: the template cannot be read: {error}") from error
 
 
-def _environment() -> Environment:
-    environment = Environment(  # noqa: S701 (shell text, not HTML: every value goes through the filter "sh")
-        loader=FileSystemLoader(folder("job-templates")),
+@lru_cache(maxsize=4)
+def _environment(templates: str | None) -> Environment:
+    folders = [Path(templates)] if templates else []
+    environment = Environment(  # noqa: S701 (shell text, not HTML: every value goes through a filter)
+        loader=ChoiceLoader([FileSystemLoader(path) for path in (*folders, folder("job-templates"))]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters["sh"] = quote
+    environment.filters["sbatch"] = sbatch_option
     return environment

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from efakit.catalog.stacks import Stack, version_key
 from efakit.plan.decision import Decision
-from efakit.rules.environment import needed_variables
-from efakit.spec.model import Job
+from efakit.rules.environment import Needed, holds, needed
+from efakit.rules.target import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from efakit.spec.model import Job
 
 _PLATFORM = "https://github.com/aws/aws-ofi-nccl/blob/master/src/platform-aws.cpp"
 # From here on the plugin itself sets the tuned variables, for each instance type, unless the user set them.
@@ -16,48 +22,68 @@ _PLUGIN_SETS_ITS_OWN = "1.16.0"
 
 @dataclass(frozen=True)
 class Variable:
-    """One exported variable and its reason."""
+    """One exported variable and its reason; ``expression``: the value is shell text of efakit's own, no literal."""
 
     name: str
     value: str
     reason: str
+    expression: bool = False
 
 
 def decide_environment(
-    job: Job, workload: str | None, stack: Stack, instance_type: str, efa: bool
+    job: Job, workloads: Collection[str], stack: Stack, target: Target, efa: bool
 ) -> tuple[tuple[Variable, ...], tuple[Decision, ...]]:
     """Return the job's variables, and why each is set; the user's own come last and win.
 
-    ``workload`` None: nothing is known of the program, so nothing is set for it.
+    ``workloads``: keys of ``catalog.variables.WORKLOADS``; none: nothing is known of the program, so nothing is set
+    for it. ``stack`` is the container's own where the job runs in one, and ``target`` is made from it.
     """
     subject = f"environment of job {job.name}"
     variables: list[Variable] = []
-    if workload is None:
+    if not workloads:
         decisions = [Decision(subject, "no EFA variable", "nothing is known of its program")]
     elif not efa:
         decisions = [Decision(subject, "no EFA variable", "EFA is off on its nodes", _PLATFORM)]
     else:
-        rules = [rule for rule in needed_variables(stack, instance_type, workload) if rule.name not in job.env]
-        variables = [Variable(rule.name, rule.value, rule.reason) for rule in rules]
-        decisions = [Decision(subject, f"{rule.name}={rule.value}", rule.reason, rule.source) for rule in rules]
-        decisions.append(Decision(subject, *_rest(stack), _PLATFORM))
+        items = [item for item in needed(target, workloads) if item.name not in job.env]
+        variables = [Variable(item.name, item.value, item.row.reason) for item in items]
+        decisions = [_decision(subject, item) for item in items]
+        decisions += [Decision(subject, *rest, _PLATFORM) for rest in _rest(stack, target, workloads)]
     variables += [Variable(name, value, "from the spec") for name, value in job.env.items()]
     return tuple(variables), tuple(decisions)
 
 
-def _rest(stack: Stack) -> tuple[str, str]:
+def _decision(subject: str, item: Needed) -> Decision:
+    return Decision(subject, f"{item.name}={item.value}", item.row.reason, item.row.source)
+
+
+def plugin_sets(target: Target, workloads: Collection[str]) -> dict[str, str]:
+    """Return what the plugin sets by itself on a target: variable -> value, "*" where it is the plugin's secret."""
+    from efakit.catalog.variables import rows
+
+    found = [row for row in rows() if row.effect == "set-by-plugin" and holds(row, target, workloads)]
+    return {row.name: row.value for row in found}
+
+
+def _rest(stack: Stack, target: Target, workloads: Collection[str]) -> list[tuple[str, str]]:
+    """Return what is decided about variables that depend on the plugin and are not set."""
+    if not {"nccl", "mpi-launch"} & set(workloads):
+        return [("nothing else", "no further rule holds for what runs there")]
     if not stack.has_plugin:
         reason = (
             f"EFA installer {stack.efa_installer} brings no aws-ofi-nccl, and NCCL needs it for EFA: install it, and "
             "name its release in cluster.plugin"
         )
-        return "no variable that depends on the plugin", reason
+        return [("no variable that depends on the plugin", reason)]
     if stack.plugin is None:
-        reason = f"EFA installer {stack.efa_installer} tells no release of aws-ofi-nccl; name yours in cluster.plugin"
-        return "no variable that depends on the plugin", reason
-    if version_key(stack.plugin) >= version_key(_PLUGIN_SETS_ITS_OWN):
-        reason = (
-            f"aws-ofi-nccl {stack.plugin} sets the tuned NCCL variables itself; an export would freeze an old tuning"
-        )
-        return "nothing else", reason
-    return "nothing else", f"no further rule holds for aws-ofi-nccl {stack.plugin}"
+        which = f"EFA installer {stack.efa_installer}" if stack.efa_installer else "the stack"
+        reason = f"{which} tells no release of aws-ofi-nccl; name yours in cluster.plugin"
+        return [("no variable that depends on the plugin's release", reason)]
+    if version_key(stack.plugin) < version_key(_PLUGIN_SETS_ITS_OWN):
+        return [("nothing else", f"no further rule holds for aws-ofi-nccl {stack.plugin}")]
+    sets = [f"{name}={value}" for name, value in plugin_sets(target, workloads).items() if value != "*"]
+    named = f" ({', '.join(sets)})" if sets else ""
+    reason = (
+        f"aws-ofi-nccl {stack.plugin} sets the tuned NCCL variables itself{named}; an export would freeze an old tuning"
+    )
+    return [("nothing else", reason)]

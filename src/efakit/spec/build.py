@@ -11,6 +11,7 @@ from efakit.spec.model import (
     Accounting,
     Cluster,
     ComputeResource,
+    Container,
     CustomAction,
     HeadNode,
     Hooks,
@@ -20,6 +21,8 @@ from efakit.spec.model import (
     Monitoring,
     Queue,
     S3Access,
+    Signal,
+    SoftwareStack,
     Spec,
     Storage,
 )
@@ -27,20 +30,36 @@ from efakit.spec.model import (
 _Data = Mapping[str, Any]
 
 
-def build_spec(data: _Data) -> Spec:
-    """Return the spec."""
+def build_spec(data: _Data, bodies: Mapping[str, str], templates: str | None) -> Spec:
+    """Return the spec; ``bodies`` holds the text of each file that a job names as its body."""
     hooks = dict(data.get("hooks") or {})
     return Spec(
         cluster=_cluster(data["cluster"]),
         hooks=Hooks(**_with_tuples(hooks)),
-        jobs=tuple(Job(**_with_tuples(job)) for job in data.get("jobs") or ()),
+        jobs=tuple(_job(job, bodies) for job in data.get("jobs") or ()),
+        templates=templates,
     )
+
+
+def _job(data: _Data, bodies: Mapping[str, str]) -> Job:
+    given = _with_tuples(data)
+    if "slurm" in data:
+        given["slurm"] = _with_tuples(data["slurm"])
+    if "signal" in data:
+        given["signal"] = Signal(**data["signal"])
+    if "container" in data:
+        given["container"] = Container(**_with_tuples(data["container"]))
+    if "body" in data:
+        given["body_text"] = bodies[data["body"]]
+    return Job(**given)
 
 
 def _cluster(data: _Data) -> Cluster:
     given = dict(data)
     given.setdefault("os", "alinux2023")
     given.setdefault("parallelcluster", newest_parallelcluster())
+    plugin = given.pop("plugin", None)
+    given["stack"] = SoftwareStack(**{"plugin": plugin, **data.get("stack", {})})
     given["head_node"] = HeadNode(**_node(data["head_node"]))
     given["queues"] = tuple(_queue(queue) for queue in data["queues"])
     given["login_nodes"] = tuple(LoginPool(**_node(pool)) for pool in data.get("login_nodes", ()))

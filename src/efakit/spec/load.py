@@ -7,38 +7,64 @@ from pathlib import Path
 from typing import Any
 
 from efakit.catalog import instances
-from efakit.catalog.stacks import PARALLELCLUSTER_RELEASES, newest_parallelcluster, parallelcluster_release
+from efakit.catalog.stacks import (
+    EFA_INSTALLERS,
+    PARALLELCLUSTER_RELEASES,
+    nearest_installers,
+    newest_parallelcluster,
+    parallelcluster_release,
+)
 from efakit.errors import SpecError, UnknownInstanceType
 from efakit.spec.build import build_spec
+from efakit.spec.job_checks import job_problems
+from efakit.spec.job_files import own_templates, read_bodies
 from efakit.spec.model import Spec
 from efakit.spec.schema import nearest, schema_problems, spell
 from efakit.spec.yamltext import Document, KeyPath, read_document
 
-
-def load_spec(path: Path) -> Spec:
-    """Return the spec in a file; raise SpecError with every fault that was found, each with its line."""
-    return read_spec(read_document(path))
+_At = Callable[[KeyPath, str], str]
 
 
-def read_spec(document: Document) -> Spec:
+def load_spec(path: Path, templates: Path | None = None) -> Spec:
+    """Return the spec in a file; raise SpecError with every fault that was found, each with its line.
+
+    ``templates``: folder of the user's own job templates, in place of the one that the spec names.
+    """
+    return read_spec(read_document(path), templates)
+
+
+def read_spec(document: Document, templates: Path | None = None) -> Spec:
     """Return the spec in a document; raise SpecError as ``load_spec`` does."""
     if document.data is None:
         raise SpecError([f"{document.path}: the file is empty; 'efakit init' writes a spec to begin with"])
-    problems = schema_problems(document) or list(_problems(document))
+    own = _templates_folder(document, templates)
+    problems = schema_problems(document, own_templates(own))
     if problems:
         raise SpecError(problems)
-    return build_spec(document.data)
-
-
-def _problems(document: Document) -> Iterator[str]:
-    """Give the faults that the schema cannot see."""
 
     def at(keys: KeyPath, message: str) -> str:
         return f"{document.where(keys)}: {spell(keys)}: {message}"
 
+    bodies, faults = read_bodies(document.data.get("jobs") or [], document.path.parent, at)
+    problems = [*_problems(document, own, at), *faults]
+    if problems:
+        raise SpecError(problems)
+    return build_spec(document.data, bodies, own)
+
+
+def _templates_folder(document: Document, templates: Path | None) -> str | None:
+    if templates is not None:
+        return str(templates)
+    named = document.data.get("templates") if isinstance(document.data, dict) else None
+    return str(document.path.parent / named) if isinstance(named, str) else None
+
+
+def _problems(document: Document, templates: str | None, at: _At) -> Iterator[str]:
+    """Give the faults that the schema cannot see."""
     cluster = document.data["cluster"]
     yield from _instance_problems(cluster, at)
     yield from _release_problems(cluster, at)
+    yield from _stack_problems(cluster, at)
     yield from _doubles(cluster["queues"], ["cluster", "queues"], "queue", at)
     for number, queue in enumerate(cluster["queues"]):
         keys: list[str | int] = ["cluster", "queues", number]
@@ -48,11 +74,9 @@ def _problems(document: Document) -> Iterator[str]:
     yield from _storage_problems(cluster.get("storage", []), at)
     jobs = document.data.get("jobs") or []
     yield from _doubles(jobs, ["jobs"], "job", at)
-    yield from _job_problems(cluster, jobs, at)
-
-
-_GPU_TEMPLATES = ("torchrun", "nccl-tests")
-_At = Callable[[KeyPath, str], str]
+    if templates is not None and not Path(templates).is_dir():
+        yield at(["templates"], f"{templates}: no such folder")
+    yield from job_problems(cluster, jobs, at)
 
 
 def _instance_problems(cluster: Mapping[str, Any], at: _At) -> Iterator[str]:
@@ -120,6 +144,18 @@ def _release_problems(cluster: Mapping[str, Any], at: _At) -> Iterator[str]:
         )
 
 
+def _stack_problems(cluster: Mapping[str, Any], at: _At) -> Iterator[str]:
+    stack = cluster.get("stack", {})
+    known = [row.version for row in EFA_INSTALLERS]
+    installer = stack.get("installer")
+    if installer is not None and installer not in known:
+        near = " and ".join(nearest_installers(installer))
+        message = f"EFA installer {installer} is not known; the nearest are {near} (known: {', '.join(known)})"
+        yield at(["cluster", "stack", "installer"], message)
+    if "plugin" in cluster and stack.get("plugin", cluster["plugin"]) != cluster["plugin"]:
+        yield at(["cluster", "plugin"], f"{cluster['plugin']} here, and {stack['plugin']} in stack.plugin: one of them")
+
+
 def _capacity_problems(queue: Mapping[str, Any], keys: list[str | int], at: _At) -> Iterator[str]:
     capacity = queue.get("capacity", "on-demand")
     yield from _two_reservations(queue, keys, at)
@@ -151,41 +187,3 @@ def _doubles(items: list[Mapping[str, Any]], keys: list[str | int], kind: str, a
         if item["name"] in seen:
             yield at([*keys, number, "name"], f"the {kind} {item['name']!r} is there twice")
         seen.add(item["name"])
-
-
-def _job_problems(cluster: Mapping[str, Any], jobs: list[Mapping[str, Any]], at: _At) -> Iterator[str]:
-    queues = {queue["name"]: queue for queue in cluster["queues"]}
-    for number, job in enumerate(jobs):
-        name = job.get("queue", cluster["queues"][0]["name"])
-        if name not in queues:
-            message = f"no queue is named {name!r}{nearest(name, queues)} (queues: {', '.join(queues)})"
-            yield at(["jobs", number, "queue"], message)
-            continue
-        resources = queues[name]["compute_resources"]
-        most = sum(resource["nodes"] for resource in resources)
-        if job.get("nodes", 1) > most:
-            yield at(["jobs", number, "nodes"], f"{job['nodes']} is more than the {most} nodes of queue {name!r}")
-        kinds = {name for resource in resources for name in _types(resource)}
-        if len({_shape(kind) for kind in kinds}) > 1:
-            message = (
-                f"queue {name!r} mixes {', '.join(sorted(kinds))}: a job's ranks a node follow from one kind of node"
-            )
-            yield at(["jobs", number], message)
-        for kind in kinds:
-            if not instances.known(kind):
-                continue
-            instance = instances.get(kind)
-            ranks = job.get("ranks_per_node", 1)
-            if instance.vcpus and ranks > instance.vcpus:
-                yield at(
-                    ["jobs", number, "ranks_per_node"], f"{ranks} is more than the {instance.vcpus} vCPUs of {kind}"
-                )
-            if job["template"] in _GPU_TEMPLATES and not instance.gpus:
-                yield at(
-                    ["jobs", number, "template"], f"{job['template']} needs GPUs, and {kind} of queue {name!r} has none"
-                )
-
-
-def _shape(name: str) -> tuple[int | None, int | None] | None:
-    """Return what a job's ranks follow from: GPUs and vCPUs."""
-    return (instances.get(name).gpus, instances.get(name).vcpus) if instances.known(name) else None

@@ -13,6 +13,7 @@ from efakit.catalog.instances import Instance
 
 Overrides = Mapping[str, Any]
 SlurmSettings = Mapping[str, "str | int | float | bool"]
+SlurmOptions = Mapping[str, "str | int | float | bool | tuple[str, ...]"]
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,18 @@ class Monitoring:
 
 
 @dataclass(frozen=True)
+class SoftwareStack:
+    """Versions that the user names, where they are not those of the ParallelCluster release; None: not named."""
+
+    installer: str | None = None
+    libfabric: str | None = None
+    plugin: str | None = None
+    nccl: str | None = None
+    cuda: str | None = None
+    kernel: str | None = None
+
+
+@dataclass(frozen=True)
 class Cluster:
     """What the ParallelCluster config is made from."""
 
@@ -172,7 +185,7 @@ class Cluster:
     queues: tuple[Queue, ...]
     os: str
     parallelcluster: str
-    plugin: str | None = None
+    stack: SoftwareStack = field(default_factory=SoftwareStack)
     ami: str | None = None
     login_nodes: tuple[LoginPool, ...] = ()
     storage: tuple[Storage, ...] = ()
@@ -205,8 +218,31 @@ class Hooks:
 
 
 @dataclass(frozen=True)
+class Container:
+    """Where a job's ranks run; ``stack`` holds the versions in the image, by component."""
+
+    runtime: str
+    image: str
+    mounts: tuple[str, ...] = ()
+    workdir: str | None = None
+    args: tuple[str, ...] = ()
+    stack: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A signal ahead of the time limit."""
+
+    name: str = "USR1"
+    seconds: int = 120
+
+
+@dataclass(frozen=True)
 class Job:
-    """One sbatch script; ``queue`` None: the first, ``nodes`` None: all of the queue's."""
+    """One sbatch script; ``queue`` None: the first, ``nodes`` None: all of the queue's.
+
+    What else is None is decided from the template's row and the catalog. ``body_text`` is what the file ``body`` holds.
+    """
 
     name: str
     template: str
@@ -214,14 +250,28 @@ class Job:
     nodes: int | None = None
     time: str | None = None
     account: str | None = None
-    output: str = "%x-%j.out"
+    output: str | None = None
+    slurm: SlurmOptions = field(default_factory=dict)
+    ranks_per_node: int | None = None
+    cpus_per_task: int | None = None
+    gpus_per_node: int | None = None
+    modules: tuple[str, ...] | None = None
     setup: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
-    args: tuple[str, ...] | None = None
+    workload: str = "none"
     script: str | None = None
-    program: str = "/opt/nccl-tests/build/all_reduce_perf"
-    ranks_per_node: int | None = None
-    mpi: str = "pmix"
+    program: str | None = None
+    args: tuple[str, ...] | None = None
+    launcher_args: tuple[str, ...] | None = None
+    srun_args: tuple[str, ...] = ()
+    mpi: str | None = None
+    body: str | None = None
+    body_text: str = ""
+    container: Container | None = None
+    preflight: bool = True
+    signal: Signal | None = None
+    requeue: bool | None = None
+    resume_args: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -231,3 +281,5 @@ class Spec:
     cluster: Cluster
     hooks: Hooks = field(default_factory=Hooks)
     jobs: tuple[Job, ...] = ()
+    templates: str | None = None
+    """Folder of the user's own job templates."""

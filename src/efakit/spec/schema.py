@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from efakit.spec.job_schema import complete, with_templates
 from efakit.spec.yamltext import Document, KeyPath
 
 _TYPE_NAMES = {
@@ -27,17 +29,26 @@ def spec_schema() -> dict[str, Any]:
     """Return the published JSON Schema (draft 2020-12)."""
     text = files("efakit.spec").joinpath("spec.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
+    complete(schema)
     return schema
 
 
-def schema_problems(document: Document) -> list[str]:
-    """Return what the schema has against a document, one line each with its place; empty where it is fine."""
-    from jsonschema import Draft202012Validator
+def schema_problems(document: Document, templates: Iterable[str] = ()) -> list[str]:
+    """Return what the schema has against a document, one line each with its place; empty where it is fine.
 
+    ``templates`` are the names of job templates of the user's own.
+    """
     errors = sorted(
-        Draft202012Validator(spec_schema()).iter_errors(document.data), key=lambda error: list(map(str, error.path))
+        _validator(tuple(templates)).iter_errors(document.data), key=lambda error: list(map(str, error.path))
     )
     return list(dict.fromkeys(problem for error in errors for problem in _explain(document, error)))
+
+
+def by_nearness(word: object, words: Iterable[str]) -> list[str]:
+    """Return ``words`` in alphabetical order, but the nearest to ``word`` first."""
+    listed = sorted(words)
+    close = difflib.get_close_matches(str(word), listed, n=3, cutoff=0.6)
+    return close + [name for name in listed if name not in close]
 
 
 def nearest(word: object, words: Iterable[str]) -> str:
@@ -58,12 +69,8 @@ def _explain(document: Document, error: Any) -> Iterator[str]:
     keys = list(error.absolute_path)
     place, field, value = document.where(keys), spell(keys), error.instance
     if error.validator == "additionalProperties":
-        allowed = sorted(error.schema.get("properties", {}))
-        for key in sorted(set(map(str, value)) - set(allowed)):
-            yield (
-                f"{document.where([*keys, key], at_key=True)}: {field}: unknown key {key!r}{nearest(key, allowed)} "
-                f"(allowed: {', '.join(allowed)})"
-            )
+        for key in sorted(set(map(str, value)) - set(error.schema.get("properties", {}))):
+            yield f"{document.where([*keys, key], at_key=True)}: {field}: {_unknown(key, error.schema)}"
     elif error.validator == "required":
         for key in error.validator_value:
             if key not in value:
@@ -78,6 +85,30 @@ def _explain(document: Document, error: Any) -> Iterator[str]:
         yield f"{document.where([*keys, value], at_key=True)}: {field}: {value!r} is not a name that is allowed here"
     else:
         yield f"{place}: {field}: {_shown(value)} is not {_allowed(error)}{_near(error)}"
+
+
+def _unknown(key: str, schema: dict[str, Any]) -> str:
+    instead = schema.get("x-instead", {}).get(key)
+    if instead:
+        return f"{key!r} is not given here: {instead}"
+    allowed = schema.get("properties", {})
+    return f"unknown key {key!r}{nearest(key, allowed)} (allowed: {', '.join(by_nearness(key, allowed))})"
+
+
+@lru_cache(maxsize=4)
+def _validator(templates: tuple[str, ...]) -> Any:
+    """Return the validator, in whose patterns $ is the end of the text, as JSON Schema has it.
+
+    In Python it would match before a newline at the end too, and a name with a newline would pass.
+    """
+    from jsonschema import Draft202012Validator, ValidationError, validators
+
+    def pattern(_: Any, wanted: str, instance: Any, __: Any) -> Iterator[ValidationError]:
+        if isinstance(instance, str) and not re.search(wanted.replace("$", r"\Z"), instance):
+            yield ValidationError(f"{instance!r} does not match {wanted!r}")
+
+    kind: Any = validators
+    return kind.extend(Draft202012Validator, {"pattern": pattern})(with_templates(spec_schema(), templates))
 
 
 def _allowed(error: Any) -> str:

@@ -1,0 +1,13 @@
+signal=$1 again=1 rank=
+shift
+# The launcher inherits this, or it would end at the signal.
+trap '' "$signal"
+"$@" &
+launcher=$!
+trap 'again=1; for rank in $(cat /proc/"$launcher"/task/*/children); do kill -s "$signal" "$rank"; done' "$signal"
+trap 'again=1; kill "$launcher"' TERM
+while [ "$again" ]; do
+  again='' code=0
+  wait "$launcher" || code=$?
+done
+exit "$code"

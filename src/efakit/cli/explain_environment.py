@@ -1,0 +1,119 @@
+"""``efakit explain --instance`` and ``efakit explain SPEC --job``: the environment that a job needs, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from efakit.catalog.instances import Instance, get
+from efakit.catalog.variables import COMPONENTS, WORKLOADS, VariableRule
+from efakit.errors import UsageError
+from efakit.rules.environment import bounds_text
+from efakit.rules.overview import Overview, overview
+from efakit.rules.target import Target
+
+_WIDTH = 110
+
+
+def explain_instance(target: Target, workloads: Sequence[str], form: str) -> None:
+    """Print the environment of a target; without ``workloads`` of what its instance type is for."""
+    usual = _usual(get(target.instance)) if target.instance else ()
+    _show(target, tuple(workloads) or usual, {}, form)
+
+
+def explain_job(spec_path: Path, name: str, form: str) -> None:
+    """Print the environment of a spec's job; raise UsageError where the spec has none of that name."""
+    from efakit.plan.plan import make_plan
+    from efakit.spec.load import load_spec
+
+    plan = make_plan(load_spec(spec_path))
+    found = next((item for item in plan.jobs if item.job.name == name), None)
+    if found is None:
+        names = ", ".join(item.job.name for item in plan.jobs) or "none"
+        raise UsageError(f"{spec_path}: no job is called {name}; its jobs: {names}")
+    _show(found.target, found.workloads, dict(found.job.env), form)
+
+
+def _usual(instance: Instance) -> tuple[str, ...]:
+    if instance.neuron_devices:
+        return ("neuron",)
+    return ("nccl",) if instance.gpus else ("openmpi",)
+
+
+def _show(target: Target, workloads: Sequence[str], own: dict[str, str], form: str) -> None:
+    found = overview(target, workloads)
+    if form == "json":
+        click.echo(json.dumps(_data(target, workloads, own, found), indent=2))
+        return
+    known = ", ".join(f"{COMPONENTS.get(name, name)} {version}" for name, version in target.versions.items())
+    click.echo(f"{target.instance}: {known}")
+    click.echo(f"runs: {', '.join(WORKLOADS[name] for name in workloads) or 'a program of which nothing is known'}")
+    for name, value in own.items():
+        _entry(f"{name}={value}", "", "from the spec, which wins", "")
+    _section("The job sets")
+    for item in found.set:
+        if item.name not in own:
+            _entry(f"{item.name}={item.value}", bounds_text(item.row), item.row.reason, item.row.source)
+    _rows("Depends on what is not known", found.undecided)
+    _rows("The plugin sets by itself: leave it unset", found.by_plugin)
+    _rows("Not needed here", found.not_needed)
+    _rows("Leave alone", found.leave, harm=True)
+
+
+def _rows(title: str, rows: Iterable[VariableRule], harm: bool = False) -> None:
+    rows = list(rows)
+    if rows:
+        _section(title)
+    for row in rows:
+        shown = row.name if row.value == "*" else f"{row.name}={row.value}"
+        if harm and row.value.startswith("!"):
+            shown = f"{row.name} other than {row.value[1:].replace('|', ', ')}"
+        elif harm and "|" in row.value:
+            shown = f"{row.name}={row.value.replace('|', ' or ')}"
+        _entry(shown, bounds_text(row), row.reason, row.source)
+
+
+def _section(title: str) -> None:
+    click.echo(f"\n{title}")
+
+
+def _entry(head: str, bounds: str, reason: str, source: str) -> None:
+    click.echo(f"  {head}" + (f"   ({bounds})" if bounds else ""))
+    click.echo(click.wrap_text(reason, _WIDTH, "    ", "    "))
+    if source:
+        click.echo(f"    {source}")
+
+
+def _data(target: Target, workloads: Sequence[str], own: dict[str, str], found: Overview) -> dict[str, Any]:
+    return {
+        "target": {"instance": target.instance, "os": target.os, **target.versions},
+        "workloads": list(workloads),
+        "set": [{"name": item.name, **row_data(item.row), "value": item.value} for item in found.set],
+        "from_spec": own,
+        "undecided": [row_data(row) for row in found.undecided],
+        "set_by_plugin": [row_data(row) for row in found.by_plugin],
+        "not_needed": [row_data(row) for row in found.not_needed],
+        "leave_alone": [row_data(row) for row in found.leave],
+    }
+
+
+def row_data(row: VariableRule) -> dict[str, Any]:
+    """Return a row as JSON has it."""
+    return {
+        "rule": row.id,
+        "name": row.name,
+        "effect": row.effect,
+        "value": row.value,
+        "workload": row.workload,
+        "reason": row.reason,
+        "bounds": bounds_text(row),
+        "since": dict(row.since),
+        "until": dict(row.until),
+        "instances": row.instances,
+        "severity": row.severity,
+        "source": row.source,
+    }

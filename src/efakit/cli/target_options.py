@@ -1,0 +1,60 @@
+"""The options that name what a job runs on: instance type and releases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from efakit.catalog.instances import get
+from efakit.catalog.stacks import nearest_installers, newest_parallelcluster
+from efakit.errors import UsageError
+from efakit.rules.target import Target, any_supported, target_of
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--instance", metavar="TYPE", help="EC2 instance type of the nodes, such as p5.48xlarge."),
+    click.option("--installer", metavar="RELEASE", help="Release of the EFA installer, such as 1.49.0."),
+    click.option("--parallelcluster", metavar="RELEASE", help="Release of ParallelCluster; it decides the installer."),
+    click.option("--plugin", metavar="RELEASE", help="Release of aws-ofi-nccl, where it is one of your own."),
+    click.option("--nccl", metavar="RELEASE", help="Release of NCCL, such as 2.27.5."),
+)
+
+
+def target_options(command: Command) -> Command:
+    """Add the options that ``target_from`` reads to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def target_from(
+    instance: str | None,
+    installer: str | None,
+    parallelcluster: str | None,
+    plugin: str | None,
+    nccl: str | None,
+) -> Target:
+    """Return what the options name; nothing named: any target that is supported.
+
+    Raises UnknownInstanceType, and UsageError for a release that has no row.
+    """
+    if instance is not None:
+        get(instance)
+    if not any((instance, installer, parallelcluster, plugin, nccl)):
+        return any_supported()
+    try:
+        return target_of(
+            parallelcluster=parallelcluster, installer=installer, plugin=plugin, instance=instance, nccl=nccl
+        )
+    except KeyError as error:
+        unknown = str(error.args[0])
+        if unknown == parallelcluster:
+            newest = newest_parallelcluster()
+            raise UsageError(
+                f"--parallelcluster {unknown}: no such release is known; the newest known is {newest}"
+            ) from None
+        near = " and ".join(nearest_installers(unknown))
+        raise UsageError(f"--installer {unknown}: no such release is known; the nearest known are {near}") from None

@@ -1,0 +1,35 @@
+"""Decides the check of a job's nodes before its launch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from efakit.plan.decision import Decision
+from efakit.spec.model import Job
+
+_MEMLOCK = "https://github.com/awslabs/awsome-distributed-ai/issues/647"
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What each node must have: EFA devices at the least; ``root`` is a folder to look below, empty for /."""
+
+    devices: int
+    root: str = ""
+
+
+def decide_preflight(
+    job: Job, nodes: int, efa: bool, devices: int | None, root: str
+) -> tuple[Preflight | None, Decision]:
+    """Return the check and its decision; ``devices`` None: how many a node has is not known, but it is some."""
+    subject = f"preflight of job {job.name}"
+    if not job.preflight:
+        return None, Decision(subject, "none", "as the spec says")
+    if not efa:
+        return None, Decision(subject, "none", "EFA is off on its nodes")
+    if nodes == 1:
+        return None, Decision(subject, "none", "the ranks of one node need no EFA")
+    count = devices or 1
+    reason = "a node without EFA would be found out only by a slow or failed job (preflight: false leaves it out)"
+    choice = f"{count} EFA devices a node, locked memory"
+    return Preflight(count, root.rstrip("/")), Decision(subject, choice, reason, _MEMLOCK)

@@ -1,0 +1,162 @@
+"""What is wrong with a spec's jobs that the schema cannot see: queues, counts, containers, sbatch's options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from efakit.catalog import instances
+from efakit.catalog.instances import Instance
+from efakit.catalog.job_templates import OSU_PAIRS, JobTemplate, job_template
+from efakit.catalog.neuron_cores import physical_cores
+from efakit.catalog.sbatch_options import SHORT_OPTIONS, decided_options, sbatch_options
+from efakit.catalog.stacks import nearest_installers, stack_of
+from efakit.spec.job_files import directives
+from efakit.spec.schema import nearest
+from efakit.spec.yamltext import KeyPath
+
+_At = Callable[[KeyPath, str], str]
+_Data = Mapping[str, Any]
+_OPTION = re.compile(r"(?:^|\s)(--[A-Za-z-]+|-[A-Za-z])")
+
+
+def job_problems(cluster: _Data, jobs: list[_Data], at: _At) -> Iterator[str]:
+    """Give what is wrong with each job."""
+    queues = {queue["name"]: queue for queue in cluster["queues"]}
+    for number, job in enumerate(jobs):
+        yield from _container_problems(job, ["jobs", number], at)
+        for _, fault in directives(job.get("setup", "")):
+            yield at(["jobs", number, "setup"], fault)
+        yield from _launcher_problems(job, ["jobs", number], at)
+        yield from _option_problems(job.get("slurm", {}), ["jobs", number, "slurm"], at)
+        name = job.get("queue", cluster["queues"][0]["name"])
+        if name not in queues:
+            message = f"no queue is named {name!r}{nearest(name, queues)} (queues: {', '.join(queues)})"
+            yield at(["jobs", number, "queue"], message)
+            continue
+        yield from _queue_problems(job, queues[name], ["jobs", number], at)
+
+
+def _queue_problems(job: _Data, queue: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+    resources = queue["compute_resources"]
+    most = sum(resource["nodes"] for resource in resources)
+    if job.get("nodes", 1) > most:
+        yield at([*keys, "nodes"], f"{job['nodes']} is more than the {most} nodes of queue {queue['name']!r}")
+    pairs = {
+        (name, resource.get("smt", True))
+        for resource in resources
+        for name in resource.get("instances", [resource.get("instance")])
+        if instances.known(name)
+    }
+    if len({_shape(instances.get(name), smt) for name, smt in pairs}) > 1:
+        kinds = ", ".join(sorted({name for name, _ in pairs}))
+        message = f"queue {queue['name']!r} mixes {kinds}: a job's ranks a node follow from one kind of node"
+        yield at(keys, message)
+        return
+    row = job_template(job["template"])
+    for name, smt in sorted(pairs)[:1]:
+        yield from _count_problems(job, row, instances.get(name), smt, queue["name"], keys, at)
+    benchmark = PurePosixPath(job.get("program", "")).name
+    if row.name == "osu" and benchmark in OSU_PAIRS and job.get("nodes", most) * job.get("ranks_per_node", 1) != 2:
+        yield at([*keys, "program"], f"{benchmark} measures one pair of ranks: write nodes: 2")
+
+
+def _count_problems(
+    job: _Data, row: JobTemplate, instance: Instance, smt: bool, queue: str, keys: list[str | int], at: _At
+) -> Iterator[str]:
+    kind, cpus = instance.name, cpus_of(instance, smt)
+    if row.needs == "gpu" and instance.gpus == 0:
+        yield at([*keys, "template"], f"{row.name} needs GPUs, and {kind} of queue {queue!r} has none")
+    if row.needs == "neuron" and instance.neuron_devices == 0:
+        yield at([*keys, "template"], f"{row.name} needs Neuron devices, and {kind} of queue {queue!r} has none")
+    ranks, gpus = job.get("ranks_per_node", 1), job.get("gpus_per_node", 0)
+    if instance.gpus is not None and gpus > instance.gpus:
+        yield at([*keys, "gpus_per_node"], f"{gpus} is more than the {instance.gpus} GPUs of {kind}")
+        return
+    most, what = _most_ranks(row, instance, gpus, cpus)
+    if most and ranks > most:
+        yield at([*keys, "ranks_per_node"], f"{ranks} is more than the {most} {what} of {kind}")
+    elif cpus and "cpus_per_task" in job:
+        tasks = 1 if row.launcher == "node" else ranks
+        if job["cpus_per_task"] * tasks > cpus:
+            message = f"{job['cpus_per_task']} for each of {tasks} tasks is more than the {cpus} CPUs of {kind}"
+            yield at([*keys, "cpus_per_task"], message)
+
+
+def _most_ranks(row: JobTemplate, instance: Instance, gpus: int, cpus: int | None) -> tuple[int | None, str]:
+    """Return the most ranks that a node can hold, None where that is not known, and what bounds them."""
+    if row.launcher == "node" and row.needs == "gpu":
+        return gpus or instance.gpus, "GPUs of the job" if gpus else "GPUs"
+    if row.launcher == "node" and row.needs == "neuron":
+        cores = physical_cores(instance.accelerators.name) if instance.accelerators else None
+        return (cores or 0) * (instance.neuron_devices or 0), "NeuronCores"
+    return cpus, "vCPUs" if cpus == instance.vcpus else "CPUs"
+
+
+def cpus_of(instance: Instance, smt: bool) -> int | None:
+    """Return the CPUs that Slurm sees on a node; None where they are not known."""
+    return instance.vcpus if smt else instance.cores
+
+
+def _container_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+    container = job.get("container")
+    if container is None:
+        return
+    where = [*keys, "container"]
+    if container["runtime"] == "pyxis":
+        if _starts_by_mpirun(job):
+            message = "pyxis is a part of srun, and mpirun starts the ranks outside of it: write mpi: pmix or mpi: pmi2"
+            yield at([*keys, "mpi"] if "mpi" in job else where, message)
+        for number, option in enumerate(container.get("args", [])):
+            if not option.startswith("--container-"):
+                yield at([*where, "args", number], f"{option!r} is no option of pyxis: they begin with --container-")
+    stack = container.get("stack", {})
+    try:
+        stack_of(**stack)
+    except KeyError:
+        near = " and ".join(nearest_installers(stack["installer"]))
+        message = f"EFA installer {stack['installer']} is not known; the nearest are {near}"
+        yield at([*where, "stack", "installer"], message)
+
+
+def _launcher_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+    if _starts_by_mpirun(job):
+        if "signal" in job:
+            message = "Slurm signals what srun starts, and not mpirun's ranks: write mpi: pmix or mpi: pmi2"
+            yield at([*keys, "signal"], message)
+        if "srun_args" in job:
+            yield at([*keys, "srun_args"], "mpirun starts the ranks: write launcher_args")
+    elif "launcher_args" in job and job_template(job["template"]).launcher in ("srun", "mpirun"):
+        yield at([*keys, "launcher_args"], "srun starts the ranks: write srun_args")
+    if "srun_args" in job and job_template(job["template"]).launcher == "none":
+        yield at([*keys, "srun_args"], "efakit starts nothing there but the body")
+
+
+def _starts_by_mpirun(job: _Data) -> bool:
+    return bool(job.get("mpi", job_template(job["template"]).launcher) == "mpirun")
+
+
+def _option_problems(options: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+    gres = options.get("gres", [])
+    if any(str(item).partition(":")[0] == "gpu" for item in (gres if isinstance(gres, list) else [gres])):
+        yield at([*keys, "gres"], "GPUs follow from the catalog; fewer: the job's 'gpus_per_node'")
+    for number, line in enumerate(options.get("extra", [])):
+        for option in _OPTION.findall(line):
+            row = next((row for row in decided_options().values() if _means(option, row.key)), None)
+            if row is not None:
+                yield at([*keys, "extra", number], f"{option!r} is not given here: {row.instead}")
+
+
+def _means(option: str, key: str) -> bool:
+    """Return whether an option of a line is the one of a key, by its short name or by what getopt takes for it."""
+    if not option.startswith("--"):
+        return SHORT_OPTIONS.get(option[1:]) == key
+    name = option[2:].replace("-", "_")
+    return name not in sbatch_options() and key.startswith(name)
+
+
+def _shape(instance: Instance, smt: bool) -> tuple[int | None, int | None, int | None]:
+    """Return what a job's ranks follow from: GPUs, Neuron devices and CPUs."""
+    return instance.gpus, instance.neuron_devices, cpus_of(instance, smt)

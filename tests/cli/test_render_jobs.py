@@ -1,0 +1,53 @@
+"""``efakit render``: one job's script, with templates of the user's own and without the check of the nodes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+P5 = Path(__file__).resolve().parents[2] / "cluster-configs/p5.yaml"
+
+
+def render(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-c", "from efakit.cli.main import main; main()", "render", *map(str, arguments)]
+    return subprocess.run(argv, capture_output=True, text=True)
+
+
+def test_the_check_of_the_nodes_can_be_left_out():
+    with_it = render(P5, "--show", "train").stdout
+    without = render(P5, "--show", "train", "--no-preflight").stdout
+    assert "PREFLIGHT" in with_it
+    assert "PREFLIGHT" not in without
+    assert set(without.splitlines()) < set(with_it.splitlines())
+
+
+def test_a_folder_of_templates_on_the_command_line_comes_first(tmp_path):
+    (tmp_path / "torchrun.sbatch.j2").write_text("#!/bin/bash\necho my own {{ job.name }}\n")
+    done = render(P5, "--show", "train", "--templates", tmp_path)
+    assert done.stdout == "#!/bin/bash\necho my own train\n"
+    assert "all_reduce_perf" in render(P5, "--show", "nccl-tests", "--templates", tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [("{% nothing %}", "torchrun.sbatch.j2:1: the template cannot be used"), (None, "no such folder")],
+)
+def test_a_template_at_fault_is_an_error_and_nothing_is_written(tmp_path, template, words):
+    folder = tmp_path / "mine"
+    if template is not None:
+        folder.mkdir()
+        (folder / "torchrun.sbatch.j2").write_text(template)
+    done = render(P5, "--out", tmp_path / "out", "--templates", folder)
+    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
+    assert words in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_body_lies_beside_its_spec(tmp_path):
+    text = P5.read_text().partition("jobs:")[0] + "jobs:\n  - {name: mine, template: body, body: run.sh}\n"
+    (tmp_path / "spec.yaml").write_text(text)
+    (tmp_path / "run.sh").write_text("srun hostname\n")
+    assert render(tmp_path / "spec.yaml", "--show", "mine").stdout.endswith("\nsrun hostname\n")

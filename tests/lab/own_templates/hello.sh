@@ -1,0 +1,3 @@
+#!/bin/bash
+# Greets with its arguments, however odd they are.
+echo "hello $*"

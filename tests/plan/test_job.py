@@ -1,0 +1,163 @@
+"""A job's plan: ranks, GPUs and CPUs from the catalog, Slurm's options passed through, the environment it runs in."""
+
+from __future__ import annotations
+
+import pytest
+
+from efakit.catalog.job_templates import JOB_TEMPLATES
+from efakit.catalog.sbatch_options import DECIDED_OPTIONS, SBATCH_OPTIONS
+from efakit.plan.slurm_options import Directive
+from tests.emit.jobscript import plan_of
+
+TORCHRUN = {"template": "torchrun", "script": "train.py"}
+
+
+def layout(job, instance="p5.48xlarge", **cluster):
+    found = plan_of(job, instance, **cluster).jobs[0].layout
+    return found.ranks_per_node, found.ntasks_per_node, found.gpus_per_node, found.cpus_per_task
+
+
+@pytest.mark.parametrize(
+    ("job", "instance", "expected"),
+    [
+        (TORCHRUN, "p5.48xlarge", (8, 1, 8, 192)),
+        (TORCHRUN, "p4d.24xlarge", (8, 1, 8, 96)),
+        ({**TORCHRUN, "ranks_per_node": 2}, "p5.48xlarge", (2, 1, 8, 192)),
+        ({**TORCHRUN, "gpus_per_node": 4}, "p5.48xlarge", (4, 1, 4, 192)),
+        ({**TORCHRUN, "cpus_per_task": 96}, "p5.48xlarge", (8, 1, 8, 96)),
+        ({"template": "nccl-tests"}, "p5.48xlarge", (8, 8, 8, 24)),
+        # 16 Trainium with two NeuronCores each; 16 Trainium2 with eight, two of which make a logical one.
+        ({"template": "neuron", "script": "train.py"}, "trn1.32xlarge", (32, 1, 0, 128)),
+        ({"template": "neuron", "script": "train.py"}, "trn2.48xlarge", (64, 1, 0, 192)),
+        ({"template": "openmpi", "program": "x"}, "hpc7a.96xlarge", (192, 192, 0, 1)),
+        ({"template": "openmpi", "program": "x", "ranks_per_node": 96}, "hpc7a.96xlarge", (96, 96, 0, 2)),
+        # Cores, and not their hardware threads.
+        ({"template": "openmpi", "program": "x"}, "c6in.32xlarge", (64, 64, 0, 2)),
+        ({"template": "osu", "program": "/x/osu_latency", "nodes": 2}, "hpc7a.96xlarge", (1, 1, 0, 192)),
+        ({"template": "osu", "program": "/x/osu_allreduce"}, "hpc7a.96xlarge", (192, 192, 0, 1)),
+    ],
+)
+def test_ranks_tasks_gpus_and_cpus_follow_from_the_catalog(job, instance, expected):
+    assert layout(job, instance) == expected
+
+
+def directives(job, **cluster):
+    return [(line.option, line.value) for line in plan_of(job, **cluster).jobs[0].directives]
+
+
+def test_every_option_that_passes_through_becomes_its_line():
+    values = {"number": 3, "flag": True, "time": "1:00:00", "list": ["a", "b"], "text": "words of mine"}
+    given = {row.key: values[row.kind] for row in SBATCH_OPTIONS}
+    lines = directives({**TORCHRUN, "slurm": {**given, "gres": "nvme:1"}})
+    for row in SBATCH_OPTIONS:
+        value = {"flag": None, "list": "a,b"}.get(row.kind, str(values[row.kind]))
+        assert (row.option, "nvme:1" if row.key == "gres" else value) in lines
+
+
+def test_a_flag_that_is_false_and_numbers_as_they_are():
+    lines = directives({**TORCHRUN, "slurm": {"hold": False, "mem": 0, "nice": -5}})
+    assert ("mem", "0") in lines
+    assert ("nice", "-5") in lines
+    assert all(option != "hold" for option, _ in lines)
+
+
+def test_raw_lines_come_last_and_as_they_are():
+    lines = plan_of({**TORCHRUN, "slurm": {"extra": ["--spread-job --bell"], "qos": "high"}}).jobs[0].directives
+    assert lines[-1] == Directive("--spread-job --bell", raw=True) or lines[-2].raw
+    assert Directive("qos", "high") in lines
+
+
+def test_no_option_both_passes_through_and_is_decided():
+    keys = [row.key for row in (*SBATCH_OPTIONS, *DECIDED_OPTIONS)]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(
+    ("job", "output"),
+    [
+        (TORCHRUN, "%x-%j.out"),
+        ({**TORCHRUN, "slurm": {"array": "0-3"}}, "%x-%A_%a.out"),
+        ({**TORCHRUN, "output": "logs/%x.out"}, "logs/%x.out"),
+    ],
+)
+def test_each_job_of_an_array_has_an_output_of_its_own(job, output):
+    assert ("output", output) in directives(job)
+
+
+def test_an_output_folder_is_told_of_as_slurm_makes_it():
+    decisions = plan_of({**TORCHRUN, "output": "logs/%x.out"}).jobs[0].decisions
+    assert any("makes the folder logs" in decision.reason for decision in decisions)
+
+
+def test_a_job_that_goes_on_keeps_what_its_first_run_wrote():
+    assert {("requeue", None), ("open-mode", "append")} <= set(directives({**TORCHRUN, "requeue": True}))
+    assert ("no-requeue", None) in directives({**TORCHRUN, "requeue": False})
+    assert not {"requeue", "no-requeue", "open-mode"} & {option for option, _ in directives(TORCHRUN)}
+
+
+def test_slurm_s_own_signal_goes_to_the_steps():
+    assert ("signal", "USR1@300") in directives({**TORCHRUN, "signal": {"seconds": 300}})
+
+
+@pytest.mark.parametrize(
+    ("job", "cluster", "found"),
+    [
+        (TORCHRUN, {}, 32),
+        ({**TORCHRUN, "preflight": False}, {}, None),
+        ({**TORCHRUN, "nodes": 1}, {}, None),
+    ],
+)
+def test_the_check_of_the_nodes_wants_as_many_devices_as_the_type_has(job, cluster, found):
+    preflight = plan_of(job, **cluster).jobs[0].preflight
+    assert (preflight and preflight.devices) == found
+
+
+def test_a_container_s_stack_decides_the_environment():
+    """The host's plugin is too new to need the tuning; the image's is not."""
+    image = {"runtime": "pyxis", "image": "image", "stack": {"plugin": "1.13.2"}}
+    names = [variable.name for variable in plan_of({**TORCHRUN, "container": image}).jobs[0].variables]
+    assert "NCCL_BUFFSIZE" in names
+    assert "NCCL_BUFFSIZE" not in [variable.name for variable in plan_of(TORCHRUN).jobs[0].variables]
+
+
+def test_pyxis_is_told_the_names_of_exactly_what_is_exported():
+    job = {"template": "nccl-tests", "env": {"OWN": "1"}, "container": {"runtime": "pyxis", "image": "image"}}
+    plan = plan_of(job).jobs[0]
+    names = ",".join(variable.name for variable in plan.variables)
+    assert f"--container-env={names}" in plan.container.srun_options
+    assert "OWN" in names.split(",")
+
+
+def test_apptainer_gets_the_fabric_the_gpus_and_the_mounts():
+    image = {"runtime": "apptainer", "image": "a.sif", "mounts": ["/fsx:/data"], "workdir": "/data"}
+    command = plan_of({**TORCHRUN, "container": image}).jobs[0].container.command
+    assert command == (
+        *("apptainer", "exec", "--nv", "--bind=/dev/infiniband", "--bind=/fsx:/data"),
+        *("--pwd=/data", "a.sif"),
+    )
+    cpu = {"template": "openmpi", "program": "x", "container": image}
+    assert "--nv" not in plan_of(cpu, "hpc7a.96xlarge").jobs[0].container.command
+
+
+def test_the_user_s_own_value_of_a_template_s_variable_wins():
+    plan = plan_of({"template": "nccl-tests", "env": {"NCCL_DEBUG": "WARN"}}).jobs[0]
+    assert [variable.value for variable in plan.variables if variable.name == "NCCL_DEBUG"] == ["WARN"]
+
+
+def test_mpi_and_nccl_have_opposite_environments():
+    nccl = {variable.name: variable.value for variable in plan_of({"template": "nccl-tests"}).jobs[0].variables}
+    job = {"template": "openmpi", "program": "x"}
+    mpi = {variable.name: variable.value for variable in plan_of(job, "hpc7a.96xlarge").jobs[0].variables}
+    assert (nccl["OMPI_MCA_pml"], mpi["OMPI_MCA_pml"]) == ("^cm,ucx", "cm")
+
+
+@pytest.mark.parametrize("template", JOB_TEMPLATES, ids=lambda row: row.name)
+def test_every_decision_of_a_job_has_a_reason(template, tmp_path):
+    (tmp_path / "run.sh").write_text("true\n")
+    values = {"script": "a.py", "program": "a", "body": "run.sh"}
+    instance = {"gpu": "p5.48xlarge", "neuron": "trn1.32xlarge"}.get(template.needs, "hpc7a.96xlarge")
+    job = {"template": template.name, **{key: values[key] for key in template.required}}
+    for decision in plan_of(job, instance, tmp_path).jobs[0].decisions:
+        assert decision.subject
+        assert decision.choice
+        assert decision.reason

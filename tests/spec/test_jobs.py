@@ -1,0 +1,167 @@
+"""What a spec's jobs may say: each fault is named with its place and with what to write instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from efakit.catalog.job_templates import JOB_TEMPLATES, OWN_KEYS
+from efakit.catalog.sbatch_options import DECIDED_OPTIONS, SBATCH_OPTIONS
+from efakit.emit.resources import folder
+from efakit.errors import SpecError
+from efakit.spec.schema import spec_schema
+from tests.emit.jobscript import plan_of
+
+TORCHRUN = {"template": "torchrun", "script": "train.py"}
+MPI = {"template": "openmpi", "program": "x"}
+
+
+def refusal(job, instance="p5.48xlarge", spec_folder=None, **cluster) -> str:
+    with pytest.raises(SpecError) as caught:
+        plan_of(job, instance, *([spec_folder] if spec_folder else []), **cluster)
+    return str(caught.value)
+
+
+def test_every_template_has_its_row_and_every_row_its_template():
+    files = {path.name.removesuffix(".sbatch.j2") for path in folder("job-templates").glob("*.sbatch.j2")}
+    assert files == {row.name for row in JOB_TEMPLATES}
+    assert set(spec_schema()["$defs"]["job"]["properties"]["template"]["enum"]) == files
+
+
+def test_a_row_names_keys_that_a_job_has():
+    job = spec_schema()["$defs"]["job"]["properties"]
+    assert set(OWN_KEYS) <= set(job)
+    for row in JOB_TEMPLATES:
+        assert set(row.required) <= set(row.keys) <= set(OWN_KEYS)
+
+
+@pytest.mark.parametrize(
+    ("job", "instance", "words"),
+    [
+        (MPI | {"ranks_per_node": 193}, "hpc7a.96xlarge", ["ranks_per_node", "193 is more than the 192 vCPUs"]),
+        (TORCHRUN | {"ranks_per_node": 9}, "p5.48xlarge", ["9 is more than the 8 GPUs of p5.48xlarge"]),
+        (TORCHRUN | {"gpus_per_node": 9}, "p5.48xlarge", ["gpus_per_node", "9 is more than the 8 GPUs"]),
+        (TORCHRUN | {"gpus_per_node": 2, "ranks_per_node": 3}, "p5.48xlarge", ["3 is more than the 2 GPUs of the job"]),
+        (TORCHRUN | {"cpus_per_task": 193}, "p5.48xlarge", ["cpus_per_task", "more than the 192 CPUs"]),
+        (MPI | {"ranks_per_node": 96, "cpus_per_task": 3}, "hpc7a.96xlarge", ["3 for each of 96 tasks", "192 CPUs"]),
+        (TORCHRUN | {"nodes": 5}, "p5.48xlarge", ["5 is more than the 4 nodes"]),
+        (TORCHRUN, "hpc7a.96xlarge", ["torchrun needs GPUs, and hpc7a.96xlarge"]),
+        ({"template": "neuron", "script": "x"}, "p5.48xlarge", ["neuron needs Neuron devices, and p5.48xlarge"]),
+        (
+            {"template": "neuron", "script": "x", "ranks_per_node": 33},
+            "trn1.32xlarge",
+            ["33 is more than the 32 NeuronCores"],
+        ),
+        ({"template": "osu", "program": "/x/osu_bw"}, "hpc7a.96xlarge", ["osu_bw measures one pair", "nodes: 2"]),
+        ({"template": "torchrun"}, "p5.48xlarge", ["the key 'script' is missing"]),
+        (MPI | {"script": "x"}, "hpc7a.96xlarge", ["script", "not an option of this job's template"]),
+        (MPI | {"mpi": "mpirun", "signal": {}}, "hpc7a.96xlarge", ["signal", "write mpi: pmix"]),
+        (MPI | {"mpi": "mpirun", "srun_args": ["-l"]}, "hpc7a.96xlarge", ["srun_args", "write launcher_args"]),
+        (MPI | {"launcher_args": ["-l"]}, "hpc7a.96xlarge", ["launcher_args", "write srun_args"]),
+        (TORCHRUN | {"signal": {"name": "USR9"}}, "p5.48xlarge", ["'USR9' is not one of USR1, USR2"]),
+        (TORCHRUN | {"setup": "true\n#SBATCH --time=1"}, "p5.48xlarge", ["setup", "#SBATCH --time=1"]),
+        (TORCHRUN | {"script": "-m"}, "p5.48xlarge", ["script", "without a hyphen first"]),
+        (TORCHRUN | {"script": ""}, "p5.48xlarge", ["script", "not empty"]),
+        (TORCHRUN | {"env": {"A\n": "1"}}, "p5.48xlarge", ["is not a name that is allowed here"]),
+        (TORCHRUN | {"time": "1:00:00\n"}, "p5.48xlarge", ["a time limit such as"]),
+    ],
+)
+def test_a_job_that_cannot_be_is_refused(job, instance, words):
+    said = refusal(job, instance)
+    for part in words:
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    ("container", "words"),
+    [
+        ({"runtime": "docker", "image": "x"}, ["container.runtime", "one of pyxis, apptainer"]),
+        ({"runtime": "pyxis", "image": "x", "args": ["--time=1"]}, ["container.args[0]", "--container-"]),
+        ({"runtime": "pyxis", "image": "x", "mounts": ["/fsx"]}, ["mounts[0]", "SOURCE:TARGET"]),
+        ({"runtime": "pyxis", "image": "x", "mounts": ["/a:/b,/c:/d"]}, ["mounts[0]", "without commas"]),
+        ({"runtime": "pyxis", "image": "x", "stack": {"installer": "1.39.0"}}, ["1.39.0 is not known", "1.38.1"]),
+        ({"runtime": "pyxis", "image": "x", "stack": {"plugn": "1.39.0"}}, ["did you mean 'plugin'"]),
+        ({"runtime": "pyxis", "image": "--x"}, ["image", "without a hyphen first"]),
+    ],
+)
+def test_a_container_that_cannot_be_is_refused(container, words):
+    said = refusal(TORCHRUN | {"container": container})
+    for part in words:
+        assert part in said
+
+
+def test_mpirun_cannot_start_ranks_in_pyxis():
+    job = {"template": "intelmpi", "program": "x", "container": {"runtime": "pyxis", "image": "x"}}
+    assert "write mpi: pmix or mpi: pmi2" in refusal(job, "hpc7a.96xlarge")
+    assert plan_of(job | {"mpi": "pmi2"}, "hpc7a.96xlarge").jobs[0].mpi == "pmi2"
+
+
+def test_an_unknown_option_of_sbatch_is_refused_with_all_there_are_and_the_nearest_first():
+    said = refusal(TORCHRUN | {"slurm": {"reservatoin": "x"}})
+    assert "unknown key 'reservatoin'; did you mean 'reservation'? (allowed: reservation, " in said
+    for row in SBATCH_OPTIONS:
+        assert row.key in said
+
+
+@pytest.mark.parametrize("row", DECIDED_OPTIONS, ids=lambda row: row.key)
+def test_an_option_that_efakit_decides_is_refused_with_what_to_write_instead(row):
+    assert f"{row.key!r} is not given here: {row.instead}" in refusal(TORCHRUN | {"slurm": {row.key: "1"}})
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        ("--nodes=3", True),
+        ("--nod=3", True),
+        ("-N 3", True),
+        ("--bell --ntasks-per-node 2", True),
+        ("-p other", True),
+        ("--wrap=x", True),
+        ("-w node-1", False),
+        ("--spread-job", False),
+        ("--no-kill", False),
+        ("--something-newer=1", False),
+    ],
+)
+def test_raw_lines_cannot_undo_what_efakit_decides(line, refused):
+    job = TORCHRUN | {"slurm": {"extra": [line]}}
+    if refused:
+        assert "is not given here" in refusal(job)
+    else:
+        assert plan_of(job).jobs
+
+
+@pytest.mark.parametrize("line", ["no option", "", "--a\n--b", "--comment=x\r"])
+def test_a_raw_line_is_one_line_of_options(line):
+    assert "an option of sbatch" in refusal(TORCHRUN | {"slurm": {"extra": [line]}})
+
+
+@pytest.mark.parametrize("gres", ["gpu:8", ["nvme:1", "gpu:h100:8"]])
+def test_gpus_are_no_other_resource(gres):
+    assert "gpus_per_node" in refusal(TORCHRUN | {"slurm": {"gres": gres}})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("run.sh", "#!/bin/bash\n#SBATCH --nodes=2\n", ["run.sh:2", "Slurm would not read it"]),
+        ("run.sh", "#!/usr/bin/python3\nprint()\n", ["run.sh:1", "the body of a job is a shell script"]),
+        ("missing.sh", "", ["missing.sh: cannot be read: No such file"]),
+    ],
+)
+def test_a_body_that_cannot_be_is_refused(tmp_path, name, text, words):
+    (tmp_path / "run.sh").write_text(text)
+    said = refusal({"template": "body", "body": name}, spec_folder=tmp_path)
+    for part in words:
+        assert part in said
+
+
+def test_a_body_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "run.sh").write_bytes(b"\xff\xfe")
+    assert "UTF-8" in refusal({"template": "body", "body": "run.sh"}, spec_folder=tmp_path)
+    assert "not a file" in refusal({"template": "body", "body": "."}, spec_folder=tmp_path)
+
+
+def test_a_folder_of_templates_must_be_there(tmp_path):
+    assert "templates: " in refusal(TORCHRUN, spec_folder=tmp_path, templates="mine")
+    (tmp_path / "mine").mkdir()
+    assert "'own' is not one of torchrun" in refusal({"template": "own"}, spec_folder=tmp_path, templates="mine")
