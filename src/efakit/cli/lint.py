@@ -1,0 +1,66 @@
+"""``efakit lint``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+_FAILING = {"error": ("error",), "warning": ("error", "warning"), "info": ("error", "warning", "info")}
+
+
+@click.command(short_help="Find what is wrong in sbatch scripts, launchers, env files, cluster configs.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--instance", metavar="TYPE", help="Judge for this EC2 instance type.")
+@click.option("--installer", metavar="VERSION", help="Judge for this EFA installer.")
+@click.option("--parallelcluster", metavar="VERSION", help="Judge for this ParallelCluster release.")
+@click.option("--plugin", metavar="VERSION", help="Judge for this aws-ofi-nccl, in place of the installer's.")
+@click.option("--nccl", metavar="VERSION", help="Judge for this NCCL.")
+@click.option("--spec", type=click.Path(path_type=Path), help="Take all that from a spec: by each script's partition.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), default="text", show_default=True
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(list(_FAILING)),
+    default="error",
+    show_default=True,
+    help="Exit with 1 on findings of this severity or worse.",
+)
+@click.option("--fix", is_flag=True, help="Mend what is safe to mend, and show the change.")
+@click.option("--dry-run", is_flag=True, help="With --fix: show the change and write nothing.")
+def lint(
+    files: tuple[Path, ...],
+    instance: str | None,
+    installer: str | None,
+    parallelcluster: str | None,
+    plugin: str | None,
+    nccl: str | None,
+    spec: Path | None,
+    form: str,
+    fail_on: str,
+    fix: bool,
+    dry_run: bool,
+) -> None:
+    """Find what is wrong in FILEs that efakit did not write, or did.
+
+    sbatch scripts, shell launchers, templates and env files are judged for EFA; YAML files as cluster configs, like
+    'efakit validate' without pcluster. Folders are searched. Without a target, what is wrong or without effect on
+    every supported stack is a warning. '# efakit: ignore RULE' leaves a rule out; docs/lint.md lists the rules.
+    """
+    from efakit.cli.lint_fix import mend
+    from efakit.cli.lint_output import FORMATS
+    from efakit.cli.lint_subject import judge_files, target_from
+
+    if dry_run and not fix:
+        raise click.UsageError("--dry-run goes with --fix")
+    where = target_from(
+        spec, instance=instance, installer=installer, parallelcluster=parallelcluster, plugin=plugin, nccl=nccl
+    )
+    subjects = judge_files(files, where)
+    if fix:
+        subjects = [(path, mend(path, findings, where, write=not dry_run)) for path, findings in subjects]
+    findings = [finding for _, found in subjects for finding in found]
+    FORMATS[form](findings, len(subjects))
+    sys.exit(1 if any(finding.severity in _FAILING[fail_on] for finding in findings) else 0)

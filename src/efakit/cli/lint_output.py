@@ -1,0 +1,163 @@
+"""How ``efakit lint`` prints findings: text with the source line, JSON, SARIF 2.1.0, GitHub's workflow commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import click
+
+from efakit import __version__
+from efakit.lint.finding import Finding
+
+_COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
+_SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
+_LEVELS = {"error": "error", "warning": "warning", "info": "note"}
+_GITHUB = {"error": "error", "warning": "warning", "info": "notice"}
+_WIDEST = 160
+
+
+def _text(findings: Sequence[Finding], files: int) -> None:
+    for finding in findings:
+        severity = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
+        click.echo(
+            f"{finding.file}:{finding.line}:{finding.column}: {severity} {finding.rule}: {_clean(finding.message)}"
+        )
+        line = _source_line(finding)
+        if line is not None:
+            click.echo(line)
+        if finding.fix:
+            click.echo(f"    fix: {_clean(finding.fix)}")
+        if finding.source:
+            click.echo(f"    see: {finding.source}")
+    counts = {name: sum(finding.severity == name for finding in findings) for name in _COLOURS}
+    mendable = sum(bool(finding.edits) for finding in findings)
+    told = ", ".join(
+        f"{count} {name if name == 'info' else name + 's' * (count != 1)}" for name, count in counts.items()
+    )
+    hint = f"; --fix mends {mendable}" if mendable else ""
+    click.echo(
+        f"{files} file{'s' * (files != 1)}: {told}{hint}" if findings else f"{files} file{'s' * (files != 1)}: clean"
+    )
+
+
+def _source_line(finding: Finding) -> str | None:
+    """Return the line of the file with a caret below it, None where it cannot be shown."""
+    lines = _lines(finding.file)
+    if not 0 < finding.line <= len(lines):
+        return None
+    text = lines[finding.line - 1]
+    if len(text) > _WIDEST and finding.column > _WIDEST - 40:
+        return None
+    start = finding.column - 1
+    length = max(1, (finding.end_column or finding.column + 1) - finding.column)
+    shown = _clean(text[:_WIDEST])
+    lead = "".join("\t" if letter == "\t" else " " * _width(letter) for letter in text[:start])
+    marks = "^" + "~" * (min(length, max(1, len(shown) - start)) - 1)
+    return f"    {shown}\n    {lead}{marks}"
+
+
+def _width(letter: str) -> int:
+    from unicodedata import combining, east_asian_width
+
+    return 0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1
+
+
+def _clean(text: str) -> str:
+    """Return text without what would steer a terminal."""
+    return "".join(letter if letter == "\t" or letter.isprintable() else "?" for letter in text)
+
+
+@lru_cache(maxsize=8)
+def _lines(file: str) -> list[str]:
+    try:
+        data = Path(file).read_bytes()
+    except OSError:
+        return []
+    return [line.rstrip("\r") for line in data.decode("utf-8", "replace").split("\n")]
+
+
+def _json(findings: Sequence[Finding], files: int) -> None:
+    click.echo(json.dumps([_clean_data(finding.as_data()) for finding in findings], indent=2))
+
+
+def _clean_data(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: _utf8(value) if isinstance(value, str) else value for key, value in data.items()}
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _github(findings: Sequence[Finding], files: int) -> None:
+    """Write workflow commands (https://docs.github.com/actions/reference/workflow-commands-for-github-actions)."""
+    for finding in findings:
+        place = f"file={_property(finding.file)},line={finding.line},col={finding.column}"
+        if finding.end_column is not None:
+            place += f",endColumn={finding.end_column}"
+        told = _utf8(finding.message + (f"\nfix: {finding.fix}" if finding.fix else ""))
+        click.echo(f"::{_GITHUB[finding.severity]} {place},title={_property(finding.rule)}::{_data(told)}")
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(_utf8(text)).replace(":", "%3A").replace(",", "%2C")
+
+
+def _sarif(findings: Sequence[Finding], files: int) -> None:
+    rules = {finding.rule: finding for finding in findings}
+    driver = {
+        "name": "efakit",
+        "version": __version__,
+        "rules": [_sarif_rule(finding) for finding in rules.values()],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_sarif_result(finding, list(rules)) for finding in findings],
+    }
+    click.echo(json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=2))
+
+
+def _sarif_rule(finding: Finding) -> dict[str, Any]:
+    rule: dict[str, Any] = {"id": finding.rule, "shortDescription": {"text": finding.rule.replace("-", " ")}}
+    if finding.source.startswith("https://"):
+        rule["helpUri"] = finding.source
+    return rule
+
+
+def _sarif_result(finding: Finding, rules: list[str]) -> dict[str, Any]:
+    region = {"startLine": finding.line, "startColumn": finding.column}
+    if finding.end_column is not None and finding.end_column > finding.column:
+        region["endColumn"] = finding.end_column
+    message = _utf8(finding.message + (f" (fix: {finding.fix})" if finding.fix else ""))
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": rules.index(finding.rule),
+        "level": _LEVELS[finding.severity],
+        "message": {"text": message},
+        "locations": [
+            {"physicalLocation": {"artifactLocation": {"uri": _uri(finding.file)}, "region": region}},
+        ],
+    }
+
+
+def _uri(file: str) -> str:
+    from urllib.parse import quote
+
+    path = quote(Path(file).as_posix().encode("utf-8", "surrogateescape"))
+    return f"file://{path}" if path.startswith("/") else path
+
+
+FORMATS: Mapping[str, Callable[[Sequence[Finding], int], None]] = {
+    "text": _text,
+    "json": _json,
+    "sarif": _sarif,
+    "github": _github,
+}

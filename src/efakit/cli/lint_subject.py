@@ -1,0 +1,156 @@
+"""What ``efakit lint`` judges: the files that it is given, and what they are to run on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from efakit.catalog import instances
+from efakit.errors import UnknownInstanceType, UsageError
+from efakit.lint.finding import Finding
+from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
+from efakit.rules.target import Target, any_supported, target_of
+
+if TYPE_CHECKING:
+    from efakit.spec.model import Queue, Spec
+
+_SCRIPTS = (".sbatch", ".sh", ".slurm", ".bash", ".env", ".sbatch.j2", ".sh.j2", ".sbatch.template", ".sh.template")
+_CONFIGS = (".yaml", ".yml")
+_LARGEST_BYTES = 4 * 1024 * 1024  # Slurm's own limit for a batch script
+
+
+class Where(NamedTuple):
+    """What scripts are to run on: one target for all of them, or a spec that names one for each partition."""
+
+    surroundings: Surroundings
+    spec: Spec | None = None
+    parallelcluster: str | None = None
+
+
+def target_from(spec: Path | None, **named: str | None) -> Where:
+    """Return the target that the command line names; raise UsageError where it names none that there is."""
+    given = {name: value for name, value in named.items() if value is not None}
+    if spec is not None:
+        if given:
+            raise UsageError(f"--spec says what the jobs run on: leave --{next(iter(given))} out")
+        from efakit.spec.load import load_spec
+
+        loaded = load_spec(spec)
+        return Where(Surroundings(any_supported()), loaded, loaded.cluster.parallelcluster)
+    if not given:
+        return Where(Surroundings(any_supported()))
+    instance = _instance(given.get("instance"))
+    try:
+        target = target_of(**given)
+    except KeyError as error:
+        raise UsageError(f"efakit knows no release {error.args[0]}: 'efakit catalog' lists those it knows") from None
+    return Where(Surroundings(target, instance), None, given.get("parallelcluster"))
+
+
+def _instance(name: str | None) -> instances.Instance | None:
+    try:
+        return instances.get(name) if name is not None else None
+    except UnknownInstanceType as error:
+        raise UsageError(f"--instance: {error}") from None
+
+
+def judge_files(paths: Iterable[Path], where: Where) -> list[tuple[Path, list[Finding]]]:
+    """Return the findings in what is named, and in scripts, templates and env files of folders, each file once.
+
+    A file that is named and is no script is a UsageError; one that was found in a folder is left out with a word.
+    """
+    judged: list[tuple[Path, list[Finding]]] = []
+    for path, named in find_files(paths).items():
+        try:
+            judged.append((path, judge_file(path, where)))
+        except UsageError as error:
+            if named:
+                raise
+            click.echo(f"efakit: left out: {error}", err=True)
+    return judged
+
+
+def find_files(paths: Iterable[Path]) -> dict[Path, bool]:
+    """Return the files to judge, and whether each was named itself and not found in a folder."""
+    found: dict[Path, bool] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = dict.fromkeys(_in_folder(path), False)
+            if not inside:
+                raise UsageError(f"{path}: the folder holds no script (looked for {', '.join(_SCRIPTS)})")
+            found = {**inside, **found}
+        else:
+            found[path] = True
+    return found
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.endswith(_SCRIPTS):
+                yield Path(parent, name)
+
+
+def judge_file(path: Path, where: Where) -> list[Finding]:
+    """Return the findings in a file; raise UsageError where it cannot be read or is nothing that lint takes."""
+    data = _read(path)
+    if path.suffix in _CONFIGS:
+        return _judge_config(path, where)
+    return judge_text(path, data, where)
+
+
+def judge_text(path: Path, data: bytes, where: Where) -> list[Finding]:
+    """Return the findings in a script of which ``data`` is the content."""
+    script = read_script(str(path), data)
+    surroundings = where.surroundings
+    if where.spec is not None:
+        surroundings = _of_partition(where.spec, partition_of(script))
+    return lint_model(script, surroundings._replace(has_folder=_folders_beside(path)))
+
+
+def _folders_beside(path: Path) -> Callable[[str], bool]:
+    return lambda folder: (path.parent / folder).is_dir()
+
+
+def _of_partition(spec: Spec, name: str | None) -> Surroundings:
+    """Return what a partition's jobs run on; without a name the first queue's, which is Slurm's default."""
+    queue = next((queue for queue in spec.cluster.queues if name in (None, queue.name)), None)
+    instance = _one_type(queue) if queue is not None else None
+    target: Target = target_of(
+        parallelcluster=spec.cluster.parallelcluster,
+        instance=instance.name if instance else None,
+        os=spec.cluster.os,
+    )
+    return Surroundings(target, instance)
+
+
+def _one_type(queue: Queue) -> instances.Instance | None:
+    types = {instance.name: instance for resource in queue.compute_resources for instance in resource.instances}
+    return next(iter(types.values())) if len(types) == 1 else None
+
+
+def _judge_config(path: Path, where: Where) -> list[Finding]:
+    from efakit.cli.validate_judges import by_rules
+    from efakit.cli.validate_subject import SpecRefused, read_subject
+
+    try:
+        subject = read_subject(path, where.parallelcluster, None)
+    except SpecRefused as refusal:
+        return refusal.findings
+    return list(by_rules(subject).findings)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise UsageError(f"{path}: larger than 4 MiB, which is no script that Slurm takes")
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{str(path)!r}: not a path: {error}") from None

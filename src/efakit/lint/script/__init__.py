@@ -1,0 +1,78 @@
+"""Rules for sbatch scripts, launchers and env files: ``lint_script`` asks them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from efakit.lint.finding import Finding
+from efakit.lint.script.catalogue import rule_ids
+from efakit.lint.script.ignore import IGNORE_RULE, ignored
+from efakit.lint.script.model import Script
+from efakit.lint.script.read import read_script
+from efakit.lint.script.rule import Context, Problem, Rule, Surroundings, all_rules
+from efakit.lint.script.sources import EFAKIT
+
+__all__ = ["Surroundings", "lint_model", "lint_script", "partition_of", "read_script"]
+
+_SEVERITIES = ("error", "warning", "info")
+
+
+def lint_script(file: str, data: bytes, surroundings: Surroundings) -> list[Finding]:
+    """Return what efakit's rules have against a script, a template or an env file, by line.
+
+    ``data`` is the file's content; nothing is opened. Raises UsageError where it is empty or no text.
+    """
+    script = read_script(file, data)
+    return lint_model(script, surroundings)
+
+
+def lint_model(script: Script, surroundings: Surroundings) -> list[Finding]:
+    """Return what the rules have against a script that is read already."""
+    left_out = ignored(script)
+    found: dict[tuple[int, int, str, str], Finding] = {}
+    for one in (script, *script.embedded):
+        context = Context(one, surroundings)
+        for rule in all_rules():
+            for problem in rule.check(context):
+                finding = _finding(rule, problem, script)
+                if not left_out.covers(finding.rule, finding.line):
+                    found.setdefault((finding.line, finding.column, finding.rule, finding.message), finding)
+    for finding in _unknown_rules(script):
+        found[(finding.line, finding.column, finding.rule, finding.message)] = finding
+    return sorted(
+        found.values(), key=lambda item: (item.line, item.column, _SEVERITIES.index(item.severity), item.rule)
+    )
+
+
+def partition_of(script: Script) -> str | None:
+    """Return the partition that a script asks for, None where it leaves that open."""
+    found = [item.value for item in script.directives if item.option == "partition" and item.in_force]
+    return found[-1] if found else None
+
+
+def _finding(rule: Rule, problem: Problem, script: Script) -> Finding:
+    source = script.source
+    line, column = source.place(problem.span.start)
+    end_line, end_column = source.place(max(problem.span.end, problem.span.start))
+    return Finding(
+        source.file,
+        line,
+        column,
+        problem.rule or rule.id,
+        problem.severity or rule.severity,
+        problem.message,
+        problem.fix,
+        problem.source or rule.source,
+        end_column if end_line == line else None,
+        problem.edits,
+    )
+
+
+def _unknown_rules(script: Script) -> Iterator[Finding]:
+    names = rule_ids()
+    for name, span in ignored(script).unknown(names):
+        line, column = script.source.place(span.start)
+        message = f"no rule is called {name}: this comment leaves nothing out"
+        yield Finding(
+            script.source.file, line, column, IGNORE_RULE, "warning", message, "docs/lint.md lists the rules", EFAKIT
+        )

@@ -1,0 +1,187 @@
+"""Rules for GPU counts: asked for in two ways, against the instance, and against what the launcher starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from efakit.lint.script import sources
+from efakit.lint.script.launchers import Launch
+from efakit.lint.script.model import Directive, Option
+from efakit.lint.script.rule import Context, Problem, rule
+from efakit.lint.script.text import Span
+
+_PER_NODE = "nproc_per_node"
+
+
+@rule(
+    "gpus-asked-twice",
+    "warning",
+    "GPUs asked for in two ways",
+    reason="--gres=gpu and --gpus-per-node mean the same, and Slurm 26.05 refuses both; --gpus-per-task beside "
+    "them is another count of the same devices",
+    source=sources.SLURM_OPTIONS,
+)
+def gpus_asked_twice(context: Context) -> Iterator[Problem]:
+    """Point out two of --gres=gpu, --gpus-per-node and --gpus-per-task in one job."""
+    by_component: dict[int, dict[str, Directive]] = {}
+    for item in context.script.directives:
+        name = _way(item)
+        if item.in_force and name:
+            by_component.setdefault(item.component, {})[name] = item
+    for ways in by_component.values():
+        if len(ways) > 1:
+            names = ", ".join(f"--{name}" for name in ways)
+            yield Problem(
+                list(ways.values())[-1].span, f"GPUs are asked for in {len(ways)} ways: {names}", "keep --gpus-per-node"
+            )
+
+
+def _way(item: Directive) -> str | None:
+    if item.option == "gres":
+        return "gres=gpu" if (item.value or "").startswith("gpu") else None
+    return item.option if item.option in ("gpus-per-node", "gpus-per-task") else None
+
+
+@rule(
+    "gpus-per-task-alone",
+    "error",
+    "--gpus-per-task without a number of tasks",
+    reason="Slurm refuses --gpus-per-task without --ntasks or --gpus; --ntasks-per-node does not count",
+    source=sources.SLURM_GRES,
+)
+def gpus_per_task_alone(context: Context) -> Iterator[Problem]:
+    """Refuse --gpus-per-task beside neither --ntasks nor --gpus."""
+    if context.directive("gpus-per-task") is None:
+        return
+    if context.directive("ntasks") is None and context.directive("gpus") is None:
+        span = next(item.span for item in context.script.directives if item.option == "gpus-per-task")
+        yield Problem(span, "--gpus-per-task needs --ntasks or --gpus beside it: sbatch refuses it", "--gpus-per-node")
+
+
+@rule(
+    "gpus-of-instance",
+    "error",
+    "more GPUs a node than the instance type has, or fewer on whole nodes",
+    reason="a job that asks for more never starts; with fewer in a job that has whole nodes, GPUs stand idle",
+    source=sources.INSTANCE_TYPES,
+)
+def gpus_of_instance(context: Context) -> Iterator[Problem]:
+    """Compare fixed counts with the instance type, where it is known."""
+    instance = context.surroundings.instance
+    devices = _devices(context)
+    if instance is None or devices is None:
+        return
+    for span, words, count in _counts(context):
+        many = count > devices
+        if count == devices or (not many and not _has_whole_nodes(context)):
+            continue
+        message = f"{words} {count} a node, and {instance.name} has {devices} GPUs"
+        yield Problem(span, message, f"write {devices}", severity="error" if many else "warning")
+
+
+def _has_whole_nodes(context: Context) -> bool:
+    return (context.number("nodes") or 1) > 1 or context.directive("exclusive") is not None
+
+
+def _devices(context: Context) -> int | None:
+    """Return how many GPUs a node has, None where it has none or nothing is known."""
+    instance = context.surroundings.instance
+    return instance.gpus if instance is not None and instance.gpus else None
+
+
+def _counts(context: Context) -> Iterator[tuple[Span, str, int]]:
+    for item in context.script.directives:
+        count = _asked(item)
+        if item.in_force and count is not None:
+            yield item.span, f"--{item.option} asks for", count
+    for _, chain in context.jobs.launches:
+        for launch in chain:
+            option = _ranks(launch) or _mpi_ranks(context, launch)
+            count = _number(context, option)
+            if option is not None and count is not None:
+                yield option.span, f"{launch.word.text} is to start", count
+
+
+def _asked(item: Directive) -> int | None:
+    """Return the GPUs a node of --gpus-per-node=h100:8 or --gres=gpu:8."""
+    if item.option == "gpus-per-node" or (item.option == "gres" and (item.value or "").startswith("gpu:")):
+        last = (item.value or "").split(",")[0].rpartition(":")[2]
+        return int(last) if last.isascii() and last.isdigit() and len(last) < 6 else None
+    return None
+
+
+def _ranks(launch: Launch) -> Option | None:
+    return launch.option(_PER_NODE) if launch.kind == "torchrun" else launch.option("num_gpus")
+
+
+def _mpi_ranks(context: Context, launch: Launch) -> Option | None:
+    """Return mpirun's ranks a node in a job of NCCL, one a GPU; a single one is no such job, but a look around."""
+    option = launch.option("N", "npernode", "ppn", "perhost") if launch.kind == "mpirun" else None
+    return option if "nccl" in context.workloads and _number(context, option) != 1 else None
+
+
+def _number(context: Context, option: Option | None) -> int | None:
+    text = context.script.known_value(option.value) if option is not None else None
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 6 else None
+
+
+@rule(
+    "more-ranks-than-gpus",
+    "error",
+    "a launcher that starts more ranks a node than the job asks GPUs for",
+    reason="two ranks would share a device, which NCCL refuses",
+    source=sources.TORCHRUN,
+)
+def more_ranks_than_gpus(context: Context) -> Iterator[Problem]:
+    """Compare --nproc-per-node with the GPUs a node that the #SBATCH lines ask for."""
+    asked = next((count for item in reversed(context.script.directives) if (count := _asked(item)) is not None), None)
+    if asked is None or any(item.component for item in context.script.directives):
+        return
+    for _, chain in context.jobs.launches:
+        for launch in chain:
+            option = _ranks(launch)
+            count = _number(context, option)
+            if option is not None and count is not None and count > asked:
+                message = f"{launch.word.text} starts {count} ranks a node, and the job asks for {asked} GPUs a node"
+                yield Problem(option.span, message, f"write {asked}, or ask for {count}")
+
+
+@rule(
+    "launcher-per-task",
+    "error",
+    "a launcher of ranks that srun starts once a task",
+    reason="torchrun and its like start the ranks of a node themselves: several tasks a node are several on one port",
+    source=sources.TORCHRUN,
+)
+def launcher_per_task(context: Context) -> Iterator[Problem]:
+    """Refuse torchrun, accelerate and deepspeed under srun with several tasks a node."""
+    for _, chain in context.jobs.launches:
+        outer, inner = chain[0], chain[-1]
+        if outer.kind != "srun" or inner.kind not in ("torchrun", "accelerate") or outer.option("ntasks"):
+            continue
+        option = outer.option("ntasks-per-node")
+        tasks = _number(context, option) if option else context.number("ntasks-per-node")
+        ranks = inner.option(_PER_NODE, "num_processes")
+        if tasks is None or tasks < 2 or ranks is None or _number(context, ranks) == 1:
+            continue
+        message = f"srun starts {inner.word.text} {tasks} times a node, and each starts ranks of its own"
+        yield Problem(inner.word.span, message, "srun --ntasks-per-node=1, or one rank a task without the launcher")
+
+
+@rule(
+    "not-exclusive",
+    "info",
+    "a job of NCCL on several nodes that asks for neither GPUs nor whole nodes",
+    reason="another job may share the nodes, their GPUs and their EFA interfaces",
+    source=sources.SBATCH,
+)
+def not_exclusive(context: Context) -> Iterator[Problem]:
+    """Advise --exclusive where nothing else keeps other jobs off the nodes."""
+    nodes = context.number("nodes")
+    asks = ("exclusive", "gres", "gpus", "gpus-per-node", "gpus-per-task", "tres-per-task", "gpus-per-socket")
+    if nodes is None or nodes < 2 or "nccl" not in context.workloads or context.script.kind != "sbatch":
+        return
+    if all(context.directive(name) is None for name in asks):
+        span = next(item.span for item in context.script.directives if item.option == "nodes" and item.in_force)
+        message = f"{nodes} nodes without --exclusive and without a count of GPUs: other jobs may share them"
+        yield Problem(span, message, "#SBATCH --exclusive")

@@ -1,0 +1,194 @@
+"""What of a script the rules ask: its options for sbatch, its assignments, its commands, in the order of the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from efakit.lint.script.text import SourceText, Span
+
+AssignmentKind = Literal[
+    "plain",
+    "export",
+    "env-prefix",
+    "mpirun-x",
+    "mca-option",
+    "srun-export",
+    "sbatch-export",
+    "genv",
+    "container-option",
+    "env-file",
+]
+ScriptKind = Literal["sbatch", "shell", "env-file"]
+GAP = "\0"
+"""Stands in a word's text for what only the shell can know; no shell word can hold it itself."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A part of a word that the shell fills in: a variable's value, or (``name`` "") anything else.
+
+    ``guarded``: the expansion says itself what happens where the variable is not set. ``default`` is the literal that
+    it then gives.
+    """
+
+    name: str
+    span: Span
+    guarded: bool = False
+    default: str | None = None
+    quoted: bool = False
+    array: bool = False
+    whole: str = ""
+    """The source text of the expansion."""
+
+
+Piece = str | Ref
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a command. ``span`` is where it stands, or, for one that came out of a variable, where that is set."""
+
+    span: Span
+    pieces: tuple[Piece, ...]
+    split: bool = False
+    """Whether it came out of a variable or an array: no edit can be made at its place alone."""
+
+    @property
+    def text(self) -> str:
+        """The word as the shell would have it, ``GAP`` for each part that is not known."""
+        return "".join(piece if isinstance(piece, str) else GAP for piece in self.pieces)
+
+    @property
+    def literal(self) -> str | None:
+        """The word's value where it is known: also that of ``${NAME:-value}`` by default."""
+        if all(isinstance(piece, str) for piece in self.pieces):
+            return self.text
+        if len(self.pieces) == 1 and isinstance(self.pieces[0], Ref):
+            return self.pieces[0].default
+        return None
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """What the shell fills in."""
+        return tuple(piece for piece in self.pieces if isinstance(piece, Ref))
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One place that sets a variable.
+
+    ``reaches``: whether programs that the script starts see it. ``cut`` is what to delete to be rid of it, None where
+    that is not safe.
+    """
+
+    name: str
+    value: str | None
+    kind: AssignmentKind
+    span: Span
+    name_span: Span
+    value_span: Span
+    word: Word | None = None
+    reaches: bool = True
+    conditional: bool = False
+    appended: bool = False
+    cut: Span | None = None
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option on a command line or in a #SBATCH line; ``name`` in its long form without dashes."""
+
+    name: str
+    value: Word | None
+    span: Span
+
+
+@dataclass(frozen=True)
+class Directive:
+    """An option of a #SBATCH line.
+
+    ``component`` counts the parts of a heterogeneous job; ``in_force`` is false after the first command.
+    """
+
+    option: str
+    value: str | None
+    span: Span
+    line: int
+    component: int = 0
+    in_force: bool = True
+
+    def moved(self, span: Span, line: int) -> Directive:
+        """Return it at another place."""
+        return replace(self, span=span, line=line)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A simple command: its words after assignments, arrays and variables of options filled in."""
+
+    words: tuple[Word, ...]
+    span: Span
+    conditional: bool = False
+    substituted: bool = False
+    """Whether it stands inside $( )."""
+    environment: tuple[Assignment, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The program's file name, empty where it is not known."""
+        return (self.words[0].literal or "").rpartition("/")[2] if self.words else ""
+
+
+@dataclass
+class Script:
+    """A script, a launcher or an env file."""
+
+    source: SourceText
+    kind: ScriptKind
+    is_template: bool = False
+    directives: list[Directive] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
+    arrays: dict[str, list[Word]] = field(default_factory=dict)
+    unset: dict[str, int] = field(default_factory=dict)
+    """Variables that ``unset`` takes away, with the offset of the last such line."""
+    defined: set[str] = field(default_factory=set)
+    """Names that get a value in some other way: read, for, mapfile, a test that asks whether they are set."""
+    referenced: set[str] = field(default_factory=set)
+    exported: set[str] = field(default_factory=set)
+    takes_from_elsewhere: bool = False
+    """Whether it sources a file or evaluates text: variables may come from there."""
+    modules: list[tuple[tuple[str, ...], Span]] = field(default_factory=list)
+    comments: list[Span] = field(default_factory=list)
+    unread: list[Span] = field(default_factory=list)
+    embedded: list[Script] = field(default_factory=list)
+    """sbatch scripts in heredocs."""
+    first_command: int | None = None
+    exports_all: bool = False
+    """Whether ``set -a`` stands somewhere."""
+
+    def last_set(self, name: str) -> Assignment | None:
+        """Return the one literal that a variable holds wherever it is read, None where that is not sure."""
+        found = [item for item in self.assignments if item.name == name and item.kind in ("plain", "export")]
+        sure = len(found) == 1 and not found[0].conditional and not found[0].appended and name not in self.defined
+        return found[0] if sure else None
+
+    def known_value(self, word: Word | None) -> str | None:
+        """Return a word's value, variables filled in that are set once in the script, None where it is not known."""
+        if word is None:
+            return None
+        if word.literal is not None:
+            return word.literal
+        parts = [piece if isinstance(piece, str) else self._value_of(piece) for piece in word.pieces]
+        return None if None in parts else "".join(part for part in parts if part is not None)
+
+    def _value_of(self, ref: Ref) -> str | None:
+        if not ref.name or ref.array or (ref.whole and not _is_plain(ref)):
+            return None
+        found = self.last_set(ref.name)
+        return found.value if found else ref.default
+
+
+def _is_plain(ref: Ref) -> bool:
+    return ref.whole in (f"${ref.name}", f"${{{ref.name}}}")

@@ -1,0 +1,164 @@
+"""Rules for the names of variables: misspelt, not exported, set twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import lru_cache
+
+from efakit.catalog.variable_names import known, open_ended
+from efakit.lint.script import sources
+from efakit.lint.script.edits import name_span
+from efakit.lint.script.model import Assignment
+from efakit.lint.script.rule import Context, Problem, rule
+from efakit.lint.script.variable_rules import rename_or_cut
+from efakit.rules.environment import rows_about
+
+# Prefixes whose names are all known, and what reads them; longer ones first.
+_READERS = {
+    "NEURON_RT_": "the Neuron runtime",
+    "OFI_NCCL_": "aws-ofi-nccl",
+    "FI_EFA_": "libfabric's efa provider",
+    "NVSHMEM_": "NVSHMEM",
+    "I_MPI_": "Intel MPI",
+    "NCCL_": "NCCL",
+    "FI_": "libfabric",
+}
+# Prefixes that only one program uses: a name that it does not know is no variable at all.
+_OWN = ("OFI_NCCL_", "FI_EFA_")
+# What users call variables of their own, which nothing is to read.
+_USERS = (
+    "_HOME",
+    "_DIR",
+    "_PATH",
+    "_ROOT",
+    "_VERSION",
+    "_LIB",
+    "_INCLUDE",
+    "_TESTS",
+    "_PREFIX",
+    "_TAG",
+    "_BIN",
+    "_ARGS",
+)
+_JOB_PREFIXES = (*_READERS, "OMPI_MCA_", "TORCH_NCCL_", "GLOO_", "UCX_", "FI_PROVIDER", "PMIX_MCA_", "NEURON_")
+
+
+@rule(
+    "misspelt-variable",
+    "warning",
+    "a variable that nothing reads, and that is a slip away from one that exists",
+    reason="what is misspelt is ignored without a word",
+    source=sources.NCCL_ENV,
+    mends=True,
+)
+def misspelt_variable(context: Context) -> Iterator[Problem]:
+    """Point out names that are near to a known one and are none."""
+    for item, prefix in _unknown(context):
+        near = _nearest(item.name, prefix)
+        if near is None:
+            continue
+        edits = rename_or_cut(context, item, near) if _is_slip(item.name, near) else ()
+        message = f"{item.name} is nothing that {_READERS[prefix]} reads"
+        yield Problem(name_span(context.script, item), message, f"did you mean {near}?", edits)
+
+
+@rule(
+    "unknown-variable",
+    "info",
+    "a variable below a prefix of EFA's own that no release reads",
+    reason="FI_EFA_ and OFI_NCCL_ belong to one program each, and its releases have no such name",
+    source=sources.NAMES,
+)
+def unknown_variable(context: Context) -> Iterator[Problem]:
+    """Point out FI_EFA_* and OFI_NCCL_* that no release knows."""
+    for item, prefix in _unknown(context):
+        if prefix in _OWN and _nearest(item.name, prefix) is None:
+            yield Problem(
+                name_span(context.script, item), f"no release of {_READERS[prefix]} reads {item.name}", "remove it"
+            )
+
+
+def _unknown(context: Context) -> Iterator[tuple[Assignment, str]]:
+    for item in context.script.assignments:
+        prefix = next((prefix for prefix in _READERS if item.name.startswith(prefix)), None)
+        reads = item.reaches or item.name in context.script.exported
+        if prefix is None or not reads or item.name.endswith(_USERS) or item.name == prefix:
+            continue
+        if item.name in known() or open_ended(item.name) is not None or rows_about(item.name):
+            continue
+        yield item, prefix
+
+
+@lru_cache(maxsize=256)
+def _nearest(name: str, prefix: str) -> str | None:
+    near = get_close_matches(name, known(prefix), 1, 0.88)
+    return near[0] if near else None
+
+
+def _is_slip(name: str, near: str) -> bool:
+    """Return whether a name is one letter or one pair of letters away from another."""
+    if abs(len(name) - len(near)) > 1:
+        return False
+    if len(name) == len(near):
+        other = [place for place, (one, two) in enumerate(zip(name, near, strict=True)) if one != two]
+        swapped = len(other) == 2 and other[1] == other[0] + 1 and sorted(name) == sorted(near)
+        return len(other) == 1 or swapped
+    longer, shorter = (name, near) if len(name) > len(near) else (near, name)
+    return any(longer[:place] + longer[place + 1 :] == shorter for place in range(len(longer)))
+
+
+@rule(
+    "not-exported",
+    "warning",
+    "a variable that is set and not exported",
+    reason="a variable of the shell alone is not seen by the programs that it starts",
+    source=sources.BASH,
+)
+def not_exported(context: Context) -> Iterator[Problem]:
+    """Point out NCCL_DEBUG=INFO on a line of its own, where nothing exports it or uses its value."""
+    script = context.script
+    if script.kind == "env-file" or script.exports_all:
+        return
+    exported = script.exported | {item.name for item in script.assignments if item.reaches}
+    for item in script.assignments:
+        ours = item.name in known() or bool(rows_about(item.name))
+        if item.kind != "plain" or not ours or item.name in exported or item.name in script.referenced:
+            continue
+        if item.name.startswith(("LD_", "SLURM_")) or item.name in _USUAL or not item.name.isupper():
+            continue
+        message = f"{item.name} is not exported: no program that the script starts sees it"
+        yield Problem(name_span(script, item), message, f"export {item.name}")
+
+
+# Usually in the environment already: an assignment changes what programs see.
+_USUAL = ("PATH", "HOME", "MASTER_ADDR", "MASTER_PORT")
+
+
+@rule(
+    "set-twice",
+    "warning",
+    "a variable of the network set twice, to two values",
+    reason="only the last value counts for what runs after it",
+    source=sources.BASH,
+)
+def set_twice(context: Context) -> Iterator[Problem]:
+    """Point out a value that a later one overrides before anything ran with it."""
+    script = context.script
+    if script.is_template:
+        return
+    launched = sorted(command.span.start for command, _ in context.jobs.launches)
+    last: dict[str, Assignment] = {}
+    for item in script.assignments:
+        if not item.name.startswith(_JOB_PREFIXES) or item.kind not in ("plain", "export", "env-file"):
+            continue
+        earlier = last.get(item.name)
+        if not item.conditional:
+            last[item.name] = item
+        if earlier is None or item.conditional or None in (item.value, earlier.value) or item.value == earlier.value:
+            continue
+        if any(earlier.span.start < place < item.span.start for place in launched):
+            continue
+        line = script.source.place(item.span.start)[0]
+        message = f"{item.name}={earlier.value} is overridden in line {line}: {item.name}={item.value}"
+        yield Problem(earlier.span, message, "keep one of them")

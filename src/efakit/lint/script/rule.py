@@ -1,0 +1,114 @@
+"""The registry of rules for scripts. A new rule is a function with ``@rule`` in one of ``_MODULES``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from typing import NamedTuple
+
+from efakit.catalog.instances import Instance
+from efakit.lint.finding import Edit, Severity
+from efakit.lint.script.model import Script
+from efakit.lint.script.text import Span
+from efakit.lint.script.workload import Jobs
+from efakit.rules.target import Target
+
+_MODULES = ("file_rules", "sbatch_rules", "task_rules", "gpu_rules", "launch_rules", "name_rules", "variable_rules")
+
+
+class Problem(NamedTuple):
+    """What a rule found: where, what is wrong there, what to do, and the edits that do it where that is safe.
+
+    ``rule``, ``severity`` and ``source``: those of a row of the catalog, where the rule speaks for rows.
+    """
+
+    span: Span
+    message: str
+    fix: str = ""
+    edits: tuple[Edit, ...] = ()
+    severity: Severity | None = None
+    rule: str | None = None
+    source: str | None = None
+
+
+class Surroundings(NamedTuple):
+    """What the caller knows beside the text. ``folders``: those that are there, seen from the script's folder."""
+
+    target: Target
+    instance: Instance | None = None
+    has_folder: Callable[[str], bool] | None = None
+
+
+class Context:
+    """One script and what is known of where it is to run."""
+
+    def __init__(self, script: Script, surroundings: Surroundings) -> None:
+        self.script = script
+        self.surroundings = surroundings
+        self.jobs = Jobs(script)
+
+    @property
+    def target(self) -> Target:
+        """The stack and the instance type, as far as they are known."""
+        return self.surroundings.target
+
+    @cached_property
+    def workloads(self) -> frozenset[str]:
+        """What the script runs."""
+        return self.jobs.workloads
+
+    def directive(self, *names: str, component: int = 0) -> str | None:
+        """Return the value in force of a #SBATCH option, "" of one without a value, None where it is not there."""
+        found = [
+            item.value or ""
+            for item in self.script.directives
+            if item.option in names and item.in_force and item.component == component
+        ]
+        return found[-1] if found else None
+
+    def number(self, *names: str) -> int | None:
+        """Return the whole number that a #SBATCH option has in force, None where there is none."""
+        value = self.directive(*names)
+        return int(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 9 else None
+
+
+Check = Callable[[Context], Iterator[Problem]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule; ``mends``: whether ``--fix`` can mend what it finds."""
+
+    id: str
+    severity: Severity
+    summary: str
+    reason: str
+    source: str
+    mends: bool
+    check: Check
+
+
+_rules: dict[str, Rule] = {}
+
+
+def rule(
+    id_: str, severity: Severity, summary: str, *, reason: str, source: str, mends: bool = False
+) -> Callable[[Check], Check]:
+    """Register a rule; raise ValueError where its id is taken."""
+
+    def register(check: Check) -> Check:
+        if id_ in _rules:
+            raise ValueError(f"rule {id_!r} is there twice")
+        _rules[id_] = Rule(id_, severity, summary, reason, source, mends, check)
+        return check
+
+    return register
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Return all rules, in the order of their modules."""
+    for module in _MODULES:
+        import_module(f"efakit.lint.script.{module}")
+    return tuple(_rules.values())

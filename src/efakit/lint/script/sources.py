@@ -1,0 +1,28 @@
+"""The public addresses of the rules for scripts."""
+
+from __future__ import annotations
+
+_SLURM = "https://slurm.schedmd.com/"
+_SLURM_CODE = "https://github.com/SchedMD/slurm/blob/master/src/"
+_AWSOME = "https://github.com/awslabs/awsome-distributed-ai/"
+
+SBATCH = _SLURM + "sbatch.html"
+SRUN = _SLURM + "srun.html"
+SBATCH_CODE = _SLURM_CODE + "sbatch/sbatch.c"
+SBATCH_OPTIONS = _SLURM_CODE + "sbatch/opt.c"
+SLURM_OPTIONS = _SLURM_CODE + "common/slurm_opt.c"
+SLURM_GRES = _SLURM_CODE + "interfaces/gres.c"
+GRES = _SLURM + "gres.html"
+MPI_GUIDE = _SLURM + "mpi_guide.html"
+PYXIS = "https://github.com/NVIDIA/pyxis/wiki/Usage"
+BASH = "https://www.gnu.org/software/bash/manual/bash.html"
+TORCHRUN = "https://docs.pytorch.org/docs/stable/elastic/run.html"
+OPEN_MPI = "https://docs.open-mpi.org/en/main/man-openmpi/man1/mpirun.1.html"
+NCCL_ENV = "https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/env.html"
+LOADER = "https://man7.org/linux/man-pages/man8/ld.so.8.html"
+EFA_INTEL_MPI = "https://github.com/aws-samples/hpc-applications"
+NEURON = "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/neuron-runtime/nrt-troubleshoot.html"
+INSTANCE_TYPES = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html"
+NAMES = "https://github.com/aws/aws-ofi-nccl/blob/master/doc/efa-env-var.md"
+SAMPLES = _AWSOME + "tree/main/3.test_cases"
+EFAKIT = "docs/lint.md"

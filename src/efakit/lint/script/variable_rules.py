@@ -1,0 +1,156 @@
+"""What the catalog's rows say of the variables that a script sets, and of those that it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from efakit.lint.finding import Edit, Severity
+from efakit.lint.script import sources
+from efakit.lint.script.edits import cut, rename
+from efakit.lint.script.model import GAP, Assignment
+from efakit.lint.script.rule import Context, Problem, rule
+from efakit.lint.script.text import Span
+from efakit.rules.environment import Verdict, judge, missing
+
+# Lists of folders and files: a row may speak of one item, whatever the others are.
+_LISTS = ("LD_LIBRARY_PATH", "LD_PRELOAD")
+
+Mending = Callable[[Context, Assignment], tuple[Edit, ...]]
+
+
+@rule(
+    "variable-row",
+    "warning",
+    "a variable that a row of the catalog speaks of",
+    reason="each row is a rule of its own: see the rows below",
+    source=sources.NAMES,
+    mends=True,
+)
+def variable_rows(context: Context) -> Iterator[Problem]:
+    """Say what the rows have against each value that reaches the job."""
+    script = context.script
+    for item in script.assignments:
+        gone = script.unset.get(item.name, -1) > item.span.start
+        reaches = item.reaches or item.name in script.exported
+        if gone or not reaches or item.appended:
+            continue
+        for verdict in judge(item.name, _value(item), context.target, context.workloads)[:1]:
+            yield _problem(context, item, verdict)
+    yield from _limits(context)
+
+
+def _value(item: Assignment) -> str | None:
+    if item.value is None and item.name in _LISTS and item.word is not None:
+        return item.word.text.replace(GAP, "")
+    return item.value
+
+
+def _problem(context: Context, item: Assignment, verdict: Verdict) -> Problem:
+    return Problem(
+        item.span,
+        verdict.message,
+        verdict.fix,
+        _edits(context, item, verdict),
+        _severity(verdict.severity),
+        verdict.row.id,
+        verdict.source,
+    )
+
+
+def _severity(text: str) -> Severity:
+    return _SEVERITIES.get(text, "warning")
+
+
+_SEVERITIES: dict[str, Severity] = {"error": "error", "warning": "warning", "info": "info"}
+
+
+def _edits(context: Context, item: Assignment, verdict: Verdict) -> tuple[Edit, ...]:
+    """Return what mends it: no more than taking out what has no effect, a slip of the pen, or one certain value."""
+    row = verdict.row
+    mending = _MENDED.get(row.id)
+    if mending is not None:
+        return mending(context, item)
+    if row.effect != "no-effect" and "has no effect" not in verdict.message:
+        return ()
+    return cut(context.script, item)
+
+
+def _renamed(new: str) -> Mending:
+    return lambda context, item: rename_or_cut(context, item, new)
+
+
+def _prefix(context: Context, item: Assignment) -> tuple[Edit, ...]:
+    return rename_or_cut(context, item, "OFI_NCCL_" + item.name.removeprefix("NCCL_OFI_"))
+
+
+def rename_or_cut(context: Context, item: Assignment, new: str) -> tuple[Edit, ...]:
+    """Return what gives a variable that nothing reads its right name, or takes it out where that would do harm."""
+    if judge(new, item.value, context.target, context.workloads):
+        return cut(context.script, item)
+    return rename(context.script, item, new)
+
+
+def _log_level(context: Context, item: Assignment) -> tuple[Edit, ...]:
+    """FI_LOG_LEVEL=1 can only mean warnings: libfabric's own levels begin with warn."""
+    start, end = item.value_span
+    plain = item.value is not None and context.script.source.at(item.value_span) == item.value == "1"
+    return (Edit(start, end, b"warn"),) if plain else ()
+
+
+_MENDED: dict[str, Mending] = {
+    "nccl-buffersize": _renamed("NCCL_BUFFSIZE"),
+    "nccl-min-channels": lambda context, item: (),
+    "ofi-nccl-prefix": _prefix,
+    "fi-log-level": _log_level,
+}
+
+
+def _limits(context: Context) -> Iterator[Problem]:
+    """Judge ``ulimit -l``, which stands among the rows as a variable of this name."""
+    for command in context.script.commands:
+        words = command.words
+        if command.name == "ulimit" and len(words) > 2 and words[1].literal in ("-l", "-Sl", "-Hl", "-SHl"):
+            for verdict in judge("ulimit -l", words[2].literal, context.target, context.workloads)[:1]:
+                yield Problem(
+                    Span(words[0].span.start, words[2].span.end),
+                    verdict.message,
+                    verdict.fix,
+                    severity=_severity(verdict.severity),
+                    rule=verdict.row.id,
+                    source=verdict.source,
+                )
+
+
+@rule(
+    "variable-missing",
+    "warning",
+    "a variable that the target needs and the script does not set",
+    reason="with the target known, the rows say what a job must set; a script that sources a file may have it there",
+    source=sources.NAMES,
+)
+def variable_missing(context: Context) -> Iterator[Problem]:
+    """Name what jobs on several nodes need and the script does not set."""
+    script = context.script
+    first = next(iter(context.jobs.launches), None)
+    one_node = script.kind == "sbatch" and (context.number("nodes") or 1) == 1
+    if first is None or one_node or script.takes_from_elsewhere or script.is_template or _in_container(context):
+        return
+    names = {item.name for item in script.assignments} | script.exported
+    span = first[1][0].word.span
+    for item in missing(names, context.target, context.workloads):
+        yield Problem(
+            span,
+            f"{item.name}={item.value} is not set: {item.row.reason}",
+            f"export {item.name}={item.value}",
+            severity=_severity(item.row.severity),
+            rule=item.row.id,
+            source=item.row.source,
+        )
+
+
+def _in_container(context: Context) -> bool:
+    """Return whether the job runs in an image, which has a stack and an environment of its own."""
+    if any(chain[0].option("container-image", "container-name") for _, chain in context.jobs.launches):
+        return True
+    words = (word.text.rpartition("/")[2] for command in context.script.commands for word in command.words)
+    return any(word in ("apptainer", "singularity", "docker", "enroot", "podman") for word in words)

@@ -1,0 +1,217 @@
+"""``efakit lint``: files and folders, targets, formats, exit codes, mending."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from efakit.cli.lint import lint
+from efakit.errors import EfakitError
+
+ROOT = Path(__file__).resolve().parents[2]
+BAD = "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --exclusive\n\texport FI_LOG_LEVEL=1\nsrun ./app\n"
+FATAL = "#!/bin/bash\nexport FI_EFA_MTU_SIZE=1\n"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(lint, [str(argument) for argument in arguments])
+
+
+def written(folder: Path, content: str | bytes, name: str = "x.sbatch") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def as_json(*arguments: str | Path) -> list[dict[str, Any]]:
+    findings: list[dict[str, Any]] = json.loads(run(*arguments, "--format", "json").stdout)
+    return findings
+
+
+def refused(*arguments: str | Path) -> str:
+    """Return the message of bad input; the command line ends with 2 on it."""
+    error = run(*arguments).exception
+    assert isinstance(error, EfakitError), error
+    assert error.exit_code == 2
+    return str(error)
+
+
+def test_text_shows_the_line_and_a_caret_under_the_place(tmp_path):
+    path = written(tmp_path, BAD)
+    lines = run(path).stdout.splitlines()
+    assert lines[0].startswith(f"{path}:4:9: warning fi-log-level: FI_LOG_LEVEL")
+    assert lines[1] == "    \texport FI_LOG_LEVEL=1"
+    assert lines[2] == "    \t       ^~~~~~~~~~~~~~"
+    assert lines[-1] == "1 file: 0 errors, 1 warning, 0 info; --fix mends 1"
+
+
+def test_carets_stand_right_under_wide_letters(tmp_path):
+    lines = run(written(tmp_path, "#!/bin/bash\n: 東京; export FI_LOG_LEVEL=1\n")).stdout.splitlines()
+    assert lines[2].index("^") == len("    : ") + 4 + len("; export ")
+
+
+def test_json_has_what_a_finding_has(tmp_path):
+    path = written(tmp_path, BAD)
+    [finding] = as_json(path)
+    assert list(finding) == ["file", "line", "column", "rule", "severity", "message", "fix", "source"]
+    assert (finding["file"], finding["line"], finding["column"]) == (str(path), 4, 9)
+    assert finding["source"].startswith("https://")
+
+
+def test_sarif_has_the_shape_of_version_2_1_0(tmp_path):
+    path = written(tmp_path, BAD.replace("--nodes=2", "--nodes=2\n#SBATCH --nodes=3"), "a b.sbatch")
+    document = json.loads(run(path, "--format", "sarif").stdout)
+    assert document["version"] == "2.1.0"
+    [run_] = document["runs"]
+    rules = run_["tool"]["driver"]["rules"]
+    assert len({rule["id"] for rule in rules}) == len(rules)
+    for result in run_["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["level"] in ("error", "warning", "note")
+        assert result["message"]["text"]
+        [location] = result["locations"]
+        place = location["physicalLocation"]
+        assert place["artifactLocation"]["uri"] == f"file://{tmp_path}/a%20b.sbatch"
+        assert 1 <= place["region"]["startColumn"] < place["region"]["endColumn"]
+
+
+def test_github_has_workflow_commands_of_one_line_each(tmp_path):
+    path = written(tmp_path, BAD)
+    [line] = run(path, "--format", "github").stdout.splitlines()
+    assert line.startswith(f"::warning file={path},line=4,col=9,endColumn=23,title=fi-log-level::")
+    assert "%0Afix: FI_LOG_LEVEL=warn" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "code"),
+    [
+        (BAD, (), 0),
+        (BAD, ("--fail-on", "warning"), 1),
+        (FATAL, (), 1),
+        ("#!/bin/bash\ntrue\n", ("--fail-on", "info"), 0),
+    ],
+)
+def test_exit_codes(tmp_path, text, options, code):
+    assert run(written(tmp_path, text), *options).exit_code == code
+
+
+@pytest.mark.parametrize(("content", "says"), [(b"", "empty"), (b"a\0b", "binary")])
+def test_files_that_are_no_scripts_are_refused(tmp_path, content, says):
+    assert says in refused(written(tmp_path, content))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    assert "cannot be read" in refused(tmp_path / "none.sbatch")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [(("--instance", "p5.96xlarge"), "p5.96xlarge"), (("--parallelcluster", "9.9.9"), "9.9.9")],
+)
+def test_a_target_that_does_not_exist_is_refused(tmp_path, options, says):
+    assert says in refused(written(tmp_path, BAD), *options)
+
+
+def test_the_target_decides(tmp_path):
+    path = written(tmp_path, "#!/bin/bash\nexport FI_EFA_USE_DEVICE_RDMA=1\n./app\n")
+    assert as_json(path) == []
+    [finding] = as_json(path, "--instance", "p3dn.24xlarge")
+    assert (finding["rule"], finding["severity"]) == ("fi-efa-use-device-rdma-aborts", "error")
+
+
+def test_a_spec_names_the_target_of_each_partition(tmp_path):
+    script = "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --partition={}\nsrun torchrun --nproc_per_node=9 x.py\n"
+    spec = ROOT / "cluster-configs/p5.yaml"
+    queue = next(line.split()[-1] for line in spec.read_text().splitlines() if line.strip().startswith("- name:"))
+    known = as_json(written(tmp_path, script.format(queue), "a.sbatch"), "--spec", spec)
+    other = as_json(written(tmp_path, script.format("elsewhere"), "b.sbatch"), "--spec", spec)
+    assert "gpus-of-instance" in [item["rule"] for item in known]
+    assert "gpus-of-instance" not in [item["rule"] for item in other]
+
+
+def test_a_spec_and_another_target_together_are_refused(tmp_path):
+    spec = ROOT / "cluster-configs/p5.yaml"
+    assert "--instance" in refused(written(tmp_path, BAD), "--spec", spec, "--instance", "p5.48xlarge")
+
+
+def test_folders_are_searched_and_a_file_that_is_no_script_is_left_out_with_a_word(tmp_path):
+    for name in ("a.sbatch", "deep/b.sh", "deep/c.env", "d.txt", ".hidden/e.sh"):
+        written(tmp_path, "FI_LOG_LEVEL=1\n" if name.endswith("env") else BAD, name)
+    written(tmp_path, b"", "empty.sh")
+    done = run(tmp_path, "--format", "json")
+    assert [Path(item["file"]).name for item in json.loads(done.stdout)] == ["a.sbatch", "b.sh", "c.env"]
+    assert "left out" in done.stderr
+    assert "empty.sh" in done.stderr
+
+
+def test_a_folder_without_scripts_is_refused(tmp_path):
+    assert "holds no script" in refused(tmp_path)
+
+
+def test_cluster_configs_are_judged_by_the_rules_of_validate(tmp_path):
+    config = (ROOT / "cluster-configs/p5.cluster.yaml").read_text().replace("OnNodeConfigured", "OnNodeConfiguredd")
+    config = config.replace("HeadNode:", "HeadNodee: 1\nHeadNode:", 1)
+    assert "unknown-key" in [item["rule"] for item in as_json(written(tmp_path, config, "c.yaml"))]
+
+
+def test_fix_mends_keeps_the_mode_and_shows_the_change(tmp_path):
+    path = written(tmp_path, BAD)
+    path.chmod(0o750)
+    done = run(path, "--fix")
+    assert path.read_text() == BAD.replace("=1", "=warn")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o750
+    assert "-\texport FI_LOG_LEVEL=1\n+\texport FI_LOG_LEVEL=warn\n" in done.stderr
+    assert done.stdout == "1 file: clean\n"
+    assert run(path, "--fix").stderr == ""
+    assert [item.name for item in tmp_path.iterdir()] == ["x.sbatch"]
+
+
+def test_fix_with_dry_run_shows_the_change_and_writes_nothing(tmp_path):
+    path = written(tmp_path, BAD)
+    done = run(path, "--fix", "--dry-run", "--format", "json")
+    assert path.read_text() == BAD
+    assert "+\texport FI_LOG_LEVEL=warn" in done.stderr
+    assert [item["rule"] for item in json.loads(done.stdout)] == ["fi-log-level"]
+
+
+def test_fix_writes_through_a_link(tmp_path):
+    path = written(tmp_path, BAD)
+    link = tmp_path / "link.sbatch"
+    link.symlink_to(path)
+    run(link, "--fix")
+    assert link.is_symlink()
+    assert "warn" in path.read_text()
+
+
+def test_dry_run_without_fix_is_a_usage_error(tmp_path):
+    assert run(written(tmp_path, BAD), "--dry-run").exit_code == 2
+
+
+def test_a_name_that_steers_the_terminal_is_shown_harmless(tmp_path):
+    done = run(written(tmp_path, b"#!/bin/bash\nexport FI_LOG_LEVEL='\x1b[31m'\n"))
+    assert "\x1b" not in done.stdout
+
+
+def test_help_loads_no_grammar():
+    code = (
+        "import sys\nfrom efakit.cli.main import efakit\n"
+        "efakit.main(['--help'], standalone_mode=False)\nprint('tree_sitter' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_the_rendered_jobs_of_every_ready_spec_are_clean(record_property):
+    scripts = sorted((ROOT / "tests/emit/golden").rglob("*.sbatch"))
+    assert scripts
+    findings = [item for item in as_json(*scripts) if item["rule"] != "output-folder-missing"]
+    record_property("says", f"{len(findings)} findings in {len(scripts)} rendered jobs")
+    assert findings == []

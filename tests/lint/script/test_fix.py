@@ -1,0 +1,82 @@
+"""What ``--fix`` changes, and that it changes nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from efakit.cli.lint_fix import mended
+from efakit.cli.lint_subject import Where, judge_text
+from efakit.lint.script import Surroundings
+from efakit.rules.target import any_supported
+from tests.lint.script.linting import CORPUS
+
+WHERE = Where(Surroundings(any_supported()))
+CASES = {
+    "export FI_LOG_LEVEL=1": "export FI_LOG_LEVEL=warn",
+    "export NCCL_TIMEOUT=1 # why\ntrue": "true",
+    "export A=1 NCCL_TIMEOUT=1 B=2": "export A=1 B=2",
+    "export NCCL_TIMEOUT=1 NCCL_IB_DISABLE=1\ntrue": "true",
+    "export NCCL_IB_DISABLE=1 A=1": "export A=1",
+    "NCCL_TIMEOUT=1 srun x": "srun x",
+    "env NCCL_TIMEOUT=1 A=1 srun x": "env A=1 srun x",
+    "mpirun -np 2 -x NCCL_TIMEOUT=1 \\\n  -x A=1 x": "mpirun -np 2 -x A=1 x",
+    "export NCCL_BUFFERSIZE=8388608": "export NCCL_BUFFSIZE=8388608",
+    "export NCCL_BUFFERSIZE=1\ntrue": "true",
+    "export NCCL_OFI_PROTOCOL=RDMA": "export OFI_NCCL_PROTOCOL=RDMA",
+    "export NCCL_DEBG=INFO": "export NCCL_DEBUG=INFO",
+    "srun --export=A=1 x": "srun --export=ALL,A=1 x",
+    'srun --export "A=1,B=2" x': 'srun --export "ALL,A=1,B=2" x',
+    "export A=1\nsrun --container-env=A=1,B x": "export A=1\nsrun --container-env=A,B x",
+    "export A=1\r\ntrue": "export A=1\ntrue",
+}
+UNTOUCHED = [
+    "if x; then\n  export NCCL_TIMEOUT=1\nfi",  # the branch would be empty
+    "export NCCL_TIMEOUT=1\necho $NCCL_TIMEOUT",  # something else uses it
+    "export NCCL_TIMEOUT=$(start-server)",  # the command does more than give a value
+    "export NCCL_ALGO=ring",  # harmful or not: somebody's choice
+    "srun --container-env=A=1 x",  # nothing sets A
+    "# NCCL_TIMEOUT=1\ntrue",
+    "cat <<EOF\nexport NCCL_TIMEOUT=1\nEOF",
+    "export FI_LOG_LEVEL=3",
+    "f() { export NCCL_TIMEOUT=1; }\nf",
+]
+
+
+def fix(text: str) -> str:
+    data = f"#!/bin/bash\n{text}\n".encode()
+    done, _ = mended(Path("x.sh"), data, judge_text(Path("x.sh"), data, WHERE), WHERE)
+    return done.decode().removeprefix("#!/bin/bash\n").removesuffix("\n")
+
+
+@pytest.mark.parametrize(("before", "after"), CASES.items())
+def test_what_is_safe_is_mended(before, after):
+    assert fix(before) == after
+
+
+@pytest.mark.parametrize("text", UNTOUCHED)
+def test_what_is_not_safe_is_left(text):
+    assert fix(text) == text
+
+
+def test_a_name_that_does_harm_on_the_target_is_taken_out_instead():
+    from efakit.rules.target import target_of
+
+    where = Where(Surroundings(target_of(instance="p5.48xlarge", installer="1.47.0")))
+    data = b"#!/bin/bash\nexport NCCL_BUFFERSIZE=8388608\ntrue\n"
+    done, _ = mended(Path("x.sh"), data, judge_text(Path("x.sh"), data, where), where)
+    assert done == b"#!/bin/bash\ntrue\n"
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*/*.s*h")), ids=lambda path: path.name)
+def test_a_mended_script_is_shell_and_stays_as_it_is(path):
+    data = path.read_bytes()
+    once, left = mended(path, data, judge_text(path, data, WHERE), WHERE)
+    twice, _ = mended(path, once, left, WHERE)
+    assert twice == once
+    assert not any(item.edits for item in left)
+    subprocess.run(["bash", "-n"], input=once, check=True)
+    before = [finding.rule for finding in judge_text(path, data, WHERE)]
+    assert {finding.rule for finding in left} <= set(before)

@@ -1,0 +1,97 @@
+"""Where each rule stays silent: the neighbour of what it finds."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lint.script.linting import found, job, rules
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "srun --export=ALL,A=1 ./app",
+        "srun --export=NONE ./app",
+        "srun --export=$WHAT ./app --x=${WHAT:?}",
+        "srun --container-env=NCCL_DEBUG --container-image=x ./app",
+        "export I_MPI_OFI_LIBRARY_INTERNAL=0\nmodule load intelmpi",
+        "NCCL_DEBUG=INFO\nexport NCCL_DEBUG\nsrun ./app",
+        "NCCL_DEBUG=INFO srun ./app",
+        "if true; then export NCCL_DEBUG=INFO; else export NCCL_DEBUG=WARN; fi",
+        "export NCCL_DEBUG=INFO\nsrun ./app\nexport NCCL_DEBUG=WARN\nsrun ./app",
+        "srun -n 1 mpirun -np 4 ./app",
+        "echo $((SLURM_JOB_NUM_NODES / 2))",
+        'echo "$SLURM_TASKS_PER_NODE"',
+        "srun ./app ${GPUS:-$SLURM_GPUS_PER_NODE}",
+        'for x in 1 2; do srun ./app "$x"; done',
+        'read -r x < file\nsrun ./app "$x"',
+        '[ -z "$X" ] && X=1\nsrun ./app "$X"',
+        ": ${X:?}\nsrun ./app $X",
+        "module load thing\nsrun ./app $THING_ROOT",
+        "ulimit -l unlimited",
+        "export NCCL_HOME=/opt/nccl MY_FI_LOG_LEVEL=1",
+        "unset NCCL_PROTO",
+        "export NCCL_PROTO=simple\nunset NCCL_PROTO\nsrun ./app",
+    ],
+)
+def test_nothing_is_found(body):
+    assert rules(job(body)) == []
+
+
+def test_options_that_add_up_are_not_overridden():
+    assert rules("#!/bin/bash\n#SBATCH --mail-type=END\n#SBATCH --mail-type=FAIL\ntrue\n") == []
+
+
+def test_the_parts_of_a_heterogeneous_job_do_not_override_each_other():
+    assert rules("#!/bin/bash\n#SBATCH -n 1\n#SBATCH hetjob\n#SBATCH -n 2\ntrue\n") == []
+
+
+def test_a_folder_that_is_there_is_no_finding():
+    text = "#!/bin/bash\n#SBATCH --output=logs/%j.out\ntrue\n"
+    assert rules(text, has_folder=lambda folder: folder == "logs") == []
+    assert rules(text, has_folder=lambda folder: False) == ["output-folder-missing"]
+    assert rules(text.replace("logs", "/logs/%u"), has_folder=lambda folder: False) == []
+
+
+def test_sbatch_lines_in_a_heredoc_are_nobodys():
+    assert rules(job("cat <<EOF\n#SBATCH --nodes=3\nEOF")) == []
+
+
+@pytest.mark.parametrize(
+    ("instance", "count", "severity"),
+    [("p5.48xlarge", 8, None), ("p5.48xlarge", 4, "warning"), ("p5.4xlarge", 8, "error"), ("g6e.12xlarge", 4, None)],
+)
+def test_gpu_counts_are_held_against_the_instance(instance, count, severity):
+    text = job(f"GPUS={count}\nsrun torchrun --nproc_per_node=$GPUS train.py")
+    told = [item.severity for item in found(text, instance=instance) if item.rule == "gpus-of-instance"]
+    assert told == ([severity] if severity else [])
+
+
+def test_ranks_of_mpirun_are_held_against_the_instance():
+    text = job("mpirun -N 8 /opt/nccl-tests/build/all_reduce_perf\nmpirun -N 1 hostname")
+    told = [
+        (item.line, item.severity) for item in found(text, instance="p5.4xlarge") if item.rule == "gpus-of-instance"
+    ]
+    assert told == [(4, "error")]
+    assert "gpus-of-instance" not in rules(text, instance="p5.48xlarge")
+
+
+def test_one_gpu_of_a_shared_node_is_no_finding():
+    text = "#!/bin/bash\n#SBATCH --gres=gpu:1\npython train.py\n"
+    assert "gpus-of-instance" not in rules(text, instance="p5.48xlarge")
+
+
+def test_what_a_job_needs_is_missing_only_where_the_target_is_known():
+    text = job("srun torchrun --nproc_per_node=8 train.py")
+    assert rules(text) == []
+    assert "nccl-net" in rules(text, instance="p5.48xlarge", installer="1.47.0")
+    assert "nccl-net" not in rules(text.replace("--nodes=2", "--nodes=1"), instance="p5.48xlarge", installer="1.47.0")
+
+
+def test_bytes_that_are_no_utf8_do_not_stop_the_linter():
+    text = b"#!/bin/bash\n# Gr\xfc\xdfe\nexport FI_LOG_LEVEL=1\n"
+    assert rules(text) == ["not-utf-8", "fi-log-level"]
+
+
+def test_what_the_grammar_does_not_cover_is_told():
+    assert "not-understood" in rules(job("if then fi ((\nexport A=1"))
