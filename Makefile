@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 PYTEST := python -m pytest
 CODE := src tests scripts
-SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/run-hook scripts/*.sh tests/lab/*.sh) .ci/run
+SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
 
 .PHONY: help demo test check bench format clean system
 
@@ -40,6 +40,7 @@ check: .venv/ready
 
 test: system .venv/ready .venv-pcluster/ready
 	scripts/setup-torch.sh .venv-torch
+	scripts/setup-pythons.sh .venv-pythons
 	$(MAKE) check COVERAGE="--cov --cov-report=term:skip-covered"
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
@@ -50,11 +51,11 @@ demo: system .venv/ready
 	scripts/as-root.sh python scripts/demo.py
 
 bench: .venv/ready
-	python scripts/bench.py
+	python -m scripts.bench
 
 format: .venv/ready
 	ruff format $(CODE)
 	ruff check --fix $(CODE)
 
 clean:
-	rm -rf .venv .venv-pcluster .venv-torch .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-pcluster .venv-torch .venv-pythons .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -17,7 +17,7 @@ COMMANDS = {
     "validate": ("efakit.cli.validate", "validate", "Judge a spec or a ParallelCluster config before money is spent."),
     "explain": ("efakit.cli.explain", "explain", "Say what efakit decides for a spec, and why."),
     "report": ("efakit.cli.report", "report", "Say whether a job's bytes travelled over EFA."),
-    "hooks": ("efakit.cli.hooks", "hooks", "Publish the hooks' installer."),
+    "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, look at them, publish their installer."),
     "catalog": ("efakit.cli.catalog", "catalog", "Show what is known of EC2's instance types, and renew it."),
 }
 

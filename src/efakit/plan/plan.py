@@ -34,4 +34,4 @@ def make_plan(spec: Spec) -> Plan:
     stack = stack_of(spec.cluster.parallelcluster, spec.cluster.plugin)
     cluster = plan_cluster(spec.cluster)
     jobs = tuple(plan_job(job, cluster, stack) for job in spec.jobs)
-    return Plan(spec, stack, cluster, plan_hooks(spec, cluster.efa), jobs)
+    return Plan(spec, stack, cluster, plan_hooks(spec, cluster.efa, stack), jobs)

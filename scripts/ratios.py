@@ -1,0 +1,53 @@
+"""Times whole processes in turn and compares them pair by pair, for ``make bench``."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+Command = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times longer one command takes than another: median of the pairs, and both medians in seconds."""
+
+    value: float
+    first_seconds: float
+    second_seconds: float
+
+    def line(self, title: str, verdict: str) -> str:
+        """Return what ``make bench`` prints."""
+        times = f"{self.first_seconds * 1000:.0f} ms / {self.second_seconds * 1000:.0f} ms"
+        return f"{title}: {self.value:.3f} {verdict}  [{times}]"
+
+
+def median_ratio(
+    first: Command,
+    second: Command,
+    runs: int,
+    *,
+    environment: Mapping[str, str] | None = None,
+    prepare: Callable[[], None] | None = None,
+) -> Ratio:
+    """Return the ratio of two commands' wall times; ``prepare`` is called before each run of the first."""
+    pairs: list[tuple[float, float]] = []
+    for _ in range(runs + 1):
+        if prepare:
+            prepare()
+        pairs.append((_seconds(first, environment), _seconds(second, environment)))
+    pairs = pairs[1:]  # the first pair warms the caches
+    return Ratio(
+        statistics.median(one / other for one, other in pairs),
+        statistics.median(one for one, _ in pairs),
+        statistics.median(other for _, other in pairs),
+    )
+
+
+def _seconds(command: Command, environment: Mapping[str, str] | None) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, check=True)
+    return time.perf_counter() - began
