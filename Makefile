@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 PYTEST := python -m pytest
 CODE := src tests scripts
-SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/run-hook scripts/*.sh tests/lab/*.sh) .ci/run
+SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
 
 .PHONY: help demo test check bench format clean system
 
@@ -34,12 +34,13 @@ check: .venv/ready
 	ruff check $(CODE)
 	mypy
 	lint-imports
-	vermin --quiet --target=3.9- --no-tips --violations --eval-annotations --backport typing src/efakit/hook src/efakit/node
+	vermin --quiet --target=3.9- --no-tips --violations --eval-annotations --backport typing src/efakit/hook src/efakit/node src/efakit/rules src/efakit/catalog
 	shellcheck $(SHELLS)
 	$(PYTEST) -q -m "not pcluster and not lab and not registry" -n auto $(COVERAGE)
 
 test: system .venv/ready .venv-pcluster/ready
 	scripts/setup-torch.sh .venv-torch
+	scripts/setup-pythons.sh .venv-pythons
 	$(MAKE) check COVERAGE="--cov --cov-report=term:skip-covered"
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
@@ -50,11 +51,11 @@ demo: system .venv/ready
 	scripts/as-root.sh python scripts/demo.py
 
 bench: .venv/ready
-	python scripts/bench.py
+	python -m scripts.bench
 
 format: .venv/ready
 	ruff format $(CODE)
 	ruff check --fix $(CODE)
 
 clean:
-	rm -rf .venv .venv-pcluster .venv-torch .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-pcluster .venv-torch .venv-pythons .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -10,37 +10,19 @@ import os
 import shlex
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from efakit.vendor.simulated_account import account_for, config_in
 from efakit.vendor.simulated_account.environment import isolated_environment
+from scripts.bench_hook import bench_hook
+from scripts.ratios import median_ratio, seconds
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 RUNS = 9
-
-
-def median_ratio(first: Sequence[str], second: Sequence[str]) -> tuple[float, float, float]:
-    """Return the median ratio of two commands' wall times, pair by pair, and both medians in seconds."""
-    times: list[tuple[float, float]] = []
-    for _ in range(RUNS + 1):
-        times.append((_seconds(first), _seconds(second)))
-    pairs = times[1:]  # the first pair warms the caches
-    ratio = statistics.median(one / other for one, other in pairs)
-    return ratio, statistics.median(one for one, _ in pairs), statistics.median(other for _, other in pairs)
-
-
-def _seconds(command: Sequence[str], allowed: Sequence[int] = (0,)) -> float:
-    began = time.perf_counter()
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if done.returncode not in allowed:
-        raise subprocess.CalledProcessError(done.returncode, command)
-    return time.perf_counter() - began
 
 
 def vendor_alone(config: Path, folder: Path) -> list[str]:
@@ -71,10 +53,10 @@ def lint_is_quick(lint: Sequence[str], folder: Path) -> bool:
         (jobs / f"{number}.sbatch").write_text("".join(lines[:100]), encoding="utf-8")
     cores = ["taskset", "-c", "0,1"] if shutil.which("taskset") else []
     command = [*cores, *lint, str(jobs)]
-    seconds = statistics.median(_seconds(command, allowed=(0, 1)) for _ in range(RUNS))
-    verdict = "ok" if seconds <= LINT_SECONDS else "TOO SLOW"
-    print(f"efakit lint, 100 scripts of 100 lines: {seconds:.2f} s (limit {LINT_SECONDS} s) {verdict}")
-    return seconds <= LINT_SECONDS
+    taken = statistics.median(seconds(command, allowed=(0, 1)) for _ in range(RUNS))
+    verdict = "ok" if taken <= LINT_SECONDS else "TOO SLOW"
+    print(f"efakit lint, 100 scripts of 100 lines: {taken:.2f} s (limit {LINT_SECONDS} s) {verdict}")
+    return taken <= LINT_SECONDS
 
 
 def main() -> int:
@@ -92,11 +74,11 @@ def main() -> int:
             ("efakit render p5 / pcluster version", render, [pcluster, "version"], 1 / 3),
             ("efakit validate p5 / pcluster's own validation alone", validate, vendor, 1.5),
         ):
-            ratio, one, other = median_ratio(first, second)
-            verdict = "ok" if ratio <= limit else "TOO SLOW"
-            print(f"{title}: {ratio:.3f} (limit {limit:.3f}) {verdict}  [{one * 1000:.0f} ms / {other * 1000:.0f} ms]")
-            failed += ratio > limit
+            ratio = median_ratio(first, second, RUNS)
+            print(ratio.line(title, f"(limit {limit:.3f}) {'ok' if ratio.value <= limit else 'TOO SLOW'}"))
+            failed += ratio.value > limit
         failed += not lint_is_quick([efakit, "lint", "--fail-on", "error"], Path(folder))
+        failed += bench_hook(Path(folder))
     return 1 if failed else 0
 
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian or Ubuntu packages that the end-to-end tests and the demo need, where they are missing.
 set -euo pipefail
-packages=(slurm-wlm munge iproute2 libfabric-bin openmpi-bin iperf3 procps libpmix-dev) # libpmix-dev: srun --mpi=pmix
+packages=(slurm-wlm munge iproute2 libfabric-bin openmpi-bin iperf3 procps libpmix-dev fuse3) # libpmix-dev: srun --mpi=pmix
 command -v node >/dev/null || packages+=(nodejs) # pcluster refuses to start without it
 missing=()
 for package in "${packages[@]}"; do

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import io
 import os
 import subprocess
@@ -61,6 +62,8 @@ def test_the_bundle_has_its_fixed_names():
         "hooks/efakit-hook.pyz",
         "hooks/hook.json",
         "hooks/run-hook",
+        "hooks/task-prolog",
+        "hooks/health-check",
         "hooks/prolog.d/00_efakit",
         "hooks/epilog.d/99_efakit",
         "hooks/install-hooks.sh",
@@ -103,10 +106,49 @@ def test_a_target_s_name_can_be_taken_once():
         target("sbatch")(lambda plan: [])
 
 
-def test_the_hook_s_file_holds_nothing_but_the_hook():
-    names = zipfile.ZipFile(io.BytesIO(hook_archive())).namelist()
-    rooms = {name.split("/")[1] for name in names if name.count("/") == 2}
-    assert rooms == {"node", "hook"}
+def archived() -> dict[str, str]:
+    """Return the sources in the hook's file; what is compiled beside them is left out."""
+    with zipfile.ZipFile(io.BytesIO(hook_archive())) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist() if name.endswith(".py")}
+
+
+def test_the_hook_s_file_holds_nothing_but_the_hook_and_the_rows_that_it_reads():
+    rooms = {name.split("/")[1] for name in archived() if name.count("/") == 2}
+    assert {"node", "hook"} <= rooms <= {"node", "hook", "catalog", "rules"}
+
+
+def test_every_module_that_the_hook_imports_is_in_its_file():
+    """By Python's own account: each module is compiled, and its import statements are read off, late ones too."""
+    files = archived()
+    for path, source in files.items():
+        for module in _imports_at_run_time(source):
+            place = module.replace(".", "/")
+            assert f"{place}.py" in files or f"{place}/__init__.py" in files, f"{path} imports {module}"
+
+
+def _imports_at_run_time(source: str) -> set[str]:
+    body = source.replace("if TYPE_CHECKING:", "if 0:")  # which the compiler leaves out
+    pending, found = [compile(body, "module", "exec", dont_inherit=True)], set()
+    while pending:
+        code = pending.pop()
+        pending += [constant for constant in code.co_consts if hasattr(constant, "co_code")]
+        found |= {
+            str(step.argval)
+            for step in dis.get_instructions(code)
+            if step.opname == "IMPORT_NAME" and str(step.argval).partition(".")[0] == "efakit"
+        }
+    return found
+
+
+@pytest.mark.parametrize("room", ["hook", "node"])
+def test_every_module_of_the_hook_is_imported_from_its_file_alone(tmp_path, room):
+    """Without site-packages and in a folder of nothing else, as on a node."""
+    archive = tmp_path / "efakit-hook.pyz"
+    archive.write_bytes(hook_archive())
+    names = [name[:-3].replace("/", ".") for name in archived() if name.startswith(f"efakit/{room}/")]
+    script = "import sys; sys.path.insert(0, sys.argv[1])\nfor name in sys.argv[2:]: __import__(name)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", script, archive, *names], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_hook_runs_alone_and_never_fails(tmp_path):

@@ -22,7 +22,7 @@ BOOT = {"boot_id": "one", "taken_at": 1.0}
 
 @pytest.fixture
 def node(tmp_path) -> Node:
-    node = Node(tmp_path)
+    node = Node(tmp_path, expected_devices=4)
     efa_tree.write_node(node.root, "p4d.24xlarge")
     node.set_interface(1000, 2000)
     return node
@@ -165,7 +165,7 @@ def test_flush_publishes_nothing_from_a_spool_that_others_may_write(node):
 @pytest.mark.parametrize("mode", ["0664", "0660"])
 def test_a_group_may_write_records_and_never_their_folders(tmp_path, mode):
     """Otherwise the hook itself would refuse the folder that it made."""
-    node = Node(tmp_path, records_mode=mode)
+    node = Node(tmp_path, records_mode=mode, expected_devices=4)
     efa_tree.write_node(node.root, "p4d.24xlarge")
     for job_id in (1, 2):
         node.run("prolog", job_id)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+import signal
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,13 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the installer wants root: run as root")
 
 
+@lru_cache(maxsize=1)
+def rendered_installer() -> bytes:
+    plan = make_plan(load_spec(ROOT / "cluster-configs/p5.yaml"))
+    (file,) = [file for file in emit_hooks(plan) if file.path == "hooks/install-hooks.sh"]
+    return file.content
+
+
 class Site:
     """A head node's folders, and the installer with its options for them."""
 
@@ -26,17 +37,32 @@ class Site:
         for name in ("prolog.d", "epilog.d"):
             (self.scripts / name).mkdir(parents=True)
             (self.scripts / name / "90_pcluster").write_text("#!/bin/sh\n")
-        plan = make_plan(load_spec(ROOT / "cluster-configs/p5.yaml"))
-        files = {file.path: file.content for file in emit_hooks(plan)}
-        self.installer.write_bytes(files["hooks/install-hooks.sh"])
+        self.installer.write_bytes(rendered_installer())
         self.folder = folder
 
-    def run(self, *options: str, umask: int = 0o022) -> subprocess.CompletedProcess[str]:
+    def run(self, *options: str, umask: int = 0o022, apart: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the installer; ``apart`` is done before, in a view of the machine's folders of its own."""
         folders = ["--scripts-dir", self.scripts, "--home", self.home, "--records-dir", self.records]
-        command = [self.shell, self.installer, *folders, *options]
+        first, rest = ([options[0]], options[1:]) if options[:1] == ("--custom-action",) else ([], options)
+        command = [self.shell, self.installer, *first, *folders, *rest]
+        if apart:
+            command = ["unshare", "--mount", "/bin/sh", "-ec", f'{apart}\nexec "$@"', "sh", *command]
+        environment = {name: value for name, value in os.environ.items() if name != "SLURM_CONF"}
         return subprocess.run(
-            list(map(str, command)), capture_output=True, text=True, umask=umask, stdin=subprocess.DEVNULL
+            list(map(str, command)),
+            capture_output=True,
+            text=True,
+            umask=umask,
+            stdin=subprocess.DEVNULL,
+            env=environment,
         )
+
+    def hook(self) -> Path:
+        """Return this version's own file."""
+        return Path(os.path.realpath(self.home / "efakit-hook.pyz"))
+
+    def log(self) -> str:
+        return (self.folder / "log/efakit-install.log").read_text()
 
     def tree(self) -> dict[str, tuple[int, bytes]]:
         return {
@@ -45,11 +71,21 @@ class Site:
         }
 
 
-@pytest.fixture(params=["dash", "bash"])
-def site(request, tmp_path) -> Site:
-    return Site(tmp_path, request.param)
+# Debian's /bin/sh, and that of Amazon Linux and RHEL.
+EITHER_SHELL = pytest.mark.parametrize("shell", ["dash", "bash"])
 
 
+@pytest.fixture
+def shell() -> str:
+    return "dash"
+
+
+@pytest.fixture
+def site(tmp_path, shell) -> Site:
+    return Site(tmp_path, shell)
+
+
+@EITHER_SHELL
 def test_it_installs_twice_to_the_same_and_uninstalls_to_the_beginning(site):
     before = site.tree()
     assert site.run().returncode == 0
@@ -109,6 +145,7 @@ def test_changed_settings_are_kept_beside_the_new_ones(site):
     assert str(site.records) in settings.read_text()
 
 
+@EITHER_SHELL
 @pytest.mark.parametrize(
     "options", [["--nonsense"], ["--home"], ["--home", "relative"], ["--home", "/a b"], ["--home", "/a|b"], ["extra"]]
 )
@@ -119,6 +156,7 @@ def test_bad_options_are_refused(site, options):
     assert site.tree() == before
 
 
+@EITHER_SHELL
 def test_half_a_file_installs_nothing(site):
     text = site.installer.read_bytes()
     site.installer.write_bytes(text[: len(text) * 2 // 3])
@@ -129,8 +167,184 @@ def test_half_a_file_installs_nothing(site):
 
 def test_what_an_installation_left_half_done_goes_with_the_rest(site):
     site.run()
-    for folder in (site.home, site.scripts / "prolog.d"):
+    for folder in (site.home, site.scripts, site.scripts / "prolog.d"):
         (folder / ".efakit-run-hook.new").write_text("half")
     assert site.run("--uninstall").returncode == 0
     assert not site.home.exists()
     assert [path.name for path in (site.scripts / "prolog.d").iterdir()] == ["90_pcluster"]
+
+
+# What ParallelCluster's machines know of themselves, and a log of the test's own.
+CFNCONFIG = (
+    "/bin/mount -t tmpfs none /etc; mkdir /etc/parallelcluster; echo cfn_node_type={} > /etc/parallelcluster/cfnconfig"
+)
+
+
+def log_of(site: Site) -> str:
+    (site.folder / "log").mkdir(exist_ok=True)
+    return f"/bin/mount --bind '{site.folder}/log' /var/log"
+
+
+@pytest.mark.parametrize("part", ["ComputeFleet", "LoginNode"])
+def test_it_writes_nothing_from_another_node_than_the_head_node(site, part):
+    """/opt/slurm is the head node's, and mounted on all others."""
+    before = site.tree()
+    done = site.run(apart=CFNCONFIG.format(part))
+    assert (done.returncode, "run it on the head node" in done.stderr) == (1, True)
+    assert site.tree() == before
+
+
+def test_on_a_head_node_of_parallelcluster_it_installs(site):
+    assert site.run(apart=CFNCONFIG.format("HeadNode")).returncode == 0
+    assert (site.home / "run-hook").exists()
+
+
+def test_a_custom_action_for_compute_nodes_by_mistake_harms_nothing(site):
+    apart = log_of(site) + "; " + CFNCONFIG.format("ComputeFleet")
+    before = {path: content for path, content in site.tree().items() if not path.startswith("log")}
+    done = site.run("--custom-action", apart=apart)
+    assert done.returncode == 0
+    assert "run it on the head node" in site.log()
+    assert {path: content for path, content in site.tree().items() if not path.startswith("log")} == before
+
+
+@EITHER_SHELL
+@pytest.mark.parametrize("options", [[], ["--nonsense"], ["--records-dir", "relative"]])
+def test_a_custom_action_ends_with_0_and_leaves_a_task_prolog_whatever_happens(site, options):
+    """Slurm's configuration names the task prolog already, and every task would fail without it."""
+    if not options:
+        shutil.rmtree(site.scripts / "epilog.d")
+    done = site.run("--custom-action", *options, apart=log_of(site))
+    assert (done.returncode, "could not be installed" in done.stdout) == (0, True)
+    assert "error" in site.log()
+    ran = subprocess.run([site.home / "task-prolog"], capture_output=True, env={})
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+    assert not (site.scripts / "prolog.d/00_efakit").exists()
+
+
+@EITHER_SHELL
+def test_a_custom_action_logs_and_installs(site):
+    done = site.run("--custom-action", apart=log_of(site))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "installed in" in site.log()
+    assert (site.scripts / "prolog.d/00_efakit").exists()
+
+
+def test_a_custom_action_that_fails_leaves_what_is_installed(site):
+    site.run()
+    installed = {path: content for path, content in site.tree().items() if not path.startswith("log")}
+    site.run("--custom-action", "--nonsense", apart=log_of(site))
+    assert {path: content for path, content in site.tree().items() if not path.startswith("log")} == installed
+
+
+@EITHER_SHELL
+def test_a_run_that_began_before_an_upgrade_keeps_its_file(site):
+    """Python opens such a file anew for each module: under one name, it would read the new one's bytes."""
+    site.run()
+    first = site.hook()
+    other = site.home / "versions/0000000000000000/efakit-hook.pyz"
+    other.parent.mkdir()
+    other.write_bytes(b"a version before the last")
+    text = site.home.joinpath("run-hook").read_text().replace(str(first), str(other))
+    site.home.joinpath("run-hook").write_text(text)
+    assert site.run().returncode == 0
+    assert other.exists(), "the version before this one may still run"
+    assert f"hook={site.hook()}\n" in (site.home / "run-hook").read_text()
+    assert site.run().returncode == 0
+    assert not other.exists(), "nothing runs it any more"
+
+
+def test_the_list_of_what_was_installed_is_right(site):
+    site.run()
+    checked = subprocess.run(["sha256sum", "--check", "--quiet", site.home / "installed.sha256"], capture_output=True)
+    assert (checked.returncode, checked.stdout) == (0, b"")
+    listed = (site.home / "installed.sha256").read_text()
+    for path in (site.hook(), site.home / "task-prolog", site.scripts / "prolog.d/00_efakit"):
+        assert f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path}\n" in listed
+
+
+@pytest.mark.parametrize(("which", "mode"), [("home", 0o777), ("home", 0o775), ("shared", 0o777)])
+def test_a_place_that_others_may_change_is_refused_before_anything_is_written(site, which, mode):
+    """The hook would refuse to read its settings there, or to publish, and root would run what others wrote."""
+    folder = site.home.parent / "open"
+    folder.mkdir()
+    folder.chmod(mode)
+    option, place = ("--home", folder / "efakit") if which == "home" else ("--records-dir", folder / "records")
+    before = site.tree()
+    done = site.run(option, str(place))
+    assert (done.returncode, "not root's alone to write" in done.stderr, option in done.stderr) == (1, True, True)
+    assert site.tree() == before
+    folder.chmod(0o1777)
+    assert site.run(option, str(place)).returncode == 0, "sticky: nobody can replace another's entry"
+
+
+@EITHER_SHELL
+def test_a_dry_run_tells_each_file_and_an_installation_that_is_right_has_none(site):
+    said = site.run("--dry-run").stdout
+    for name in ("efakit-hook.pyz", "hook.json", "run-hook", "task-prolog", "health-check", "00_efakit", "99_efakit"):
+        assert f"/{name}" in said
+    site.run()
+    assert site.run("--dry-run").stdout == ""
+    (site.scripts / "prolog.d/00_efakit").write_text("changed")
+    assert site.run("--dry-run").stdout == f"efakit: would change {site.scripts}/prolog.d/00_efakit\n"
+
+
+def test_slurm_sees_whole_files_only_whenever_the_installer_dies(site):
+    """Killed at 20 moments; what the globs match is complete, and what they lead to is there."""
+    whole = site.run() and site.tree()
+    site.run("--uninstall")
+    folders = ["--scripts-dir", site.scripts, "--home", site.home, "--records-dir", site.records]
+    for moment in range(20):
+        running = subprocess.Popen(
+            [site.shell, site.installer, *map(str, folders)], stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            running.wait(timeout=0.02 * moment)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+        for script in ("prolog.d/00_efakit", "epilog.d/99_efakit"):
+            path = site.scripts / script
+            assert sorted(item.name for item in path.parent.glob("[!.]*")) in (
+                [["90_pcluster"], sorted(["90_pcluster", path.name])]
+            )
+            if path.exists():
+                found = (path.stat().st_mode, path.read_bytes())
+                assert found == whole[f"scripts/{script}"]
+                assert site.hook().read_bytes() == whole[str(site.hook().relative_to(site.folder))][1]
+        if moment % 7 == 6:
+            site.run("--uninstall")
+    site.run("--uninstall")
+    assert not site.home.exists()
+
+
+def test_order_beside_parallelcluster_s_scripts_in_slurm_s_reverse_glob(site):
+    site.run()
+    prologs = sorted((path.name for path in (site.scripts / "prolog.d").glob("*")), reverse=True)
+    epilogs = sorted((path.name for path in (site.scripts / "epilog.d").glob("*")), reverse=True)
+    assert (prologs, epilogs) == (["90_pcluster", "00_efakit"], ["99_efakit", "90_pcluster"])
+
+
+@EITHER_SHELL
+@pytest.mark.parametrize("conf", ["slurm.conf", "pcluster/custom.conf"])
+def test_a_task_prolog_that_slurm_names_is_not_taken_away(site, conf):
+    """Slurm fails every task whose TaskProlog is missing."""
+    (site.folder / "pcluster").mkdir()
+    (site.folder / "slurm.conf").write_text(f"# TaskProlog={site.home}/other\n")
+    with (site.folder / conf).open("a") as file:
+        file.write(f"TaskProlog={site.home}/task-prolog\n")
+    assert "to turn the task prolog on" not in site.run().stdout
+    done = site.run("--uninstall")
+    assert (done.returncode, "still names" in done.stdout) == (0, True)
+    assert [path.name for path in site.home.iterdir()] == ["task-prolog"]
+    ran = subprocess.run([site.home / "task-prolog"], capture_output=True, env={})
+    assert (ran.returncode, ran.stdout) == (0, b"")
+    (site.folder / conf).write_text(f"# TaskProlog={site.home}/task-prolog\n")
+    site.run("--uninstall")
+    assert not site.home.exists()
+
+
+def test_what_slurm_s_configuration_lacks_is_told(site):
+    said = site.run().stdout
+    assert f"TaskProlog={site.home}/task-prolog" in said
+    assert f"HealthCheckProgram={site.home}/health-check, HealthCheckInterval=300," in said

@@ -109,3 +109,18 @@ def test_there_is_one_verdict_for_any_bytes_and_floors_are_inclusive(efa_tx, efa
 def test_nodes_are_in_natural_order():
     names = [f"gpu-st-p5-{number}" for number in range(1, 12)]
     assert [node.node for node in verdict_of(*map(record, reversed(names))).nodes] == names
+
+
+def test_a_prolog_that_failed_on_purpose_is_the_reason_with_and_without_an_epilog():
+    why = "prolog failed on purpose: 8 of 16 EFA devices found (devices-missing)"
+    for baseline in ("missing", "ok"):
+        found = verdict_of(record("n0", baseline=baseline, prolog_failed=why), record("n1"))
+        assert (found.verdict, found.reason) == ("incomplete", f"n0: {why}")
+
+
+def test_a_finding_that_only_informs_is_no_note():
+    findings = [
+        {"rule": "hugepages", "severity": "info", "message": "few huge pages"},
+        {"rule": "devices-late", "severity": "warning", "message": "late devices"},
+    ]
+    assert verdict_of(record(findings=findings)).nodes[0].notes == ("late devices",)

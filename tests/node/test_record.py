@@ -72,3 +72,30 @@ def test_the_schema_names_the_version_that_the_code_writes():
 
 def test_a_run_is_the_sluid_else_the_restart_count():
     assert [run_key("sX", 2), run_key(None, 2), run_key(None, None)] == ["sX", "r2", "r0"]
+
+
+def test_a_device_that_was_not_read_is_no_device_that_went():
+    """A read that hangs costs the snapshot a piece; which devices there are is known all the same."""
+    before, after = snapshot({"tx_bytes": 10}), snapshot({"tx_bytes": 11}, complete=False)
+    for taken in (before, after):
+        taken["devices_listed"] = True
+    after["devices"] = []
+    assert reset_signs(before, after) == []
+    after["devices_present"] = []
+    assert reset_signs(before, after) == ["the set of EFA devices changed"]
+
+
+def test_the_same_name_at_another_address_is_another_device():
+    after = snapshot({"tx_bytes": 11})
+    after["devices"][0]["pci_address"] = "0000:01:00.0"
+    assert reset_signs(snapshot({"tx_bytes": 10}), after) == ["rdmap0s31 is another device now"]
+
+
+def test_the_record_tells_of_late_devices_huge_pages_and_a_failed_prolog():
+    before, after = snapshot({"tx_bytes": 10}), snapshot({"tx_bytes": 11})
+    before["late"] = {"devices_at_first": 0, "waited_seconds": 0.4}
+    after["hugepages"] = {"size_kib": 2048, "count": 0, "wanted": 10561}
+    record = make_record({**JOB, "derived_exit_code": "0:0"}, EXPECTATION, before, after)
+    record["prolog_failed"] = "prolog failed on purpose: 8 of 16 EFA devices found"
+    assert list(Draft202012Validator(SCHEMA).iter_errors(published(record))) == []
+    assert (record["late_devices"], record["hugepages"]) == (before["late"], after["hugepages"])

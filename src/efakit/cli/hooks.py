@@ -7,16 +7,24 @@ from pathlib import Path
 import click
 import yaml
 
+from efakit.cli.hooks_install import flush, install, uninstall
+from efakit.cli.hooks_status import status
 from efakit.errors import UsageError
 from efakit.plan.hooks import INSTALLER
 
 
-@click.group(short_help="Publish the hooks' installer.")
+@click.group(short_help="Install the hooks on a cluster, look at them, publish their installer.")
 def hooks() -> None:
-    """Bring the hooks to the cluster.
+    """Bring the hooks to a cluster, and see whether they can work there.
 
-    On a cluster that is up already, run the bundle's hooks/install-hooks.sh on its head node.
+    publish is for the laptop: ParallelCluster's head node then installs them by itself. The others are for the cluster.
     """
+
+
+hooks.add_command(install)
+hooks.add_command(status)
+hooks.add_command(uninstall)
+hooks.add_command(flush)
 
 
 @hooks.command()

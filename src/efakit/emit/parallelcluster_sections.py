@@ -60,7 +60,8 @@ def login_nodes(plan: Plan) -> _Section:
 def slurm_settings(plan: Plan) -> _Section:
     """Return SlurmSettings."""
     # One item a setting: ParallelCluster takes an item of two keys for a custom node and checks neither.
-    settings = [{name: value} for name, value in plan.cluster.slurm_settings.items()]
+    wanted = {**plan.cluster.slurm_settings, **plan.hooks.slurm_settings}
+    settings = [{name: value} for name, value in wanted.items()]
     return {"CustomSlurmSettings": settings, **_accounting(plan.cluster.cluster)}
 
 

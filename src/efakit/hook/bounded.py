@@ -7,10 +7,10 @@ its own and without our descriptors: slurmd, which waits for the end of our outp
 
 from __future__ import annotations
 
-import json
+import _signal  # type: ignore[import-not-found] # signal itself imports enum
+import marshal
 import os
 import select
-import signal
 import time
 
 TYPE_CHECKING = False
@@ -18,73 +18,104 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-_CHUNK_BYTES = 65536
+_CHUNK_BYTES = 1 << 18
+_LENGTH_BYTES = 4
+# The child's last value. Without it the child died on the way.
+_DONE = "bounded: done"
+# A child outlives its time only where it cannot be killed; one whose parent was killed ends by itself.
+_GRACE_SECONDS = 5
 
 
 def run_bounded(work: Callable[[], Iterable[Any]], seconds: float) -> tuple[list[Any], bool]:
     """Run ``work`` in a child process for at most ``seconds``.
 
-    ``work`` gives JSON values. Returns the values that arrived in time, and whether the child came to its end. An
+    ``work`` gives values of JSON's types. Returns those that arrived in time, and whether the child came to its end. An
     exception in the child ends its values; nothing is raised here but OSError where no child can be made.
     """
     ends_at = time.monotonic() + seconds
     reader, writer = os.pipe()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        raise
     if child == 0:
-        _be_the_child(work, writer)
+        _be_the_child(work, writer, seconds)
     os.close(writer)
     values: list[Any] = []
     rest = b""
-    finished = False
-    while True:
-        ready = select.select([reader], [], [], max(0.0, ends_at - time.monotonic()))[0]
-        if not ready:
+    # Not until the pipe's end: a child that has said its last word may take its time to go.
+    while values[-1:] != [_DONE]:
+        if not select.select([reader], [], [], max(0.0, ends_at - time.monotonic()))[0]:
             break
         chunk = os.read(reader, _CHUNK_BYTES)
         if not chunk:
-            finished = True
             break
-        *lines, rest = (rest + chunk).split(b"\n")
-        values += [json.loads(line) for line in lines]
+        rest = _take_values(rest + chunk, values)
     os.close(reader)
     _leave(child)
-    return values, finished and values[-1:] == [_DONE] and values.pop() == _DONE
+    finished = values[-1:] == [_DONE]
+    return values[:-1] if finished else values, finished
 
 
-# The child's last line. Without it the child died on the way.
-_DONE = {"bounded": "done"}
+def _take_values(data: bytes, values: list[Any]) -> bytes:
+    """Append the whole values at the beginning of ``data`` and return what is left of it."""
+    begin = 0
+    while len(data) - begin >= _LENGTH_BYTES:
+        content = begin + _LENGTH_BYTES
+        end = content + int.from_bytes(data[begin:content], "big")
+        if end > len(data):
+            break
+        values.append(marshal.loads(data[content:end]))  # noqa: S302 - our own child wrote it
+        begin = end
+    return data[begin:]
 
 
-def _be_the_child(work: Callable[[], Iterable[Any]], writer: int) -> None:
+def _be_the_child(work: Callable[[], Iterable[Any]], writer: int, seconds: float) -> None:
     status = 1
     try:
         os.setsid()
+        _signal.alarm(int(seconds) + _GRACE_SECONDS)
         nothing = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(nothing, standard)
         if writer != 3:
             os.dup2(writer, 3)
-        most = os.sysconf("SC_OPEN_MAX")  # -1: no limit
-        os.closerange(4, most if 0 < most < 65536 else 65536)
+        _close_from(4)
         for value in work():
-            _write_all(3, json.dumps(value).encode() + b"\n")
-        _write_all(3, json.dumps(_DONE).encode() + b"\n")
+            _write_value(value)
+        _write_value(_DONE)
         status = 0
     finally:
         # No clean-up of the parent's interpreter, whatever happened.
         os._exit(status)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def _close_from(first: int) -> None:
+    try:
+        descriptors = [int(name) for name in os.listdir("/proc/self/fd")]
+    except (OSError, ValueError):
+        most = os.sysconf("SC_OPEN_MAX")  # -1: no limit
+        os.closerange(first, most if 0 < most < 65536 else 65536)
+        return
+    for descriptor in descriptors:
+        if descriptor >= first:
+            os.closerange(descriptor, descriptor + 1)  # closes what is open and says nothing where it is not
+
+
+def _write_value(value: Any) -> None:
+    content = marshal.dumps(value)
+    data = len(content).to_bytes(_LENGTH_BYTES, "big") + content
     while data:
-        data = data[os.write(descriptor, data) :]
+        data = data[os.write(3, data) :]
 
 
 def _leave(child: int) -> None:
     """Reap the child if it has ended; otherwise kill it and do not wait, since it may be beyond killing."""
     try:
         if os.waitpid(child, os.WNOHANG)[0] == 0:
-            os.kill(child, signal.SIGKILL)
+            os.kill(child, _signal.SIGKILL)
             os.waitpid(child, os.WNOHANG)
     except OSError:
         pass

@@ -37,8 +37,14 @@ def job_from(environment: Mapping[str, str]) -> dict[str, Any]:
         "user": get("SLURM_JOB_USER"),
         "partition": get("SLURM_JOB_PARTITION"),
         "started_at": _number(get("SLURM_JOB_START_TIME")),
-        "exit_code": get("SLURM_JOB_EXIT_CODE2"),
+        "exit_code": get("SLURM_JOB_EXIT_CODE2") or _exit_and_signal(_number(get("SLURM_JOB_EXIT_CODE"))),
+        "derived_exit_code": _exit_and_signal(_number(get("SLURM_JOB_DERIVED_EC"))),
     }
+
+
+def _exit_and_signal(status: int | None) -> str | None:
+    """Return a status of wait(2) as Slurm writes it: EXIT:SIGNAL."""
+    return None if status is None else "%d:%d" % (status >> 8 & 0xFF, status & 0x7F)
 
 
 def _number(text: str | None) -> int | None:

@@ -6,10 +6,10 @@ same file again.
 
 from __future__ import annotations
 
-import json
 import os
 
-from efakit.hook.spool import Untrusted, write_atomically
+from efakit.hook.json_text import dumps_lines
+from efakit.hook.spool import Untrusted, is_second, write_atomically
 from efakit.hook.trust import distrust
 from efakit.node.record import record_path
 
@@ -33,6 +33,7 @@ def publish_waiting(spool: Spool, records_dir: str, mode: int) -> Iterator[str]:
         try:
             path = publish_record(record, records_dir, mode)
             os.unlink(waiting)
+            spool.forget_used_baseline(record)
             yield path
         except OSError as error:
             # Where it does not wait any more, another run of the hook has published it in the meantime.
@@ -49,7 +50,8 @@ def publish_record(record: Mapping[str, Any], records_dir: str, mode: int) -> st
     _refuse_untrusted(records_dir)
     path = os.path.join(records_dir, *record_path(record))
     _make_folder(os.path.dirname(path), mode)
-    write_atomically(path, json.dumps(record, indent=1).encode() + b"\n", mode, durable=True)
+    if not is_second(record, path):
+        write_atomically(path, dumps_lines(record).encode(), mode, durable=True)
     return path
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 
+from efakit.hook.json_text import loads
 from efakit.hook.trust import distrust
 
 TYPE_CHECKING = False
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
 DEFAULTS: dict[str, Any] = {
     "mode": "observe",
+    "enforce": ["devices-missing", "driver-unbound", "verbs-missing", "verbs-unusable"],
+    "breaker_nodes_per_hour": 2,
+    "breaker_percent_per_hour": 10,
+    "cluster_nodes": 0,
+    "task_prolog": True,
+    "health_check": True,
+    "health_max_age_seconds": 86400,
+    "stack": None,
     "root": "/",
+    "run_dir": "/run/efakit",
     "spool_dir": "/var/spool/efakit",
     "records_dir": None,
     "records_mode": "0644",
@@ -37,7 +46,7 @@ def load_settings(path: str | None) -> tuple[dict[str, Any], list[str]]:
             return settings, ["settings not read: %s" % reason]
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, encoding="utf-8") as file:
-            given = json.load(file)
+            given = loads(file.read())
     except (OSError, ValueError, RecursionError) as error:
         return settings, ["settings not read: %s: %s" % (path, error)]
     if not isinstance(given, dict):
@@ -58,6 +67,10 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and value >= 0
+
+
 def _is_path(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("/")
 
@@ -72,12 +85,22 @@ def _is_mode_bits(value: Any) -> bool:
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "mode": lambda value: value in _MODES,
+    "enforce": _is_names,
+    "breaker_nodes_per_hour": _is_count,
+    "breaker_percent_per_hour": _is_number,
+    "cluster_nodes": _is_count,
+    "task_prolog": lambda value: isinstance(value, bool),
+    "health_check": lambda value: isinstance(value, bool),
+    "health_max_age_seconds": _is_number,
+    "stack": lambda value: value is None or isinstance(value, dict),
     "root": _is_path,
+    "run_dir": _is_path,
     "spool_dir": _is_path,
     "records_dir": lambda value: value is None or _is_path(value),
     "records_mode": _is_mode_bits,
     "expected_devices": lambda value: value == "auto" or _is_count(value),
     "compute_resources": lambda value: isinstance(value, dict) and all(_is_count(n) for n in value.values()),
     "tcp_interfaces": lambda value: value == "auto" or _is_names(value),
-    "deadline_seconds": lambda value: type(value) in (int, float) and 0 < value <= 50,
+    # A spec may say 50 at most, since ParallelCluster's MessageTimeout is 60; a site with a longer one knows its own.
+    "deadline_seconds": lambda value: _is_number(value) and 0 < value <= 60,
 }

@@ -8,9 +8,9 @@ Names hold node, job and run, so that requeues, array tasks and two jobs of the 
 
 from __future__ import annotations
 
-import json
 import os
 
+from efakit.hook.json_text import dumps, loads
 from efakit.hook.trust import distrust
 from efakit.node.record import run_key, safe_name
 
@@ -54,6 +54,15 @@ def write_atomically(path: str, data: bytes, mode: int, *, durable: bool) -> Non
         _sync_folder(folder)
 
 
+def is_second(record: Mapping[str, Any], path: str) -> bool:
+    """Return whether ``record`` comes from an epilog that ran again, and ``path`` holds what the first one wrote.
+
+    Slurm runs a job's epilog again where the node did not answer, as when slurmd was restarted under it. The first
+    has used up the baseline: the second knows less.
+    """
+    return record.get("baseline") == "missing" and os.path.isfile(path)
+
+
 class Spool:
     """The spool of one node below ``folder``; methods raise OSError (Untrusted) where it cannot be used."""
 
@@ -85,7 +94,7 @@ class Spool:
             if other["job"]["job_id"] == job["job_id"]:
                 self._forget(path)
         # First our own, then the look at the others: of two jobs that begin at once, one at least sees the other.
-        write_atomically(own, json.dumps(baseline).encode(), 0o600, durable=False)
+        write_atomically(own, dumps(baseline).encode(), 0o600, durable=False)
         for path, other in self._baselines():
             if other["snapshot"].get("boot_id") != baseline["snapshot"]["boot_id"]:
                 self._forget(path)
@@ -116,10 +125,18 @@ class Spool:
         """Remove the job's baseline and the notes on it."""
         self._forget(self._path_of(job))
 
+    def forget_used_baseline(self, record: Mapping[str, Any]) -> None:
+        """Remove the baseline of which a record was made, where an epilog was killed before it could."""
+        path = self._path_of(record)
+        kept = _load(path)
+        if kept is not None and self._is_baseline(kept) and kept["snapshot"].get("taken_at") == record.get("began_at"):
+            self._forget(path)
+
     def keep_record(self, record: Mapping[str, Any]) -> None:
-        """Keep a record until it is published."""
-        name = os.path.basename(self._path_of(record))
-        write_atomically(os.path.join(self._outbox, name), json.dumps(record).encode(), 0o600, durable=False)
+        """Keep a record until it is published; one without baseline does not take the place of another."""
+        path = os.path.join(self._outbox, os.path.basename(self._path_of(record)))
+        if not is_second(record, path):
+            write_atomically(path, dumps(record).encode(), 0o600, durable=False)
 
     def waiting_records(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Give the path and content of each record that is not published yet, the newest first.
@@ -172,9 +189,9 @@ class Spool:
 
 def _load(path: str) -> dict[str, Any] | None:
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), encoding="utf-8") as file:
-            value = json.load(file)
-    except (OSError, ValueError):
+        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), encoding="utf-8") as file:
+            value = loads(file.read())
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

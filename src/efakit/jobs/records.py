@@ -171,6 +171,7 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "devices": _is_readings,
     "interfaces": _is_readings,
     "shared_with": lambda value: isinstance(value, list) and all(map(_is_count, value)),
+    "prolog_failed": lambda value: value is _MISSING or value is None or _is_text(value),
     "findings": lambda value: (
         isinstance(value, list) and all(isinstance(item, dict) and _is_text(item.get("message")) for item in value)
     ),

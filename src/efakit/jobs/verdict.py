@@ -2,7 +2,8 @@
 
 In this order, the first that holds:
 
-1. ``incomplete``: a node has no record, no baseline, not every counter, or was reset in between.
+1. ``incomplete``: a node has no record, no baseline, not every counter, was reset in between, or its prolog failed on
+   purpose (the job then ran elsewhere).
 2. ``shared``: another job ran on one of the nodes at the same time; counters are per device, not per job.
 3. ``single-node``: the job had one node, whose ranks use NVLink or shared memory.
 4. By traffic, over the whole job:
@@ -123,7 +124,7 @@ def _judge_node(name: str, record: Record | None, why_none: str, *, single: bool
     if record is None:
         return NodeVerdict(name, "incomplete", None, None, None, (), (why_none,))
     troubles = _troubles(record)
-    findings = [item["message"] for item in record["findings"]]
+    findings = [item["message"] for item in record["findings"] if item.get("severity") != "info"]
     known = record["baseline"] != "missing" and not record["resets"]
     traffic = _traffic(record) if known else None
     notes = [*troubles, *findings]
@@ -148,7 +149,9 @@ def _judge_node(name: str, record: Record | None, why_none: str, *, single: bool
 def _troubles(record: Record) -> list[str]:
     """Return why a record's differences cannot be relied on; empty where they can."""
     troubles = [f"counters began anew: {sign}" for sign in record["resets"]]
-    if record["baseline"] == "missing":
+    if record.get("prolog_failed"):
+        troubles.insert(0, record["prolog_failed"])
+    elif record["baseline"] == "missing":
         troubles.append("no baseline: the prolog did not run, or could not keep it")
     elif record["baseline"] == "incomplete":
         troubles.append("not every counter was read by the deadline")

@@ -67,6 +67,8 @@ def make_record(
             "resets": resets,
             "devices_found": len(final["devices_present"]),
             "foreign_devices": final["foreign_devices"],
+            "late_devices": baseline.get("late") if baseline else None,
+            "hugepages": final.get("hugepages"),
             "devices": [_device(usable, device) for device in final["devices"]],
             "interfaces": [_interface(usable, interface) for interface in final["interfaces"]],
         }
@@ -82,8 +84,9 @@ def reset_signs(before: Snapshot, after: Snapshot) -> list[str]:
     signs = []
     if before["boot_id"] and after["boot_id"] and before["boot_id"] != after["boot_id"]:
         signs.append("the node was rebooted")
-    if _addresses(before) != _addresses(after) and before["complete"] and after["complete"]:
+    if _listed(before) and _listed(after) and _set(before) != _set(after):
         signs.append("the set of EFA devices changed")
+    signs += ["%s is another device now" % name for name in _moved(before, after)]
     for kind in ("devices", "interfaces"):
         earlier = {item["name"]: item for item in before[kind]}
         for item in after[kind]:
@@ -94,8 +97,23 @@ def reset_signs(before: Snapshot, after: Snapshot) -> list[str]:
     return signs
 
 
-def _addresses(snapshot: Snapshot) -> set[tuple[str, str | None]]:
-    return {(device["name"], device["pci_address"]) for device in snapshot["devices"]}
+def _listed(snapshot: Snapshot) -> bool:
+    # A baseline that an older hook wrote does not say; it was complete only where the devices had been listed.
+    return bool(snapshot.get("devices_listed", snapshot["complete"]))
+
+
+def _set(snapshot: Snapshot) -> list[str]:
+    return sorted(snapshot["devices_present"])
+
+
+def _moved(before: Snapshot, after: Snapshot) -> list[str]:
+    """Return the devices that are at another PCI address: the same name then means another device."""
+    earlier = {device["name"]: device["pci_address"] for device in before["devices"]}
+    return [
+        device["name"]
+        for device in after["devices"]
+        if device["pci_address"] != earlier.get(device["name"], device["pci_address"])
+    ]
 
 
 def _fallen(old: Any, new: Any) -> str | None:

@@ -8,22 +8,28 @@ from __future__ import annotations
 import time
 
 from efakit.node.counters import find_interfaces, read_device_counters, read_interface, read_port_counters
-from efakit.node.devices import find_devices
+from efakit.node.devices import find_devices, why_unusable
 from efakit.node.files import below, read_text_or_none
+from efakit.node.limits import huge_pages
+from efakit.node.parallel import in_parallel_when_slow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, TypedDict
 
+    from efakit.node.devices import Device
+    from efakit.node.limits import HugePages
+
     class DeviceReading(TypedDict):
-        """One EFA device and its counters."""
+        """One EFA device and its counters; ``unusable`` says why no process could open it."""
 
         name: str
         pci_address: str | None
         driver: str | None
         device_id: str | None
         verbs: str | None
+        unusable: str | None
         counters: dict[str, int]
         device_counters: dict[str, int]
         errors: list[str]
@@ -35,51 +41,109 @@ if TYPE_CHECKING:
         counters: dict[str, int]
         errors: list[str]
 
+    class Late(TypedDict):
+        """Devices that were not there, or not ready, at the first look."""
+
+        devices_at_first: int
+        waited_seconds: float
+
     class Snapshot(TypedDict):
-        """All pieces of one node; ``complete`` is false where some never came."""
+        """All pieces of one node; ``complete`` is false where some never came.
+
+        ``devices_listed`` is false where the device set itself is not known, and ``devices_present`` then says nothing.
+        """
 
         taken_at: float
         complete: bool
+        devices_listed: bool
+        list_error: str | None
         boot_id: str | None
         instance_type: str | None
         driver_version: str | None
+        hugepages: HugePages | None
+        late: Late | None
         devices_present: list[str]
         foreign_devices: list[str]
         devices: list[DeviceReading]
         interfaces: list[InterfaceReading]
 
 
-def pieces(root: str, tcp_interfaces: str | Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Read the node below ``root`` and give the snapshot's pieces: machine, devices, interfaces, end."""
-    devices, foreign = find_devices(root)
-    yield {
+_LOOK_AGAIN_SECONDS = 0.1
+
+
+def pieces(
+    root: str,
+    tcp_interfaces: str | Sequence[str],
+    expected: Callable[[str | None], int | None] | None = None,
+    wait_seconds: float = 0.0,
+) -> Iterator[dict[str, Any]]:
+    """Read the node below ``root`` and give the snapshot's pieces: machine, devices, interfaces, end.
+
+    ``expected`` tells the number of devices of an instance type. As long as fewer are ready, and for ``wait_seconds``
+    at most, they are looked for again: p5en's come late (awslabs/awsome-distributed-ai, GPU cluster health check).
+    """
+    machine: dict[str, Any] = {
         "piece": "machine",
         "boot_id": read_text_or_none(below(root, "proc/sys/kernel/random/boot_id")),
         # On Nitro the DMI product name is the instance type.
         "instance_type": read_text_or_none(below(root, "sys/class/dmi/id/product_name")),
         # The kernel's own efa driver has no version file, which is no fault.
         "driver_version": read_text_or_none(below(root, "sys/module/efa/version")),
-        "devices_present": [device["name"] for device in devices],
-        "foreign_devices": foreign,
+        "hugepages": huge_pages(root),
     }
-    for device in devices:
-        port = read_port_counters(device["path"])
-        own = read_device_counters(device["path"])
-        yield {
-            "piece": "device",
-            "name": device["name"],
-            "pci_address": device["pci_address"],
-            "driver": device["driver"],
-            "device_id": device["device_id"],
-            "verbs": device["verbs"],
-            "counters": port["counters"],
-            "device_counters": own["counters"],
-            "errors": port["errors"] + own["errors"],
-        }
+    wanted = expected(machine["instance_type"]) if expected else None
+    try:
+        devices, foreign, machine["late"] = _look_for(root, wanted, wait_seconds)
+    except OSError as error:
+        yield {**machine, "devices_listed": False, "list_error": "%s: %s" % (error.filename, error.strerror)}
+        return
+    machine["devices_present"] = [device["name"] for device in devices]
+    machine["foreign_devices"] = foreign
+    yield machine
+
+    yield from in_parallel_when_slow(lambda device: _read(root, device), devices)
     for name in find_interfaces(root, tcp_interfaces):
         reading = read_interface(root, name)
         yield {"piece": "interface", "name": name, "counters": reading["counters"], "errors": reading["errors"]}
     yield {"piece": "end"}
+
+
+def _look_for(root: str, wanted: int | None, wait_seconds: float) -> tuple[list[Device], list[str], Late | None]:
+    """Return the devices, EFA and foreign, once enough are ready or the time is up."""
+    devices, foreign = find_devices(root)
+    at_first = _ready(devices)
+    began = time.monotonic()
+    waited = 0.0
+    while wanted is not None and _ready(devices) < wanted and waited + _LOOK_AGAIN_SECONDS <= wait_seconds:
+        time.sleep(_LOOK_AGAIN_SECONDS)
+        devices, foreign = find_devices(root)
+        waited = time.monotonic() - began
+    came_late = _ready(devices) > at_first
+    late: Late | None = {"devices_at_first": at_first, "waited_seconds": round(waited, 1)} if came_late else None
+    return devices, foreign, late
+
+
+def _ready(devices: Iterable[Device]) -> int:
+    return sum(device["driver"] == "efa" and device["verbs"] is not None for device in devices)
+
+
+def _read(root: str, device: Device) -> dict[str, Any]:
+    verbs = device["verbs"]
+    unusable = why_unusable(root, verbs) if verbs else None
+    port = read_port_counters(device["path"])
+    own = read_device_counters(device["path"])
+    return {
+        "piece": "device",
+        "name": device["name"],
+        "pci_address": device["pci_address"],
+        "driver": device["driver"],
+        "device_id": device["device_id"],
+        "verbs": verbs,
+        "unusable": unusable,
+        "counters": port["counters"],
+        "device_counters": own["counters"],
+        "errors": port["errors"] + own["errors"],
+    }
 
 
 def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
@@ -87,9 +151,13 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
     snapshot: Snapshot = {
         "taken_at": time.time(),
         "complete": False,
+        "devices_listed": False,
+        "list_error": None,
         "boot_id": None,
         "instance_type": None,
         "driver_version": None,
+        "hugepages": None,
+        "late": None,
         "devices_present": [],
         "foreign_devices": [],
         "devices": [],
@@ -98,11 +166,12 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
     for part in parts:
         kind = part.pop("piece")
         if kind == "machine":
-            snapshot.update(part)  # type: ignore[typeddict-item]
+            snapshot.update({"devices_listed": True, **part})  # type: ignore[typeddict-item]
         elif kind == "device":
             snapshot["devices"].append(part)  # type: ignore[arg-type]
         elif kind == "interface":
             snapshot["interfaces"].append(part)  # type: ignore[arg-type]
         elif kind == "end":
             snapshot["complete"] = True
+    snapshot["devices"].sort(key=lambda device: device["name"])
     return snapshot

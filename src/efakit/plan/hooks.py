@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from efakit.catalog.stacks import Stack
 from efakit.plan.decision import Decision
-from efakit.spec.model import Spec
+from efakit.plan.hook_programs import plan_programs
+from efakit.spec.model import Hooks, Spec
 
 INSTALLER = "install-hooks.sh"
 _CUSTOM_ACTIONS = "https://docs.aws.amazon.com/parallelcluster/latest/ug/custom-bootstrap-actions-v3.html"
+_DRAINED_NODES = "https://github.com/aws/aws-parallelcluster-node/blob/develop/src/slurm_plugin/clustermgtd.py"
+_FAILED_PROLOG = "https://slurm.schedmd.com/prolog_epilog.html"
 
 
 @dataclass(frozen=True)
@@ -27,14 +31,15 @@ class Publication:
 
 @dataclass(frozen=True)
 class HooksPlan:
-    """The content of hook.json, and where the installer is published (None: nowhere)."""
+    """The content of hook.json, where the installer is published (None: nowhere), and what slurm.conf says."""
 
     settings: dict[str, Any]
     publication: Publication | None
     decisions: tuple[Decision, ...]
+    slurm_settings: dict[str, str | int | float | bool]
 
 
-def plan_hooks(spec: Spec, efa: dict[tuple[str, str], bool]) -> HooksPlan:
+def plan_hooks(spec: Spec, efa: dict[tuple[str, str], bool], stack: Stack) -> HooksPlan:
     """Return the hook's settings; ``efa`` says for each queue and compute resource whether EFA is on."""
     hooks = spec.hooks
     expected = {}
@@ -44,9 +49,20 @@ def plan_hooks(spec: Spec, efa: dict[tuple[str, str], bool]) -> HooksPlan:
             if count is not None:  # an unknown count stays unknown, and the hook says so
                 expected[f"{queue.name}/{resource.name}"] = count
     interfaces = hooks.tcp_interfaces
+    nodes = sum(queue.nodes for queue in spec.cluster.queues)
     settings = {
         "mode": hooks.mode,
+        "enforce": list(hooks.enforce),
+        "breaker_nodes_per_hour": hooks.breaker_nodes_per_hour,
+        "breaker_percent_per_hour": hooks.breaker_percent_per_hour,
+        "cluster_nodes": nodes,
+        "task_prolog": hooks.task_prolog,
+        "health_check": hooks.health_check,
+        "health_check_interval_seconds": hooks.health_check_interval_seconds,
+        "health_max_age_seconds": hooks.health_max_age_seconds,
+        "stack": stack._asdict(),
         "root": hooks.root,
+        "run_dir": hooks.run_dir,
         "spool_dir": hooks.spool_dir,
         "records_dir": hooks.records_dir or _records_dir(spec),
         "records_mode": hooks.records_mode,
@@ -57,7 +73,46 @@ def plan_hooks(spec: Spec, efa: dict[tuple[str, str], bool]) -> HooksPlan:
     }
     publication = _publication(hooks.bucket)
     iam = spec.cluster.head_node.iam
-    return HooksPlan(settings, publication, (_installation(publication, iam.role or iam.profile),))
+    programs = plan_programs(
+        hooks,
+        spec.cluster.slurm_settings,
+        installed_by_cluster=publication is not None,
+        pyxis=any(job.container is not None and job.container.runtime == "pyxis" for job in spec.jobs),
+    )
+    installation = _installation(publication, iam.role or iam.profile)
+    policy = _policy(hooks, nodes)
+    return HooksPlan(settings, publication, (installation, *policy, *programs.decisions), programs.settings)
+
+
+def _policy(hooks: Hooks, nodes: int) -> tuple[Decision, ...]:
+    """Return the decisions about what a finding does."""
+    subject = "mode of the hooks"
+    if hooks.mode == "observe":
+        reason = "findings are recorded and no job is touched: a false alarm costs nothing"
+        return (Decision(subject, "observe", reason, _DRAINED_NODES),)
+    if hooks.mode == "warn":
+        reason = "findings are recorded, logged on the node and told in the job's output; no job is touched"
+        return (Decision(subject, "warn", reason, _DRAINED_NODES),)
+    reason = (
+        f"as the spec says: {', '.join(hooks.enforce)} fail the prolog. Slurm then drains the node and starts the job "
+        "elsewhere, and ParallelCluster replaces the instance"
+    )
+    most = breaker_limit(nodes, hooks.breaker_nodes_per_hour, hooks.breaker_percent_per_hour)
+    limit = f"{most} of {nodes} nodes an hour"
+    why = (
+        f"never more than {hooks.breaker_nodes_per_hour} nodes nor {hooks.breaker_percent_per_hour:g} per cent of all "
+        "(which are one at least): a wrong expectation would else replace instances without end. Beyond it the hooks "
+        "only warn"
+    )
+    return (
+        Decision(subject, "enforce", reason, _FAILED_PROLOG),
+        Decision("circuit breaker of the hooks", limit, why, _DRAINED_NODES),
+    )
+
+
+def breaker_limit(nodes: int, nodes_per_hour: int, percent_per_hour: float) -> int:
+    """Return on how many nodes the prolog may fail in an hour: the smaller of both limits, the second at least one."""
+    return min(nodes_per_hour, max(1, int(nodes * percent_per_hour / 100)))
 
 
 def _records_dir(spec: Spec) -> str:

@@ -37,7 +37,11 @@ def make_plan(spec: Spec) -> Plan:
     software = decide_stack(stack, cluster)
     jobs = tuple(_plan_job(job, cluster, stack, spec) for job in spec.jobs)
     return Plan(
-        spec, stack, replace(cluster, decisions=cluster.decisions + software), plan_hooks(spec, cluster.efa), jobs
+        spec,
+        stack,
+        replace(cluster, decisions=cluster.decisions + software),
+        plan_hooks(spec, cluster.efa, stack),
+        jobs,
     )
 
 

@@ -55,7 +55,7 @@ def ask_squeue(ref: JobRef, timeout_seconds: float) -> SlurmJob | None:
     """
     separator = _new_separator()
     fields = ",".join(f"{field}:0{separator}" for field in _SQUEUE_FIELDS)
-    done = _run(
+    done = run_command(
         "squeue",
         ["--noheader", "--local", "--states=all", f"--jobs={ref}", f"--Format={fields}"],
         timeout_seconds,
@@ -80,7 +80,7 @@ def ask_sacct(ref: JobRef, timeout_seconds: float) -> SlurmJob | None:
 
     def ask(fields: tuple[str, ...]) -> Finished:
         options = ["--noheader", "--local", "--allocations", "--parsable", f"--delimiter={separator}"]
-        return _run("sacct", [*options, f"--jobs={ref}", f"--format={','.join(fields)}"], timeout_seconds)
+        return run_command("sacct", [*options, f"--jobs={ref}", f"--format={','.join(fields)}"], timeout_seconds)
 
     fields: tuple[str, ...] = (*_SACCT_FIELDS, _SACCT_RESTARTS)
     done = ask(fields)
@@ -170,7 +170,12 @@ def find_command(name: str) -> str:
     return found
 
 
-def _run(name: str, options: list[str], timeout_seconds: float) -> Finished:
+def run_command(name: str, options: list[str], timeout_seconds: float) -> Finished:
+    """Run one of Slurm's commands about this cluster; the caller judges the exit code.
+
+    Raises:
+        SourceError: it is nowhere, did not start, or took longer than ``timeout_seconds``.
+    """
     return run([find_command(name), *options], timeout_seconds, _environment())
 
 

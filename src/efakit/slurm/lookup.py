@@ -30,7 +30,7 @@ def find_job(job_id: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> SlurmA
         UsageError: ``job_id`` is no job id.
     """
     ref = JobRef.parse(job_id)
-    missing = _missing_configuration()
+    missing = missing_configuration()
     if missing:
         return SlurmAnswer(None, (), f"{_CANNOT_ASK} {ref}; {missing}")
     attempts: list[Attempt] = []
@@ -73,8 +73,11 @@ def _ask_daemon(
     return None
 
 
-def _missing_configuration() -> str:
-    """Slurm's clients wait a whole minute for a file that SLURM_CONF names and that is not there (22.05 to 26.05)."""
+def missing_configuration() -> str:
+    """Why no command of Slurm's should be tried, empty where one may be.
+
+    Slurm's clients wait a whole minute for a file that SLURM_CONF names and that is not there (22.05 to 26.05).
+    """
     named = os.environ.get("SLURM_CONF")
     return f"SLURM_CONF names {named}, which is not there" if named and not Path(named).exists() else ""
 

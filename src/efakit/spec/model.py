@@ -207,10 +207,18 @@ class Hooks:
     """The hook's settings; ``bucket`` is an address such as s3://my-bucket/efakit."""
 
     mode: str = "observe"
+    enforce: tuple[str, ...] = ("devices-missing", "driver-unbound", "verbs-missing", "verbs-unusable")
+    breaker_nodes_per_hour: int = 2
+    breaker_percent_per_hour: float = 10
+    task_prolog: bool = True
+    health_check: bool = True
+    health_check_interval_seconds: int = 300
+    health_max_age_seconds: int = 86400
     bucket: str | None = None
     records_dir: str | None = None
     records_mode: str = "0644"
     spool_dir: str = "/var/spool/efakit"
+    run_dir: str = "/run/efakit"
     root: str = "/"
     expected_devices: str | int = "auto"
     tcp_interfaces: str | tuple[str, ...] = "auto"

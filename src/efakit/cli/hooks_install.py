@@ -1,0 +1,120 @@
+"""``efakit hooks install``, ``uninstall`` and ``flush``: on a head node or a node, as root."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from efakit.errors import UsageError
+from efakit.plan.hook_programs import HOME
+from efakit.plan.hooks import INSTALLER
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _folders(command: _Command) -> _Command:
+    """Give a command the installer's options for a layout other than ParallelCluster's."""
+    options = [
+        click.option(
+            "--scripts-dir", metavar="DIR", help="Folder with prolog.d and epilog.d, where not ParallelCluster's."
+        ),
+        click.option("--home", metavar="DIR", help=f"Where the hook itself lies.  [default: {HOME}]"),
+        click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("spec_or_bundle", metavar="[SPEC|DIR]", default=".", type=click.Path(path_type=Path))
+@_folders
+@click.option("--records-dir", metavar="DIR", help="Shared folder for the records.  [default: the spec's]")
+def install(
+    spec_or_bundle: Path, scripts_dir: str | None, home: str | None, dry_run: bool, records_dir: str | None
+) -> None:
+    """Install the hooks of a spec, or of the bundle in DIR, on this cluster.
+
+    Run it as root on the head node. Running jobs are not disturbed, and files that are right already stay.
+    """
+    _need_root("install")
+    options = _options(scripts_dir, home, dry_run, records_dir)
+    if not spec_or_bundle.is_dir():
+        from efakit.emit.hooks import emit_hooks
+        from efakit.plan.plan import make_plan
+        from efakit.spec.load import load_spec
+
+        files = {file.path: file.content for file in emit_hooks(make_plan(load_spec(spec_or_bundle)))}
+        _run_text(files[f"hooks/{INSTALLER}"], options)
+    installer = spec_or_bundle / "hooks" / INSTALLER
+    if not installer.is_file():
+        raise UsageError(
+            f"{installer}: is not there; name a spec, or the folder that 'efakit render SPEC --out DIR' wrote"
+        )
+    _run(installer, options)
+
+
+@click.command()
+@_folders
+def uninstall(scripts_dir: str | None, home: str | None, dry_run: bool) -> None:
+    """Remove the hooks from this cluster. Records stay.
+
+    Run it as root on the head node.
+    """
+    from efakit.emit.hooks import uninstaller
+
+    _need_root("uninstall")
+    _run_text(uninstaller(), [*_options(scripts_dir, home, dry_run, None), "--uninstall"])
+
+
+@click.command()
+@click.option("--home", metavar="DIR", default=HOME, show_default=True, help="Where the hook itself lies.")
+def flush(home: str) -> None:
+    """Publish the records that wait on this node.
+
+    Each run of a hook on a node does so too: its next job, and the health check. Where the hooks are installed on a
+    node without efakit, 'sudo sh /opt/slurm/etc/efakit/run-hook flush' is the same.
+    """
+    _need_root("flush")
+    program = Path(home) / "run-hook"
+    if not program.is_file():
+        raise UsageError(
+            f"{program}: is not there; the hooks are not installed there, or name their folder with --home"
+        )
+    _exit(["/bin/sh", str(program), "flush"])
+
+
+def _need_root(command: str) -> None:
+    if os.geteuid() != 0:
+        raise UsageError(f'hooks {command} needs root: sudo "$(command -v efakit)" hooks {command}')
+
+
+def _options(scripts_dir: str | None, home: str | None, dry_run: bool, records_dir: str | None) -> list[str]:
+    given = {"--scripts-dir": scripts_dir, "--home": home, "--records-dir": records_dir}
+    options = [part for name, value in given.items() if value is not None for part in (name, value)]
+    return [*options, "--dry-run"] if dry_run else options
+
+
+def _run_text(installer: bytes, options: Sequence[str]) -> None:
+    with tempfile.NamedTemporaryFile(prefix="efakit-", suffix=".sh") as file:
+        file.write(installer)
+        file.flush()
+        _run(Path(file.name), options)
+
+
+def _run(installer: Path, options: Sequence[str]) -> None:
+    _exit(["/bin/sh", str(installer), *options])
+
+
+def _exit(argv: Sequence[str]) -> None:
+    """Run a program with our own output, and end with 0, or with 2 where it failed: it has said why."""
+    sys.stdout.flush()
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, check=False)
+    sys.exit(2 if done.returncode else 0)

@@ -1,0 +1,166 @@
+"""Gathers what is installed on this machine: Slurm's script folders, efakit's scripts in them, what they lead to."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import re
+import stat
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from efakit.hook.settings import load_settings
+from efakit.hook.trust import distrust
+from efakit.slurm import SlurmConfig
+
+SCRIPTS = {"Prolog": "00_efakit", "Epilog": "99_efakit"}
+MANIFEST = "installed.sha256"
+_HOME = re.compile(r"^home=(/\S+)$", re.MULTILINE)
+_MOST_SCRIPT_BYTES = 65536
+
+
+@dataclass(frozen=True)
+class Script:
+    """One file that Slurm runs as prolog or epilog; ``trouble`` says why it cannot (empty: it can)."""
+
+    path: str
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """One file of an installation: its digest as the manifest has it and as it is (None: not there)."""
+
+    path: str
+    wanted: str
+    found: str | None
+    distrusted: str | None
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that efakit's scripts lead to; ``version`` is None where there is no manifest."""
+
+    path: str
+    version: str | None
+    files: tuple[Installed, ...]
+    settings: Mapping[str, Any]
+    problems: tuple[str, ...]
+    python: str
+    python_version: tuple[int, ...] | None
+    records: str | None
+    """Why records_dir cannot be used, None where it can, or where none is set."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What there is: for Prolog and Epilog the scripts in the order in which Slurm runs them, and efakit's home."""
+
+    config: SlurmConfig
+    scripts: Mapping[str, tuple[Script, ...]]
+    home: Home | None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """The text of what TaskProlog and HealthCheckProgram name, by the setting's name."""
+    pyxis: bool = False
+    """Whether Slurm loads Pyxis, the plugin that runs tasks in containers."""
+
+
+def look_at(config: SlurmConfig) -> Site:
+    """Return what is installed here, going by Slurm's running configuration. Nothing is raised for what is missing."""
+    scripts = {
+        name: tuple(script for value in config.all(name) for script in scripts_in_order(value)) for name in SCRIPTS
+    }
+    home = next((home for name in SCRIPTS for script in scripts[name] if (home := _home_of(script, name))), None)
+    texts = {name: _text(Path(value)) for name in ("TaskProlog", "HealthCheckProgram") if (value := config.get(name))}
+    return Site(config, scripts, _look_home(home) if home else None, texts, _loads_pyxis(config))
+
+
+def _loads_pyxis(config: SlurmConfig) -> bool:
+    """Return whether plugstack.conf, or what it includes, names Pyxis (https://slurm.schedmd.com/spank.html)."""
+    beside = Path(config.get("SLURM_CONF") or "/etc/slurm/slurm.conf").with_name("plugstack.conf")
+    stack = Path(config.get("PlugStackConfig") or beside)
+    patterns = re.findall(r"^\s*include\s+(\S+)", _text(stack), re.MULTILINE)
+    included = [path for pattern in patterns for path in glob.glob(str(stack.parent / pattern))]  # noqa: PTH207 (likewise)
+    texts = (_text(path) for path in (stack, *map(Path, included)))
+    return any(re.search(r"^[^#]*spank_pyxis", text, re.MULTILINE) for text in texts)
+
+
+def scripts_in_order(setting: str) -> list[Script]:
+    """Return the files that a value of Prolog or Epilog means, in Slurm's order: glob(3), then backwards.
+
+    Source: https://slurm.schedmd.com/prolog_epilog.html.
+    """
+    return [Script(path, _trouble(path)) for path in sorted(glob.glob(setting), reverse=True)]  # noqa: PTH207 (a whole path is the pattern)
+
+
+def _trouble(path: str) -> str:
+    try:
+        status = Path(path).stat()
+    except OSError as error:
+        return error.strerror or str(error)
+    if not stat.S_ISREG(status.st_mode):
+        return "not a file"
+    # Root may read everything, and run what anybody may run.
+    return "" if status.st_mode & 0o111 else "not executable"
+
+
+def _home_of(script: Script, setting: str) -> str | None:
+    if Path(script.path).name != SCRIPTS[setting]:
+        return None
+    match = _HOME.search(_text(Path(script.path)))
+    return match[1] if match else None
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(_MOST_SCRIPT_BYTES)
+    except OSError:
+        return ""
+
+
+def _look_home(path: str) -> Home:
+    home = Path(path)
+    settings, problems = load_settings(str(home / "hook.json"))
+    python = _say(["/bin/sh", str(home / "run-hook"), "--python"]) if (home / "run-hook").is_file() else ""
+    version = _say([python, "-I", "-S", "-c", "import sys; print(*sys.version_info[:3])"]) if python else ""
+    manifest = _text(home / MANIFEST)
+    named = re.match(r"# efakit (\S+)\n", manifest)
+    return Home(
+        path=path,
+        version=named[1] if named else None,
+        files=tuple(_look_file(line) for line in manifest.splitlines() if not line.startswith("#")),
+        settings=settings,
+        problems=tuple(problems),
+        python=python,
+        python_version=tuple(map(int, version.split())) if version else None,
+        records=_distrust(settings["records_dir"]) if settings["records_dir"] else None,
+    )
+
+
+def _look_file(line: str) -> Installed:
+    wanted, _, path = line.partition("  ")
+    try:
+        found: str | None = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        found = None
+    return Installed(path, wanted, found, _distrust(path) if found else None)
+
+
+def _distrust(path: str) -> str | None:
+    try:
+        return distrust(path)
+    except OSError as error:
+        return f"{path}: {error.strerror or error}"
+
+
+def _say(argv: list[str]) -> str:
+    """Return what a program prints, an empty text where it does not work."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

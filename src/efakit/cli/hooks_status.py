@@ -1,0 +1,63 @@
+"""``efakit hooks status``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from efakit.cli.hooks_checks import Check
+
+_COLOURS = {"ok": "green", "info": "cyan", "warning": "yellow", "error": "red"}
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def status(form: str) -> None:
+    """Say whether this cluster's hooks can work: Slurm's running configuration, the files, the settings.
+
+    Works on any Slurm cluster, also on one that efakit did not render; looks at this machine's files. Exit code 1 where
+    something is wrong that keeps the hooks from working, or that harms jobs.
+    """
+    from efakit import __version__
+    from efakit.cli.hooks_checks import checks
+    from efakit.cli.hooks_site import look_at
+    from efakit.errors import UsageError
+    from efakit.slurm import running_config
+    from efakit.slurm.job import SourceError
+
+    try:
+        config = running_config()
+    except SourceError as error:
+        message = (
+            f"Slurm cannot be asked for its configuration: scontrol: {error}; run this where Slurm's commands work"
+        )
+        raise UsageError(message) from error
+    site = look_at(config)
+    found = checks(site, __version__)
+    home = site.home
+    if form == "json":
+        document = {
+            "slurm_version": config.get("SLURM_VERSION"),
+            "home": home.path if home else None,
+            "hooks_version": home.version if home else None,
+            "checks": [check.as_data() for check in found],
+        }
+        click.echo(json.dumps(document, indent=2))
+    else:
+        _print_text(found)
+    sys.exit(1 if any(check.severity == "error" for check in found) else 0)
+
+
+def _print_text(found: list[Check]) -> None:
+    for check in found:
+        word = click.style(f"{check.severity:<8}", fg=_COLOURS[check.severity])
+        click.echo(f"{word}{check.rule}: {check.message}")
+        if check.fix:
+            click.echo(f"        fix: {check.fix}")
+    errors = sum(check.severity == "error" for check in found)
+    warnings = sum(check.severity == "warning" for check in found)
+    click.echo(f"{len(found)} checks: {errors} errors, {warnings} warnings")

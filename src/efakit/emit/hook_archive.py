@@ -1,0 +1,99 @@
+"""The hook as one file: efakit-hook.pyz, with every module that it imports and nothing else."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from efakit.bytecode import with_bytecode
+from efakit.catalog.instances import efa_table
+from efakit.emit.resources import package_file
+
+_WHOLE_ROOMS = ("node", "hook")
+_MAIN = """\
+import os
+import sys
+
+status = 0
+try:
+    from efakit.hook.main import main
+    from efakit_carried import CARRIED
+
+    status = main(sys.argv[1:], os.environ, CARRIED)
+except Exception as error:  # as in main: a fault of the hook's is never the job's
+    os.write(2, ("efakit: %r\\n" % error).encode("ascii", "backslashreplace"))
+finally:
+    # Nothing is left to write or to close, and an interpreter takes its time to go.
+    os._exit(status)
+"""
+# By lines, since parsing all modules would take as long as all the rest of rendering; ruff keeps their form.
+_TYPE_CHECKING = re.compile(r"^( *)if TYPE_CHECKING:.*\n(?:\1 +.*\n|\n)*", re.MULTILINE)
+_IMPORT = re.compile(r"^ *(?:from|import) (efakit[\w.]*)(?: import (?:\(([^)]*)\)|([^\n(]*)))?", re.MULTILINE)
+_NAME = re.compile(r"\w+")
+# Same input, same bytes: no clock and no user in an archive.
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def hook_archive() -> bytes:
+    """Return efakit-hook.pyz: what ``python3 -I -S`` runs on a compute node, with nothing but itself."""
+    return with_bytecode(hook_sources())
+
+
+def hook_sources() -> bytes:
+    """Return efakit-hook.pyz without any Python's bytecode: it does the same, and starts more slowly."""
+    buffer = io.BytesIO()
+    # Stored, not deflated: the hook then starts without importing zlib.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        _add(archive, "__main__.py", _MAIN.encode())
+        _add(archive, "efakit_carried.py", f"CARRIED = {{'efa_interfaces': {efa_table()!r}}}\n".encode())
+        for path, content in sorted(_modules().items()):
+            _add(archive, path, content)
+    return buffer.getvalue()
+
+
+def imported_modules(source: str) -> Iterator[str]:
+    """Give the modules of efakit that a module imports when it runs, also late, inside a function.
+
+    What is imported for type checking only is left out: ``if TYPE_CHECKING:``.
+    """
+    for match in _IMPORT.finditer(_TYPE_CHECKING.sub("", source)):
+        module, in_lines, in_line = match.groups()
+        yield module
+        # "from efakit.catalog import stacks" may name a module too.
+        yield from (f"{module}.{name}" for name in _NAME.findall(in_lines or in_line or ""))
+
+
+def _modules() -> dict[str, bytes]:
+    """Return the rooms of the hook and what they import, directly or not, by their paths in the archive."""
+    package = package_file("__init__.py").parent
+    pending = [file for room in _WHOLE_ROOMS for file in package_file(room).glob("*.py")]
+    found: dict[str, bytes] = {}
+    while pending:
+        file = pending.pop()
+        name = f"efakit/{file.relative_to(package).as_posix()}"
+        if name in found:
+            continue
+        found[name] = file.read_bytes()
+        pending += _inits(package, file)
+        for module in imported_modules(found[name].decode()):
+            pending += _files(package, module)
+    return found
+
+
+def _inits(package: Path, file: Path) -> list[Path]:
+    parents = [folder for folder in file.parents if folder == package or package in folder.parents]
+    return [folder / "__init__.py" for folder in parents]
+
+
+def _files(package: Path, module: str) -> list[Path]:
+    place = package.joinpath(*module.split(".")[1:])
+    return [file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    info = zipfile.ZipInfo(name, _ZIP_TIME)
+    info.external_attr = 0o644 << 16
+    archive.writestr(info, content)

@@ -1,0 +1,86 @@
+"""The circuit breaker: how many nodes of a cluster may fail their prolog on purpose within an hour.
+
+A wrong expectation would else drain, replace and drain again every node of the cluster: ParallelCluster terminates
+drained nodes and starts the job again (``terminate_drain_nodes`` in aws/aws-parallelcluster-node). The state is a
+folder beside the records, one file a failure: ``.breaker/CLUSTER.NODE.SECONDS``. A node writes its own file first and
+then counts, so that of two nodes at once neither overlooks the other; no lock is held that a dying node could keep.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from efakit.hook.spool import Untrusted, write_atomically
+from efakit.hook.trust import distrust
+from efakit.node.record import safe_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = ".breaker"
+_WINDOW_SECONDS = 3600
+_FORGET_SECONDS = 7 * 86400
+
+
+def may_fail(records_dir: str, cluster: str, node: str, allowed: int, failure: str) -> str | None:
+    """Note a failure of this node; return None where it may fail, else why not, with the note withdrawn.
+
+    ``failure`` is the note's content. A node that fails again counts once. Raises OSError where the folder is no use.
+    """
+    if allowed < 1:
+        return "breaker_nodes_per_hour is 0"
+    folder = _prepare(records_dir)
+    prefix = safe_name(cluster) + "."
+    own = "%s%s.%d" % (prefix, safe_name(node), time.time())
+    path = os.path.join(folder, own)
+    write_atomically(path, failure.encode(), 0o644, durable=True)
+    here = os.lstat(path).st_mtime
+    nodes = set()
+    for name, at, written in _notes(folder, prefix):
+        # Two clocks, the nodes' and the file system's: a note counts where either says that it is young, and one from
+        # the future counts as well. So no clock that is set back lets more nodes fail.
+        youngest = min(time.time() - at, here - written)
+        if youngest < _WINDOW_SECONDS:
+            nodes.add(name.rpartition(".")[0])
+        elif youngest > _FORGET_SECONDS:
+            _forget(os.path.join(folder, name))
+    if len(nodes) <= allowed:
+        return None
+    _forget(path)
+    others = len(nodes) - 1
+    return "%d other nodes failed within the hour, and %d may (circuit breaker)" % (others, allowed)
+
+
+def _prepare(records_dir: str) -> str:
+    # As with the records: where their folder is missing, its file system is probably not mounted.
+    folder = os.path.join(records_dir, FOLDER)
+    reason = distrust(records_dir)
+    if reason is None:
+        try:
+            os.mkdir(folder, 0o755)
+        except FileExistsError:
+            pass
+        reason = distrust(folder)
+    if reason:
+        raise Untrusted(reason)
+    return folder
+
+
+def _notes(folder: str, prefix: str) -> Iterator[tuple[str, int, float]]:
+    """Give name, time by the node's clock and time by the file system's of each note."""
+    for name in os.listdir(folder):
+        at = name.rpartition(".")[2]
+        if name.startswith(prefix) and at.isdigit():
+            try:
+                yield name, int(at), os.lstat(os.path.join(folder, name)).st_mtime
+            except FileNotFoundError:
+                pass  # withdrawn just now
+
+
+def _forget(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

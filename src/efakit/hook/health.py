@@ -1,0 +1,193 @@
+"""The health check: what a prolog has no time for, at boot and on idle nodes (Slurm's HealthCheckProgram).
+
+Its result lies in the spool as ``health.json``, where the prologs read it. It tells and records; it never drains a
+node. Slurm kills it after 60 s (``HealthCheckTimeout``); it ends within 20.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from efakit.hook.checks import finding
+from efakit.hook.expectation import expected_devices
+from efakit.hook.exports import load_trusted
+from efakit.hook.json_text import dumps_lines
+from efakit.hook.needed import keep_exports
+from efakit.hook.run import failure
+from efakit.hook.spool import Spool, write_atomically
+from efakit.node.devices import find_devices
+from efakit.node.files import below, list_folder, read_text_or_none
+from efakit.node.limits import huge_pages, locked_memory_limit, login_limits, ptrace_scope
+from efakit.node.software import PLUGIN_FILES, find_plugins, find_software
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from efakit.hook.run import Run
+
+SCHEMA_VERSION = 1
+HEALTH_FILE = "health.json"
+
+_DEADLINE_SECONDS = 20.0
+# Up to which share of the deadline each part may go on.
+_READ_UNTIL, _FABRIC_UNTIL, _KEEP_UNTIL = 0.2, 0.7, 0.8
+_MOST_CACHE_BYTES = 1 << 24
+# Rules whose findings come from fi_info: kept from the last time where it cannot run now.
+_FABRIC_RULES = (
+    "fi-info-missing",
+    "fi-info-untrusted",
+    "fi-info-hangs",
+    "fi-info-failed",
+    "provider-missing",
+    "domains-missing",
+)
+
+
+def health_check(run: Run) -> str:
+    """Look at the node, leave the result for the prologs, publish what waits in the spool; return one line."""
+    from efakit.hook.outbox import flush
+
+    settings = run.settings
+    settings["deadline_seconds"] = _DEADLINE_SECONDS
+    root, spool_dir = settings["root"], settings["spool_dir"]
+    node = run.environment.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
+    seen = _only(run.in_time(lambda: iter([look_at(root, spool_dir)]), _READ_UNTIL))
+    result = _judge(run, node, seen)
+    kept = failure(run.in_time(lambda: _keep(spool_dir, node, result), _KEEP_UNTIL))
+    told = failure(run.in_time(lambda: keep_exports(root, settings["run_dir"]), _KEEP_UNTIL))
+    notes = ["not kept for the prologs: %s" % kept] if kept else []
+    notes += ["nothing left for the task prolog: %s" % told] if told else []
+    return "health-check: %s; %s" % ("; ".join([_summary(result), *notes]), flush(run))
+
+
+def _judge(run: Run, node: str, seen: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the result of the check: what is kept for the prologs."""
+    result: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "time_seconds": time.time(),
+        "node": node,
+        "boot_id": None,
+        "instance_type": None,
+        "devices_expected": None,
+        "devices_found": None,
+        "domains": None,
+        "findings": list(run.findings),
+        "software": {},
+    }
+    if seen is None:
+        unreadable = finding("node-unreadable", "error", "the node's own files could not be read in time")
+        result["findings"].append(unreadable)
+        return result
+    devices, instance_type = seen["devices"], seen["instance_type"]
+    expectation = expected_devices(run.settings, node, instance_type, run.settings["efa_interfaces"])
+    # That devices are missing is no finding here: each prolog counts them anew, and at boot some may come late.
+    result.update(devices_expected=expectation["devices_expected"], devices_found=len(devices))
+    result.update({name: seen[name] for name in ("boot_id", "instance_type", "software")})
+    if devices or result["devices_expected"]:
+        fabric, domains = _fabric(run, seen)
+        result["domains"] = None if domains is None else len(domains)
+        result["findings"] += fabric + _of_software_and_limits(seen, run.settings.get("stack"))
+    return result
+
+
+def _of_software_and_limits(seen: Mapping[str, Any], planned: Any) -> list[dict[str, str]]:
+    from efakit.hook.installed import check_limits, check_plugin, check_stack, check_versions
+
+    software, instance_type = seen["software"], seen["instance_type"]
+    return [
+        *check_versions(software, instance_type),
+        *check_plugin(seen["plugins"], seen["loadable"], has_gpu=seen["has_gpu"]),
+        *check_limits(seen["limits"]),
+        *check_stack(software, planned if isinstance(planned, dict) else {}),
+    ]
+
+
+def look_at(root: str, spool_dir: str) -> dict[str, Any]:
+    """Read all that needs no program to be run, below ``root``."""
+    boot_id = read_text_or_none(below(root, "proc/sys/kernel/random/boot_id"))
+    return {
+        "software": find_software(root),
+        "plugins": find_plugins(root),
+        "loadable": loadable_plugins(root),
+        "has_gpu": os.path.isdir(below(root, "proc/driver/nvidia")),
+        "boot_id": boot_id,
+        "instance_type": read_text_or_none(below(root, "sys/class/dmi/id/product_name")),
+        "devices": [device["name"] for device in find_devices(root)[0]],
+        "busy": _is_busy(spool_dir, boot_id),
+        "limits": {
+            "locked_memory": locked_memory_limit(root),
+            "login_limits": login_limits(root),
+            "huge_pages": huge_pages(root),
+            "ptrace_scope": ptrace_scope(root),
+        },
+    }
+
+
+def loadable_plugins(root: str) -> list[str]:
+    """Return the paths of the plugin's libraries that the dynamic loader's cache holds (ldconfig's /etc/ld.so.cache).
+
+    The cache's strings, library names and paths, end with a NUL each (glibc, sysdeps/generic/dl-cache.h).
+    """
+    try:
+        descriptor = os.open(below(root, "etc/ld.so.cache"), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            data = os.read(descriptor, _MOST_CACHE_BYTES)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return []
+    ends = tuple(b"/" + name.encode() for name in PLUGIN_FILES)
+    return [text.decode("utf-8", "replace") for text in data.split(b"\0") if text[:1] == b"/" and text.endswith(ends)]
+
+
+def _is_busy(spool_dir: str, boot_id: str | None) -> bool:
+    """Return whether a job runs here: its baseline is in the spool, and not from before the node was started."""
+    folder = os.path.join(spool_dir, "active")
+    for name in list_folder(folder):
+        kept = load_trusted(os.path.join(folder, name)) if name.endswith(".json") else None
+        snapshot = kept.get("snapshot") if kept else None
+        if isinstance(snapshot, dict) and snapshot.get("boot_id") == boot_id:
+            return True
+    return False
+
+
+def _fabric(run: Run, seen: Mapping[str, Any]) -> tuple[list[dict[str, str]], list[str] | None]:
+    """Ask libfabric, unless a job runs here, whose counters that would move: then this boot's last answer holds."""
+    from efakit.hook.fabric import check_fabric
+
+    if seen["busy"]:
+        last = load_trusted(os.path.join(run.settings["spool_dir"], HEALTH_FILE)) or {}
+        if last.get("boot_id") != seen["boot_id"] or not isinstance(last.get("findings"), list):
+            return [], None
+        return [item for item in last["findings"] if item.get("rule") in _FABRIC_RULES], None
+    return check_fabric(run.settings["root"], seen["devices"], run.left(_FABRIC_UNTIL))
+
+
+def _keep(spool_dir: str, node: str, result: dict[str, Any]) -> Iterator[Any]:
+    Spool(spool_dir, node).prepare()
+    write_atomically(os.path.join(spool_dir, HEALTH_FILE), dumps_lines(result).encode(), 0o600, durable=False)
+    yield {}
+
+
+def _only(values: list[Any]) -> dict[str, Any] | None:
+    """Return what work gave, None where it failed or did not end."""
+    value = values[0] if len(values) == 1 else None
+    return value if isinstance(value, dict) and "failed" not in value else None
+
+
+def _summary(result: Mapping[str, Any]) -> str:
+    software = result["software"]
+    names = (("EFA installer", "efa_installer"), ("libfabric", "libfabric"), ("driver", "driver"), ("plugin", "plugin"))
+    parts = ["%s %s" % (label, software.get(name) or "unknown") for label, name in names]
+    if result["devices_found"] is not None:
+        expected = result["devices_expected"]
+        parts.append("%d of %s EFA devices" % (result["devices_found"], "?" if expected is None else expected))
+    if result["domains"] is not None:
+        parts.append("%d EFA domains" % result["domains"])
+    parts += [
+        "%s: %s" % (item["severity"], item["message"]) for item in result["findings"] if item["severity"] != "info"
+    ]
+    return "; ".join(parts)

@@ -1,0 +1,30 @@
+"""Publishes what waits in the spool, within the time that a run of the hook has left."""
+
+from __future__ import annotations
+
+import os
+
+from efakit.hook.publish import publish_waiting
+from efakit.hook.run import PUBLISH_UNTIL, failure
+from efakit.hook.spool import Spool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from efakit.hook.run import Run
+
+
+def publish_all(run: Run, spool: Spool) -> str | None:
+    """Publish all records that wait; return why not all were, None where they were."""
+    records_dir, mode = run.settings["records_dir"], int(run.settings["records_mode"], 8)
+    if records_dir is None:
+        return "record kept in the spool: no records_dir is set"
+    why = failure(run.in_time(lambda: publish_waiting(spool, records_dir, mode), PUBLISH_UNTIL))
+    return "record kept in the spool, not published: %s" % why if why else None
+
+
+def flush(run: Run) -> str:
+    """Publish the records that wait in the spool."""
+    if not os.path.isdir(run.settings["spool_dir"]):
+        return "flush: no spool here, so nothing waits"
+    spool = Spool(run.settings["spool_dir"], os.uname().nodename)
+    return "flush: %s" % (publish_all(run, spool) or "nothing waits now")

@@ -1,0 +1,162 @@
+"""The prolog: checks the devices, takes the job's first snapshot, and fails only where it is told to."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from efakit.hook.checks import check_devices, check_node
+from efakit.hook.expectation import expected_devices
+from efakit.hook.job import job_from
+from efakit.hook.json_text import dumps, loads
+from efakit.hook.policy import allowed_nodes, health_findings, refusal_message, refused_for, told, unenforced
+from efakit.hook.run import BREAKER_UNTIL, READ_UNTIL, SPOOL_UNTIL, WAIT_UNTIL, failure
+from efakit.hook.spool import Spool
+from efakit.hook.summary import summary
+from efakit.hook.trust import distrust
+from efakit.node.snapshot import assemble, pieces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from efakit.hook.run import Run
+    from efakit.node.snapshot import Snapshot
+
+HEALTH_FILE = "health.json"
+
+
+def prolog(run: Run) -> str:
+    """Check the devices, take the snapshot as late as can be, and keep it as the job's baseline."""
+    settings, job = run.settings, job_from(run.environment)
+    snapshot, health = _read(run, job)
+    expectation = _expect(run, job, snapshot["instance_type"])
+    findings = run.findings + check_devices(snapshot, expectation) + check_node(snapshot)
+    known = [item["rule"] for item in findings]
+    findings += health_findings(health, snapshot["boot_id"], time.time(), settings["health_max_age_seconds"], known)
+
+    refusal = None
+    reasons = refused_for(settings, findings)
+    if reasons:
+        refusal = refusal_message(job, reasons)
+        why_not = _why_not_fail(run, job, refusal)
+        if why_not:
+            refusal = None
+            findings.append(unenforced(why_not))
+    baseline = {"job": job, "snapshot": snapshot, "findings": findings, "prolog_failed": refusal}
+    outcome = failure(run.in_time(lambda: _keep(run, baseline), SPOOL_UNTIL)) or "baseline kept"
+    if refusal:
+        outcome = _publish_refusal(run, expectation, baseline)
+    run.refusal = refusal
+    return summary("prolog", job, snapshot, expectation, outcome, findings)
+
+
+def _read(run: Run, job: dict[str, Any]) -> tuple[Snapshot, Any]:
+    """Return the snapshot, and the result of the last health check where one could be read."""
+    settings = run.settings
+
+    def expected(instance_type: str | None) -> int | None:
+        count: int | None = _expect(run, job, instance_type)["devices_expected"]
+        return count
+
+    def work() -> Iterator[Any]:
+        yield from pieces(settings["root"], settings["tcp_interfaces"], expected, run.left(WAIT_UNTIL))
+        yield {"piece": "health", "result": _health_result(settings["spool_dir"])}
+
+    values = run.bounded(work, READ_UNTIL)
+    health = values.pop()["result"] if values and values[-1]["piece"] == "health" else None
+    return assemble(values), health
+
+
+def _health_result(spool_dir: str) -> Any:
+    path = os.path.join(spool_dir, HEALTH_FILE)
+    try:
+        if distrust(path):
+            return None
+        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), encoding="utf-8") as file:
+            return loads(file.read())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _expect(run: Run, job: dict[str, Any], instance_type: str | None) -> dict[str, Any]:
+    return expected_devices(run.settings, job["node"], instance_type, run.settings["efa_interfaces"])
+
+
+def _why_not_fail(run: Run, job: dict[str, Any], refusal: str) -> str | None:
+    """Return why the prolog may not fail, None where it may: whatever is in doubt speaks against it."""
+    settings = run.settings
+    if run.problems:
+        return "its settings are in doubt"
+    if settings["records_dir"] is None:
+        return "no records_dir is set, in which the nodes' failures are counted"
+
+    def ask() -> Iterator[Any]:
+        from efakit.hook.breaker import may_fail
+
+        note = {"time_seconds": time.time(), "job": job, "message": refusal}
+        why = may_fail(settings["records_dir"], job["cluster"], job["node"], allowed_nodes(settings), dumps(note))
+        yield {"allowed": True} if why is None else {"failed": why}
+
+    answer = run.in_time(ask, BREAKER_UNTIL)
+    if answer == [{"allowed": True}]:
+        return None
+    return failure(answer) or "the circuit breaker gave no answer"
+
+
+def _keep(run: Run, baseline: dict[str, Any]) -> Iterator[Any]:
+    """Tell what is to be told, and keep the baseline in the spool."""
+    _tell(run, baseline)
+    spool = Spool(run.settings["spool_dir"], baseline["job"]["node"])
+    spool.prepare()
+    spool.keep_baseline(baseline["job"], baseline)
+    yield {}
+
+
+def _tell(run: Run, baseline: dict[str, Any]) -> None:
+    settings, job = run.settings, baseline["job"]
+    findings = told(settings, baseline["findings"])
+    wanted = _wants_task_prolog(run.environment.get("SLURM_JOB_COMMENT"))
+    if not findings and wanted and not os.path.isdir(settings["run_dir"]):
+        return
+    from efakit.hook.tell import keep_note, to_syslog
+
+    try:
+        keep_note(settings["run_dir"], job, settings["mode"], findings, task_prolog=wanted)
+    except OSError:
+        pass  # the record tells it all the same
+    if findings:
+        messages = [(item["severity"], "job %d: %s" % (job["job_id"], item["message"])) for item in findings]
+        if baseline["prolog_failed"]:
+            messages.insert(0, ("error", baseline["prolog_failed"]))
+        try:
+            to_syslog(settings["root"], messages)
+        except OSError:
+            pass
+
+
+def _wants_task_prolog(comment: str | None) -> bool:
+    if "efakit" not in (comment or "").lower():
+        return True
+    from efakit.hook.task_prolog import wants_task_prolog
+
+    return wants_task_prolog(comment)
+
+
+def _publish_refusal(run: Run, expectation: dict[str, Any], baseline: dict[str, Any]) -> str:
+    """Publish a record at once: the node is drained, and may be gone before any epilog runs on it."""
+    from efakit.hook.outbox import publish_all
+    from efakit.node.record import make_record
+
+    record = make_record(baseline["job"], expectation, None, baseline["snapshot"])
+    record.update(mode=run.settings["mode"], shared_with=[], findings=baseline["findings"])
+    record["prolog_failed"] = baseline["prolog_failed"]
+    spool = Spool(run.settings["spool_dir"], baseline["job"]["node"])
+
+    def keep() -> Iterator[Any]:
+        spool.prepare()
+        spool.keep_record(record)
+        yield {}
+
+    return failure(run.in_time(keep, SPOOL_UNTIL)) or publish_all(run, spool) or "record published"
