@@ -176,15 +176,19 @@ slurm_names() { # slurm_names FILE
   SLURM_CONF=$conf timeout 20 scontrol show config 2>/dev/null | grep -qF -e "$1"
 }
 
-# A prolog that has begun has its list of files already, and fails where one of them is gone; efakit's is the last. So
-# the file goes when no job is just starting, or, where they never end to start, after a minute.
+# A prolog or epilog that has begun has its list of files already, and fails where one of them is gone. So the files go
+# when no job is just starting or ending, or, where there always is one, after a minute. Without PrologFlags=Alloc a job
+# is running when its prolog is.
 wait_for_starting_jobs() {
   conf=$(slurm_conf) || return 0
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    [ -n "$(SLURM_CONF=$conf timeout 20 squeue --noheader --states=CF 2>/dev/null)" ] || return 0
+    # %M is how long it runs: 0:07, 12:00, 1-00:00:00.
+    SLURM_CONF=$conf timeout 20 squeue --noheader --states=CF,CG,R --format='%t %M' 2>/dev/null |
+      grep -qv '^ *R  *[1-9]' || return 0
     sleep 3
   done
-  say "note: jobs are starting all the time; one whose prolog has begun just now may find its file gone"
+  say "note: jobs are starting or ending all the time; one whose prolog or epilog has begun just now may find its file" \
+    "gone, and Slurm then drains its node"
 }
 
 install_hooks() {

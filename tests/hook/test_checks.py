@@ -24,6 +24,7 @@ def snapshot(devices: list[dict], **changes) -> dict:
         "late": None,
         "hugepages": None,
         "devices_present": [item["name"] for item in devices],
+        "unbound_functions": [],
         "devices": devices,
         **changes,
     }

@@ -325,6 +325,33 @@ def test_order_beside_parallelcluster_s_scripts_in_slurm_s_reverse_glob(site):
     assert (prologs, epilogs) == (["90_pcluster", "00_efakit"], ["99_efakit", "90_pcluster"])
 
 
+STARTING = ["CF 0:00", "R 0:07", "CG 1-02:00:00", "R 12:00\nR 0:59"]
+
+
+@EITHER_SHELL
+@pytest.mark.parametrize("busy", STARTING)
+def test_no_script_goes_while_a_job_s_prolog_or_epilog_may_have_it_on_its_list(site, monkeypatch, busy):
+    site.run()
+    (site.folder / "slurm.conf").touch()
+    programs, scripts = site.folder / "programs", site.scripts
+    programs.mkdir()
+    # Slurm says at first that jobs are starting, later that some have been running for a while.
+    squeue = f"""#!/bin/sh
+test -e {programs}/later && echo 'R 1:00' && exit
+ls {scripts}/prolog.d {scripts}/epilog.d >{programs}/seen
+echo '{busy}'
+"""
+    for name, text in {"squeue": squeue, "sleep": f"#!/bin/sh\n: >{programs}/later\n"}.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    done = site.run("--uninstall")
+    assert (done.returncode, "all the time" in done.stdout) == (0, False)
+    assert (programs / "later").exists(), "it has waited"
+    assert {"00_efakit", "99_efakit"} <= set((programs / "seen").read_text().split())
+    assert not (scripts / "prolog.d/00_efakit").exists()
+
+
 @EITHER_SHELL
 @pytest.mark.parametrize("conf", ["slurm.conf", "pcluster/custom.conf"])
 def test_a_task_prolog_that_slurm_names_is_not_taken_away(site, conf):

@@ -127,6 +127,18 @@ def test_each_default_rule_fails_the_prolog(tmp_path, rule, breaks):
     assert prolog(node_with(tmp_path, "n2", mode="enforce", enforce=["devices-missing"]))[0] == 0
 
 
+def test_devices_without_a_driver_are_told_from_devices_that_are_not_there(tmp_path):
+    """They have no RDMA device: only the PCI functions show them."""
+    node = node_with(tmp_path, "n1", mode="enforce", deadline_seconds=1)
+    for name in efa_tree.instance_devices("p4d.24xlarge")[:2]:
+        efa_tree.unbind_device(node.root, name.name)
+    status, said = prolog(node)
+    assert status == 1
+    assert "2 of 4 EFA devices found; 0000:10:1b.0, 0000:20:1b.0 have no driver bound" in said
+    efa_tree.remove_device(node.root, efa_tree.instance_devices("p4d.24xlarge")[2].name)
+    assert "1 of 4 EFA devices found; 0000:10:1b.0, 0000:20:1b.0 have no driver bound" in prolog(node)[1]
+
+
 def test_only_the_rules_that_are_listed_fail_a_prolog(tmp_path):
     assert prolog(half(tmp_path, enforce=["driver-unbound"]))[0] == 0
 
@@ -168,7 +180,7 @@ def test_settings_in_doubt_fail_no_prolog(tmp_path):
 def test_the_breaker_lets_so_many_nodes_fail_and_no_more(tmp_path):
     statuses = [prolog(half(tmp_path, f"n{number}", breaker_nodes_per_hour=2))[0] for number in range(4)]
     assert statuses == [1, 1, 0, 0]
-    assert [note.rpartition(".")[0] for note in notes(half(tmp_path))] == ["lab.n0", "lab.n1"]
+    assert [note.rsplit(".", 2)[0] for note in notes(half(tmp_path))] == ["lab.n0", "lab.n1"]
     node = half(tmp_path, "n9")
     assert "circuit breaker" in prolog(node)[1]
     node.run("epilog")
@@ -180,6 +192,16 @@ def test_a_node_that_fails_again_counts_once(tmp_path):
     node = half(tmp_path, breaker_nodes_per_hour=1)
     assert [prolog(node, job_id)[0] for job_id in (1, 2, 3)] == [1, 1, 1]
     assert prolog(half(tmp_path, "another", breaker_nodes_per_hour=1))[0] == 0
+
+
+def test_the_instance_that_takes_a_drained_node_s_place_counts_anew(tmp_path):
+    """ParallelCluster gives it the same name: a wrong expectation would replace it without end."""
+    node = half(tmp_path, breaker_nodes_per_hour=2)
+    statuses = []
+    for boot in range(4):
+        (node.root / "proc/sys/kernel/random/boot_id").write_text(f"{boot:08d}-0000-4000-8000-000000000000\n")
+        statuses.append(prolog(node, boot)[0])
+    assert statuses == [1, 1, 0, 0]
 
 
 @pytest.mark.parametrize(

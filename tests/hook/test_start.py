@@ -34,6 +34,9 @@ def node(tmp_path) -> Node:
     return node
 
 
+BLOCK_ALARM = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])"
+
+
 def imported(node: Node, command: str) -> set[str]:
     """Return the modules that a run of the hook imports."""
     node.config.write_text(json.dumps(node.settings))
@@ -188,13 +191,15 @@ def test_what_a_child_gave_before_it_hung_or_fell_is_kept(tmp_path):
     assert run_bounded(falls, 60) == ([["x" * 1_000_000]], False)
 
 
-def test_a_child_whose_parent_was_killed_ends_by_itself(tmp_path):
-    """It waits for a pipe that nobody writes; only its own alarm can end it."""
+@pytest.mark.parametrize("before", ["", "signal.signal(signal.SIGALRM, signal.SIG_IGN)", BLOCK_ALARM])
+def test_a_child_whose_parent_was_killed_ends_by_itself(tmp_path, before):
+    """It waits for a pipe that nobody writes; only its own alarm can end it, whatever it inherited."""
     pipe, told = tmp_path / "pipe", tmp_path / "told"
     os.mkfifo(pipe)
     os.mkfifo(told)
     code = f"""
 import os, signal
+{before}
 from efakit.hook import bounded
 bounded._GRACE_SECONDS = 1
 def work():

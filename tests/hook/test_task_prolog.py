@@ -102,6 +102,15 @@ def test_the_prolog_leaves_what_the_comment_says(node):
     assert node.run("task-prolog", 8).splitlines() == TUNED
 
 
+@pytest.mark.parametrize("name", ["SLURM_HET_JOB_ID", "SLURM_PACK_JOB_ID"])
+def test_a_component_of_a_heterogeneous_job_is_known_to_its_tasks_by_the_whole_job_s_id(node, name):
+    """Slurm tells a component's own id to its prolog, the whole job's to its tasks."""
+    node.run("prolog", 8, **{name: "7"}, SLURM_JOB_COMMENT="efakit=off")
+    assert lines(node, **{name: "7"}) == []
+    node.run("epilog", 8, **{name: "7"})
+    assert list(Path(node.settings["run_dir"]).glob("job-*")) == []
+
+
 @pytest.mark.parametrize(
     ("comment", "wanted"), [(None, True), ("", True), ("run 7", True), ("a efakit=off", False), ("EFAKIT=OFF", False)]
 )

@@ -107,6 +107,20 @@ def remove_device(root: Path, device: str) -> None:
     shutil.rmtree(function)
 
 
+def unbind_device(root: Path, device: str) -> None:
+    """Take the driver from one device, as when it was not built for the running kernel: the PCI function stays."""
+    link = root / "sys/class/infiniband" / device
+    function = (link / "device").resolve()
+    for verbs in (function / "infiniband_verbs").iterdir():
+        (root / "sys/class/infiniband_verbs" / verbs.name).unlink()
+        (root / "dev/infiniband" / verbs.name).unlink()
+    link.unlink()
+    for name in ("infiniband", "infiniband_verbs"):
+        shutil.rmtree(function / name)
+    (root / "sys/bus/pci/drivers/efa" / function.name).unlink()
+    (function / "driver").unlink()
+
+
 def _clear(root: Path) -> None:
     """Only what this module writes: sys/class/net may be a mount point."""
     for folder in (

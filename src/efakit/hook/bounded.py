@@ -76,7 +76,7 @@ def _be_the_child(work: Callable[[], Iterable[Any]], writer: int, seconds: float
     status = 1
     try:
         os.setsid()
-        _signal.alarm(int(seconds) + _GRACE_SECONDS)
+        _end_by_alarm(int(seconds) + _GRACE_SECONDS)
         nothing = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(nothing, standard)
@@ -90,6 +90,13 @@ def _be_the_child(work: Callable[[], Iterable[Any]], writer: int, seconds: float
     finally:
         # No clean-up of the parent's interpreter, whatever happened.
         os._exit(status)
+
+
+def _end_by_alarm(seconds: int) -> None:
+    # Whoever runs the hook may have blocked or ignored the signal, and a program inherits that.
+    _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGALRM])
+    _signal.alarm(seconds)
 
 
 def _close_from(first: int) -> None:

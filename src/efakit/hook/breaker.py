@@ -2,8 +2,8 @@
 
 A wrong expectation would else drain, replace and drain again every node of the cluster: ParallelCluster terminates
 drained nodes and starts the job again (``terminate_drain_nodes`` in aws/aws-parallelcluster-node). The state is a
-folder beside the records, one file a failure: ``.breaker/CLUSTER.NODE.SECONDS``. A node writes its own file first and
-then counts, so that of two nodes at once neither overlooks the other; no lock is held that a dying node could keep.
+folder beside the records, one file a failure: ``.breaker/CLUSTER.NODE.BOOT.SECONDS``. A node writes its own file first
+and then counts, so that of two nodes at once neither overlooks the other; no lock is held that a dying node could keep.
 """
 
 from __future__ import annotations
@@ -22,35 +22,38 @@ if TYPE_CHECKING:
 FOLDER = ".breaker"
 _WINDOW_SECONDS = 3600
 _FORGET_SECONDS = 7 * 86400
+# Of a boot id: enough to tell a node's few boots of an hour apart.
+_BOOT_LETTERS = 8
 
 
-def may_fail(records_dir: str, cluster: str, node: str, allowed: int, failure: str) -> str | None:
+def may_fail(records_dir: str, cluster: str, node: str, boot_id: str | None, allowed: int, failure: str) -> str | None:
     """Note a failure of this node; return None where it may fail, else why not, with the note withdrawn.
 
-    ``failure`` is the note's content. A node that fails again counts once. Raises OSError where the folder is no use.
+    ``failure`` is the note's content. A node that fails again counts once, but not one that was started in between:
+    ParallelCluster gives the instance that takes a drained node's place the same name, and a wrong expectation would
+    replace that one without end. Raises OSError where the folder is no use.
     """
     if allowed < 1:
         return "breaker_nodes_per_hour is 0"
     folder = _prepare(records_dir)
     prefix = safe_name(cluster) + "."
-    own = "%s%s.%d" % (prefix, safe_name(node), time.time())
+    own = "%s%s.%s.%d" % (prefix, safe_name(node), safe_name(boot_id or "unknown")[:_BOOT_LETTERS], time.time())
     path = os.path.join(folder, own)
     write_atomically(path, failure.encode(), 0o644, durable=True)
     here = os.lstat(path).st_mtime
-    nodes = set()
+    failed = set()
     for name, at, written in _notes(folder, prefix):
         # Two clocks, the nodes' and the file system's: a note counts where either says that it is young, and one from
         # the future counts as well. So no clock that is set back lets more nodes fail.
         youngest = min(time.time() - at, here - written)
         if youngest < _WINDOW_SECONDS:
-            nodes.add(name.rpartition(".")[0])
+            failed.add(name.rpartition(".")[0])
         elif youngest > _FORGET_SECONDS:
             _forget(os.path.join(folder, name))
-    if len(nodes) <= allowed:
+    if len(failed) <= allowed:
         return None
     _forget(path)
-    others = len(nodes) - 1
-    return "%d other nodes failed within the hour, and %d may (circuit breaker)" % (others, allowed)
+    return "%d nodes failed within the hour already, and %d may (circuit breaker)" % (len(failed) - 1, allowed)
 
 
 def _prepare(records_dir: str) -> str:

@@ -25,6 +25,8 @@ def check_devices(snapshot: Snapshot, expectation: Mapping[str, Any]) -> list[di
     findings = _check_count(snapshot, expectation)
     devices = snapshot["devices"]
     unbound = [device["name"] for device in devices if device["driver"] != "efa"]
+    # Without a driver there is no RDMA device, only the PCI function.
+    unbound += snapshot["unbound_functions"]
     if unbound:
         findings.append(finding("driver-unbound", "error", _have(unbound, "no driver bound")))
     without_verbs = [device["name"] for device in devices if not device["verbs"]]

@@ -6,7 +6,7 @@ import os
 
 from efakit.hook.checks import check_devices, check_growth, finding
 from efakit.hook.expectation import expected_devices
-from efakit.hook.job import job_from
+from efakit.hook.job import as_its_tasks_know_it, job_from
 from efakit.hook.outbox import publish_all
 from efakit.hook.publish import publish_record
 from efakit.hook.run import PUBLISH_UNTIL, READ_UNTIL, SPOOL_UNTIL, failure
@@ -33,7 +33,7 @@ def epilog(run: Run) -> str:
     spool = Spool(settings["spool_dir"], job["node"])
 
     def keep() -> Iterator[Any]:
-        _forget_note(settings["run_dir"], job)
+        _forget_note(settings["run_dir"], as_its_tasks_know_it(job, run.environment))
         spool.prepare()
         baseline, shared_with = spool.find_baseline(job)
         record = _compose(run, job, expectation, baseline, snapshot)

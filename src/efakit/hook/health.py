@@ -56,8 +56,9 @@ def health_check(run: Run) -> str:
     node = run.environment.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
     seen = _only(run.in_time(lambda: iter([look_at(root, spool_dir)]), _READ_UNTIL))
     result = _judge(run, node, seen)
-    kept = failure(run.in_time(lambda: _keep(spool_dir, node, result), _KEEP_UNTIL))
+    # The tasks' exports first: they lie in memory, and a spool that hangs takes all the time there is.
     told = failure(run.in_time(lambda: keep_exports(root, settings["run_dir"]), _KEEP_UNTIL))
+    kept = failure(run.in_time(lambda: _keep(spool_dir, node, result), _KEEP_UNTIL))
     notes = ["not kept for the prologs: %s" % kept] if kept else []
     notes += ["nothing left for the task prolog: %s" % told] if told else []
     return "health-check: %s; %s" % ("; ".join([_summary(result), *notes]), flush(run))
@@ -117,6 +118,7 @@ def look_at(root: str, spool_dir: str) -> dict[str, Any]:
         "instance_type": read_text_or_none(below(root, "sys/class/dmi/id/product_name")),
         "devices": [device["name"] for device in find_devices(root)[0]],
         "busy": _is_busy(spool_dir, boot_id),
+        "last": load_trusted(os.path.join(spool_dir, HEALTH_FILE)) or {},
         "limits": {
             "locked_memory": locked_memory_limit(root),
             "login_limits": login_limits(root),
@@ -149,7 +151,8 @@ def _is_busy(spool_dir: str, boot_id: str | None) -> bool:
     for name in list_folder(folder):
         kept = load_trusted(os.path.join(folder, name)) if name.endswith(".json") else None
         snapshot = kept.get("snapshot") if kept else None
-        if isinstance(snapshot, dict) and snapshot.get("boot_id") == boot_id:
+        # A snapshot that the deadline cut short does not know its boot.
+        if isinstance(snapshot, dict) and snapshot.get("boot_id") in (boot_id, None):
             return True
     return False
 
@@ -159,7 +162,7 @@ def _fabric(run: Run, seen: Mapping[str, Any]) -> tuple[list[dict[str, str]], li
     from efakit.hook.fabric import check_fabric
 
     if seen["busy"]:
-        last = load_trusted(os.path.join(run.settings["spool_dir"], HEALTH_FILE)) or {}
+        last = seen["last"]
         if last.get("boot_id") != seen["boot_id"] or not isinstance(last.get("findings"), list):
             return [], None
         return [item for item in last["findings"] if item.get("rule") in _FABRIC_RULES], None

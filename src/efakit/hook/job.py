@@ -42,6 +42,16 @@ def job_from(environment: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def as_its_tasks_know_it(job: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the job under the id that its tasks are told.
+
+    Prolog and epilog of a heterogeneous job have the id of the component, its tasks that of the whole (``task.c`` in
+    SchedMD/slurm, ``src/slurmd/slurmstepd``: ``envtp->jobid = step->het_job_id``).
+    """
+    whole = _number(environment.get("SLURM_HET_JOB_ID") or environment.get("SLURM_PACK_JOB_ID"))
+    return {**job, "job_id": whole} if whole else job
+
+
 def _exit_and_signal(status: int | None) -> str | None:
     """Return a status of wait(2) as Slurm writes it: EXIT:SIGNAL."""
     return None if status is None else "%d:%d" % (status >> 8 & 0xFF, status & 0x7F)

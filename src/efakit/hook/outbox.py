@@ -24,7 +24,11 @@ def publish_all(run: Run, spool: Spool) -> str | None:
 
 def flush(run: Run) -> str:
     """Publish the records that wait in the spool."""
-    if not os.path.isdir(run.settings["spool_dir"]):
+    # Not in this process: a spool's disk may hang as well, and the health check, which slurmd waits for, flushes too.
+    is_there = run.in_time(lambda: iter([os.path.isdir(run.settings["spool_dir"])]), PUBLISH_UNTIL)
+    if is_there == [False]:
         return "flush: no spool here, so nothing waits"
+    if is_there != [True]:
+        return "flush: the spool cannot be looked at: %s" % failure(is_there)
     spool = Spool(run.settings["spool_dir"], os.uname().nodename)
     return "flush: %s" % (publish_all(run, spool) or "nothing waits now")

@@ -7,7 +7,7 @@ import time
 
 from efakit.hook.checks import check_devices, check_node
 from efakit.hook.expectation import expected_devices
-from efakit.hook.job import job_from
+from efakit.hook.job import as_its_tasks_know_it, job_from
 from efakit.hook.json_text import dumps, loads
 from efakit.hook.policy import allowed_nodes, health_findings, refusal_message, refused_for, told, unenforced
 from efakit.hook.run import BREAKER_UNTIL, READ_UNTIL, SPOOL_UNTIL, WAIT_UNTIL, failure
@@ -40,7 +40,7 @@ def prolog(run: Run) -> str:
     reasons = refused_for(settings, findings)
     if reasons:
         refusal = refusal_message(job, reasons)
-        why_not = _why_not_fail(run, job, refusal)
+        why_not = _why_not_fail(run, job, snapshot["boot_id"], refusal)
         if why_not:
             refusal = None
             findings.append(unenforced(why_not))
@@ -84,7 +84,7 @@ def _expect(run: Run, job: dict[str, Any], instance_type: str | None) -> dict[st
     return expected_devices(run.settings, job["node"], instance_type, run.settings["efa_interfaces"])
 
 
-def _why_not_fail(run: Run, job: dict[str, Any], refusal: str) -> str | None:
+def _why_not_fail(run: Run, job: dict[str, Any], boot_id: str | None, refusal: str) -> str | None:
     """Return why the prolog may not fail, None where it may: whatever is in doubt speaks against it."""
     settings = run.settings
     if run.problems:
@@ -96,7 +96,8 @@ def _why_not_fail(run: Run, job: dict[str, Any], refusal: str) -> str | None:
         from efakit.hook.breaker import may_fail
 
         note = {"time_seconds": time.time(), "job": job, "message": refusal}
-        why = may_fail(settings["records_dir"], job["cluster"], job["node"], allowed_nodes(settings), dumps(note))
+        place = settings["records_dir"], job["cluster"], job["node"], boot_id
+        why = may_fail(*place, allowed_nodes(settings), dumps(note))
         yield {"allowed": True} if why is None else {"failed": why}
 
     answer = run.in_time(ask, BREAKER_UNTIL)
@@ -123,7 +124,8 @@ def _tell(run: Run, baseline: dict[str, Any]) -> None:
     from efakit.hook.tell import keep_note, to_syslog
 
     try:
-        keep_note(settings["run_dir"], job, settings["mode"], findings, task_prolog=wanted)
+        known = as_its_tasks_know_it(job, run.environment)
+        keep_note(settings["run_dir"], known, settings["mode"], findings, task_prolog=wanted)
     except OSError:
         pass  # the record tells it all the same
     if findings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from efakit.hook.exports import load_trusted
 from efakit.hook.json_text import dumps_lines
 from efakit.hook.spool import Untrusted, is_second, write_atomically
 from efakit.hook.trust import distrust
@@ -39,10 +40,23 @@ def publish_waiting(spool: Spool, records_dir: str, mode: int) -> Iterator[str]:
             # Where it does not wait any more, another run of the hook has published it in the meantime.
             if os.path.lexists(waiting):
                 failure = failure or error
+            # Where the records folder itself is to blame, none of thousands needs to be tried.
+            _refuse_untrusted(records_dir)
         except (KeyError, TypeError) as error:
             failure = failure or OSError("%s: no record: %s: %s" % (waiting, type(error).__name__, error))
+    spool.forget_ended(lambda baseline: _was_published_past_spool(baseline, records_dir))
     if failure:
         raise failure
+
+
+def _was_published_past_spool(baseline: Mapping[str, Any], records_dir: str) -> bool:
+    """Return whether the job's epilog could not use the spool in time, and so published without this baseline."""
+    record = load_trusted(os.path.join(records_dir, *record_path(baseline["job"]))) or {}
+    ended_at: Any = record.get("ended_at")
+    # A prolog that fails publishes its own snapshot, and a requeued job may get the same name: neither is later.
+    if record.get("baseline") != "missing" or type(ended_at) not in (int, float):
+        return False
+    return bool(ended_at > baseline["snapshot"].get("taken_at", 0.0))
 
 
 def publish_record(record: Mapping[str, Any], records_dir: str, mode: int) -> str:

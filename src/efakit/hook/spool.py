@@ -16,7 +16,7 @@ from efakit.node.record import run_key, safe_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
 _SHARED = ".shared-with."
@@ -87,16 +87,21 @@ class Spool:
         """Keep the baseline of a job that begins here.
 
         Jobs whose baseline is still here run on this node too: each gets a note of the other. A baseline of another
-        boot belongs to a job that died with the node, and one of the same job to an earlier run of it: both go.
+        boot belongs to a job that died with the node, and one of the same job to an earlier run of it: both go. But one
+        of this very run stays, and counts: a slurmd that was killed may forget that it has run the prolog.
         """
         own = self._path_of(job)
+        is_there = False
         for path, other in self._baselines():
-            if other["job"]["job_id"] == job["job_id"]:
+            if path == own and _is_same_run(job, baseline["snapshot"], other):
+                is_there = True
+            elif other["job"]["job_id"] == job["job_id"]:
                 self._forget(path)
         # First our own, then the look at the others: of two jobs that begin at once, one at least sees the other.
-        write_atomically(own, dumps(baseline).encode(), 0o600, durable=False)
+        if not is_there:
+            write_atomically(own, dumps(baseline).encode(), 0o600, durable=False)
         for path, other in self._baselines():
-            if other["snapshot"].get("boot_id") != baseline["snapshot"]["boot_id"]:
+            if _is_of_another_boot(other["snapshot"], baseline["snapshot"]):
                 self._forget(path)
             elif path != own:
                 self._note(path, job["job_id"])
@@ -131,6 +136,12 @@ class Spool:
         kept = _load(path)
         if kept is not None and self._is_baseline(kept) and kept["snapshot"].get("taken_at") == record.get("began_at"):
             self._forget(path)
+
+    def forget_ended(self, has_ended: Callable[[dict[str, Any]], bool]) -> None:
+        """Remove the baselines of jobs that have ended: else they would share this node with every job to come."""
+        for path, kept in self._baselines():
+            if has_ended(kept):
+                self._forget(path)
 
     def keep_record(self, record: Mapping[str, Any]) -> None:
         """Keep a record until it is published; one without baseline does not take the place of another."""
@@ -194,6 +205,19 @@ def _load(path: str) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _is_same_run(job: Mapping[str, Any], snapshot: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether Slurm names the same run of a job twice; where it names none, it may be another one."""
+    named = [(item.get("sluid"), item.get("restart_count")) for item in (job, other["job"])]
+    boots = snapshot["boot_id"], other["snapshot"].get("boot_id")
+    return named[0] == named[1] != (None, None) and boots[0] == boots[1] is not None
+
+
+def _is_of_another_boot(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two snapshots are of two boots; one that the deadline cut short does not know its own."""
+    boots = one.get("boot_id"), other.get("boot_id")
+    return all(boots) and boots[0] != boots[1]
 
 
 def _modified_at(path: str) -> float:

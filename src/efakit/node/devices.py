@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 
-from efakit.node.files import below, link_name, read_text, read_text_or_none
+from efakit.node.files import below, link_name, list_folder, read_text, read_text_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing is slow to import on a compute node
@@ -62,6 +62,21 @@ def find_devices(root: str) -> tuple[list[Device], list[str]]:
         else:
             foreign.append(name)
     return efa, foreign
+
+
+def unbound_functions(root: str) -> list[str]:
+    """Return the PCI addresses of the EFA functions that the efa driver has not bound.
+
+    Such a function has no RDMA device: where the driver was not built for the running kernel, ``find_devices`` finds
+    nothing at all. What is read here, the kernel keeps in memory.
+    """
+    folder = below(root, "sys/bus/pci/devices")
+    return [
+        address
+        for address in list_folder(folder)
+        if _is_efa_id(os.path.join(folder, address), read_text_or_none(os.path.join(folder, address, "device")))
+        and link_name(os.path.join(folder, address, "driver")) != "efa"
+    ]
 
 
 def why_unusable(root: str, verbs: str) -> str | None:

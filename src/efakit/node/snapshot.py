@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from efakit.node.counters import find_interfaces, read_device_counters, read_interface, read_port_counters
-from efakit.node.devices import find_devices, why_unusable
+from efakit.node.devices import find_devices, unbound_functions, why_unusable
 from efakit.node.files import below, read_text_or_none
 from efakit.node.limits import huge_pages
 from efakit.node.parallel import in_parallel_when_slow
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         late: Late | None
         devices_present: list[str]
         foreign_devices: list[str]
+        unbound_functions: list[str]
         devices: list[DeviceReading]
         interfaces: list[InterfaceReading]
 
@@ -99,6 +100,8 @@ def pieces(
         return
     machine["devices_present"] = [device["name"] for device in devices]
     machine["foreign_devices"] = foreign
+    # Only where devices are missing: a node has hundreds of PCI functions.
+    machine["unbound_functions"] = unbound_functions(root) if wanted is not None and len(devices) < wanted else []
     yield machine
 
     yield from in_parallel_when_slow(lambda device: _read(root, device), devices)
@@ -160,6 +163,7 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
         "late": None,
         "devices_present": [],
         "foreign_devices": [],
+        "unbound_functions": [],
         "devices": [],
         "interfaces": [],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from tests.hook.faults.story import (
     DEVICES,
     EFA_BYTES,
+    TCP_BYTES,
     Case,
     Step,
     Story,
@@ -30,6 +32,7 @@ from tests.hook.faults.story import (
 from tests.lab import efa_tree
 
 ALL_BYTES = DEVICES * EFA_BYTES
+_BOOT_ID = "proc/sys/kernel/random/boot_id"
 YEAR_SECONDS = 365 * 86400.0
 NOTHING_COUNTED = (efa_bytes(None), tcp_bytes(None), verdict("incomplete"))
 
@@ -42,11 +45,23 @@ def reboot(story: Story) -> None:
     """Let the node come up anew: another boot id, counters from 0."""
     for name in story.names():
         efa_tree.reset_counters(story.node.root, name)
-    boot = story.node.root / "proc/sys/kernel/random/boot_id"
+    boot = story.node.root / _BOOT_ID
     boot.unlink()
     boot.write_text(f"{time.monotonic_ns()}\n")
     story.tcp_bytes = 0
     story.node.set_interface(0, 0)
+
+
+def boot_id_hangs(story: Story) -> None:
+    """Let the read of the boot id never return, and so the whole snapshot."""
+    path = story.node.root / _BOOT_ID
+    path.rename(path.with_name("aside"))
+    os.mkfifo(path)
+
+
+def boot_id_answers(story: Story) -> None:
+    path = story.node.root / _BOOT_ID
+    path.with_name("aside").replace(path)
 
 
 def reload_of(*devices: int) -> Step:
@@ -125,6 +140,11 @@ CASES = [
         (*whole(), published(7), waits()),
     ),
     Case("an epilog twice, after the next job began", (prolog, traffic, epilog, hook("prolog", 8), epilog), whole()),
+    Case(
+        "a prolog twice in one run, slurmd having been killed",
+        (hook("prolog", **of_run(1)), traffic, hook("prolog", **of_run(1)), traffic, hook("epilog", **of_run(1))),
+        (efa_bytes(2 * ALL_BYTES), tcp_bytes(2 * TCP_BYTES), runs((1, "ok")), no_baseline_left),
+    ),
     Case("a prolog twice", (prolog, traffic, prolog, traffic, epilog), (*whole(), published(7), no_baseline_left)),
     Case(
         "a requeued job",
@@ -248,6 +268,15 @@ CASES = [
         "overlapping jobs, one with an epilog twice",
         (hook("prolog", 1), hook("prolog", 2), hook("epilog", 1), hook("epilog", 1), hook("epilog", 2)),
         (shared(job1=[2], job2=[1]), record(1, baseline="ok"), no_baseline_left),
+    ),
+    Case(
+        "a job beside one whose prolog was cut short",
+        (
+            *(hook("prolog", 1), boot_id_hangs, hook("prolog", 2), boot_id_answers),
+            *(traffic, hook("epilog", 2), hook("epilog", 1)),
+        ),
+        (shared(job1=[2], job2=[1]), record(1, baseline="ok"), efa_bytes(ALL_BYTES, 1), no_baseline_left),
+        {"deadline_seconds": 1},
     ),
     # What an upgrade of the hook leaves.
     Case(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from tests.hook.faults.keeping import UNKEPT, nothing_half
+from tests.hook.faults.lives import shared
 from tests.hook.faults.mount_steps import (
     DEVICE_TREE,
     RECORDS,
@@ -45,6 +46,7 @@ from tests.hook.faults.story import (
 )
 
 QUICK = {"deadline_seconds": 1}
+SLOW_THINGS = (hook("health-check", None), flush)
 ONE_COUNTER = "*rdmap32s27*hw_counters/tx_bytes"
 
 
@@ -223,6 +225,21 @@ CASES = [
         "a records folder that hangs and comes back",
         (faulty(RECORDS, hangs("create")), prolog, traffic, epilog, healed(RECORDS), flush, unmounted(RECORDS)),
         (*whole(), published(7), waits()),
+        QUICK,
+    ),
+    Case(
+        "a spool that hangs at the health check and the flush",
+        (faulty(SPOOL), prolog, then(SPOOL, hangs("getattr")), *SLOW_THINGS, unmounted(SPOOL), traffic, epilog),
+        (*whole(), published(7), said("flush: the spool cannot be looked at: not finished by the deadline")),
+        QUICK,
+    ),
+    Case(
+        "a spool that hangs in one epilog only",
+        (
+            *(faulty(SPOOL), prolog, then(SPOOL, hangs("readdir", "*active*")), epilog, unmounted(SPOOL)),
+            *(hook("prolog", 8), hook("epilog", 8), hook("prolog", 9), traffic, hook("epilog", 9)),
+        ),
+        (record(baseline="missing"), shared(job7=[], job8=[7], job9=[]), efa_bytes(DEVICES * EFA_BYTES, 9)),
         QUICK,
     ),
     Case(

@@ -89,7 +89,8 @@ class Case:
 
 def play(case: Case, folder: Path, python: str | None = None) -> Story:
     """Play a case below ``folder`` on a node of four devices, by default with the tests' own Python."""
-    node = Node(folder, **{"compute_resources": {"gpu/p5": DEVICES}, "deadline_seconds": 5, **case.settings})
+    usual = {"compute_resources": {"gpu/p5": DEVICES}, "deadline_seconds": 5, "run_dir": str(folder / "run")}
+    node = Node(folder, **{**usual, **case.settings})
     if "spool_dir" in case.settings:
         node.spool = folder / case.settings["spool_dir"]
         node.settings["spool_dir"] = str(node.spool)
