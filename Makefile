@@ -34,7 +34,7 @@ check: .venv/ready
 	ruff check $(CODE)
 	mypy
 	lint-imports
-	vermin --quiet --target=3.9- --no-tips --violations --eval-annotations --backport typing src/efakit/hook src/efakit/node src/efakit/rules src/efakit/catalog
+	vermin --quiet --target=3.9- --no-tips --violations --eval-annotations --backport typing src/efakit/{hook,node,rules,catalog} src/efakit/bytecode.py
 	shellcheck $(SHELLS)
 	$(PYTEST) -q -m "not pcluster and not lab and not registry" -n auto $(COVERAGE)
 

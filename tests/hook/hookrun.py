@@ -34,6 +34,7 @@ class Node:
         self.settings: dict[str, Any] = {
             "root": str(self.root),
             "spool_dir": str(self.spool),
+            "run_dir": str(folder / f"run-{name}"),
             "records_dir": str(self.records),
             "compute_resources": {"gpu/p5": 32},
             "tcp_interfaces": ["eth0"],

@@ -6,12 +6,12 @@ import os
 import shutil
 import stat
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from efakit.catalog.counters import PORT_COUNTERS
 from tests.hook.hookrun import Node
+from tests.hook.pythons import HOW_TO_GET, OLDEST, found_pythons
 from tests.lab import efa_tree
 
 # With the defaults in force the hook uses the real /var/spool: here one that goes with the process.
@@ -283,18 +283,13 @@ def test_without_a_job_there_is_nothing_to_record(node):
     assert not node.spool.exists()
 
 
-@pytest.mark.parametrize("name", ["python3.9", "python3.13"])
-def test_the_hook_runs_on_the_oldest_and_the_newest_python(node, name):
-    python = next((path for path in _pythons(name)), None)
-    if python is None:
-        pytest.skip(f"no {name} here: install it to run this test")
-    node.python = python
+@pytest.mark.parametrize("which", ["oldest", "newest"])
+def test_the_hook_runs_on_the_oldest_and_the_newest_python(node, which):
+    pythons = found_pythons()
+    version = OLDEST if which == "oldest" else max(pythons)
+    if version not in pythons:
+        pytest.skip(f"no Python {version[0]}.{version[1]} here: {HOW_TO_GET}")
+    node.python = str(pythons[version])
     node.run("prolog")
     node.run("epilog")
     assert node.record()["baseline"] == "ok"
-
-
-def _pythons(name: str) -> list[str]:
-    installed = sorted(Path.home().glob(f".pyenv/versions/{name.removeprefix('python')}.*/bin/python"))
-    found = shutil.which(name, path="/usr/bin:/usr/local/bin")
-    return [*([found] if found else []), *map(str, installed)]

@@ -172,7 +172,7 @@ def test_a_folder_that_cannot_be_listed_is_no_missing_device(tmp_path):
 
 
 def test_settings_in_doubt_fail_no_prolog(tmp_path):
-    status, said = prolog(half(tmp_path, spool_dir=7))
+    status, said = prolog(half(tmp_path, records_mode="rw"))
     assert status == 0
     assert "mode enforce only warned here: its settings are in doubt" in said
 

@@ -42,6 +42,11 @@ class Day(Loop):
         super().__init__(work_dir, nodes=HOSTS, instance="p4d.24xlarge")
         self.shared = work_dir / "shared"
         self.records = self.shared / "records"
+        # What is seen of the day.
+        self.node_words: dict[str, str] = {}
+        self.reasons = ""
+        self.ran: dict[int, list[str]] = {}
+        self.held_back = 0
         self.cluster = LabCluster(
             work_dir,
             self.nodes,
@@ -95,12 +100,7 @@ class Day(Loop):
         self.cluster.exec(node, ["mount", "-t", "tmpfs", "none", str(self.shared)])
 
     def find_records_again(self, node: str) -> None:
-        self.cluster.exec(node, ["umount", str(self.shared)])
-
-    def finished(self) -> int:
-        """Return how many jobs have come to their end, epilogs included."""
-        states = self.cluster.run(["squeue", "--states=all", "--noheader", "--format=%T"]).stdout.split()
-        return states.count("COMPLETED")
+        self.cluster.exec(node, ["umount", "--lazy", str(self.shared)])  # a hook may just look at it
 
     def wait_for(self, count: int) -> None:
         """Wait on the cluster itself until so many jobs are finished."""
@@ -157,12 +157,6 @@ def day(tmp_path_factory) -> Day:
         day.node_words = day.cluster.node_states()
         day.reasons = day.cluster.run(["sinfo", "--list-reasons", "--noheader"]).stdout
         day.ran = day.jobs()
-        day.restarts = {
-            job: int(count)
-            for job, count in re.findall(
-                r"JobId=(\d+) .*? Restarts=(\d+)", day.cluster.run(["scontrol", "--oneliner", "show", "jobs"]).stdout
-            )
-        }
     return day
 
 
