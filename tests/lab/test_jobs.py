@@ -183,7 +183,7 @@ def test_a_job_is_stopped_where_too_little_memory_may_be_locked(lab):
 
 def test_the_last_word_is_which_network_nccl_took(lab):
     lines = lab.run("over-efa").output.splitlines()
-    last = lines[lines.index("NCCL took (ranks, what):") + 1 :]
+    last = lines[lines.index("In the log of NCCL (times, what):") + 1 :]
     counts = dict(reversed(line.split(None, 1)) for line in last)
     assert counts == {
         "Selected provider is efa, fabric is efa-direct (found 32 nics)": "16",

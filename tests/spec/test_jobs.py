@@ -58,6 +58,11 @@ def test_a_row_names_keys_that_a_job_has():
         (MPI | {"mpi": "mpirun", "srun_args": ["-l"]}, "hpc7a.96xlarge", ["srun_args", "write launcher_args"]),
         (MPI | {"launcher_args": ["-l"]}, "hpc7a.96xlarge", ["launcher_args", "write srun_args"]),
         (TORCHRUN | {"signal": {"name": "USR9"}}, "p5.48xlarge", ["'USR9' is not one of USR1, USR2"]),
+        (
+            TORCHRUN | {"signal": {"seconds": 300}, "requeue": True, "time": "6"},
+            "p5.48xlarge",
+            ["time", "more than 360 seconds"],
+        ),
         (TORCHRUN | {"setup": "true\n#SBATCH --time=1"}, "p5.48xlarge", ["setup", "#SBATCH --time=1"]),
         (TORCHRUN | {"script": "-m"}, "p5.48xlarge", ["script", "without a hyphen first"]),
         (TORCHRUN | {"script": ""}, "p5.48xlarge", ["script", "not empty"]),
@@ -69,6 +74,12 @@ def test_a_job_that_cannot_be_is_refused(job, instance, words):
     said = refusal(job, instance)
     for part in words:
         assert part in said
+
+
+@pytest.mark.parametrize("time", ["7", "6:01", "0:06:01", "0-01", "1-00:00:00", "0-00:07"])
+def test_a_run_that_starts_anew_at_its_limit_has_time_to_work(time):
+    (job,) = plan_of(TORCHRUN | {"signal": {"seconds": 300}, "requeue": True, "time": time}, "p5.48xlarge").jobs
+    assert job.job.time == time
 
 
 @pytest.mark.parametrize(

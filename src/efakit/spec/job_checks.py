@@ -19,6 +19,8 @@ from efakit.spec.yamltext import KeyPath
 
 _At = Callable[[KeyPath, str], str]
 _Data = Mapping[str, Any]
+_SIGNAL_SECONDS = 120  # the schema's default
+_SIGNAL_EARLY_SECONDS = 60
 _OPTION = re.compile(r"(?:^|\s)(--[A-Za-z-]+|-[A-Za-z])")
 
 
@@ -30,6 +32,7 @@ def job_problems(cluster: _Data, jobs: list[_Data], at: _At) -> Iterator[str]:
         for _, fault in directives(job.get("setup", "")):
             yield at(["jobs", number, "setup"], fault)
         yield from _launcher_problems(job, ["jobs", number], at)
+        yield from _signal_problems(job, ["jobs", number], at)
         yield from _option_problems(job.get("slurm", {}), ["jobs", number, "slurm"], at)
         name = job.get("queue", cluster["queues"][0]["name"])
         if name not in queues:
@@ -132,6 +135,32 @@ def _launcher_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[s
         yield at([*keys, "launcher_args"], "srun starts the ranks: write srun_args")
     if "srun_args" in job and job_template(job["template"]).launcher == "none":
         yield at([*keys, "srun_args"], "efakit starts nothing there but the body")
+
+
+def _signal_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+    if "signal" not in job or not job.get("requeue") or "time" not in job:
+        return
+    # Slurm may send the signal this much early, so a run that ends within both of its limit starts anew.
+    least = job["signal"].get("seconds", _SIGNAL_SECONDS) + _SIGNAL_EARLY_SECONDS
+    if _limit_seconds(str(job["time"])) <= least:
+        message = (
+            f"with requeue and this signal the time limit must be more than {least} seconds: each run would start "
+            "anew, also one that has finished its work"
+        )
+        yield at([*keys, "time"], message)
+
+
+def _limit_seconds(text: str) -> int:
+    """Return the seconds of a time limit in Slurm's words: minutes, M:S, H:M:S, D-H, D-H:M, D-H:M:S."""
+    days, dash, rest = text.rpartition("-")
+    parts = [int(part) for part in rest.split(":")]
+    if dash:
+        hours, minutes, seconds = (*parts, 0, 0)[:3]
+    elif len(parts) == 3:
+        hours, minutes, seconds = parts
+    else:
+        hours, (minutes, seconds) = 0, (*parts, 0)[:2]
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 def _starts_by_mpirun(job: _Data) -> bool:
