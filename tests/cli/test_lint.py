@@ -137,6 +137,21 @@ def test_a_spec_names_the_target_of_each_partition(tmp_path):
     assert "gpus-of-instance" not in [item["rule"] for item in other]
 
 
+def test_a_spec_s_own_plugin_counts(tmp_path):
+    script = "#!/bin/bash\n#SBATCH --nodes=2\nexport NCCL_BUFFSIZE=8388608\nsrun torchrun --nproc-per-node=8 x.py\n"
+    path, text = written(tmp_path, script), (ROOT / "cluster-configs/p5.yaml").read_text()
+    newest = written(tmp_path, text, "newest.yaml")
+    old = written(tmp_path, text.replace("cluster:\n", "cluster:\n  plugin: '1.14.2'\n", 1), "old.yaml")
+    assert "nccl-buffsize-set-by-plugin" in [item["rule"] for item in as_json(path, "--spec", newest)]
+    assert "nccl-buffsize-set-by-plugin" not in [item["rule"] for item in as_json(path, "--spec", old)]
+
+
+def test_a_type_without_efa_needs_no_variable_for_it(tmp_path):
+    path = written(tmp_path, "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --exclusive\nsrun torchrun x.py\n")
+    assert [item["rule"] for item in as_json(path, "--instance", "g5.8xlarge")] == ["nccl-net"]
+    assert as_json(path, "--instance", "g5.xlarge") == []
+
+
 def test_a_spec_and_another_target_together_are_refused(tmp_path):
     spec = ROOT / "cluster-configs/p5.yaml"
     assert "--instance" in refused(written(tmp_path, BAD), "--spec", spec, "--instance", "p5.48xlarge")

@@ -8,6 +8,7 @@ from efakit.catalog.job_templates import JOB_TEMPLATES, OWN_KEYS
 from efakit.catalog.sbatch_options import DECIDED_OPTIONS, SBATCH_OPTIONS
 from efakit.emit.resources import folder
 from efakit.errors import SpecError
+from efakit.spec.load import load_spec
 from efakit.spec.schema import spec_schema
 from tests.emit.jobscript import plan_of
 
@@ -45,6 +46,7 @@ def test_a_row_names_keys_that_a_job_has():
         (MPI | {"ranks_per_node": 96, "cpus_per_task": 3}, "hpc7a.96xlarge", ["3 for each of 96 tasks", "192 CPUs"]),
         (TORCHRUN | {"nodes": 5}, "p5.48xlarge", ["5 is more than the 4 nodes"]),
         (TORCHRUN, "hpc7a.96xlarge", ["torchrun needs GPUs, and hpc7a.96xlarge"]),
+        (MPI | {"template": "intelmpi"}, "hpc7g.16xlarge", ["Intel MPI exists for x86_64 only", "is arm64"]),
         ({"template": "neuron", "script": "x"}, "p5.48xlarge", ["neuron needs Neuron devices, and p5.48xlarge"]),
         (
             {"template": "neuron", "script": "x", "ranks_per_node": 33},
@@ -144,6 +146,21 @@ def test_raw_lines_cannot_undo_what_efakit_decides(line, refused):
 @pytest.mark.parametrize("line", ["no option", "", "--a\n--b", "--comment=x\r"])
 def test_a_raw_line_is_one_line_of_options(line):
     assert "an option of sbatch" in refusal(TORCHRUN | {"slurm": {"extra": [line]}})
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("UID", "no script can set"), ("port", "of its own"), ("log", "of its own")]
+)
+def test_variables_that_the_script_could_not_have_are_refused(name, words):
+    assert words in refusal(TORCHRUN | {"env": {name: "1"}})
+
+
+def test_two_jobs_whose_files_a_mac_takes_for_one_are_refused(tmp_path):
+    text = (folder("cluster-configs") / "p5.yaml").read_text().partition("jobs:")[0]
+    text += "jobs:\n  - {name: a, template: command, program: x}\n  - {name: A, template: command, program: x}\n"
+    (tmp_path / "spec.yaml").write_text(text)
+    with pytest.raises(SpecError, match="the job 'A' is there twice"):
+        load_spec(tmp_path / "spec.yaml")
 
 
 @pytest.mark.parametrize("gres", ["gpu:8", ["nvme:1", "gpu:h100:8"]])

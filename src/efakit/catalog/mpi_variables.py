@@ -85,7 +85,7 @@ ROWS = (
         "harmful",
         "MPI then opens the EFA devices beside NCCL; here it only has to start the ranks",
         _NCCL_IMAGE,
-        "cm",
+        "cm|cm,*",
         "nccl mpi-launch",
         fix="OMPI_MCA_pml=^cm,ucx",
     ),

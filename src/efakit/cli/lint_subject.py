@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from efakit.catalog import instances
+from efakit.cli.target_options import check_releases
 from efakit.errors import UnknownInstanceType, UsageError
 from efakit.lint.finding import Finding
 from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
-from efakit.rules.target import Target, any_supported, target_of
+from efakit.rules.releases import target_of, target_of_stack
+from efakit.rules.target import any_supported
 
 if TYPE_CHECKING:
     from efakit.spec.model import Queue, Spec
@@ -43,6 +45,7 @@ def target_from(spec: Path | None, **named: str | None) -> Where:
         return Where(Surroundings(any_supported()), loaded, loaded.cluster.parallelcluster)
     if not given:
         return Where(Surroundings(any_supported()))
+    check_releases(given)
     instance = _instance(given.get("instance"))
     try:
         target = target_of(**given)
@@ -92,8 +95,9 @@ def _in_folder(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if name.endswith(_SCRIPTS):
-                yield Path(parent, name)
+            path = Path(parent, name)
+            if name.endswith(_SCRIPTS) and path.is_file():  # a pipe would have to be waited for
+                yield path
 
 
 def judge_file(path: Path, where: Where) -> list[Finding]:
@@ -119,13 +123,11 @@ def _folders_beside(path: Path) -> Callable[[str], bool]:
 
 def _of_partition(spec: Spec, name: str | None) -> Surroundings:
     """Return what a partition's jobs run on; without a name the first queue's, which is Slurm's default."""
+    from efakit.plan.stack import cluster_stack
+
     queue = next((queue for queue in spec.cluster.queues if name in (None, queue.name)), None)
     instance = _one_type(queue) if queue is not None else None
-    target: Target = target_of(
-        parallelcluster=spec.cluster.parallelcluster,
-        instance=instance.name if instance else None,
-        os=spec.cluster.os,
-    )
+    target = target_of_stack(cluster_stack(spec.cluster), instance.name if instance else None, spec.cluster.os)
     return Surroundings(target, instance)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -10,9 +11,12 @@ import click
 from efakit.catalog.instances import get
 from efakit.catalog.stacks import nearest_installers, newest_parallelcluster
 from efakit.errors import UsageError
-from efakit.rules.target import Target, any_supported, target_of
+from efakit.rules.releases import target_of
+from efakit.rules.target import Target, any_supported
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_RELEASE = re.compile(r"\d+(\.\d+)+([-+~a-z][\w.+~-]*)?", re.ASCII)
+_EXAMPLES = {"plugin": "1.16.3", "nccl": "2.27.5"}
 
 _OPTIONS = (
     click.option("--instance", metavar="TYPE", help="EC2 instance type of the nodes, such as p5.48xlarge."),
@@ -30,6 +34,14 @@ def target_options(command: Command) -> Command:
     return command
 
 
+def check_releases(given: Mapping[str, str | None]) -> None:
+    """Raise UsageError where ``--plugin`` or ``--nccl``, whose releases have no rows, names none."""
+    for name in ("plugin", "nccl"):
+        text = given.get(name)
+        if text is not None and not _RELEASE.fullmatch(text):
+            raise UsageError(f"--{name} {text}: not a release, such as {_EXAMPLES[name]}")
+
+
 def target_from(
     instance: str | None,
     installer: str | None,
@@ -41,6 +53,7 @@ def target_from(
 
     Raises UnknownInstanceType, and UsageError for a release that has no row.
     """
+    check_releases({"plugin": plugin, "nccl": nccl})
     if instance is not None:
         get(instance)
     if not any((instance, installer, parallelcluster, plugin, nccl)):

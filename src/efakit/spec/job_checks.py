@@ -21,6 +21,9 @@ _At = Callable[[KeyPath, str], str]
 _Data = Mapping[str, Any]
 _SIGNAL_SECONDS = 120  # the schema's default
 _SIGNAL_EARLY_SECONDS = 60
+# What bash does not let a script set, and the names of the scripts' own variables (job-templates/).
+_READ_ONLY = ("BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID")
+_OURS = ("hosts", "head_node", "head_address", "port", "this_job", "log", "log_start", "relay", "resume")
 _OPTION = re.compile(r"(?:^|\s)(--[A-Za-z-]+|-[A-Za-z])")
 
 
@@ -31,6 +34,7 @@ def job_problems(cluster: _Data, jobs: list[_Data], at: _At) -> Iterator[str]:
         yield from _container_problems(job, ["jobs", number], at)
         for _, fault in directives(job.get("setup", "")):
             yield at(["jobs", number, "setup"], fault)
+        yield from _variable_problems(job.get("env", {}), ["jobs", number, "env"], at)
         yield from _launcher_problems(job, ["jobs", number], at)
         yield from _signal_problems(job, ["jobs", number], at)
         yield from _option_problems(job.get("slurm", {}), ["jobs", number, "slurm"], at)
@@ -74,6 +78,8 @@ def _count_problems(
         yield at([*keys, "template"], f"{row.name} needs GPUs, and {kind} of queue {queue!r} has none")
     if row.needs == "neuron" and instance.neuron_devices == 0:
         yield at([*keys, "template"], f"{row.name} needs Neuron devices, and {kind} of queue {queue!r} has none")
+    if row.name == "intelmpi" and instance.architecture == "arm64":
+        yield at([*keys, "template"], f"Intel MPI exists for x86_64 only, and {kind} of queue {queue!r} is arm64")
     ranks, gpus = job.get("ranks_per_node", 1), job.get("gpus_per_node", 0)
     if instance.gpus is not None and gpus > instance.gpus:
         yield at([*keys, "gpus_per_node"], f"{gpus} is more than the {instance.gpus} GPUs of {kind}")
@@ -122,6 +128,14 @@ def _container_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[
         near = " and ".join(nearest_installers(stack["installer"]))
         message = f"EFA installer {stack['installer']} is not known; the nearest are {near}"
         yield at([*where, "stack", "installer"], message)
+
+
+def _variable_problems(variables: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+    for name in variables:
+        if name in _READ_ONLY:
+            yield at([*keys, name], f"{name} is bash's own, which no script can set")
+        elif name in _OURS:
+            yield at([*keys, name], f"efakit's script has a variable {name!r} of its own: set yours in 'setup'")
 
 
 def _launcher_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
