@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -230,3 +231,21 @@ def test_the_rendered_jobs_of_every_ready_spec_are_clean(record_property):
     findings = [item for item in as_json(*scripts) if item["rule"] != "output-folder-missing"]
     record_property("says", f"{len(findings)} findings in {len(scripts)} rendered jobs")
     assert findings == []
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+def test_what_never_ends_is_not_read(tmp_path, kind):
+    pipe = tmp_path / "x.sbatch"
+    os.mkfifo(pipe)
+    assert "not a file" in refused("/dev/zero" if kind == "device" else pipe)
+
+
+def test_the_system_decides_what_its_kernel_needs(tmp_path):
+    script = written(tmp_path, "#!/bin/bash\nexport FI_EFA_FORK_SAFE=1\nmpirun ./solver\n")
+
+    def rules(system: str) -> set[str]:
+        return {item["rule"] for item in as_json(script, "--installer", "1.47.0", "--os", system)}
+
+    assert "fi-efa-fork-safe-redundant" in rules("alinux2023")
+    assert "fi-efa-fork-safe-redundant" not in rules("alinux2")
+    assert "--os gentoo: not one of" in refused(script, "--os", "gentoo")

@@ -89,6 +89,9 @@ SET = (
     Set("FI_EFA_USE_DEVICE_RDMA", "0", "fi-efa-use-device-rdma-off", P5, None, other="1"),
     Set("FI_EFA_FORK_SAFE", "1", "fi-efa-fork-safe-by-plugin", NEWEST, libfabric("1.12.0"), NCCL),
     Set("FI_EFA_FORK_SAFE", "1", "fi-efa-fork-safe-redundant", {**NEWEST, "kernel": "6.1.0"}, {"kernel": "5.10"}),
+    Set(
+        "FI_EFA_FORK_SAFE", "1", "fi-efa-fork-safe-redundant", {**NEWEST, "os": "alinux2023"}, {**NEWEST, "os": "rhel8"}
+    ),
     Set("RDMAV_FORK_SAFE", "1", "rdmav-fork-safe", libfabric("1.13.0"), libfabric("1.12.1")),
     Set("IBV_FORK_SAFE", "1", "rdmav-fork-safe", libfabric("2.4.0"), libfabric("1.12.1")),
     Set(
@@ -283,6 +286,7 @@ SET = (
     Set("NCCL_OFI_PROTOCOL", "RDMA", "ofi-nccl-prefix", {}, None),
     Set("NCCL_GRAPH_REGISTER", "0", "nccl-graph-register", {}, None, other="1", severity="info"),
     Set("NCCL_MIN_NCHANNELS", "8", "nccl-nchannels", {}, None, severity="info"),
+    Set("NCCL_MIN_CTAS", "8", "nccl-ctas", {}, None, severity="info"),
     Set("OFI_NCCL_DISABLE_DMABUF", "1", "ofi-nccl-disable-dmabuf", {}, None, other="0", severity="info"),
     Set("OFI_NCCL_DISABLE_GDR_REQUIRED_CHECK", "1", "ofi-nccl-disable-gdr-required-check", {}, None, other="0"),
     Set("OFI_NCCL_ROUND_ROBIN_THRESHOLD", "1", "ofi-nccl-removed", plugin("1.13.0"), plugin("1.12.1")),
@@ -427,7 +431,15 @@ MISSING = (
                     ("OMPI_MCA_btl", "^openib,tcp"),
                 ),
             ),
-            (MPI_LAUNCH, P5, (("OMPI_MCA_pml", "^cm,ucx"), ("OMPI_MCA_btl", "tcp,self"))),
+            (
+                MPI_LAUNCH,
+                P5,
+                (
+                    ("OMPI_MCA_pml", "^cm,ucx"),
+                    ("OMPI_MCA_btl", "tcp,self"),
+                    ("OMPI_MCA_btl_tcp_if_exclude", "lo,docker0"),
+                ),
+            ),
             (
                 NVSHMEM,
                 P5,

@@ -61,6 +61,16 @@ def test_a_row_names_keys_that_a_job_has():
         (MPI | {"launcher_args": ["-l"]}, "hpc7a.96xlarge", ["launcher_args", "write srun_args"]),
         (TORCHRUN | {"signal": {"name": "USR9"}}, "p5.48xlarge", ["'USR9' is not one of USR1, USR2"]),
         (
+            {"template": "intelmpi", "program": "x", "mpi": "pmix"},
+            "hpc7a.96xlarge",
+            ["mpi", "write mpi: pmi2 or mpi: mpirun"],
+        ),
+        (
+            TORCHRUN | {"signal": {"seconds": 3600}, "time": "1:00:00"},
+            "p5.48xlarge",
+            ["signal", "before the job begins"],
+        ),
+        (
             TORCHRUN | {"signal": {"seconds": 300}, "requeue": True, "time": "6"},
             "p5.48xlarge",
             ["time", "more than 360 seconds"],
@@ -104,7 +114,7 @@ def test_a_container_that_cannot_be_is_refused(container, words):
 
 def test_mpirun_cannot_start_ranks_in_pyxis():
     job = {"template": "intelmpi", "program": "x", "container": {"runtime": "pyxis", "image": "x"}}
-    assert "write mpi: pmix or mpi: pmi2" in refusal(job, "hpc7a.96xlarge")
+    assert "outside of it: write mpi: pmi2" in refusal(job, "hpc7a.96xlarge")
     assert plan_of(job | {"mpi": "pmi2"}, "hpc7a.96xlarge").jobs[0].mpi == "pmi2"
 
 

@@ -80,6 +80,15 @@ ROWS = (
         "mpi-launch",
     ),
     VariableRule(
+        "mpi-launch-btl-tcp",
+        "OMPI_MCA_btl_tcp_if_exclude",
+        "needed",
+        "Open MPI takes docker0 for a way to other nodes, where there is one, and waits there",
+        "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-start-nccl.html",
+        "lo,docker0",
+        "mpi-launch",
+    ),
+    VariableRule(
         "mpi-launch-pml-cm",
         "OMPI_MCA_pml",
         "harmful",

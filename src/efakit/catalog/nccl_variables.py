@@ -447,6 +447,14 @@ ROWS = (
         severity="info",
     ),
     VariableRule(
+        "nccl-ctas",
+        "NCCL_MIN_CTAS",
+        "way-back",
+        "NCCL and the tuner choose the number of blocks; a number from another cluster is a left-over",
+        _NCCL_ENV,
+        severity="info",
+    ),
+    VariableRule(
         "nccl-ignore-cpu-affinity",
         "NCCL_IGNORE_CPU_AFFINITY",
         "no-effect",
@@ -746,6 +754,10 @@ ROWS = (
             ("PROTOCOL", "SENDRECV or RDMA; the plugin knows which for each instance type"),
             ("DISABLE_NATIVE_RDMA_CHECK", "goes on where the provider has no RDMA write of its own"),
             ("EAGER_MAX_SIZE", "bytes up to which a message goes with its first packet; -1 is never"),
+            (
+                "GDR_FLUSH_DISABLE",
+                "leaves out the flush after a write to GPU memory, which the plugin decides by itself",
+            ),
             ("NET_LATENCY", "latency in microseconds that NCCL is told"),
             ("TUNER_TYPE", "Region, Model or Internal"),
             ("MIN_STRIPE_SIZE", "bytes from which a message is spread over devices"),

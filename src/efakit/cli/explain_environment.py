@@ -59,10 +59,10 @@ def _show(target: Target, workloads: Sequence[str], own: dict[str, str], form: s
         click.echo("without EFA: no variable is set for it")
     for name, value in own.items():
         _entry(f"{name}={value}", "", "from the spec, which wins", "")
-    _section("The job sets")
-    for item in found.set:
-        if item.name not in own:
-            _entry(f"{item.name}={item.value}", bounds_text(item.row), item.row.reason, item.row.source)
+    sets = [item for item in found.set if item.name not in own]
+    _section("The job sets" if sets else "The job sets nothing for EFA")
+    for item in sets:
+        _entry(f"{item.name}={item.value}", bounds_text(item.row), item.row.reason, item.row.source)
     _rows("Depends on what is not known", found.undecided)
     _rows("The plugin sets by itself: leave it unset", found.by_plugin)
     _rows("Not needed here", found.not_needed)

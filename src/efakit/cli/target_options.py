@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from efakit.catalog.instances import get
-from efakit.catalog.stacks import nearest_installers, newest_parallelcluster
+from efakit.catalog.stacks import OPERATING_SYSTEMS, nearest_installers, newest_parallelcluster
 from efakit.errors import UsageError
 from efakit.rules.releases import target_of
 from efakit.rules.target import Target, any_supported
@@ -24,6 +24,7 @@ _OPTIONS = (
     click.option("--parallelcluster", metavar="RELEASE", help="Release of ParallelCluster; it decides the installer."),
     click.option("--plugin", metavar="RELEASE", help="Release of aws-ofi-nccl, where it is one of your own."),
     click.option("--nccl", metavar="RELEASE", help="Release of NCCL, such as 2.27.5."),
+    click.option("--os", metavar="OS", help="Operating system by ParallelCluster's name, such as alinux2023."),
 )
 
 
@@ -48,6 +49,7 @@ def target_from(
     parallelcluster: str | None,
     plugin: str | None,
     nccl: str | None,
+    os: str | None = None,
 ) -> Target:
     """Return what the options name; nothing named: any target that is supported.
 
@@ -56,11 +58,13 @@ def target_from(
     check_releases({"plugin": plugin, "nccl": nccl})
     if instance is not None:
         get(instance)
-    if not any((instance, installer, parallelcluster, plugin, nccl)):
+    if os is not None and os not in OPERATING_SYSTEMS:
+        raise UsageError(f"--os {os}: not one of {', '.join(sorted(OPERATING_SYSTEMS))}")
+    if not any((instance, installer, parallelcluster, plugin, nccl, os)):
         return any_supported()
     try:
         return target_of(
-            parallelcluster=parallelcluster, installer=installer, plugin=plugin, instance=instance, nccl=nccl
+            parallelcluster=parallelcluster, installer=installer, plugin=plugin, instance=instance, nccl=nccl, os=os
         )
     except KeyError as error:
         unknown = str(error.args[0])

@@ -20,7 +20,7 @@ _SELDOM = (
     "efakit/rules/",
     "efakit/bytecode.py",
     *(f"efakit/hook/{name}.py" for name in ("command", "fabric", "health", "installed", "needed")),
-    *(f"efakit/node/{name}.py" for name in ("limits", "software")),
+    "efakit/node/software.py",
 )
 _MAIN = """\
 import os

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from efakit.catalog.stacks import EFA_INSTALLERS, Stack, stack_of, version_key
+from efakit.catalog.stacks import EFA_INSTALLERS, LEAST_KERNELS, Stack, stack_of, version_key
 from efakit.rules.target import SUPPORTED, Target
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def _target(
         interfaces = efa_table().get(instance)
         if interfaces is not None:
             known["efa_interfaces"] = str(interfaces)
+    floors = {**floors, "kernel": LEAST_KERNELS[os]} if os in LEAST_KERNELS else floors
     return Target(known, {name: least for name, least in floors.items() if name not in known}, instance, os)
 
 

@@ -116,7 +116,7 @@ def _container_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[
     where = [*keys, "container"]
     if container["runtime"] == "pyxis":
         if _starts_by_mpirun(job):
-            message = "pyxis is a part of srun, and mpirun starts the ranks outside of it: write mpi: pmix or mpi: pmi2"
+            message = f"pyxis is a part of srun, and mpirun starts the ranks outside of it: write {_by_srun(job)}"
             yield at([*keys, "mpi"] if "mpi" in job else where, message)
         for number, option in enumerate(container.get("args", [])):
             if not option.startswith("--container-"):
@@ -139,9 +139,12 @@ def _variable_problems(variables: _Data, keys: list[str | int], at: _At) -> Iter
 
 
 def _launcher_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+    if job["template"] == "intelmpi" and job.get("mpi") in ("pmix", "none"):
+        message = "Intel MPI's ranks find each other through PMI-2 or its own launcher: write mpi: pmi2 or mpi: mpirun"
+        yield at([*keys, "mpi"], message)
     if _starts_by_mpirun(job):
         if "signal" in job:
-            message = "Slurm signals what srun starts, and not mpirun's ranks: write mpi: pmix or mpi: pmi2"
+            message = f"Slurm signals what srun starts, and not mpirun's ranks: write {_by_srun(job)}"
             yield at([*keys, "signal"], message)
         if "srun_args" in job:
             yield at([*keys, "srun_args"], "mpirun starts the ranks: write launcher_args")
@@ -152,11 +155,16 @@ def _launcher_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[s
 
 
 def _signal_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
-    if "signal" not in job or not job.get("requeue") or "time" not in job:
+    if "signal" not in job or "time" not in job:
+        return
+    limit, ahead = _limit_seconds(str(job["time"])), job["signal"].get("seconds", _SIGNAL_SECONDS)
+    if limit <= ahead:
+        yield at([*keys, "signal"], f"{ahead} seconds ahead of a time limit of {limit} is before the job begins")
+    if not job.get("requeue"):
         return
     # Slurm may send the signal this much early, so a run that ends within both of its limit starts anew.
-    least = job["signal"].get("seconds", _SIGNAL_SECONDS) + _SIGNAL_EARLY_SECONDS
-    if _limit_seconds(str(job["time"])) <= least:
+    least = ahead + _SIGNAL_EARLY_SECONDS
+    if ahead < limit <= least:
         message = (
             f"with requeue and this signal the time limit must be more than {least} seconds: each run would start "
             "anew, also one that has finished its work"
@@ -175,6 +183,10 @@ def _limit_seconds(text: str) -> int:
     else:
         hours, (minutes, seconds) = 0, (*parts, 0)[:2]
     return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def _by_srun(job: _Data) -> str:
+    return "mpi: pmi2" if job["template"] == "intelmpi" else "mpi: pmix or mpi: pmi2"
 
 
 def _starts_by_mpirun(job: _Data) -> bool:
