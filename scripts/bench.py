@@ -66,6 +66,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "bundle"
         os.environ.update(PCLUSTER_LOG_FILE=str(Path(folder) / "pcluster.log"), AWS_DEFAULT_REGION="us-east-1")
+        # As where both are installed: Python keeps what it has compiled.
+        os.environ.update(PYTHONDONTWRITEBYTECODE="", PYTHONPYCACHEPREFIX=str(Path(folder) / "bytecode"))
         render = [efakit, "render", str(ROOT / "cluster-configs/p5.yaml"), "--out", str(out)]
         validate = [efakit, "validate", str(ROOT / "cluster-configs/p5.yaml")]
         vendor = vendor_alone(ROOT / "cluster-configs/p5.cluster.yaml", Path(folder))

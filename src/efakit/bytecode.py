@@ -22,8 +22,11 @@ _MARSHAL_VERSION = 2
 _SOURCE, _BYTECODE = ".py", ".pyc"
 
 
-def with_bytecode(archive: bytes) -> bytes:
-    """Return the archive with this Python's bytecode beside each module, in place of what was there."""
+def with_bytecode(archive: bytes, but: tuple[str, ...] = ()) -> bytes:
+    """Return the archive with this Python's bytecode beside each module, in place of what was there.
+
+    ``but``: beginnings of the paths of modules that are left without.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as given, zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as out:
         for info in given.infolist():
@@ -31,7 +34,8 @@ def with_bytecode(archive: bytes) -> bytes:
                 continue
             content = given.read(info)
             out.writestr(info, content)
-            compiled = _compile(info.filename, content) if info.filename.endswith(_SOURCE) else None
+            wanted = info.filename.endswith(_SOURCE) and not info.filename.startswith(but)
+            compiled = _compile(info.filename, content) if wanted else None
             if compiled:
                 beside = zipfile.ZipInfo(info.filename[: -len(_SOURCE)] + _BYTECODE, info.date_time)
                 beside.external_attr = info.external_attr

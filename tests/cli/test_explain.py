@@ -85,6 +85,17 @@ def test_a_variable_has_its_whole_story():
     assert {row["effect"] for row in data_of("--variable", "FI_PROVIDER")["rules"]} >= {"needed", "no-effect"}
 
 
+def test_without_efa_a_job_sets_nothing_for_it():
+    assert data_of("--instance", "g5.xlarge")["set"] == []
+    assert "without EFA" in run("--instance", "g5.xlarge").output
+
+
+def test_variables_of_other_programs_are_left_out():
+    left = names(data_of("--instance", "p5.48xlarge")["leave_alone"])
+    assert "NCCL_TOPO_FILE" in left
+    assert not [name for name in left if name.startswith(("I_MPI_", "NVSHMEM_", "NEURON_"))]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -94,6 +105,8 @@ def test_a_variable_has_its_whole_story():
         (["--instance", "p5.99xlarge"], "p5.99xlarge"),
         (["--instance", "p5.48xlarge", "--installer", "1.41.9"], "1.41.0 and 1.42.0"),
         (["--instance", "p5.48xlarge", "--parallelcluster", "3.99.0"], "newest known is"),
+        (["--instance", "p5.48xlarge", "--plugin", "abc"], "--plugin abc: not a release"),
+        (["--instance", "p5.48xlarge", "--nccl", "2..3"], "--nccl 2..3: not a release"),
         (["--variable", "NCCL_NET", "--workload", "nccl"], "go with --instance"),
         ([str(SPEC), "--job", "none"], "its jobs: train"),
         (["--instance", "p5.48xlarge", "--job", "train"], "give SPEC too"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -137,6 +138,21 @@ def test_a_spec_names_the_target_of_each_partition(tmp_path):
     assert "gpus-of-instance" not in [item["rule"] for item in other]
 
 
+def test_a_spec_s_own_plugin_counts(tmp_path):
+    script = "#!/bin/bash\n#SBATCH --nodes=2\nexport NCCL_BUFFSIZE=8388608\nsrun torchrun --nproc-per-node=8 x.py\n"
+    path, text = written(tmp_path, script), (ROOT / "cluster-configs/p5.yaml").read_text()
+    newest = written(tmp_path, text, "newest.yaml")
+    old = written(tmp_path, text.replace("cluster:\n", "cluster:\n  plugin: '1.14.2'\n", 1), "old.yaml")
+    assert "nccl-buffsize-set-by-plugin" in [item["rule"] for item in as_json(path, "--spec", newest)]
+    assert "nccl-buffsize-set-by-plugin" not in [item["rule"] for item in as_json(path, "--spec", old)]
+
+
+def test_a_type_without_efa_needs_no_variable_for_it(tmp_path):
+    path = written(tmp_path, "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --exclusive\nsrun torchrun x.py\n")
+    assert [item["rule"] for item in as_json(path, "--instance", "g5.8xlarge")] == ["nccl-net"]
+    assert as_json(path, "--instance", "g5.xlarge") == []
+
+
 def test_a_spec_and_another_target_together_are_refused(tmp_path):
     spec = ROOT / "cluster-configs/p5.yaml"
     assert "--instance" in refused(written(tmp_path, BAD), "--spec", spec, "--instance", "p5.48xlarge")
@@ -215,3 +231,21 @@ def test_the_rendered_jobs_of_every_ready_spec_are_clean(record_property):
     findings = [item for item in as_json(*scripts) if item["rule"] != "output-folder-missing"]
     record_property("says", f"{len(findings)} findings in {len(scripts)} rendered jobs")
     assert findings == []
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+def test_what_never_ends_is_not_read(tmp_path, kind):
+    pipe = tmp_path / "x.sbatch"
+    os.mkfifo(pipe)
+    assert "not a file" in refused("/dev/zero" if kind == "device" else pipe)
+
+
+def test_the_system_decides_what_its_kernel_needs(tmp_path):
+    script = written(tmp_path, "#!/bin/bash\nexport FI_EFA_FORK_SAFE=1\nmpirun ./solver\n")
+
+    def rules(system: str) -> set[str]:
+        return {item["rule"] for item in as_json(script, "--installer", "1.47.0", "--os", system)}
+
+    assert "fi-efa-fork-safe-redundant" in rules("alinux2023")
+    assert "fi-efa-fork-safe-redundant" not in rules("alinux2")
+    assert "--os gentoo: not one of" in refused(script, "--os", "gentoo")

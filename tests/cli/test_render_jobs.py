@@ -33,7 +33,15 @@ def test_a_folder_of_templates_on_the_command_line_comes_first(tmp_path):
 
 @pytest.mark.parametrize(
     ("template", "words"),
-    [("{% nothing %}", "torchrun.sbatch.j2:1: the template cannot be used"), (None, "no such folder")],
+    [
+        ("{% nothing %}", "torchrun.sbatch.j2:1: the template cannot be used"),
+        ("{{ 1 / 0 }}", "torchrun.sbatch.j2: the template cannot be used: ZeroDivisionError"),
+        ("{{ 'a' + 1 }}", "the template cannot be used: TypeError"),
+        ("{% include 'torchrun.sbatch.j2' %}", "the template cannot be used: RecursionError"),
+        ("", "the template gives no script"),
+        ("echo hi", "the template gives no script"),
+        (None, "no such folder"),
+    ],
 )
 def test_a_template_at_fault_is_an_error_and_nothing_is_written(tmp_path, template, words):
     folder = tmp_path / "mine"

@@ -247,6 +247,14 @@ def test_a_job_whose_time_is_up_starts_anew(tmp_path, seconds, requeued):
     assert (["scontrol", "requeue", "4711"] in run.calls) == requeued
 
 
+def test_a_task_of_an_array_starts_itself_anew_and_not_the_array(tmp_path):
+    end = subprocess.run(["date", "-d", "60 seconds", "+%FT%T"], capture_output=True, text=True).stdout
+    text = script_of({**TORCHRUN, "requeue": True, "signal": {"seconds": 120}, "slurm": {"array": "0-3"}})
+    run = Run(tmp_path, text, JOB_END=end.strip(), SLURM_ARRAY_JOB_ID="4711", SLURM_ARRAY_TASK_ID="3")
+    assert ["scontrol", "requeue", "4711_3"] in run.calls
+    assert ["scontrol", "requeue", "4711"] not in run.calls
+
+
 # --- Templates and scripts of the user's own.
 
 

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efakit.emit.hooks import hook_archive
+from efakit.bytecode import with_bytecode
+from efakit.emit.hook_archive import hook_archive, hook_sources
 from efakit.hook import json_text
 from efakit.hook.bounded import run_bounded
 from tests.hook.hookrun import Node
@@ -60,10 +61,12 @@ def test_the_task_prolog_does_not_import_the_epilog(node):
     assert not {"efakit.hook.prolog", "efakit.hook.epilog"} & imported(node, "task-prolog")
 
 
-def test_every_module_of_the_hook_has_its_bytecode_beside_it():
-    names = set(zipfile.ZipFile(BytesIO(hook_archive())).namelist())
-    sources = {name for name in names if name.endswith(".py")}
-    assert {f"{name}c" for name in sources} == names - sources
+@pytest.mark.parametrize("command", ["prolog", "epilog", "flush"])
+def test_what_a_run_imports_has_its_bytecode_beside_it(node, command):
+    names = set(zipfile.ZipFile(node.archive).namelist())
+    paths = {module.replace(".", "/") for module in imported(node, command) if module.partition(".")[0] == "efakit"}
+    assert "efakit/hook/main" in paths
+    assert {path for path in paths if not {f"{path}.pyc", f"{path}/__init__.pyc"} & names} == set()
 
 
 def imports_of(source: bytes) -> set[str]:
@@ -128,7 +131,9 @@ def test_the_hook_writes_itself_with_bytecode_of_the_python_that_runs_it(node, t
         [sys.executable, "-I", "-S", node.archive, "compile", "--output", own], capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert own.read_bytes() == node.archive.read_bytes(), "it was this Python's before"
+    names = zipfile.ZipFile(own).namelist()
+    assert {f"{name}c" for name in names if name.endswith(".py")} == {name for name in names if name.endswith(".pyc")}
+    assert own.read_bytes() == with_bytecode(hook_sources()), "nothing of what was there is left"
     assert (own.stat().st_mode & 0o777) == 0o644
 
 

@@ -84,18 +84,21 @@ class JobsLab:
     def make_devices(self) -> None:
         """Write each host's stand-in tree: one host lacks a device, one has the real limits of its processes."""
         self.cluster.prepare()
-        for host in self.cluster.spec.node_names:
-            root = self.cluster.host_path(host, self.root)
-            devices = efa_tree.generic_devices(CPU_DEVICES if host in CPU_HOSTS else GPU_DEVICES)
-            efa_tree.write_node(root, "p5.48xlarge", devices)
-            if host == BROKEN:
-                efa_tree.remove_device(root, devices[-1].name)
-            limits = root / "proc/self/limits"
-            limits.parent.mkdir(parents=True)
-            if host == LIMITED:
-                limits.symlink_to("/proc/self/limits")
-            else:  # a test machine may forbid even root what nodes with EFA allow
-                limits.write_text("Max locked memory         unlimited            unlimited            bytes\n")
+        for count, hosts in ((GPU_DEVICES, [*GPU_HOSTS, *SHARED_HOSTS]), (CPU_DEVICES, CPU_HOSTS)):
+            tree = self.work_dir / f"{count}-devices"
+            devices = efa_tree.write_node(tree, "p5.48xlarge", efa_tree.generic_devices(count))
+            # A test machine may forbid even root what nodes with EFA allow.
+            limits = tree / "proc/self/limits"
+            limits.parent.mkdir()
+            limits.write_text("Max locked memory         unlimited            unlimited            bytes\n")
+            for host in hosts:
+                root = self.cluster.host_path(host, self.root)
+                subprocess.run(["cp", "--archive", f"{tree}/.", root], check=True)
+                if host == BROKEN:
+                    efa_tree.remove_device(root, devices[-1].name)
+                elif host == LIMITED:
+                    (root / "proc/self/limits").unlink()
+                    (root / "proc/self/limits").symlink_to("/proc/self/limits")
 
     def make_partitions(self) -> None:
         """Give Slurm the spec's queues."""
@@ -128,9 +131,10 @@ class JobsLab:
         assert outcome.state == state, f"{name} ended {outcome.state}:\n{outcome.output}"
         return outcome
 
-    def wait_for_file(self, path: Path) -> None:
-        """Wait until a job has made a file, at most a minute."""
-        self.cluster.run(["sh", "-c", f"for i in $(seq 600); do [ -e {path} ] && exit 0; sleep 0.1; done; exit 1"])
+    def wait_for_files(self, folder: str, names: Sequence[str]) -> None:
+        """Wait until jobs have made all these files in a folder below the work directory, at most a minute."""
+        tests = " && ".join(f"[ -e {self.work_dir / folder / name} ]" for name in names)
+        self.cluster.run(["sh", "-c", f"for i in $(seq 600); do {tests} && exit 0; sleep 0.1; done; exit 1"])
 
     def addresses(self) -> dict[str, str]:
         """Host -> its address, as the lab's hosts file has them."""

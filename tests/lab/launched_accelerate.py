@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 
 import torch
@@ -10,14 +11,11 @@ from accelerate import Accelerator
 
 accelerator = Accelerator(cpu=True)
 total = accelerator.reduce(torch.tensor([accelerator.process_index + 1.0]))
-print(
-    json.dumps(
-        {
-            "rank": accelerator.process_index,
-            "world": accelerator.num_processes,
-            "host": socket.gethostname(),
-            "sum": total.item(),
-        }
-    )
-)
+says = {
+    "rank": accelerator.process_index,
+    "world": accelerator.num_processes,
+    "host": socket.gethostname(),
+    "sum": total.item(),
+}
+os.write(1, f"{json.dumps(says)}\n".encode())  # at once, so that the ranks' lines stay whole
 accelerator.end_training()

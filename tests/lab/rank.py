@@ -26,15 +26,20 @@ def main() -> None:
     options, rest = parser.parse_known_args()
     rank = int(os.environ["RANK"])
     if options.says:
-        print(options.says, flush=True)
-    print(json.dumps({**_facts(rank), "resumed": options.resume is not None, "rest": rest}), flush=True)
+        _say(options.says)
+    _say(json.dumps({**_facts(rank), "resumed": options.resume is not None, "rest": rest}))
     if options.meet:
         (options.meet / os.environ["SLURM_JOB_ID"]).touch()
         _wait_until_there_are(options.meet, options.jobs)
     if options.resume:
-        print(f"rank {rank} goes on from {(options.resume / str(rank)).read_text()}", flush=True)
+        _say(f"rank {rank} goes on from {(options.resume / str(rank)).read_text()}")
     elif options.checkpoint:
         _train_until_signal(options.checkpoint, rank)
+
+
+def _say(line: str) -> None:
+    """Write a line at once: print's two writes would let another rank's line come between."""
+    os.write(1, f"{line}\n".encode())
 
 
 def _facts(rank: int) -> dict[str, object]:

@@ -201,7 +201,7 @@ def test_rendered_torchrun_runs_over_all_hosts(tmp_path_factory):
     train = {
         "name": "train",
         "template": "torchrun",
-        "setup": f'export PATH="{Path(python).parent}:$PATH" OMP_NUM_THREADS=1',
+        "setup": f'export PATH="{Path(python).parent}:$PATH" OMP_NUM_THREADS=1 TMPDIR=/dev/shm',
         "script": str(REPOSITORY / "tests/lab/train_gloo.py"),
         "args": ["4", "8"],
     }

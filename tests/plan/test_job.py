@@ -144,6 +144,24 @@ def test_the_user_s_own_value_of_a_template_s_variable_wins():
     assert [variable.value for variable in plan.variables if variable.name == "NCCL_DEBUG"] == ["WARN"]
 
 
+def test_intel_mpi_under_srun_is_told_where_slurm_s_pmi_is():
+    job = {"template": "intelmpi", "program": "x"}
+    for mpi, there in ((None, False), ("mpirun", False), ("pmi2", True)):
+        plan = plan_of(job | ({"mpi": mpi} if mpi else {}), "hpc7a.96xlarge").jobs[0]
+        assert ("I_MPI_PMI_LIBRARY" in [variable.name for variable in plan.variables]) is there
+
+
+def test_what_is_wrong_with_the_user_s_own_variables_is_told():
+    env = {"FI_LOG_LEVEL": "1", "FI_PROVIDER": "tcp", "NCCL_DEBUG": "INFO"}
+    told = [
+        decision for decision in plan_of(TORCHRUN | {"env": env}).jobs[0].decisions if "of the spec" in decision.choice
+    ]
+    assert [decision.choice.split()[:2] for decision in told] == [
+        ["warning:", "FI_LOG_LEVEL=1"],
+        ["error:", "FI_PROVIDER=tcp"],
+    ]
+
+
 def test_mpi_and_nccl_have_opposite_environments():
     nccl = {variable.name: variable.value for variable in plan_of({"template": "nccl-tests"}).jobs[0].variables}
     job = {"template": "openmpi", "program": "x"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from efakit.catalog.instances import all_efa
 from efakit.catalog.stacks import EFA_INSTALLERS, PARALLELCLUSTER_RELEASES, parallelcluster_release
 from efakit.rules.environment import needed, within
-from efakit.rules.target import target_of
+from efakit.rules.releases import target_of
 
 VERSIONS = st.tuples(*[st.integers(0, 40)] * 3).map(lambda parts: ".".join(map(str, parts)))
 

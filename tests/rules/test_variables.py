@@ -6,8 +6,10 @@ import pytest
 
 from efakit.catalog.stacks import EFA_INSTALLERS, PARALLELCLUSTER_RELEASES
 from efakit.catalog.variables import COMPONENTS, EFFECTS, WORKLOADS, rows
-from efakit.rules.environment import judge, missing, needed
-from efakit.rules.target import any_supported, target_of
+from efakit.rules.environment import needed
+from efakit.rules.judgement import judge, missing
+from efakit.rules.releases import target_of
+from efakit.rules.target import any_supported
 from tests.rules.variable_table import MISSING, SET, Missing, Set
 
 

@@ -8,6 +8,7 @@ from efakit.catalog.job_templates import JOB_TEMPLATES, OWN_KEYS
 from efakit.catalog.sbatch_options import DECIDED_OPTIONS, SBATCH_OPTIONS
 from efakit.emit.resources import folder
 from efakit.errors import SpecError
+from efakit.spec.load import load_spec
 from efakit.spec.schema import spec_schema
 from tests.emit.jobscript import plan_of
 
@@ -45,6 +46,7 @@ def test_a_row_names_keys_that_a_job_has():
         (MPI | {"ranks_per_node": 96, "cpus_per_task": 3}, "hpc7a.96xlarge", ["3 for each of 96 tasks", "192 CPUs"]),
         (TORCHRUN | {"nodes": 5}, "p5.48xlarge", ["5 is more than the 4 nodes"]),
         (TORCHRUN, "hpc7a.96xlarge", ["torchrun needs GPUs, and hpc7a.96xlarge"]),
+        (MPI | {"template": "intelmpi"}, "hpc7g.16xlarge", ["Intel MPI exists for x86_64 only", "is arm64"]),
         ({"template": "neuron", "script": "x"}, "p5.48xlarge", ["neuron needs Neuron devices, and p5.48xlarge"]),
         (
             {"template": "neuron", "script": "x", "ranks_per_node": 33},
@@ -58,6 +60,21 @@ def test_a_row_names_keys_that_a_job_has():
         (MPI | {"mpi": "mpirun", "srun_args": ["-l"]}, "hpc7a.96xlarge", ["srun_args", "write launcher_args"]),
         (MPI | {"launcher_args": ["-l"]}, "hpc7a.96xlarge", ["launcher_args", "write srun_args"]),
         (TORCHRUN | {"signal": {"name": "USR9"}}, "p5.48xlarge", ["'USR9' is not one of USR1, USR2"]),
+        (
+            {"template": "intelmpi", "program": "x", "mpi": "pmix"},
+            "hpc7a.96xlarge",
+            ["mpi", "write mpi: pmi2 or mpi: mpirun"],
+        ),
+        (
+            TORCHRUN | {"signal": {"seconds": 3600}, "time": "1:00:00"},
+            "p5.48xlarge",
+            ["signal", "before the job begins"],
+        ),
+        (
+            TORCHRUN | {"signal": {"seconds": 300}, "requeue": True, "time": "6"},
+            "p5.48xlarge",
+            ["time", "more than 360 seconds"],
+        ),
         (TORCHRUN | {"setup": "true\n#SBATCH --time=1"}, "p5.48xlarge", ["setup", "#SBATCH --time=1"]),
         (TORCHRUN | {"script": "-m"}, "p5.48xlarge", ["script", "without a hyphen first"]),
         (TORCHRUN | {"script": ""}, "p5.48xlarge", ["script", "not empty"]),
@@ -69,6 +86,12 @@ def test_a_job_that_cannot_be_is_refused(job, instance, words):
     said = refusal(job, instance)
     for part in words:
         assert part in said
+
+
+@pytest.mark.parametrize("time", ["7", "6:01", "0:06:01", "0-01", "1-00:00:00", "0-00:07"])
+def test_a_run_that_starts_anew_at_its_limit_has_time_to_work(time):
+    (job,) = plan_of(TORCHRUN | {"signal": {"seconds": 300}, "requeue": True, "time": time}, "p5.48xlarge").jobs
+    assert job.job.time == time
 
 
 @pytest.mark.parametrize(
@@ -91,7 +114,7 @@ def test_a_container_that_cannot_be_is_refused(container, words):
 
 def test_mpirun_cannot_start_ranks_in_pyxis():
     job = {"template": "intelmpi", "program": "x", "container": {"runtime": "pyxis", "image": "x"}}
-    assert "write mpi: pmix or mpi: pmi2" in refusal(job, "hpc7a.96xlarge")
+    assert "outside of it: write mpi: pmi2" in refusal(job, "hpc7a.96xlarge")
     assert plan_of(job | {"mpi": "pmi2"}, "hpc7a.96xlarge").jobs[0].mpi == "pmi2"
 
 
@@ -133,6 +156,21 @@ def test_raw_lines_cannot_undo_what_efakit_decides(line, refused):
 @pytest.mark.parametrize("line", ["no option", "", "--a\n--b", "--comment=x\r"])
 def test_a_raw_line_is_one_line_of_options(line):
     assert "an option of sbatch" in refusal(TORCHRUN | {"slurm": {"extra": [line]}})
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("UID", "no script can set"), ("port", "of its own"), ("log", "of its own")]
+)
+def test_variables_that_the_script_could_not_have_are_refused(name, words):
+    assert words in refusal(TORCHRUN | {"env": {name: "1"}})
+
+
+def test_two_jobs_whose_files_a_mac_takes_for_one_are_refused(tmp_path):
+    text = (folder("cluster-configs") / "p5.yaml").read_text().partition("jobs:")[0]
+    text += "jobs:\n  - {name: a, template: command, program: x}\n  - {name: A, template: command, program: x}\n"
+    (tmp_path / "spec.yaml").write_text(text)
+    with pytest.raises(SpecError, match="the job 'A' is there twice"):
+        load_spec(tmp_path / "spec.yaml")
 
 
 @pytest.mark.parametrize("gres", ["gpu:8", ["nvme:1", "gpu:h100:8"]])

@@ -17,6 +17,7 @@ _NEURON_GUIDE = "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/neuron-
 _INTEL = "https://github.com/aws-samples/hpc-applications"
 _OPEN_MPI = "https://docs.open-mpi.org/en/main/launching-apps/slurm.html"
 _OSU = "https://mvapich.cse.ohio-state.edu/benchmarks/"
+_SLURM_MPI = "https://slurm.schedmd.com/mpi_guide.html#intel_mpi"
 _SRUN = "https://slurm.schedmd.com/srun.html"
 _SBATCH = "https://slurm.schedmd.com/sbatch.html"
 
@@ -32,6 +33,8 @@ class TemplateVariable(NamedTuple):
     """The value is shell text of the template's own, and no literal."""
     instances: str = "*"
     """Patterns of instance types, by blanks."""
+    mpi: str = ""
+    """Only where the job's ranks are started so (its key mpi); empty: however they are."""
 
 
 class JobTemplate(NamedTuple):
@@ -152,6 +155,15 @@ JOB_TEMPLATES = (
         ("program",),
         # Intel's own libfabric is left out by I_MPI_OFI_LIBRARY_INTERNAL=0, and this one takes its place.
         modules=("intelmpi", "libfabric-aws"),
+        variables=(
+            TemplateVariable(
+                "I_MPI_PMI_LIBRARY",
+                "/opt/slurm/lib/libpmi2.so",
+                "srun's ranks find each other through Slurm's PMI-2; without it each is a program of one rank",
+                _SLURM_MPI,
+                mpi="pmi2",
+            ),
+        ),
     ),
     JobTemplate(
         "osu",

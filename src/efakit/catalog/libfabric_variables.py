@@ -13,8 +13,9 @@ _NEWS = _LIBFABRIC + "NEWS.md"
 _ENV_DOC = "https://github.com/aws/aws-ofi-nccl/blob/master/doc/efa-env-var.md"
 _PLATFORM = "https://github.com/aws/aws-ofi-nccl/blob/master/src/platform-aws.cpp"
 
-# Hardware of the first EFA generation, which has no RDMA read (fi_efa.7).
-_NO_RDMA_READ = "p3dn.* g4dn.* g5.* c5n.*"
+# EFA version 1 (Nitro v3) but for p4d and p4de, by the table of supported instance types of EC2's guide to EFA
+# (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa.html): no RDMA read.
+_NO_RDMA_READ = "p3dn.* g4dn.* g5.* c5n.* m5n.* m5dn.* m5zn.* r5n.* r5dn.* i3en.* x2iezn.* inf1.* dl2q.* vt1.*"
 
 ROWS = (
     VariableRule(

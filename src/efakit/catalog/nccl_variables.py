@@ -447,6 +447,14 @@ ROWS = (
         severity="info",
     ),
     VariableRule(
+        "nccl-ctas",
+        "NCCL_MIN_CTAS",
+        "way-back",
+        "NCCL and the tuner choose the number of blocks; a number from another cluster is a left-over",
+        _NCCL_ENV,
+        severity="info",
+    ),
+    VariableRule(
         "nccl-ignore-cpu-affinity",
         "NCCL_IGNORE_CPU_AFFINITY",
         "no-effect",
@@ -500,6 +508,16 @@ ROWS = (
         for severity, os in (("warning", "*"), ("error", "alinux2"))
     ),
     VariableRule(
+        "nccl-socket-ifname-excludes-en",
+        "NCCL_SOCKET_IFNAME",
+        "harmful",
+        "it leaves no interface where the node's own is called ens*, as on Amazon Linux 2023, Ubuntu and RHEL: NCCL "
+        "finds no socket interface",
+        _SOCKET,
+        "^en|^ens*|^enp*|^en,*|^*,en|^*,ens*|^*,enp*|^*,en,*",
+        fix="remove it, or ^docker,lo,veth",
+    ),
+    VariableRule(
         "nccl-socket-ifname-fixed",
         "NCCL_SOCKET_IFNAME",
         "harmful",
@@ -534,6 +552,16 @@ ROWS = (
         "Ubuntu and RHEL call the interface ens*, Amazon Linux 2023 too: gloo finds none of this name",
         "https://docs.pytorch.org/docs/stable/distributed.html",
         "eth*",
+        fix="remove it",
+    ),
+    VariableRule(
+        "gloo-socket-ifname-lo",
+        "GLOO_SOCKET_IFNAME",
+        "harmful",
+        "ranks of other nodes cannot be reached over the loopback interface",
+        "https://docs.pytorch.org/docs/stable/distributed.html",
+        "lo",
+        severity="error",
         fix="remove it",
     ),
     VariableRule("nccl-not-for-efa", "NCCL_NSOCKS_PERTHREAD", "no-effect", _NOT_OURS, _ENV_DOC),
@@ -603,6 +631,54 @@ ROWS = (
         "nccl",
         since={"nccl": "2.31.2", "libfabric": "2.6.0"},
         instances="p5en.* p6-b200.* p6-b300.*",
+    ),
+    VariableRule(
+        "nccl-gin-type-elsewhere",
+        "NCCL_GIN_TYPE",
+        "no-effect",
+        "GPU-initiated networking over EFA exists on p5en, p6-b200 and p6-b300 only",
+        _PLUGIN + "doc/gin-getting-started.md",
+        "5",
+        instances="p3dn.* p4d.* p4de.* p5.* p5e.* p6e* g*",
+    ),
+    VariableRule(
+        "nccl-sym-gin-kernels-enable",
+        "NCCL_SYM_GIN_KERNELS_ENABLE",
+        "option",
+        "0 goes with NCCL_GIN_TYPE=5 over EFA",
+        _PLUGIN + "doc/gin-getting-started.md",
+        "0",
+        "nccl",
+        since={"nccl": "2.29.7"},
+    ),
+    # What stands above NCCL, or in its place.
+    VariableRule(
+        "torch-nccl-async-error-handling",
+        "TORCH_NCCL_ASYNC_ERROR_HANDLING",
+        "option",
+        "what PyTorch does with a collective that fails or hangs; it ends the process by default",
+        _TORCH,
+    ),
+    VariableRule(
+        "uccl-socket-ifname",
+        "UCCL_SOCKET_IFNAME",
+        "option",
+        "UCCL's NCCL_SOCKET_IFNAME: the interface of its bootstrap",
+        "https://github.com/uccl-project/uccl",
+    ),
+    *(
+        VariableRule(
+            "nixl-libfabric",
+            name,
+            "option",
+            reason,
+            "https://github.com/NVIDIA/TensorRT-LLM/pull/17208",
+            value,
+        )
+        for name, value, reason in (
+            ("TRTLLM_NIXL_KVCACHE_BACKEND", "LIBFABRIC", "TensorRT-LLM's way to EFA: NIXL's UCX does no RDMA over it"),
+            ("NIXL_PLUGINS_DIR", "*", "where NIXL finds its backend for libfabric"),
+        )
     ),
     # The plugin's own.
     VariableRule(
@@ -678,6 +754,10 @@ ROWS = (
             ("PROTOCOL", "SENDRECV or RDMA; the plugin knows which for each instance type"),
             ("DISABLE_NATIVE_RDMA_CHECK", "goes on where the provider has no RDMA write of its own"),
             ("EAGER_MAX_SIZE", "bytes up to which a message goes with its first packet; -1 is never"),
+            (
+                "GDR_FLUSH_DISABLE",
+                "leaves out the flush after a write to GPU memory, which the plugin decides by itself",
+            ),
             ("NET_LATENCY", "latency in microseconds that NCCL is told"),
             ("TUNER_TYPE", "Region, Model or Internal"),
             ("MIN_STRIPE_SIZE", "bytes from which a message is spread over devices"),

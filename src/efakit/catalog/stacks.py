@@ -19,6 +19,15 @@ _BEFORE_313 = ("alinux2", "alinux2023", "ubuntu2004", "ubuntu2204", "rhel8", "ro
 _OS_313 = (*_BEFORE_313, "ubuntu2404")
 _OS_314 = tuple(name for name in _OS_313 if name != "ubuntu2004")
 _OS_316 = tuple(name for name in _OS_314 if name != "alinux2")
+OPERATING_SYSTEMS = _OS_313
+# The least kernel of ParallelCluster's image of a system, as its distribution ships it; others are not known.
+LEAST_KERNELS = {
+    "alinux2023": "6.1",  # https://docs.aws.amazon.com/linux/al2023/ug/kernel.html
+    "ubuntu2204": "5.15",  # https://ubuntu.com/kernel/lifecycle
+    "ubuntu2404": "6.8",
+    "rhel9": "5.14",  # https://access.redhat.com/articles/3078
+    "rocky9": "5.14",
+}
 
 
 class ParallelClusterRelease(NamedTuple):

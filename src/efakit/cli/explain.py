@@ -35,6 +35,7 @@ def explain(
     parallelcluster: str | None,
     plugin: str | None,
     nccl: str | None,
+    os: str | None,
     workloads: tuple[str, ...],
     form: str,
 ) -> None:
@@ -51,8 +52,8 @@ def explain(
         raise UsageError(f"explain needs one of SPEC, --variable and --instance; given: {', '.join(given) or 'none'}")
     if spec is None and job is not None:
         raise UsageError("--job names a job of a spec: give SPEC too")
-    if instance is None and (any(releases) or workloads):
-        raise UsageError("--installer, --parallelcluster, --plugin, --nccl and --workload go with --instance")
+    if instance is None and (any(releases) or os or workloads):
+        raise UsageError("--installer, --parallelcluster, --plugin, --nccl, --os and --workload go with --instance")
     if variable is not None:
         from efakit.cli.explain_variable import explain_variable
 
@@ -60,7 +61,7 @@ def explain(
     elif instance is not None:
         from efakit.cli.explain_environment import explain_instance
 
-        explain_instance(target_from(instance, *_or_newest(*releases)), workloads, form)
+        explain_instance(target_from(instance, *_or_newest(*releases), os), workloads, form)
     elif spec is not None and job is not None:
         from efakit.cli.explain_environment import explain_job
 

@@ -21,8 +21,9 @@ _WIDTH = 110
 
 def explain_instance(target: Target, workloads: Sequence[str], form: str) -> None:
     """Print the environment of a target; without ``workloads`` of what its instance type is for."""
-    usual = _usual(get(target.instance)) if target.instance else ()
-    _show(target, tuple(workloads) or usual, {}, form)
+    instance = get(target.instance) if target.instance else None
+    usual = _usual(instance) if instance else ()
+    _show(target, tuple(workloads) or usual, {}, form, efa=instance is None or instance.efa_capable)
 
 
 def explain_job(spec_path: Path, name: str, form: str) -> None:
@@ -35,7 +36,7 @@ def explain_job(spec_path: Path, name: str, form: str) -> None:
     if found is None:
         names = ", ".join(item.job.name for item in plan.jobs) or "none"
         raise UsageError(f"{spec_path}: no job is called {name}; its jobs: {names}")
-    _show(found.target, found.workloads, dict(found.job.env), form)
+    _show(found.target, found.workloads, dict(found.job.env), form, efa=found.efa)
 
 
 def _usual(instance: Instance) -> tuple[str, ...]:
@@ -44,20 +45,24 @@ def _usual(instance: Instance) -> tuple[str, ...]:
     return ("nccl",) if instance.gpus else ("openmpi",)
 
 
-def _show(target: Target, workloads: Sequence[str], own: dict[str, str], form: str) -> None:
+def _show(target: Target, workloads: Sequence[str], own: dict[str, str], form: str, *, efa: bool) -> None:
     found = overview(target, workloads)
+    if not efa:  # NCCL_NET=Libfabric and its like would end the job
+        found = found._replace(set=[], undecided=[])
     if form == "json":
         click.echo(json.dumps(_data(target, workloads, own, found), indent=2))
         return
     known = ", ".join(f"{COMPONENTS.get(name, name)} {version}" for name, version in target.versions.items())
     click.echo(f"{target.instance}: {known}")
     click.echo(f"runs: {', '.join(WORKLOADS[name] for name in workloads) or 'a program of which nothing is known'}")
+    if not efa:
+        click.echo("without EFA: no variable is set for it")
     for name, value in own.items():
         _entry(f"{name}={value}", "", "from the spec, which wins", "")
-    _section("The job sets")
-    for item in found.set:
-        if item.name not in own:
-            _entry(f"{item.name}={item.value}", bounds_text(item.row), item.row.reason, item.row.source)
+    sets = [item for item in found.set if item.name not in own]
+    _section("The job sets" if sets else "The job sets nothing for EFA")
+    for item in sets:
+        _entry(f"{item.name}={item.value}", bounds_text(item.row), item.row.reason, item.row.source)
     _rows("Depends on what is not known", found.undecided)
     _rows("The plugin sets by itself: leave it unset", found.by_plugin)
     _rows("Not needed here", found.not_needed)

@@ -12,7 +12,8 @@ from efakit.catalog.variable_names import Name, known, open_ended
 from efakit.catalog.variables import COMPONENTS, WORKLOADS, VariableRule, rows
 from efakit.cli.explain_environment import row_data
 from efakit.errors import UsageError
-from efakit.rules.environment import bounds_text, rows_about
+from efakit.rules.environment import bounds_text
+from efakit.rules.judgement import rows_about
 
 _HEADS = {
     "needed": "Needed: {value}",

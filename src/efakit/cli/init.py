@@ -126,23 +126,16 @@ def spec_text(
 
 
 def _job_lines(instance: Instance, queue: str, nodes: int) -> list[str]:
-    if instance.gpus:
-        return [
-            "  - name: train",
-            "    template: torchrun",
-            f"    queue: {queue}",
-            f"    nodes: {nodes}",
-            "    script: train.py",
-            "    args: []",
-            "    # setup: source /shared/venv/bin/activate",
-        ]
-    return [
-        "  - name: hosts",
-        "    template: command  # srun, one rank a core",
-        f"    queue: {queue}",
-        f"    nodes: {nodes}",
-        "    program: hostname",
-    ]
+    """Return a job of what the type is for; each has a program of the user's own to put in."""
+    place = [f"    queue: {queue}", f"    nodes: {nodes}"]
+    if instance.gpus or instance.neuron_devices:
+        template = "torchrun" if instance.gpus else "neuron"
+        head = ["  - name: train", f"    template: {template}", *place, "    script: train.py", "    args: []"]
+        return [*head, "    # setup: source /shared/venv/bin/activate"]
+    if instance.efa_capable:
+        head = ["  - name: solver", "    template: openmpi  # srun and PMIx, one rank a core", *place]
+        return [*head, "    program: ./solver"]
+    return ["  - name: hosts", "    template: command  # srun, one rank a core", *place, "    program: hostname"]
 
 
 def _ask(given: dict[str, Any]) -> dict[str, Any]:

@@ -7,16 +7,14 @@ from pathlib import Path
 
 import click
 
+from efakit.cli.target_options import target_options
+
 _FAILING = {"error": ("error",), "warning": ("error", "warning"), "info": ("error", "warning", "info")}
 
 
 @click.command(short_help="Find what is wrong in sbatch scripts, launchers, env files, cluster configs.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
-@click.option("--instance", metavar="TYPE", help="Judge for this EC2 instance type.")
-@click.option("--installer", metavar="VERSION", help="Judge for this EFA installer.")
-@click.option("--parallelcluster", metavar="VERSION", help="Judge for this ParallelCluster release.")
-@click.option("--plugin", metavar="VERSION", help="Judge for this aws-ofi-nccl, in place of the installer's.")
-@click.option("--nccl", metavar="VERSION", help="Judge for this NCCL.")
+@target_options
 @click.option("--spec", type=click.Path(path_type=Path), help="Take all that from a spec: by each script's partition.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), default="text", show_default=True
@@ -37,6 +35,7 @@ def lint(
     parallelcluster: str | None,
     plugin: str | None,
     nccl: str | None,
+    os: str | None,
     spec: Path | None,
     form: str,
     fail_on: str,
@@ -51,12 +50,18 @@ def lint(
     """
     from efakit.cli.lint_fix import mend
     from efakit.cli.lint_output import FORMATS
-    from efakit.cli.lint_subject import judge_files, target_from
+    from efakit.cli.lint_subject import judge_files, where_from
 
     if dry_run and not fix:
         raise click.UsageError("--dry-run goes with --fix")
-    where = target_from(
-        spec, instance=instance, installer=installer, parallelcluster=parallelcluster, plugin=plugin, nccl=nccl
+    where = where_from(
+        spec,
+        instance=instance,
+        installer=installer,
+        parallelcluster=parallelcluster,
+        plugin=plugin,
+        nccl=nccl,
+        os=os,
     )
     subjects = judge_files(files, where)
     if fix:

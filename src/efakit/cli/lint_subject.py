@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from efakit.catalog import instances
-from efakit.errors import UnknownInstanceType, UsageError
+from efakit.cli.target_options import target_from
+from efakit.errors import UsageError
 from efakit.lint.finding import Finding
 from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
-from efakit.rules.target import Target, any_supported, target_of
+from efakit.rules.releases import target_of_stack
+from efakit.rules.target import any_supported
 
 if TYPE_CHECKING:
     from efakit.spec.model import Queue, Spec
@@ -31,31 +33,19 @@ class Where(NamedTuple):
     parallelcluster: str | None = None
 
 
-def target_from(spec: Path | None, **named: str | None) -> Where:
-    """Return the target that the command line names; raise UsageError where it names none that there is."""
-    given = {name: value for name, value in named.items() if value is not None}
+def where_from(spec: Path | None, **named: str | None) -> Where:
+    """Return what the command line names; raise UsageError where it names something that there is not."""
+    given = [name for name, value in named.items() if value is not None]
     if spec is not None:
         if given:
-            raise UsageError(f"--spec says what the jobs run on: leave --{next(iter(given))} out")
+            raise UsageError(f"--spec says what the jobs run on: leave --{given[0]} out")
         from efakit.spec.load import load_spec
 
         loaded = load_spec(spec)
         return Where(Surroundings(any_supported()), loaded, loaded.cluster.parallelcluster)
-    if not given:
-        return Where(Surroundings(any_supported()))
-    instance = _instance(given.get("instance"))
-    try:
-        target = target_of(**given)
-    except KeyError as error:
-        raise UsageError(f"efakit knows no release {error.args[0]}: 'efakit catalog' lists those it knows") from None
-    return Where(Surroundings(target, instance), None, given.get("parallelcluster"))
-
-
-def _instance(name: str | None) -> instances.Instance | None:
-    try:
-        return instances.get(name) if name is not None else None
-    except UnknownInstanceType as error:
-        raise UsageError(f"--instance: {error}") from None
+    target = target_from(**named)
+    instance = instances.get(target.instance) if target.instance else None
+    return Where(Surroundings(target, instance), None, named.get("parallelcluster"))
 
 
 def judge_files(paths: Iterable[Path], where: Where) -> list[tuple[Path, list[Finding]]]:
@@ -92,8 +82,9 @@ def _in_folder(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if name.endswith(_SCRIPTS):
-                yield Path(parent, name)
+            path = Path(parent, name)
+            if name.endswith(_SCRIPTS) and path.is_file():  # a pipe would have to be waited for
+                yield path
 
 
 def judge_file(path: Path, where: Where) -> list[Finding]:
@@ -119,13 +110,11 @@ def _folders_beside(path: Path) -> Callable[[str], bool]:
 
 def _of_partition(spec: Spec, name: str | None) -> Surroundings:
     """Return what a partition's jobs run on; without a name the first queue's, which is Slurm's default."""
+    from efakit.plan.stack import cluster_stack
+
     queue = next((queue for queue in spec.cluster.queues if name in (None, queue.name)), None)
     instance = _one_type(queue) if queue is not None else None
-    target: Target = target_of(
-        parallelcluster=spec.cluster.parallelcluster,
-        instance=instance.name if instance else None,
-        os=spec.cluster.os,
-    )
+    target = target_of_stack(cluster_stack(spec.cluster), instance.name if instance else None, spec.cluster.os)
     return Surroundings(target, instance)
 
 
@@ -147,10 +136,15 @@ def _judge_config(path: Path, where: Where) -> list[Finding]:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise UsageError(f"{path}: larger than 4 MiB, which is no script that Slurm takes")
-        return path.read_bytes()
+        if not path.is_file():
+            path.stat()
+            raise UsageError(f"{path}: not a file")  # reading a pipe or a device might never end
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise UsageError(f"{str(path)!r}: not a path: {error}") from None
+    if len(data) > _LARGEST_BYTES:
+        raise UsageError(f"{path}: larger than 4 MiB, which is no script that Slurm takes")
+    return data

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
 
 from efakit.catalog.instances import get
-from efakit.catalog.stacks import nearest_installers, newest_parallelcluster
+from efakit.catalog.stacks import OPERATING_SYSTEMS, nearest_installers, newest_parallelcluster
 from efakit.errors import UsageError
-from efakit.rules.target import Target, any_supported, target_of
+from efakit.rules.releases import target_of
+from efakit.rules.target import Target, any_supported
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_RELEASE = re.compile(r"\d+(\.\d+)+([-+~a-z][\w.+~-]*)?", re.ASCII)
+_EXAMPLES = {"plugin": "1.16.3", "nccl": "2.27.5"}
 
 _OPTIONS = (
     click.option("--instance", metavar="TYPE", help="EC2 instance type of the nodes, such as p5.48xlarge."),
@@ -20,6 +24,7 @@ _OPTIONS = (
     click.option("--parallelcluster", metavar="RELEASE", help="Release of ParallelCluster; it decides the installer."),
     click.option("--plugin", metavar="RELEASE", help="Release of aws-ofi-nccl, where it is one of your own."),
     click.option("--nccl", metavar="RELEASE", help="Release of NCCL, such as 2.27.5."),
+    click.option("--os", metavar="OS", help="Operating system by ParallelCluster's name, such as alinux2023."),
 )
 
 
@@ -30,24 +35,36 @@ def target_options(command: Command) -> Command:
     return command
 
 
+def check_releases(given: Mapping[str, str | None]) -> None:
+    """Raise UsageError where ``--plugin`` or ``--nccl``, whose releases have no rows, names none."""
+    for name in ("plugin", "nccl"):
+        text = given.get(name)
+        if text is not None and not _RELEASE.fullmatch(text):
+            raise UsageError(f"--{name} {text}: not a release, such as {_EXAMPLES[name]}")
+
+
 def target_from(
     instance: str | None,
     installer: str | None,
     parallelcluster: str | None,
     plugin: str | None,
     nccl: str | None,
+    os: str | None = None,
 ) -> Target:
     """Return what the options name; nothing named: any target that is supported.
 
     Raises UnknownInstanceType, and UsageError for a release that has no row.
     """
+    check_releases({"plugin": plugin, "nccl": nccl})
     if instance is not None:
         get(instance)
-    if not any((instance, installer, parallelcluster, plugin, nccl)):
+    if os is not None and os not in OPERATING_SYSTEMS:
+        raise UsageError(f"--os {os}: not one of {', '.join(sorted(OPERATING_SYSTEMS))}")
+    if not any((instance, installer, parallelcluster, plugin, nccl, os)):
         return any_supported()
     try:
         return target_of(
-            parallelcluster=parallelcluster, installer=installer, plugin=plugin, instance=instance, nccl=nccl
+            parallelcluster=parallelcluster, installer=installer, plugin=plugin, instance=instance, nccl=nccl, os=os
         )
     except KeyError as error:
         unknown = str(error.args[0])

@@ -61,7 +61,8 @@ class _Zones:
 
 def by_rules(subject: Subject, account: AccountFacts | None = None) -> Judgement:
     """Ask efakit's rules, with what is known of the account."""
-    findings = lint_config(
+    findings = [*subject.findings]
+    findings += lint_config(
         subject.data,
         version=subject.version,
         where=subject.where,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from efakit.errors import SpecError, UsageError
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
-from efakit.lint.finding import Finding
+from efakit.lint.finding import Finding, Severity
 from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan, make_plan
+from efakit.rules.judgement import judge
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 
@@ -35,6 +36,8 @@ class Subject:
     jobs: tuple[JobNodes, ...] = ()
     zones: Mapping[str, str] = field(default_factory=dict)
     software: Mapping[str, str | None] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    """What the spec says that no config shows: its jobs' variables."""
 
     @property
     def data(self) -> Any:
@@ -107,6 +110,7 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject:
         jobs=tuple(_job_nodes(item) for item in plan.jobs),
         zones=_zones(plan),
         software=asdict(spec.cluster.stack),
+        findings=tuple(_of_variables(document, plan)),
     )
 
 
@@ -119,6 +123,19 @@ def _zones(plan: Plan) -> dict[str, str]:
     """Return the zones that the spec names for its queues' subnets; with one subnet it is clear which is meant."""
     queues = [queue for queue in plan.spec.cluster.queues if queue.availability_zone and len(queue.subnets) == 1]
     return {queue.subnets[0]: str(queue.availability_zone) for queue in queues}
+
+
+def _of_variables(document: Document, plan: Plan) -> Iterator[Finding]:
+    """Give what is wrong with the variables that the spec itself sets for its jobs."""
+    for number, item in enumerate(plan.jobs):
+        for name, value in item.job.env.items() if item.efa else ():
+            for found in judge(name, value, item.target, item.workloads)[:1]:
+                place = document.where(["jobs", number, "env", name], at_key=True).removeprefix(f"{document.path}:")
+                line, _, column = place.partition(":")
+                severity: Severity = found.row.severity  # type: ignore[assignment]  # a row's word is one of them
+                fix, source = found.fix, found.source
+                message = f"job {item.job.name}: {found.message}"
+                yield Finding(str(document.path), int(line), int(column), found.row.id, severity, message, fix, source)
 
 
 def _spec_finding(path: Path, problem: str) -> Finding:

@@ -6,13 +6,22 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 
 from efakit.bytecode import with_bytecode
 from efakit.catalog.instances import efa_table
 from efakit.emit.resources import package_file
 
 _WHOLE_ROOMS = ("node", "hook")
+# Whom the hook may import beside them (docs/architecture.md).
+_ASKED_ROOMS = ("catalog", "rules")
+# What no prolog, no epilog and no task prolog loads; compiling it would take as long as the rest.
+_SELDOM = (
+    "efakit/catalog/",
+    "efakit/rules/",
+    "efakit/bytecode.py",
+    *(f"efakit/hook/{name}.py" for name in ("command", "fabric", "health", "installed", "needed")),
+    "efakit/node/software.py",
+)
 _MAIN = """\
 import os
 import sys
@@ -37,9 +46,12 @@ _NAME = re.compile(r"\w+")
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def hook_archive() -> bytes:
-    """Return efakit-hook.pyz: what ``python3 -I -S`` runs on a compute node, with nothing but itself."""
-    return with_bytecode(hook_sources())
+def hook_archive(sources: bytes | None = None) -> bytes:
+    """Return efakit-hook.pyz: what ``python3 -I -S`` runs on a compute node, with nothing but itself.
+
+    ``sources``: what ``hook_sources`` gave, where that is there already.
+    """
+    return with_bytecode(sources or hook_sources(), but=_SELDOM)
 
 
 def hook_sources() -> bytes:
@@ -69,28 +81,22 @@ def imported_modules(source: str) -> Iterator[str]:
 def _modules() -> dict[str, bytes]:
     """Return the rooms of the hook and what they import, directly or not, by their paths in the archive."""
     package = package_file("__init__.py").parent
-    pending = [file for room in _WHOLE_ROOMS for file in package_file(room).glob("*.py")]
+    there = {f"efakit/{file.name}": file for file in package.glob("*.py")}
+    for room in (*_WHOLE_ROOMS, *_ASKED_ROOMS):
+        there.update({f"efakit/{room}/{file.name}": file for file in (package / room).glob("*.py")})
+    pending = [name for name in there if name.split("/")[1] in _WHOLE_ROOMS]
     found: dict[str, bytes] = {}
     while pending:
-        file = pending.pop()
-        name = f"efakit/{file.relative_to(package).as_posix()}"
-        if name in found:
+        name = pending.pop()
+        if name in found or name not in there:
             continue
-        found[name] = file.read_bytes()
-        pending += _inits(package, file)
+        found[name] = there[name].read_bytes()
+        pending.append(f"{name.rpartition('/')[0]}/__init__.py")
+        pending.append("efakit/__init__.py")
         for module in imported_modules(found[name].decode()):
-            pending += _files(package, module)
+            path = module.replace(".", "/")
+            pending += (f"{path}.py", f"{path}/__init__.py")
     return found
-
-
-def _inits(package: Path, file: Path) -> list[Path]:
-    parents = [folder for folder in file.parents if folder == package or package in folder.parents]
-    return [folder / "__init__.py" for folder in parents]
-
-
-def _files(package: Path, module: str) -> list[Path]:
-    place = package.joinpath(*module.split(".")[1:])
-    return [file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -9,7 +9,6 @@ import json
 import tarfile
 
 from efakit import __version__
-from efakit.bytecode import with_bytecode
 from efakit.emit.hook_archive import hook_archive, hook_sources
 from efakit.emit.registry import File, target
 from efakit.emit.resources import folder
@@ -37,7 +36,7 @@ def emit_hooks(plan: Plan) -> list[File]:
     text = _script(plan.hooks.settings["records_dir"])
     # The installer has the cluster's own Python compile the hook.
     installer = File(INSTALLER, text + _packed(payload), executable=True)
-    payload[0] = File(hook.path, with_bytecode(hook.content))
+    payload[0] = File(hook.path, hook_archive(hook.content))
     return [File(f"hooks/{file.path}", file.content, file.executable) for file in (*payload, installer)]
 
 
@@ -55,7 +54,7 @@ def _packed(files: list[File]) -> bytes:
     """Return files as a tar.gz in base64, as comment lines of a shell script."""
     buffer = io.BytesIO()
     with (
-        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0, filename="") as zipped,
+        gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, mtime=0, filename="") as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
         for file in files:

@@ -26,12 +26,18 @@ def render_job(environment: Environment, plan: JobPlan) -> str:
     """Return one job's script; raise UsageError where its template is at fault."""
     name = f"{plan.job.template}.sbatch.j2"
     try:
-        return environment.get_template(name).render(job=plan.job, plan=plan)
+        text = environment.get_template(name).render(job=plan.job, plan=plan)
     except TemplateError as error:
         place = f"{getattr(error, 'filename', None) or name}:{getattr(error, 'lineno', None) or 1}"
         raise UsageError(f"{place}: the template cannot be used: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{name}: the template cannot be read: {error}") from error
+    except Exception as error:  # a template's expressions raise whatever Python's do: 1/0, "a" + 1, endless includes
+        what = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{name}: the template cannot be used: {what}") from error
+    if not text.startswith("#!"):
+        raise UsageError(f"{name}: the template gives no script: sbatch wants '#!/bin/bash' as its first line")
+    return text
 
 
 @lru_cache(maxsize=4)
@@ -40,6 +46,7 @@ def _environment(templates: str | None) -> Environment:
     environment = Environment(  # noqa: S701 (shell text, not HTML: every value goes through a filter)
         loader=ChoiceLoader([FileSystemLoader(path) for path in (*folders, folder("job-templates"))]),
         undefined=StrictUndefined,
+        optimized=False,  # each template is rendered once or twice
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from efakit.catalog.stacks import Stack, version_key
 from efakit.plan.decision import Decision
 from efakit.rules.environment import Needed, holds, needed
+from efakit.rules.judgement import judge
 from efakit.rules.target import Target
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ def decide_environment(
         decisions = [_decision(subject, item) for item in items]
         decisions += [Decision(subject, *rest, _PLATFORM) for rest in _rest(stack, target, workloads)]
     variables += [Variable(name, value, "from the spec") for name, value in job.env.items()]
+    for name, value in job.env.items() if efa else ():
+        for found in judge(name, value, target, workloads)[:1]:
+            choice = f"{found.severity}: {name}={value} of the spec: {found.fix}"
+            decisions.append(Decision(subject, choice, found.message, found.source))
     return tuple(variables), tuple(decisions)
 
 

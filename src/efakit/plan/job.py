@@ -14,7 +14,8 @@ from efakit.plan.environment import Variable, decide_environment
 from efakit.plan.job_layout import Layout, decide_layout
 from efakit.plan.preflight import Preflight, decide_preflight
 from efakit.plan.slurm_options import Directive, decide_directives
-from efakit.rules.target import Target, target_of_stack
+from efakit.rules.releases import target_of_stack
+from efakit.rules.target import Target
 from efakit.spec.model import Job
 
 
@@ -38,6 +39,8 @@ class JobPlan:
     workloads: tuple[str, ...]
     """Keys of ``catalog.variables.WORKLOADS``."""
     target: Target
+    efa: bool
+    """Whether EFA is on for the job's nodes."""
     variables: tuple[Variable, ...]
     decisions: tuple[Decision, ...]
 
@@ -91,6 +94,7 @@ def plan_job(job: Job, cluster: ClusterPlan, stack: Stack, os: str, root: str = 
         preflight=preflight,
         workloads=workloads,
         target=target,
+        efa=efa,
         variables=variables,
         decisions=(*decisions, decision),
     )
@@ -103,7 +107,9 @@ def _own_variables(
     rows = [
         row
         for row in template.variables
-        if row.name not in job.env and any(fnmatchcase(instance_type, one) for one in row.instances.split())
+        if row.name not in job.env
+        and row.mpi in ("", job.mpi)
+        and any(fnmatchcase(instance_type, one) for one in row.instances.split())
     ]
     variables = tuple(Variable(row.name, row.value, row.reason, row.expression) for row in rows)
     subject = f"environment of job {job.name}"

@@ -1,4 +1,4 @@
-"""Which environment variables a job needs, and what is wrong with those it sets: the catalog's rows, evaluated.
+"""Which environment variables a job needs: the catalog's rows, evaluated. What is wrong with others: ``judgement``.
 
 Each row holds for a target surely, surely not, or it is not known: rows act only where they surely hold, so that an
 unknown version never makes a finding and never an export.
@@ -7,21 +7,15 @@ unknown version never makes a finding and never an export.
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from efakit.catalog.stacks import version_key
-from efakit.catalog.variable_names import known
 from efakit.catalog.variables import COMPONENTS, VariableRule, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from efakit.rules.target import Target
-
-# Which of several rows about one value speaks for it.
-_SEVERITIES = ("error", "warning", "info")
-_WEIGHTY = ("harmful", "set-by-plugin", "way-back", "no-effect")
 
 
 class Needed(NamedTuple):
@@ -36,20 +30,6 @@ class Needed(NamedTuple):
         return self.row.name
 
 
-class Verdict(NamedTuple):
-    """What a row has to say about a variable that a job sets."""
-
-    row: VariableRule
-    severity: str
-    message: str
-    fix: str
-
-    @property
-    def source(self) -> str:
-        """The public address of the rule."""
-        return self.row.source
-
-
 def holds(row: VariableRule, target: Target, workloads: Collection[str]) -> bool | None:
     """Return whether a row holds for a target and what runs there; None where that is not known.
 
@@ -59,8 +39,8 @@ def holds(row: VariableRule, target: Target, workloads: Collection[str]) -> bool
         _workload_holds(row, workloads),
         _pattern_holds(target.instance, row.instances, row.except_instances),
         _pattern_holds(target.os, row.os, ""),
-        *(_bound_holds(target, component, since, None) for component, since in row.since.items()),
-        *(_bound_holds(target, component, None, until) for component, until in row.until.items()),
+        *(bound_holds(target, component, since, None) for component, since in row.since.items()),
+        *(bound_holds(target, component, None, until) for component, until in row.until.items()),
     ]
     if False in answers:
         return False
@@ -72,35 +52,8 @@ def needed(target: Target, workloads: Collection[str]) -> list[Needed]:
     found: dict[str, Needed] = {}
     for row in rows():
         if row.effect == "needed" and row.name not in found and holds(row, target, workloads):
-            found[row.name] = Needed(row, _filled(row.value, target))
+            found[row.name] = Needed(row, filled(row.value, target))
     return list(found.values())
-
-
-def missing(names: Collection[str], target: Target, workloads: Collection[str]) -> list[Needed]:
-    """Return what a job needs and does not set; nothing where nothing is known of the target."""
-    return [item for item in needed(target, workloads) if item.name not in names] if target.known else []
-
-
-def judge(name: str, value: str | None, target: Target, workloads: Collection[str]) -> list[Verdict]:
-    """Return what is wrong with ``name=value``, the worst first; ``value`` None: it is no literal.
-
-    Nothing is wrong with a value that the job needs.
-    """
-    about = [row for row in rows_about(name) if row.effect != "needed" or row.name == name]
-    surely = [row for row in about if holds(row, target, workloads)]
-    if any(row.effect == "needed" and _filled(row.value, target) == value for row in surely):
-        return []
-    found = [row for row in surely if row.effect in _WEIGHTY and _speaks_of(row, value)]
-    found.sort(key=lambda row: (_SEVERITIES.index(row.severity), _WEIGHTY.index(row.effect)))
-    worst = {row.id: row for row in reversed(found)}
-    verdicts = [_verdict(row, name, value) for row in found if worst[row.id] is row]
-    return verdicts or _out_of_range(_life_spans(name, about), name, target)
-
-
-def rows_about(name: str) -> list[VariableRule]:
-    """Return every row that speaks of a variable, those of its exact name first."""
-    exact, patterns = _index()
-    return [*exact.get(name, ()), *(row for row in patterns if fnmatchcase(name, row.name))]
 
 
 def matches(pattern: str, value: str) -> bool:
@@ -148,7 +101,8 @@ def _key(version: str) -> tuple[int, ...]:
     return key + (0,) * (4 - len(key))
 
 
-def _bound_holds(target: Target, component: str, since: str | None, until: str | None) -> bool | None:
+def bound_holds(target: Target, component: str, since: str | None, until: str | None) -> bool | None:
+    """Return whether a component of the target is surely within bounds, or surely not; None: it is not known."""
     version = target.versions.get(component)
     if version is not None:
         return within(version, since, until)
@@ -180,59 +134,6 @@ def _any(value: str, patterns: str) -> bool:
     return any(fnmatchcase(value, pattern) for pattern in patterns.split())
 
 
-def _filled(value: str, target: Target) -> str:
+def filled(value: str, target: Target) -> str:
+    """Return a row's value with the counts of the target in their places."""
     return value.replace("{ranks_per_node}", target.versions.get("ranks_per_node", "{ranks_per_node}"))
-
-
-def _speaks_of(row: VariableRule, value: str | None) -> bool:
-    if row.effect == "set-by-plugin" or row.value == "*":
-        return True
-    return value is not None and matches(row.value, value)
-
-
-def _verdict(row: VariableRule, name: str, value: str | None) -> Verdict:
-    message = f"{name}: {row.reason}"
-    if row.effect == "set-by-plugin" and row.value != "*":
-        differs = value is not None and value != row.value
-        message += f" (its value today: {row.value}{f', not {value}' if differs else ''})"
-    if row.effect == "no-effect":
-        message = f"{name} has no effect: {row.reason}"
-    return Verdict(row, row.severity, message, row.fix or "remove it")
-
-
-def _life_spans(name: str, about: Iterable[VariableRule]) -> list[VariableRule]:
-    """Return the rows that say which releases read a variable: the catalog's own, else what the sources' tags tell."""
-    own = [row for row in about if row.effect == "option" and (row.since or row.until)]
-    found = None if own else known().get(name)
-    if found is None or found.component not in COMPONENTS:
-        return own
-    since = {found.component: found.since} if found.since else {}
-    until = {found.component: found.until} if found.until else {}
-    return [VariableRule("variable-not-read", name, "option", "", found.source, since=since, until=until)]
-
-
-def _out_of_range(options: Iterable[VariableRule], name: str, target: Target) -> list[Verdict]:
-    """Return a verdict where a variable is known, but to other releases than the target's."""
-    for row in options:
-        for component in (*row.since, *row.until):
-            since, until = row.since.get(component), row.until.get(component)
-            if since and _bound_holds(target, component, since, None) is False:
-                when = f"{COMPONENTS[component]} reads it from {since} on"
-            elif until and _bound_holds(target, component, None, until) is False:
-                when = f"{COMPONENTS[component]} has not read it since {until}"
-            else:
-                continue
-            return [Verdict(row, "warning", f"{name} has no effect: {when}", "remove it")]
-    return []
-
-
-@lru_cache(maxsize=1)
-def _index() -> tuple[dict[str, list[VariableRule]], list[VariableRule]]:
-    exact: dict[str, list[VariableRule]] = {}
-    patterns = []
-    for row in rows():
-        if "*" in row.name:
-            patterns.append(row)
-        else:
-            exact.setdefault(row.name, []).append(row)
-    return exact, patterns

@@ -48,5 +48,19 @@ def overview(target: Target, workloads: Collection[str]) -> Overview:
     return Overview(must, undecided, by_plugin, not_needed, take(("harmful", "no-effect"), True))
 
 
+# Whose variables they are, where a row speaks of them whatever the program is. With no workload all are told.
+_READERS = {
+    "I_MPI_": ("intelmpi",),
+    "NVSHMEM_": ("nvshmem",),
+    "NEURON_": ("neuron",),
+    "NCCL_": ("nccl", "mpi-launch"),
+    "OFI_NCCL_": ("nccl", "mpi-launch"),
+    "GLOO_": ("nccl", "mpi-launch"),
+}
+
+
 def _concerns(row: VariableRule, workloads: Collection[str]) -> bool:
-    return row.workload == "*" or any(workload in workloads for workload in row.workload.split())
+    if row.workload != "*":
+        return any(workload in workloads for workload in row.workload.split())
+    readers = next((value for prefix, value in _READERS.items() if row.name.startswith(prefix)), None)
+    return not workloads or readers is None or any(reader in workloads for reader in readers)

@@ -19,6 +19,11 @@ from efakit.spec.yamltext import KeyPath
 
 _At = Callable[[KeyPath, str], str]
 _Data = Mapping[str, Any]
+_SIGNAL_SECONDS = 120  # the schema's default
+_SIGNAL_EARLY_SECONDS = 60
+# What bash does not let a script set, and the names of the scripts' own variables (job-templates/).
+_READ_ONLY = ("BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID")
+_OURS = ("hosts", "head_node", "head_address", "port", "this_job", "log", "log_start", "relay", "resume")
 _OPTION = re.compile(r"(?:^|\s)(--[A-Za-z-]+|-[A-Za-z])")
 
 
@@ -29,7 +34,9 @@ def job_problems(cluster: _Data, jobs: list[_Data], at: _At) -> Iterator[str]:
         yield from _container_problems(job, ["jobs", number], at)
         for _, fault in directives(job.get("setup", "")):
             yield at(["jobs", number, "setup"], fault)
+        yield from _variable_problems(job.get("env", {}), ["jobs", number, "env"], at)
         yield from _launcher_problems(job, ["jobs", number], at)
+        yield from _signal_problems(job, ["jobs", number], at)
         yield from _option_problems(job.get("slurm", {}), ["jobs", number, "slurm"], at)
         name = job.get("queue", cluster["queues"][0]["name"])
         if name not in queues:
@@ -71,6 +78,8 @@ def _count_problems(
         yield at([*keys, "template"], f"{row.name} needs GPUs, and {kind} of queue {queue!r} has none")
     if row.needs == "neuron" and instance.neuron_devices == 0:
         yield at([*keys, "template"], f"{row.name} needs Neuron devices, and {kind} of queue {queue!r} has none")
+    if row.name == "intelmpi" and instance.architecture == "arm64":
+        yield at([*keys, "template"], f"Intel MPI exists for x86_64 only, and {kind} of queue {queue!r} is arm64")
     ranks, gpus = job.get("ranks_per_node", 1), job.get("gpus_per_node", 0)
     if instance.gpus is not None and gpus > instance.gpus:
         yield at([*keys, "gpus_per_node"], f"{gpus} is more than the {instance.gpus} GPUs of {kind}")
@@ -107,7 +116,7 @@ def _container_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[
     where = [*keys, "container"]
     if container["runtime"] == "pyxis":
         if _starts_by_mpirun(job):
-            message = "pyxis is a part of srun, and mpirun starts the ranks outside of it: write mpi: pmix or mpi: pmi2"
+            message = f"pyxis is a part of srun, and mpirun starts the ranks outside of it: write {_by_srun(job)}"
             yield at([*keys, "mpi"] if "mpi" in job else where, message)
         for number, option in enumerate(container.get("args", [])):
             if not option.startswith("--container-"):
@@ -121,10 +130,21 @@ def _container_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[
         yield at([*where, "stack", "installer"], message)
 
 
+def _variable_problems(variables: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+    for name in variables:
+        if name in _READ_ONLY:
+            yield at([*keys, name], f"{name} is bash's own, which no script can set")
+        elif name in _OURS:
+            yield at([*keys, name], f"efakit's script has a variable {name!r} of its own: set yours in 'setup'")
+
+
 def _launcher_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+    if job["template"] == "intelmpi" and job.get("mpi") in ("pmix", "none"):
+        message = "Intel MPI's ranks find each other through PMI-2 or its own launcher: write mpi: pmi2 or mpi: mpirun"
+        yield at([*keys, "mpi"], message)
     if _starts_by_mpirun(job):
         if "signal" in job:
-            message = "Slurm signals what srun starts, and not mpirun's ranks: write mpi: pmix or mpi: pmi2"
+            message = f"Slurm signals what srun starts, and not mpirun's ranks: write {_by_srun(job)}"
             yield at([*keys, "signal"], message)
         if "srun_args" in job:
             yield at([*keys, "srun_args"], "mpirun starts the ranks: write launcher_args")
@@ -132,6 +152,41 @@ def _launcher_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[s
         yield at([*keys, "launcher_args"], "srun starts the ranks: write srun_args")
     if "srun_args" in job and job_template(job["template"]).launcher == "none":
         yield at([*keys, "srun_args"], "efakit starts nothing there but the body")
+
+
+def _signal_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+    if "signal" not in job or "time" not in job:
+        return
+    limit, ahead = _limit_seconds(str(job["time"])), job["signal"].get("seconds", _SIGNAL_SECONDS)
+    if limit <= ahead:
+        yield at([*keys, "signal"], f"{ahead} seconds ahead of a time limit of {limit} is before the job begins")
+    if not job.get("requeue"):
+        return
+    # Slurm may send the signal this much early, so a run that ends within both of its limit starts anew.
+    least = ahead + _SIGNAL_EARLY_SECONDS
+    if ahead < limit <= least:
+        message = (
+            f"with requeue and this signal the time limit must be more than {least} seconds: each run would start "
+            "anew, also one that has finished its work"
+        )
+        yield at([*keys, "time"], message)
+
+
+def _limit_seconds(text: str) -> int:
+    """Return the seconds of a time limit in Slurm's words: minutes, M:S, H:M:S, D-H, D-H:M, D-H:M:S."""
+    days, dash, rest = text.rpartition("-")
+    parts = [int(part) for part in rest.split(":")]
+    if dash:
+        hours, minutes, seconds = (*parts, 0, 0)[:3]
+    elif len(parts) == 3:
+        hours, minutes, seconds = parts
+    else:
+        hours, (minutes, seconds) = 0, (*parts, 0)[:2]
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def _by_srun(job: _Data) -> str:
+    return "mpi: pmi2" if job["template"] == "intelmpi" else "mpi: pmix or mpi: pmi2"
 
 
 def _starts_by_mpirun(job: _Data) -> bool:

@@ -184,6 +184,8 @@ def _two_reservations(part: Mapping[str, Any], keys: list[str | int], at: _At) -
 def _doubles(items: list[Mapping[str, Any]], keys: list[str | int], kind: str, at: _At) -> Iterator[str]:
     seen: set[str] = set()
     for number, item in enumerate(items):
-        if item["name"] in seen:
+        # Files are named after jobs, and on a Mac Train.sbatch is train.sbatch.
+        name = item["name"].lower() if kind == "job" else item["name"]
+        if name in seen:
             yield at([*keys, number, "name"], f"the {kind} {item['name']!r} is there twice")
-        seen.add(item["name"])
+        seen.add(name)

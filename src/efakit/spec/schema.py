@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -47,13 +46,17 @@ def schema_problems(document: Document, templates: Iterable[str] = ()) -> list[s
 def by_nearness(word: object, words: Iterable[str]) -> list[str]:
     """Return ``words`` in alphabetical order, but the nearest to ``word`` first."""
     listed = sorted(words)
-    close = difflib.get_close_matches(str(word), listed, n=3, cutoff=0.6)
+    from difflib import get_close_matches  # only where there is a fault
+
+    close = get_close_matches(str(word), listed, n=3, cutoff=0.6)
     return close + [name for name in listed if name not in close]
 
 
 def nearest(word: object, words: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` where one of ``words`` is near, an empty text otherwise."""
-    close = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.6)
+    from difflib import get_close_matches  # only where there is a fault
+
+    close = get_close_matches(str(word), list(words), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

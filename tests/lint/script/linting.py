@@ -8,7 +8,8 @@ from pathlib import Path
 from efakit.catalog import instances
 from efakit.lint.finding import Finding
 from efakit.lint.script import Surroundings, lint_script
-from efakit.rules.target import Target, any_supported, target_of
+from efakit.rules.releases import target_of
+from efakit.rules.target import Target, any_supported
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 

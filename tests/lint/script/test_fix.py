@@ -62,7 +62,7 @@ def test_what_is_not_safe_is_left(text):
 
 
 def test_a_name_that_does_harm_on_the_target_is_taken_out_instead():
-    from efakit.rules.target import target_of
+    from efakit.rules.releases import target_of
 
     where = Where(Surroundings(target_of(instance="p5.48xlarge", installer="1.47.0")))
     data = b"#!/bin/bash\nexport NCCL_BUFFERSIZE=8388608\ntrue\n"

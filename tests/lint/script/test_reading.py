@@ -7,6 +7,7 @@ import pytest
 from efakit.errors import UsageError
 from efakit.lint.script import read_script
 from efakit.lint.script.launchers import launches
+from efakit.lint.script.read import other_interpreter
 
 
 def read(text: str | bytes, file: str = "x.sh"):
@@ -127,3 +128,22 @@ def test_templates_keep_their_places():
         ("A", None, (3, 8)),
         ("B", "1", (3, 18)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        ("#!/usr/bin/env python3", "python3"),
+        ("#!/usr/bin/env -S python3.11 -u", "python3.11"),
+        ("#!/bin/tcsh -f", "tcsh"),
+        ("#!/bin/bash -l", None),
+        ("#!/bin/sh", None),
+        ("#!", None),
+        ("import os", None),
+    ],
+)
+def test_code_of_other_interpreters_is_not_read_as_shell(first, other):
+    script = read(f"{first}\n#SBATCH --nodes=2\nNCCL_DEBUG=1\n", "x.sbatch")
+    assert [item.option for item in script.directives] == ["nodes"]
+    assert bool(script.assignments) is (other is None)
+    assert other_interpreter(script.source.text) == other

@@ -6,7 +6,8 @@ import pytest
 
 from efakit.catalog.variables import VariableRule, rows
 from efakit.lint.finding import Finding
-from efakit.rules.environment import judge, matches
+from efakit.rules.environment import matches
+from efakit.rules.judgement import judge
 from efakit.rules.target import Target
 from tests.lint.script.linting import found
 

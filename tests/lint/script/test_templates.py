@@ -6,7 +6,8 @@ import pytest
 
 from efakit.catalog import instances
 from efakit.lint.script import Surroundings, lint_script
-from efakit.rules.target import Target, any_supported, target_of
+from efakit.rules.releases import target_of
+from efakit.rules.target import Target, any_supported
 from scripts.golden_jobs import Case, cases, script
 
 CASES = cases()

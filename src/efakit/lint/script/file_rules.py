@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from efakit.lint.finding import Edit
 from efakit.lint.script import sources
+from efakit.lint.script.read import other_interpreter
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.text import Span
 
@@ -76,6 +77,9 @@ def not_utf8(context: Context) -> Iterator[Problem]:
 )
 def not_understood(context: Context) -> Iterator[Problem]:
     """Say where the script was not understood, once a file."""
-    if context.script.unread and not context.script.is_template:
+    other = other_interpreter(context.script.source.text)
+    if other is not None:
+        yield Problem(Span(0, 2), f"a script for {other}: only its #SBATCH lines are judged", "")
+    elif context.script.unread and not context.script.is_template:
         start, end = min(context.script.unread)
         yield Problem(Span(start, max(end, start)), "from here on the script was not wholly understood", "bash -n FILE")

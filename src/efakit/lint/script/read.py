@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from efakit.errors import UsageError
 from efakit.lint.script.directives import directives, has_directives
 from efakit.lint.script.envfile import is_env_file, read_env_file
@@ -26,9 +28,22 @@ def read_script(file: str, data: bytes) -> Script:
     script = Script(source, "sbatch" if has_directives(source) else "shell", template)
     script.directives = list(directives(SourceText(file, text)))
     script.assignments += _exports(script)
+    if other_interpreter(source.text) is not None:
+        return script  # its code is no shell's
     # A carriage return at a line's end is not the shell's: a rule of its own speaks of it.
     read_shell(script, text.replace(b"\r\n", b" \n"))
     return script
+
+
+def other_interpreter(text: str) -> str | None:
+    """Return the program of a first line such as ``#!/usr/bin/python3``, None where it is a shell or none is named."""
+    words = text.partition("\n")[0].removeprefix("#!").split() if text.startswith("#!") else []
+    if words and words[0].endswith("/env"):
+        words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+    name = words[0].rpartition("/")[2] if words else ""
+    return (
+        name if re.fullmatch(r"(perl|python|pypy|ruby|R|Rscript|julia|lua|node|t?csh|fish|awk)[\w.]*", name) else None
+    )
 
 
 def _exports(script: Script) -> list[Assignment]:

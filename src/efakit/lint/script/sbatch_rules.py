@@ -150,11 +150,11 @@ def option_overridden(context: Context) -> Iterator[Problem]:
 
 @rule(
     "output-folder-missing",
-    "warning",
+    "info",
     "a folder for the output that is not there",
-    reason="Slurm opens the files before the script runs and makes no folder: the job fails, or its output is lost; a "
-    "mkdir in the script comes too late",
-    source=sources.SBATCH,
+    reason="Slurm opens the files before the script runs, and makes their folder only from 23.02 on: with an older one "
+    "the job fails, or its output is lost; a mkdir in the script comes too late",
+    source=sources.SLURM_MAKES_FOLDERS,
 )
 def output_folder_missing(context: Context) -> Iterator[Problem]:
     """Point out relative folders that do not stand beside the script."""
@@ -174,7 +174,7 @@ def output_folder_missing(context: Context) -> Iterator[Problem]:
             for command in context.script.commands
         )
         late = "; the script's own mkdir comes too late" if made else ""
-        message = f"the folder {folder} does not stand beside the script, and Slurm makes none{late}"
+        message = f"the folder {folder} does not stand beside the script, and Slurm before 23.02 makes none{late}"
         yield Problem(item.span, message, f"mkdir -p {folder}, before sbatch")
 
 

@@ -7,6 +7,7 @@ _SLURM_CODE = "https://github.com/SchedMD/slurm/blob/master/src/"
 _AWSOME = "https://github.com/awslabs/awsome-distributed-ai/"
 
 SBATCH = _SLURM + "sbatch.html"
+SLURM_MAKES_FOLDERS = "https://github.com/SchedMD/slurm/commit/ecc671a141"
 SRUN = _SLURM + "srun.html"
 SBATCH_CODE = _SLURM_CODE + "sbatch/sbatch.c"
 SBATCH_OPTIONS = _SLURM_CODE + "sbatch/opt.c"

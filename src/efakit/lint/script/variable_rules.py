@@ -10,7 +10,7 @@ from efakit.lint.script.edits import cut, rename
 from efakit.lint.script.model import GAP, Assignment
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.text import Span
-from efakit.rules.environment import Verdict, judge, missing
+from efakit.rules.judgement import Verdict, judge, missing
 
 # Lists of folders and files: a row may speak of one item, whatever the others are.
 _LISTS = ("LD_LIBRARY_PATH", "LD_PRELOAD")
@@ -133,7 +133,10 @@ def variable_missing(context: Context) -> Iterator[Problem]:
     script = context.script
     first = next(iter(context.jobs.launches), None)
     one_node = script.kind == "sbatch" and (context.number("nodes") or 1) == 1
-    if first is None or one_node or script.takes_from_elsewhere or script.is_template or _in_container(context):
+    elsewhere = script.takes_from_elsewhere or script.is_template or _in_container(context)
+    instance = context.surroundings.instance
+    no_efa = instance is not None and not instance.efa_capable
+    if first is None or one_node or elsewhere or no_efa:
         return
     names = {item.name for item in script.assignments} | script.exported
     span = first[1][0].word.span

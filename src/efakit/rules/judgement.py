@@ -1,0 +1,115 @@
+"""What is wrong with the environment variables that a job sets, or does not: the catalog's rows, evaluated."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from efakit.catalog.variable_names import known
+from efakit.catalog.variables import COMPONENTS, VariableRule, rows
+from efakit.rules.environment import Needed, bound_holds, filled, holds, matches, needed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from efakit.rules.target import Target
+
+# Which of several rows about one value speaks for it.
+_SEVERITIES = ("error", "warning", "info")
+_WEIGHTY = ("harmful", "set-by-plugin", "way-back", "no-effect")
+
+
+class Verdict(NamedTuple):
+    """What a row has to say about a variable that a job sets."""
+
+    row: VariableRule
+    severity: str
+    message: str
+    fix: str
+
+    @property
+    def source(self) -> str:
+        """The public address of the rule."""
+        return self.row.source
+
+
+def missing(names: Collection[str], target: Target, workloads: Collection[str]) -> list[Needed]:
+    """Return what a job needs and does not set; nothing where nothing is known of the target."""
+    return [item for item in needed(target, workloads) if item.name not in names] if target.known else []
+
+
+def judge(name: str, value: str | None, target: Target, workloads: Collection[str]) -> list[Verdict]:
+    """Return what is wrong with ``name=value``, the worst first; ``value`` None: it is no literal.
+
+    Nothing is wrong with a value that the job needs.
+    """
+    about = [row for row in rows_about(name) if row.effect != "needed" or row.name == name]
+    surely = [row for row in about if holds(row, target, workloads)]
+    if any(row.effect == "needed" and filled(row.value, target) == value for row in surely):
+        return []
+    found = [row for row in surely if row.effect in _WEIGHTY and _speaks_of(row, value)]
+    found.sort(key=lambda row: (_SEVERITIES.index(row.severity), _WEIGHTY.index(row.effect)))
+    worst = {row.id: row for row in reversed(found)}
+    verdicts = [_verdict(row, name, value) for row in found if worst[row.id] is row]
+    return verdicts or _out_of_range(_life_spans(name, about), name, target)
+
+
+def rows_about(name: str) -> list[VariableRule]:
+    """Return every row that speaks of a variable, those of its exact name first."""
+    exact, patterns = _index()
+    return [*exact.get(name, ()), *(row for row in patterns if fnmatchcase(name, row.name))]
+
+
+def _speaks_of(row: VariableRule, value: str | None) -> bool:
+    if row.effect == "set-by-plugin" or row.value == "*":
+        return True
+    return value is not None and matches(row.value, value)
+
+
+def _verdict(row: VariableRule, name: str, value: str | None) -> Verdict:
+    message = f"{name}: {row.reason}"
+    if row.effect == "set-by-plugin" and row.value != "*":
+        differs = value is not None and value != row.value
+        message += f" (its value today: {row.value}{f', not {value}' if differs else ''})"
+    if row.effect == "no-effect":
+        message = f"{name} has no effect: {row.reason}"
+    return Verdict(row, row.severity, message, row.fix or "remove it")
+
+
+def _life_spans(name: str, about: Iterable[VariableRule]) -> list[VariableRule]:
+    """Return the rows that say which releases read a variable: the catalog's own, else what the sources' tags tell."""
+    own = [row for row in about if row.effect == "option" and (row.since or row.until)]
+    found = None if own else known().get(name)
+    if found is None or found.component not in COMPONENTS:
+        return own
+    since = {found.component: found.since} if found.since else {}
+    until = {found.component: found.until} if found.until else {}
+    return [VariableRule("variable-not-read", name, "option", "", found.source, since=since, until=until)]
+
+
+def _out_of_range(options: Iterable[VariableRule], name: str, target: Target) -> list[Verdict]:
+    """Return a verdict where a variable is known, but to other releases than the target's."""
+    for row in options:
+        for component in (*row.since, *row.until):
+            since, until = row.since.get(component), row.until.get(component)
+            if since and bound_holds(target, component, since, None) is False:
+                when = f"{COMPONENTS[component]} reads it from {since} on"
+            elif until and bound_holds(target, component, None, until) is False:
+                when = f"{COMPONENTS[component]} has not read it since {until}"
+            else:
+                continue
+            return [Verdict(row, "warning", f"{name} has no effect: {when}", "remove it")]
+    return []
+
+
+@lru_cache(maxsize=1)
+def _index() -> tuple[dict[str, list[VariableRule]], list[VariableRule]]:
+    exact: dict[str, list[VariableRule]] = {}
+    patterns = []
+    for row in rows():
+        if "*" in row.name:
+            patterns.append(row)
+        else:
+            exact.setdefault(row.name, []).append(row)
+    return exact, patterns
