@@ -74,6 +74,22 @@ def test_a_baseline_of_another_version_loses_no_record(node):
     assert node.record(1)["shared_with"] == []
 
 
+def test_a_record_that_waits_is_put_on_stable_storage(tmp_path, monkeypatch):
+    """After the attempt to publish it, so that a busy disk costs no record its deadline."""
+    waiting = Spool(str(tmp_path / "spool"), "n1")
+    waiting.prepare()
+    outbox = tmp_path / "spool/outbox"
+    for number in (2, 1):
+        waiting.keep_record(job(number))
+        os.utime(outbox / f"n1.{number}.r0.json", (number, number))
+    synced = []
+    monkeypatch.setattr(
+        os, "fsync", lambda descriptor: synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    )
+    assert list(waiting.sync_newest()) == [str(outbox / "n1.2.r0.json")]
+    assert synced == [str(outbox / "n1.2.r0.json"), str(outbox)]
+
+
 def test_what_the_newest_wait_for_is_published_first(tmp_path):
     waiting = Spool(str(tmp_path / "spool"), "n1")
     waiting.prepare()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from efakit.hook.publish import publish_waiting
-from efakit.hook.run import PUBLISH_UNTIL, failure
+from efakit.hook.run import PUBLISH_UNTIL, SYNC_UNTIL, failure
 from efakit.hook.spool import Spool
 
 TYPE_CHECKING = False
@@ -17,8 +17,12 @@ def publish_all(run: Run, spool: Spool) -> str | None:
     """Publish all records that wait; return why not all were, None where they were."""
     records_dir, mode = run.settings["records_dir"], int(run.settings["records_mode"], 8)
     if records_dir is None:
+        run.in_time(spool.sync_newest, SYNC_UNTIL)
         return "record kept in the spool: no records_dir is set"
     why = failure(run.in_time(lambda: publish_waiting(spool, records_dir, mode), PUBLISH_UNTIL))
+    if why:
+        # It is this node's alone for now: what is published is on stable storage already.
+        run.in_time(spool.sync_newest, SYNC_UNTIL)
     return "record kept in the spool, not published: %s" % why if why else None
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # How the time up to the deadline is shared out: late devices are waited for up to this part of it, reading may take
 # this one, the circuit breaker and the spool up to these, the shared folder the rest but a margin in which Python ends.
-WAIT_UNTIL, READ_UNTIL, BREAKER_UNTIL, SPOOL_UNTIL, PUBLISH_UNTIL = 0.3, 0.5, 0.6, 0.7, 0.95
+WAIT_UNTIL, READ_UNTIL, BREAKER_UNTIL, SPOOL_UNTIL, PUBLISH_UNTIL, SYNC_UNTIL = 0.3, 0.5, 0.6, 0.7, 0.92, 0.95
 
 
 class Run:

@@ -29,8 +29,8 @@ class Untrusted(OSError):
 def write_atomically(path: str, data: bytes, mode: int, *, durable: bool) -> None:
     """Write a file so that a reader sees all of it or nothing; with ``durable`` also after a crash of the machine.
 
-    What stays on the node is not made durable: a sync waits for all that the job has left to write, many seconds on a
-    busy disk, and a record would be lost at the deadline for the sake of a node that may crash.
+    What stays on the node is not made durable before it is published: a sync waits for all that the job has left to
+    write, many seconds on a busy disk, and the record could miss its deadline. ``Spool.sync_newest`` comes after that.
     """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, ".%s.%d" % (name, os.getpid()))
@@ -148,6 +148,18 @@ class Spool:
         path = os.path.join(self._outbox, os.path.basename(self._path_of(record)))
         if not is_second(record, path):
             write_atomically(path, dumps(record).encode(), 0o600, durable=False)
+
+    def sync_newest(self) -> Iterator[str]:
+        """Put the record that came last, which could not be published, on stable storage; give its path."""
+        paths = [os.path.join(self._outbox, name) for name in os.listdir(self._outbox) if not name.startswith(".")]
+        for path in sorted(paths, key=_modified_at)[-1:]:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            _sync_folder(self._outbox)
+            yield path
 
     def waiting_records(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Give the path and content of each record that is not published yet, the newest first.

@@ -13,6 +13,9 @@ from efakit.spec.model import Hooks, Spec
 INSTALLER = "install-hooks.sh"
 _CUSTOM_ACTIONS = "https://docs.aws.amazon.com/parallelcluster/latest/ug/custom-bootstrap-actions-v3.html"
 _DRAINED_NODES = "https://github.com/aws/aws-parallelcluster-node/blob/develop/src/slurm_plugin/clustermgtd.py"
+_LATE_DEVICES = "https://github.com/awslabs/awsome-distributed-ai"
+# A prolog that may fail waits longer, and only where devices are missing: p5en brings its own up late, in 15 s or so.
+_DEADLINE_SECONDS = {False: 5, True: 50}
 _FAILED_PROLOG = "https://slurm.schedmd.com/prolog_epilog.html"
 
 
@@ -69,7 +72,7 @@ def plan_hooks(spec: Spec, efa: dict[tuple[str, str], bool], stack: Stack) -> Ho
         "expected_devices": hooks.expected_devices,
         "compute_resources": expected,
         "tcp_interfaces": interfaces if isinstance(interfaces, str) else list(interfaces),
-        "deadline_seconds": hooks.deadline_seconds,
+        "deadline_seconds": hooks.deadline_seconds or _DEADLINE_SECONDS[hooks.mode == "enforce"],
     }
     publication = _publication(hooks.bucket)
     iam = spec.cluster.head_node.iam
@@ -107,12 +110,22 @@ def _policy(hooks: Hooks, nodes: int) -> tuple[Decision, ...]:
     return (
         Decision(subject, "enforce", reason, _FAILED_PROLOG),
         Decision("circuit breaker of the hooks", limit, why, _DRAINED_NODES),
+        _patience(hooks),
     )
 
 
 def breaker_limit(nodes: int, nodes_per_hour: int, percent_per_hour: float) -> int:
     """Return on how many nodes the prolog may fail in an hour: the smaller of both limits, the second at least one."""
     return min(nodes_per_hour, max(1, int(nodes * percent_per_hour / 100)))
+
+
+def _patience(hooks: Hooks) -> Decision:
+    seconds = hooks.deadline_seconds or _DEADLINE_SECONDS[True]
+    reason = (
+        f"a prolog that may fail waits {0.3 * seconds:g} s for devices that are missing: p5en brings its own up late, "
+        "and a node drained for that is a sound one"
+    )
+    return Decision("deadline of the hooks", f"{seconds:g} s", reason, _LATE_DEVICES)
 
 
 def _records_dir(spec: Spec) -> str:

@@ -222,7 +222,7 @@ class Hooks:
     root: str = "/"
     expected_devices: str | int = "auto"
     tcp_interfaces: str | tuple[str, ...] = "auto"
-    deadline_seconds: float = 5
+    deadline_seconds: float | None = None
 
 
 @dataclass(frozen=True)
