@@ -9,6 +9,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
 
 PYTEST := python -m pytest
+# What needs nothing but the virtual environment.
+PLAIN := not pcluster and not lab and not registry
+export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
 
@@ -36,12 +39,13 @@ check: .venv/ready
 	lint-imports
 	vermin --quiet --target=3.9- --no-tips --violations --eval-annotations --backport typing src/efakit/{hook,node,rules,catalog} src/efakit/bytecode.py
 	shellcheck $(SHELLS)
-	$(PYTEST) -q -m "not pcluster and not lab and not registry" -n auto $(COVERAGE)
+	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto $(COVERAGE)
 
 test: system .venv/ready .venv-pcluster/ready
 	scripts/setup-torch.sh .venv-torch
 	scripts/setup-pythons.sh .venv-pythons
 	$(MAKE) check COVERAGE="--cov --cov-report=term:skip-covered"
+	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" -n auto
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	scripts/as-root.sh $(PYTEST) -m lab

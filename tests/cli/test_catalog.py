@@ -296,6 +296,7 @@ def simulated_account(tmp_path, monkeypatch):
         yield tmp_path / "efakit/catalog.json"
 
 
+@pytest.mark.thorough
 def test_a_live_account_is_asked_region_by_region(simulated_account):
     done = CliRunner().invoke(catalog, ["update", "--region", "us-east-1", "--region", "us-west-2"])
     assert done.exit_code == 0, done.output
@@ -307,6 +308,7 @@ def test_a_live_account_is_asked_region_by_region(simulated_account):
     assert content.built_in_revision == instances.built_in().revision
 
 
+@pytest.mark.thorough
 def test_the_default_region_is_asked_where_none_is_named(simulated_account, monkeypatch):
     done = CliRunner().invoke(catalog, ["update"])
     assert isinstance(done.exception, EfakitError)

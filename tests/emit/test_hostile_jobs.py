@@ -86,6 +86,7 @@ FIELDS = (
 )
 
 
+@pytest.mark.thorough
 @given(st.sampled_from(sorted(BASES)), st.sampled_from(FIELDS), HOSTILE)
 @settings(max_examples=600)
 def test_a_value_is_refused_or_stays_a_literal(base, field, value):

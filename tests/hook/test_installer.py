@@ -18,7 +18,10 @@ from efakit.spec.load import load_spec
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the installer wants root: run as root")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(os.geteuid() != 0, reason="the installer wants root: run as root"),
+]
 
 
 @lru_cache(maxsize=1)

@@ -25,6 +25,8 @@ from efakit.jobs.verdict import judge
 from tests.hook.hookrun import Node
 from tests.lab import efa_tree
 
+pytestmark = pytest.mark.thorough
+
 SCHEMA = json.loads(package_file("node").joinpath("record.schema.json").read_text())
 BOOT_ID = efa_tree.BOOT_ID
 

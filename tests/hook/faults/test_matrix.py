@@ -7,6 +7,8 @@ import pytest
 from tests.hook.faults import broken_settings, environments, keeping, lives, mounts, reading
 from tests.hook.faults.story import Case, play
 
+pytestmark = pytest.mark.thorough
+
 TABLES = {
     "reading": reading.CASES,
     "lives": lives.CASES,
