@@ -13,6 +13,11 @@ give_up() {
 }
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 if [ ! -r "$keyring" ] || ! command -v apt-get >/dev/null; then give_up "No apt with Debian's keys"; fi
+# Wherever this machine has its own packages from.
+# shellcheck disable=SC2016 # apt's own variables
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+  awk '$2 == "Debian" && $3 == "main" && $1 !~ /security/ {print $1; exit}')
+if [ -z "$mirror" ]; then give_up "No mirror of Debian's among apt's sources"; fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 0755 "$work"
@@ -28,8 +33,8 @@ APT::Update::Error-Mode "any";
 OPTIONS
 export APT_CONFIG="$work/options"
 
-use() { # use ADDRESS RELEASE
-  echo "deb [signed-by=$keyring check-valid-until=no] $1 $2 main" >"$work/sources.list"
+use() { # use RELEASE
+  echo "deb [signed-by=$keyring check-valid-until=no] $mirror $1 main" >"$work/sources.list"
   apt-get update --quiet=2 >/dev/null 2>&1
 }
 
@@ -61,12 +66,12 @@ put_in_bin() { # put_in_bin VERSION PLACE
   works "$folder/bin/python$1" || rm "$folder/bin/python$1"
 }
 
-use http://deb.debian.org/debian bullseye || use http://archive.debian.org/debian bullseye || give_up "Debian 11 is out of reach"
+use bullseye || give_up "Debian 11 is out of reach"
 # shellcheck disable=SC2046 # names of packages
 unpack "$folder/$oldest" $(python_packages "$oldest")
 put_in_bin "$oldest" "$folder/$oldest"
 
-use http://deb.debian.org/debian testing || give_up "Debian testing is out of reach"
+use testing || give_up "Debian testing is out of reach"
 newest=$(apt-cache pkgnames python3. | sed -n 's/^python\(3\.[0-9]*\)-minimal$/\1/p' | sort -V | tail -n 1)
 # shellcheck disable=SC2046
 unpack "$folder/$newest" $(python_packages "$newest") libc6 libexpat1 libgcc-s1 libzstd1 zlib1g
