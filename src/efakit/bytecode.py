@@ -14,6 +14,11 @@ import io
 import marshal
 import zipfile
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+
 # PEP 552: checked against nothing, as the two files never part.
 _UNCHECKED_HASH = (1).to_bytes(4, "little")
 # The last format without back references: those depend on what else the process holds, and the same source would give
@@ -22,10 +27,16 @@ _MARSHAL_VERSION = 2
 _SOURCE, _BYTECODE = ".py", ".pyc"
 
 
-def with_bytecode(archive: bytes, but: tuple[str, ...] = ()) -> bytes:
+def compiled(name: str, source: bytes) -> CodeType:
+    """Return the code of a module, without its docstrings."""
+    code: CodeType = compile(source, name, "exec", dont_inherit=True, optimize=2)
+    return code
+
+
+def with_bytecode(archive: bytes, code_of: Callable[[str, bytes], CodeType] = compiled) -> bytes:
     """Return the archive with this Python's bytecode beside each module, in place of what was there.
 
-    ``but``: beginnings of the paths of modules that are left without.
+    ``code_of`` gives a module's code for its path in the archive and its source.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as given, zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as out:
@@ -34,18 +45,18 @@ def with_bytecode(archive: bytes, but: tuple[str, ...] = ()) -> bytes:
                 continue
             content = given.read(info)
             out.writestr(info, content)
-            wanted = info.filename.endswith(_SOURCE) and not info.filename.startswith(but)
-            compiled = _compile(info.filename, content) if wanted else None
-            if compiled:
+            wanted = info.filename.endswith(_SOURCE)
+            kept = _marshalled(code_of(info.filename, content), content) if wanted else None
+            if kept:
                 beside = zipfile.ZipInfo(info.filename[: -len(_SOURCE)] + _BYTECODE, info.date_time)
                 beside.external_attr = info.external_attr
-                out.writestr(beside, compiled)
+                out.writestr(beside, kept)
     return buffer.getvalue()
 
 
-def _compile(name: str, source: bytes) -> bytes | None:
+def _marshalled(code: CodeType, source: bytes) -> bytes | None:
     try:
-        code = marshal.dumps(compile(source, name, "exec", dont_inherit=True, optimize=2), _MARSHAL_VERSION)
+        data = marshal.dumps(code, _MARSHAL_VERSION)
     except ValueError:  # a constant of a kind that this format does not know, as newer Pythons have them
         return None
-    return importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + _imp.source_hash(0, source) + code
+    return importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + _imp.source_hash(0, source) + data

@@ -6,22 +6,16 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
+from types import CodeType
 
-from efakit.bytecode import with_bytecode
+from efakit.bytecode import compiled, with_bytecode
 from efakit.catalog.instances import efa_table
 from efakit.emit.resources import package_file
 
 _WHOLE_ROOMS = ("node", "hook")
 # Whom the hook may import beside them (docs/architecture.md).
 _ASKED_ROOMS = ("catalog", "rules")
-# What no prolog, no epilog and no task prolog loads; compiling it would take as long as the rest.
-_SELDOM = (
-    "efakit/catalog/",
-    "efakit/rules/",
-    "efakit/bytecode.py",
-    *(f"efakit/hook/{name}.py" for name in ("command", "fabric", "health", "installed", "needed")),
-    "efakit/node/software.py",
-)
 _MAIN = """\
 import os
 import sys
@@ -51,7 +45,20 @@ def hook_archive(sources: bytes | None = None) -> bytes:
 
     ``sources``: what ``hook_sources`` gave, where that is there already.
     """
-    return with_bytecode(sources or hook_sources(), but=_SELDOM)
+    return with_bytecode(sources or hook_sources(), _code_of)
+
+
+def _code_of(name: str, source: bytes) -> CodeType:
+    """Return a module's code as Python itself keeps it in its cache: compiling it anew would take far longer."""
+    file = package_file("__init__.py").parent.parent / name
+    code = SourceFileLoader(name, str(file)).get_code(name) if file.is_file() else None
+    return compiled(name, source) if code is None else _renamed(code, name)
+
+
+def _renamed(code: CodeType, name: str) -> CodeType:
+    """Return code that says it is of the file ``name``, wherever efakit is installed."""
+    inner = (_renamed(item, name) if isinstance(item, CodeType) else item for item in code.co_consts)
+    return code.replace(co_filename=name, co_consts=tuple(inner))
 
 
 def hook_sources() -> bytes:
