@@ -21,6 +21,9 @@ BAD = "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --exclusive\n\texport FI_LOG_LEVE
 FATAL = "#!/bin/bash\nexport FI_EFA_MTU_SIZE=1\n"
 
 
+SPEC = (Path(__file__).resolve().parents[2] / "cluster-configs/p5.yaml").read_text()
+
+
 def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(lint, [str(argument) for argument in arguments])
 
@@ -249,3 +252,14 @@ def test_the_system_decides_what_its_kernel_needs(tmp_path):
     assert "fi-efa-fork-safe-redundant" in rules("alinux2023")
     assert "fi-efa-fork-safe-redundant" not in rules("alinux2")
     assert "--os gentoo: not one of" in refused(script, "--os", "gentoo")
+
+
+def test_a_spec_tells_of_queues_without_efa_and_of_shared_ones(tmp_path):
+    spec = SPEC.replace("      compute_resources:\n", "      exclusive: false\n      compute_resources:\n", 1)
+    spec = spec.replace("          nodes: 4\n", "          nodes: 4\n          efa: 'off'\n", 1)
+    assert spec.count("efa: 'off'") == spec.count("exclusive: false") == 1
+    text = "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --gpus-per-node=4\nsrun torchrun --nproc-per-node=4 train.py\n"
+    script, specs = written(tmp_path, text), (written(tmp_path, SPEC, "a.yaml"), written(tmp_path, spec, "b.yaml"))
+    found = [{item["rule"] for item in as_json(script, "--spec", path)} for path in specs]
+    assert {"nccl-net", "gpus-of-instance"} <= found[0]
+    assert not {"nccl-net", "gpus-of-instance"} & found[1]

@@ -110,12 +110,16 @@ def _folders_beside(path: Path) -> Callable[[str], bool]:
 
 def _of_partition(spec: Spec, name: str | None) -> Surroundings:
     """Return what a partition's jobs run on; without a name the first queue's, which is Slurm's default."""
+    from efakit.plan.cluster import plan_cluster
     from efakit.plan.stack import cluster_stack
 
     queue = next((queue for queue in spec.cluster.queues if name in (None, queue.name)), None)
     instance = _one_type(queue) if queue is not None else None
     target = target_of_stack(cluster_stack(spec.cluster), instance.name if instance else None, spec.cluster.os)
-    return Surroundings(target, instance)
+    if queue is None:
+        return Surroundings(target, instance)
+    efa = any(on for (of, _), on in plan_cluster(spec.cluster).efa.items() if of == queue.name)
+    return Surroundings(target, instance, efa=efa, shared=not queue.exclusive)
 
 
 def _one_type(queue: Queue) -> instances.Instance | None:

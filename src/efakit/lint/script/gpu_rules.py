@@ -80,7 +80,8 @@ def gpus_of_instance(context: Context) -> Iterator[Problem]:
 
 
 def _has_whole_nodes(context: Context) -> bool:
-    return (context.number("nodes") or 1) > 1 or context.directive("exclusive") is not None
+    several = (context.number("nodes") or 1) > 1 and not context.surroundings.shared
+    return several or context.directive("exclusive") is not None
 
 
 def _devices(context: Context) -> int | None:

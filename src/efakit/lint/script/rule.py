@@ -39,6 +39,10 @@ class Surroundings(NamedTuple):
     target: Target
     instance: Instance | None = None
     has_folder: Callable[[str], bool] | None = None
+    efa: bool = True
+    """Whether the nodes have EFA, as far as is known."""
+    shared: bool = False
+    """Whether jobs may share the nodes even where they do not say so."""
 
 
 class Context:

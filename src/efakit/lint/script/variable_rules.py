@@ -135,7 +135,7 @@ def variable_missing(context: Context) -> Iterator[Problem]:
     one_node = script.kind == "sbatch" and (context.number("nodes") or 1) == 1
     elsewhere = script.takes_from_elsewhere or script.is_template or _in_container(context)
     instance = context.surroundings.instance
-    no_efa = instance is not None and not instance.efa_capable
+    no_efa = not context.surroundings.efa or (instance is not None and not instance.efa_capable)
     if first is None or one_node or elsewhere or no_efa:
         return
     names = {item.name for item in script.assignments} | script.exported
