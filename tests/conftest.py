@@ -38,10 +38,17 @@ def synthesising_judge(judge: Judge) -> Judge:
 
 
 @pytest.fixture(scope="session")
-def moto_server(account: Account) -> Iterator[MotoServer]:
+def running_moto_server(account: Account) -> Iterator[MotoServer]:
     _skip_without(node=True)
     with MotoServer(account.simulated) as running:
         yield running
+
+
+@pytest.fixture
+def moto_server(running_moto_server: MotoServer, account: Account) -> MotoServer:
+    """The server with the standard account on it, whatever a test before has put there."""
+    running_moto_server.replace_account(account.simulated)
+    return running_moto_server
 
 
 def _skip_without(*, node: bool) -> None:
