@@ -212,7 +212,7 @@ def test_a_requeued_job_goes_on_at_another_port(lab, slow):
     assert first != second
     assert outcome.output.count("goes on from what another run left") == 2
     # The last word is on the last run alone, though both wrote one file.
-    last = outcome.output[outcome.output.rindex("NCCL took") :]
+    last = outcome.output[outcome.output.rindex("In the log of NCCL") :]
     assert "2 Using network Libfabric" in last
     assert "Socket" not in last
     assert "WARNING" not in last
