@@ -54,7 +54,7 @@ def _packed(files: list[File]) -> bytes:
     """Return files as a tar.gz in base64, as comment lines of a shell script."""
     buffer = io.BytesIO()
     with (
-        gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=6, mtime=0, filename="") as zipped,
+        gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=4, mtime=0, filename="") as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
         for file in files:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from efakit.catalog.stacks import Stack, version_key
 from efakit.plan.decision import Decision
 from efakit.rules.environment import Needed, holds, needed
-from efakit.rules.judgement import judge
 from efakit.rules.target import Target
 
 if TYPE_CHECKING:
@@ -51,7 +50,11 @@ def decide_environment(
         decisions = [_decision(subject, item) for item in items]
         decisions += [Decision(subject, *rest, _PLATFORM) for rest in _rest(stack, target, workloads)]
     variables += [Variable(name, value, "from the spec") for name, value in job.env.items()]
-    for name, value in job.env.items() if efa else ():
+    if not efa or not job.env:
+        return tuple(variables), tuple(decisions)
+    from efakit.rules.judgement import judge  # with a list of all names that there are
+
+    for name, value in job.env.items():
         for found in judge(name, value, target, workloads)[:1]:
             choice = f"{found.severity}: {name}={value} of the spec: {found.fix}"
             decisions.append(Decision(subject, choice, found.message, found.source))

@@ -1,5 +1,6 @@
 """The spec as frozen dataclasses, defaults filled in where they do not depend on anything else.
 
+They compare by identity: Python makes each method of each class at every start, and nothing compares specs by value.
 ``overrides`` hold keys of ParallelCluster's own, merged last; they are plain data, and judged with the rest.
 """
 
@@ -16,7 +17,7 @@ SlurmSettings = Mapping[str, "str | int | float | bool"]
 SlurmOptions = Mapping[str, "str | int | float | bool | tuple[str, ...]"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class CustomAction:
     """A script that ParallelCluster fetches and runs."""
 
@@ -24,7 +25,7 @@ class CustomAction:
     args: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class S3Access:
     """A bucket, or an object or prefix of it, that nodes may read, or write as well."""
 
@@ -33,7 +34,7 @@ class S3Access:
     write: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Iam:
     """What nodes may do: more than ParallelCluster's role, or a role or profile in its place."""
 
@@ -43,7 +44,7 @@ class Iam:
     profile: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Node:
     """What head node, login nodes and queues have in common. ``custom_actions`` is keyed as in the spec."""
 
@@ -54,7 +55,7 @@ class Node:
     overrides: Overrides = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ComputeResource:
     """Nodes of one instance type, or of whichever of several EC2 has; ``nodes`` is the most at one time."""
 
@@ -85,7 +86,7 @@ class ComputeResource:
         return None if None in counts else min(count for count in counts if count is not None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Queue(Node):
     """A Slurm partition; ``placement_group`` None leaves the choice to efakit."""
 
@@ -110,7 +111,7 @@ class Queue(Node):
         return sum(resource.nodes for resource in self.compute_resources)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class HeadNode(Node):
     """The head node; ``instance`` None leaves the choice to efakit."""
 
@@ -118,7 +119,7 @@ class HeadNode(Node):
     instance: Instance | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class LoginPool(Node):
     """A pool of login nodes; ``instance`` None: as the head node's."""
 
@@ -128,7 +129,7 @@ class LoginPool(Node):
     count: int = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Storage:
     """A shared file system: an existing one (``id``) or one that ParallelCluster makes. Size in GiB (ebs: GB)."""
 
@@ -143,7 +144,7 @@ class Storage:
     overrides: Overrides = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Accounting:
     """Slurm's accounting database."""
 
@@ -153,7 +154,7 @@ class Accounting:
     database: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Monitoring:
     """CloudWatch; None leaves ParallelCluster's own choice."""
 
@@ -163,7 +164,7 @@ class Monitoring:
     detailed: bool | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SoftwareStack:
     """Versions that the user names, where they are not those of the ParallelCluster release; None: not named."""
 
@@ -175,7 +176,7 @@ class SoftwareStack:
     kernel: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cluster:
     """What the ParallelCluster config is made from."""
 
@@ -202,7 +203,7 @@ class Cluster:
         return {queue.name: queue for queue in self.queues}[name]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Hooks:
     """The hook's settings; ``bucket`` is an address such as s3://my-bucket/efakit."""
 
@@ -225,7 +226,7 @@ class Hooks:
     deadline_seconds: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Container:
     """Where a job's ranks run; ``stack`` holds the versions in the image, by component."""
 
@@ -237,7 +238,7 @@ class Container:
     stack: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Signal:
     """A signal ahead of the time limit."""
 
@@ -245,7 +246,7 @@ class Signal:
     seconds: int = 120
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Job:
     """One sbatch script; ``queue`` None: the first, ``nodes`` None: all of the queue's.
 
@@ -282,7 +283,7 @@ class Job:
     resume_args: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Spec:
     """A whole spec."""
 
