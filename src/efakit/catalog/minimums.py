@@ -17,8 +17,8 @@ _EFA_CHANGELOG = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-change
 class Minimum(NamedTuple):
     """The least version of one component on some instance types.
 
-    ``instances``: patterns of instance types, by blanks. ``component``: a key of ``catalog.variables.COMPONENTS``, or
-    cuda. ``better``: the version from which on it works well, None where that is ``least``. ``note``: why.
+    ``instances``: patterns of instance types, by blanks. ``component``: a key of ``catalog.variables.COMPONENTS``.
+    ``better``: the version from which on it works well, None where that is ``least``. ``note``: why.
     """
 
     instances: str

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import os
 
-from efakit.hook.json_text import loads
-from efakit.hook.trust import distrust
+from efakit.hook.trust import load_trusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
 SCHEMA_VERSION = 1
 EXPORTS_FILE = "exports.json"
-_MOST_BYTES = 1 << 20
 _NAME_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
@@ -54,21 +51,6 @@ def load_exports(run_dir: str) -> list[dict[str, str]] | None:
         if not isinstance(item, dict) or not all(isinstance(item.get(name), str) for name in ("name", "value", "when")):
             return None
     return exports
-
-
-def load_trusted(path: str) -> dict[str, Any] | None:
-    """Return the object in a JSON file that only root, or this process's user, can have written; None otherwise."""
-    try:
-        if distrust(path):
-            return None
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            value = loads(os.read(descriptor, _MOST_BYTES).decode())
-        finally:
-            os.close(descriptor)
-    except (OSError, ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def age_and_size(path: str) -> str | None:

@@ -11,11 +11,11 @@ import time
 
 from efakit.hook.checks import finding
 from efakit.hook.expectation import expected_devices
-from efakit.hook.exports import load_trusted
 from efakit.hook.json_text import dumps_lines
 from efakit.hook.needed import keep_exports
 from efakit.hook.run import failure
-from efakit.hook.spool import Spool, write_atomically
+from efakit.hook.spool import HEALTH_FILE, Spool, write_atomically
+from efakit.hook.trust import load_trusted
 from efakit.node.devices import find_devices
 from efakit.node.files import below, list_folder, read_text_or_none
 from efakit.node.limits import huge_pages, locked_memory_limit, login_limits, ptrace_scope
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from efakit.hook.run import Run
 
 SCHEMA_VERSION = 1
-HEALTH_FILE = "health.json"
 
 _DEADLINE_SECONDS = 20.0
 # Up to which share of the deadline each part may go on.

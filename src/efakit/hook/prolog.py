@@ -8,12 +8,12 @@ import time
 from efakit.hook.checks import check_devices, check_node
 from efakit.hook.expectation import expected_devices
 from efakit.hook.job import as_its_tasks_know_it, job_from
-from efakit.hook.json_text import dumps, loads
+from efakit.hook.json_text import dumps
 from efakit.hook.policy import allowed_nodes, health_findings, refusal_message, refused_for, told, unenforced
 from efakit.hook.run import BREAKER_UNTIL, READ_UNTIL, SPOOL_UNTIL, WAIT_UNTIL, failure
-from efakit.hook.spool import Spool
+from efakit.hook.spool import HEALTH_FILE, Spool
 from efakit.hook.summary import summary
-from efakit.hook.trust import distrust
+from efakit.hook.trust import load_trusted
 from efakit.node.snapshot import assemble, pieces
 
 TYPE_CHECKING = False
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from efakit.hook.run import Run
     from efakit.node.snapshot import Snapshot
-
-HEALTH_FILE = "health.json"
 
 
 def prolog(run: Run) -> str:
@@ -62,22 +60,11 @@ def _read(run: Run, job: dict[str, Any]) -> tuple[Snapshot, Any]:
 
     def work() -> Iterator[Any]:
         yield from pieces(settings["root"], settings["tcp_interfaces"], expected, run.left(WAIT_UNTIL))
-        yield {"piece": "health", "result": _health_result(settings["spool_dir"])}
+        yield {"piece": "health", "result": load_trusted(os.path.join(settings["spool_dir"], HEALTH_FILE))}
 
     values = run.bounded(work, READ_UNTIL)
     health = values.pop()["result"] if values and values[-1]["piece"] == "health" else None
     return assemble(values), health
-
-
-def _health_result(spool_dir: str) -> Any:
-    path = os.path.join(spool_dir, HEALTH_FILE)
-    try:
-        if distrust(path):
-            return None
-        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), encoding="utf-8") as file:
-            return loads(file.read())
-    except (OSError, ValueError, RecursionError):
-        return None
 
 
 def _expect(run: Run, job: dict[str, Any], instance_type: str | None) -> dict[str, Any]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 
-from efakit.hook.exports import load_trusted
 from efakit.hook.json_text import dumps_lines
 from efakit.hook.spool import Untrusted, is_second, write_atomically
-from efakit.hook.trust import distrust
+from efakit.hook.trust import distrust, load_trusted
 from efakit.node.record import record_path
 
 TYPE_CHECKING = False

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
+# What the health check leaves for the prologs.
+HEALTH_FILE = "health.json"
 _SHARED = ".shared-with."
 
 

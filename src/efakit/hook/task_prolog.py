@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import os
 
-from efakit.hook.exports import chosen, load_exports, load_trusted
+from efakit.hook.exports import chosen, load_exports
 from efakit.hook.run import READ_UNTIL
+from efakit.hook.trust import load_trusted
 from efakit.node.devices import find_devices
 
 TYPE_CHECKING = False

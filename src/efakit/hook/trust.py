@@ -12,8 +12,15 @@ import errno
 import os
 import stat
 
+from efakit.hook.json_text import loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 # As many as the kernel follows (path_resolution(7)).
 _MOST_LINKS = 40
+_MOST_BYTES = 1 << 20
 
 
 def distrust(path: str) -> str | None:
@@ -37,6 +44,21 @@ def distrust(path: str) -> str | None:
         if stat.S_ISDIR(status.st_mode) and status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX:
             return "%s may be written by others (mode %04o)" % (passed, stat.S_IMODE(status.st_mode))
     return None
+
+
+def load_trusted(path: str) -> dict[str, Any] | None:
+    """Return the object in a JSON file that only root, or this process's user, can have written; None otherwise."""
+    try:
+        if distrust(path):
+            return None
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            value = loads(os.read(descriptor, _MOST_BYTES).decode())
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _passed(folder: str) -> list[str]:

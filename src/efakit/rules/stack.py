@@ -10,22 +10,11 @@ from efakit.catalog.known_bad import KNOWN_BAD, BadPair
 from efakit.catalog.minimums import MINIMUMS, Minimum
 from efakit.catalog.plugin_nccl import plugin_line
 from efakit.catalog.stacks import version_key
+from efakit.catalog.variables import COMPONENTS
 from efakit.rules.environment import within
 
 Versions = Mapping[str, "str | None"]
 
-_NAMES = {
-    "parallelcluster": "ParallelCluster",
-    "installer": "EFA installer",
-    "libfabric": "libfabric",
-    "driver": "EFA driver",
-    "plugin": "aws-ofi-nccl",
-    "rdma_core": "rdma-core",
-    "nccl": "NCCL",
-    "cuda": "CUDA",
-    "kernel": "Linux",
-    "open_mpi": "Open MPI",
-}
 _SEVERITIES = ("error", "warning", "info")
 
 
@@ -84,7 +73,7 @@ def _applies(row: Minimum, versions: Versions, instance: str | None, broken: set
 
 
 def _of_minimum(row: Minimum, versions: Versions, instance: str) -> StackFinding | None:
-    version, name = versions.get(row.component), _NAMES[row.component]
+    version, name = versions.get(row.component), COMPONENTS[row.component]
     if within(version, None, row.least):
         severity = "warning" if row.component == "installer" else "error"
         message = f"{name} {version} is too old for {instance}: the least is {row.least} ({row.note})"
@@ -107,11 +96,11 @@ def _pairs_with_plugin(versions: Versions) -> Iterator[StackFinding]:
     for component, least, severity in bounds:
         version = versions.get(component)
         if version is not None and version_key(version) < version_key(least):
-            name = _NAMES[component]
+            name = COMPONENTS[component]
             message = f"{name} {version} is too old for aws-ofi-nccl {plugin}: the least is {least}"
             fix = f"use {name} {least} or later, or the aws-ofi-nccl of your EFA installer"
             yield StackFinding(f"plugin-{component}", severity, message, fix, line.source, ("plugin", component))
 
 
 def _named(component: str, versions: Versions) -> str:
-    return f"{_NAMES[component]} {versions[component]}"
+    return f"{COMPONENTS[component]} {versions[component]}"

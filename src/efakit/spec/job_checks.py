@@ -14,12 +14,12 @@ from efakit.catalog.neuron_cores import physical_cores
 from efakit.catalog.sbatch_options import SHORT_OPTIONS, decided_options, sbatch_options
 from efakit.catalog.stacks import nearest_installers, stack_of
 from efakit.spec.job_files import directives
+from efakit.spec.model import Signal
 from efakit.spec.schema import nearest
 from efakit.spec.yamltext import KeyPath
 
 _At = Callable[[KeyPath, str], str]
 _Data = Mapping[str, Any]
-_SIGNAL_SECONDS = 120  # the schema's default
 _SIGNAL_EARLY_SECONDS = 60
 # What bash does not let a script set, and the names of the scripts' own variables (job-templates/).
 _READ_ONLY = ("BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID")
@@ -157,7 +157,7 @@ def _launcher_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[s
 def _signal_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
     if "signal" not in job or "time" not in job:
         return
-    limit, ahead = _limit_seconds(str(job["time"])), job["signal"].get("seconds", _SIGNAL_SECONDS)
+    limit, ahead = _limit_seconds(str(job["time"])), job["signal"].get("seconds", Signal.seconds)
     if limit <= ahead:
         yield at([*keys, "signal"], f"{ahead} seconds ahead of a time limit of {limit} is before the job begins")
     if not job.get("requeue"):

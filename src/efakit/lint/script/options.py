@@ -5,7 +5,7 @@ Slurm's are those of its ``src/common/slurm_opt.c``, of the releases 23.11 to 26
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from efakit.lint.script.model import Option, Word
 from efakit.lint.script.text import Span
@@ -47,8 +47,6 @@ no-container-entrypoint container-writable container-readonly
 _PYXIS = _named("container-image container-mounts container-workdir container-name container-save container-env")
 SLURM_OPTIONS = frozenset((*_REQUIRED, *_FLAGS, *_PYXIS, "wait"))
 ALIASES = {"tasks-per-node": "ntasks-per-node", "cpu_bind": "cpu-bind", "share": "oversubscribe", "cluster": "clusters"}
-
-Takes = Callable[[str], int]
 
 
 def _slurm_table(wait_has_value: bool) -> dict[str, int]:
