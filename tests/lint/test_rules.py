@@ -197,6 +197,13 @@ def test_a_key_that_is_gone_is_right_where_it_still_was():
     assert rules(login, version="3.15.0").get("key-not-in-release") == "error"
 
 
+@pytest.mark.parametrize("version", ["3.14", "3.14.0"])
+def test_a_release_has_what_came_with_it_however_it_is_written(version):
+    assert "key-not-in-release" not in rules(
+        {"HeadNode": {"SharedStorageEfsSettings": {"Encrypted": True}}}, version=version
+    )
+
+
 @pytest.mark.parametrize(
     ("os", "version", "refused"),
     [

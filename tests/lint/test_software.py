@@ -137,7 +137,7 @@ def test_the_stack_that_a_spec_names_is_the_plans(tmp_path):
     )
     stack = make_plan(load_spec(written(tmp_path, "p5.48xlarge", "3.15.0", more))).stack
     assert stack.parallelcluster == "3.15.0"
-    assert (stack.efa_installer, stack.plugin, stack.libfabric) == ("1.43.2", "1.16.3", "2.3.1amzn1.0")
+    assert (stack.installer, stack.plugin, stack.libfabric) == ("1.43.2", "1.16.3", "2.3.1amzn1.0")
     assert (stack.nccl, stack.cuda, stack.kernel) == ("2.28.3-1", "13.0", "6.1.134")
 
 

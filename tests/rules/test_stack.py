@@ -8,7 +8,7 @@ from efakit.catalog.instances import all_efa
 from efakit.catalog.known_bad import KNOWN_BAD, BadPair
 from efakit.catalog.minimums import MINIMUMS, Minimum
 from efakit.catalog.plugin_nccl import PLUGIN_NCCL, PluginLine
-from efakit.catalog.stacks import PARALLELCLUSTER_RELEASES, stack_of, version_key
+from efakit.catalog.stacks import PARALLELCLUSTER_RELEASES, stack_of
 from efakit.rules.stack import stack_findings
 
 TYPES = [instance.name for instance in all_efa()]
@@ -17,7 +17,7 @@ CPU_ONLY = "hpc7a.96xlarge"
 
 def below(version: str) -> str:
     """Return a version just below another."""
-    parts = list(version_key(version))
+    parts = [int(part) for part in version.split(".")]
     while parts[-1] == 0:
         parts.pop()
     return ".".join(map(str, [*parts[:-1], parts[-1] - 1, 99]))

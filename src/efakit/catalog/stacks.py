@@ -1,12 +1,19 @@
 """Software stacks as rows: ParallelCluster releases and the EFA installers they bring.
 
-A None is "not known", never "not there". Versions are compared by ``version_key``.
+A None is "not known", never "not there". Versions are compared by ``efakit.versions``.
 """
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from efakit.versions import release_line, same_version, version_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeVar
+
+    Release = TypeVar("Release", "ParallelClusterRelease", "EfaInstaller")
 
 _PC = "https://github.com/aws/aws-parallelcluster/"
 _PC_CHANGELOG = _PC + "blob/develop/CHANGELOG.md"
@@ -35,7 +42,7 @@ class ParallelClusterRelease(NamedTuple):
 
     version: str
     slurm: str | None
-    efa_installer: str
+    installer: str
     operating_systems: tuple[str, ...]
     source: str
 
@@ -145,7 +152,7 @@ class Stack(NamedTuple):
     """
 
     parallelcluster: str | None
-    efa_installer: str | None
+    installer: str | None
     libfabric: str | None
     driver: str | None
     plugin: str | None
@@ -162,7 +169,7 @@ class Stack(NamedTuple):
         release = f"ParallelCluster {self.parallelcluster}: " if self.parallelcluster else ""
         rest = (("NCCL", self.nccl), ("CUDA", self.cuda), ("kernel", self.kernel))
         return (
-            f"{release}EFA installer {self.efa_installer or 'unknown'}, libfabric {self.libfabric or 'unknown'}, "
+            f"{release}EFA installer {self.installer or 'unknown'}, libfabric {self.libfabric or 'unknown'}, "
             f"EFA driver {self.driver or 'unknown'}, aws-ofi-nccl {plugin}"
             + "".join(f", {name} {version}" for name, version in rest if version)
         )
@@ -171,7 +178,7 @@ class Stack(NamedTuple):
         """Return the version of each component, by the names that rows use in their bounds; None: not known."""
         return {
             "parallelcluster": self.parallelcluster,
-            "installer": self.efa_installer,
+            "installer": self.installer,
             "libfabric": self.libfabric,
             "driver": self.driver,
             "plugin": self.plugin,
@@ -196,7 +203,7 @@ def parallelcluster_release(version: str) -> ParallelClusterRelease:
     same_minor = [
         row
         for row in PARALLELCLUSTER_RELEASES
-        if version_key(row.version)[:2] == version_key(version)[:2] and version_key(row.version) <= version_key(version)
+        if release_line(row.version) == release_line(version) and version_key(row.version) <= version_key(version)
     ]
     if not same_minor:
         raise KeyError(version)
@@ -205,7 +212,7 @@ def parallelcluster_release(version: str) -> ParallelClusterRelease:
 
 def efa_installer(version: str) -> EfaInstaller:
     """Return the row of a release of the EFA installer; raise KeyError where there is none."""
-    return {row.version: row for row in EFA_INSTALLERS}[version]
+    return _row(EFA_INSTALLERS, version)
 
 
 def nearest_installers(version: str) -> tuple[str, ...]:
@@ -235,12 +242,12 @@ def stack_of(
     Raises KeyError where no row covers the release or the installer.
     """
     if parallelcluster is not None:
-        installer = installer or _any_release(parallelcluster).efa_installer
+        installer = installer or _any_release(parallelcluster).installer
     brings = efa_installer(installer) if installer else EfaInstaller("", None, None, None, "")
     plugin = plugin or brings.plugin
     return Stack(
         parallelcluster=parallelcluster,
-        efa_installer=installer,
+        installer=installer,
         libfabric=libfabric or brings.libfabric,
         driver=driver or brings.driver,
         plugin=None if plugin == "none" else plugin,
@@ -254,11 +261,14 @@ def stack_of(
 
 
 def _any_release(version: str) -> ParallelClusterRelease:
-    older = {row.version: row for row in OLDER_PARALLELCLUSTER_RELEASES}
-    return older[version] if version in older else parallelcluster_release(version)
+    try:
+        return _row(OLDER_PARALLELCLUSTER_RELEASES, version)
+    except KeyError:
+        return parallelcluster_release(version)
 
 
-def version_key(version: str) -> tuple[int, ...]:
-    """Return a version's leading numbers, for comparison: ``2.4.0amzn5.0`` -> (2, 4, 0)."""
-    match = re.match(r"\d+(\.\d+)*", version)
-    return tuple(int(part) for part in match.group().split(".")) if match else ()
+def _row(rows: Iterable[Release], version: str) -> Release:
+    for row in rows:
+        if same_version(row.version, version):
+            return row
+    raise KeyError(version)

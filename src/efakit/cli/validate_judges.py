@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from efakit.catalog import offerings
-from efakit.catalog.stacks import version_key
 from efakit.cli.validate_subject import Subject
 from efakit.errors import EfakitError, MissingExtra, UsageError
 from efakit.lint.config import lint_config
@@ -26,6 +25,7 @@ from efakit.vendor.simulated_account import (
     not_simulated,
     why_unavailable,
 )
+from efakit.versions import release_line
 
 # "undecided": refused, but only because the simulation lacks something.
 Verdict = Literal["accepted", "refused", "undecided", "not asked"]
@@ -125,7 +125,7 @@ class Simulation:
         unavailable = why_unavailable(node=False)
         if unavailable is not None:
             return unavailable
-        if version_key(str(self._installed))[:2] != version_key(self._subject.version)[:2]:
+        if release_line(str(self._installed)) != release_line(self._subject.version):
             return (
                 f"pcluster {self._installed} is installed, and the config is for {self._subject.version}: "
                 f"install aws-parallelcluster=={self._subject.version} to have it judged, or name --parallelcluster"

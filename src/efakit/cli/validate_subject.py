@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from efakit.catalog.stacks import newest_parallelcluster, version_key
+from efakit.catalog.stacks import newest_parallelcluster
 from efakit.emit.origins import origin
 from efakit.emit.registry import emit
 from efakit.errors import SpecError, UsageError
@@ -20,6 +20,7 @@ from efakit.plan.plan import Plan, make_plan
 from efakit.rules.judgement import judge
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
+from efakit.versions import is_release
 
 _SPEC_SOURCE = "efakit/spec/spec.schema.json"
 
@@ -68,7 +69,7 @@ def read_subject(path: Path, version: str | None, installed: str | None) -> Subj
     Without one the spec's counts; for a config the installed pcluster's, else the newest that efakit knows. Raises
     SpecRefused for a spec with faults, UsageError for what is neither a spec nor a config.
     """
-    if version is not None and len(version_key(version)) < 2:
+    if version is not None and not is_release(version):
         raise UsageError(f"--parallelcluster {version}: not a release; write it as 3.16.3")
     text = _read(path)
     document = ConfigDocument(str(path), text)

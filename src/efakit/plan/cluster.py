@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from efakit.catalog import head_nodes
-from efakit.catalog.stacks import version_key
+from efakit.catalog.release_traits import has_trait
 from efakit.plan.decision import Decision
 from efakit.plan.network import decide_efa, decide_placement_group
 from efakit.spec.model import Cluster, ComputeResource, Queue
 
 _EXCLUSIVE = "https://docs.aws.amazon.com/parallelcluster/latest/ug/Scheduling-v3.html"
 _SLURM_CONF = "https://slurm.schedmd.com/slurm.conf.html"
-_EFA_ONLY_SINCE = (3, 15)
 _FLAGS_OF_ALLOC = "https://slurm.schedmd.com/prolog_epilog.html"
 
 
@@ -177,7 +176,7 @@ def _interface_type(cluster: Cluster) -> Decision:
     if cluster.efa_interface_type:
         reason = "as the spec says: an IP address on every card, as before 3.15, which public subnets need"
         return Decision("EFA interface type", cluster.efa_interface_type, reason, source, place)
-    if version_key(cluster.parallelcluster) < _EFA_ONLY_SINCE:
+    if not has_trait("efa-only-interfaces", cluster.parallelcluster):
         reason = f"ParallelCluster {cluster.parallelcluster} knows no other: an IP address on every card"
         return Decision("EFA interface type", "efa", reason, source)
     reason = "ParallelCluster's own choice from 3.15 on: one IP address a node, and EFA alone on the other interfaces"

@@ -9,9 +9,8 @@ from typing import NamedTuple
 from efakit.catalog.known_bad import KNOWN_BAD, BadPair
 from efakit.catalog.minimums import MINIMUMS, Minimum
 from efakit.catalog.plugin_nccl import plugin_line
-from efakit.catalog.stacks import version_key
 from efakit.catalog.variables import COMPONENTS
-from efakit.rules.environment import within
+from efakit.versions import within
 
 Versions = Mapping[str, "str | None"]
 
@@ -95,7 +94,7 @@ def _pairs_with_plugin(versions: Versions) -> Iterator[StackFinding]:
     bounds = (("nccl", line.least_nccl, "error"), ("libfabric", line.least_libfabric, "warning"))
     for component, least, severity in bounds:
         version = versions.get(component)
-        if version is not None and version_key(version) < version_key(least):
+        if within(version, None, least):
             name = COMPONENTS[component]
             message = f"{name} {version} is too old for aws-ofi-nccl {plugin}: the least is {least}"
             fix = f"use {name} {least} or later, or the aws-ofi-nccl of your EFA installer"

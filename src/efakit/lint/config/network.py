@@ -94,7 +94,7 @@ def public_address(view: ClusterView) -> Iterator[Problem]:
 def interface_type(view: ClusterView) -> Iterator[Problem]:
     """Refuse every DevSettings/EfaInterfaceType but efa."""
     node = view.root.at("DevSettings", "EfaInterfaceType")
-    if node.text is not None and node.text != "efa" and not view.before("3.15"):
+    if node.text is not None and node.text != "efa" and view.has("efa-only-interfaces"):
         message = f"EfaInterfaceType {shown(node.text)} does nothing: efa is the only value"
         yield Problem(node.path, message, "write efa for interfaces that carry IP too, or remove it")
 

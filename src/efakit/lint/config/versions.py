@@ -85,7 +85,7 @@ def scheduler_not_in_release(view: ClusterView) -> Iterator[Problem]:
     if node.text is None or node.text == "slurm":
         return
     if node.text == "awsbatch":
-        if not view.before("3.16"):
+        if not view.has("awsbatch"):
             message = f"ParallelCluster {view.version} no longer has awsbatch: 3.16.0 dropped it"
             yield Problem(node.path, message, "write Scheduler: slurm")
         return
