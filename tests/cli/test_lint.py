@@ -65,7 +65,8 @@ def test_carets_stand_right_under_wide_letters(tmp_path):
 def test_json_has_what_a_finding_has(tmp_path):
     path = written(tmp_path, BAD)
     [finding] = as_json(path)
-    assert list(finding) == ["file", "line", "column", "rule", "severity", "message", "fix", "source"]
+    fields = ["file", "line", "column", "rule", "severity", "message", "fix", "source", "mendable", "about"]
+    assert list(finding) == fields
     assert (finding["file"], finding["line"], finding["column"]) == (str(path), 4, 9)
     assert finding["source"].startswith("https://")
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from efakit.catalog import offerings
 from efakit.errors import UsageError
+from efakit.finding import Finding
 from efakit.lint.config import JobNodes, all_rules, lint_config
 from efakit.lint.config.document import ConfigDocument
-from efakit.lint.finding import Finding
 from efakit.vendor.simulated_account import Judge, account_for
 from tests.lint.good_configs import EVERYTHING, changed_configs
 from tests.pcluster.simulated import config, standard_account, text

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from efakit.finding import Finding
 from efakit.lint.config import JobNodes, all_rules, lint_config
 from efakit.lint.config.rule import rule
-from efakit.lint.finding import Finding
 from tests.lint.wrong_configs import ARM_HEAD, TWO_TYPES, block, group, lustre, p5, queue, shared, slurm, storage
 from tests.pcluster.simulated import Account, config, standard_account
 

@@ -11,9 +11,9 @@ from efakit.cli.explain import explain
 from efakit.cli.render import render
 from efakit.cli.validate import validate
 from efakit.errors import SpecError
+from efakit.finding import Finding
 from efakit.lint.config import lint_config
 from efakit.lint.config.document import ConfigDocument
-from efakit.lint.finding import Finding
 from efakit.plan.plan import make_plan
 from efakit.spec.load import load_spec
 from tests.pcluster.simulated import config, standard_account, text
@@ -99,8 +99,10 @@ jobs:
     code, output = judged(str(path))
     assert code == 1
     assert "container of job train: aws-ofi-nccl 1.7.0 is too old for p5.48xlarge: the least is 1.7.2" in output
-    choices = [item.choice for item in make_plan(load_spec(path)).decisions if "container of job train" in item.subject]
-    assert "error: use aws-ofi-nccl 1.7.3 or later" in choices
+    found = [item for item in make_plan(load_spec(path)).findings if "container of job train" in item.message]
+    assert ("error", "least-plugin", "use aws-ofi-nccl 1.7.3 or later") in [
+        (item.severity, item.rule, item.fix) for item in found
+    ]
 
 
 def lint(version: str, instance: str, **changes: object) -> list[Finding]:
@@ -121,14 +123,15 @@ def test_a_config_with_its_own_image_is_not():
     assert lint("3.13.1", "p6-b200.48xlarge", Image={"Os": "alinux2023", "CustomAmi": "ami-0123456789abcdef0"}) == []
 
 
-def test_decisions_tell_it_too(tmp_path):
+def test_explain_and_the_bundle_tell_it_too(tmp_path):
     path = written(tmp_path, "p5.4xlarge", more='  plugin: "1.15.0"\n')
-    found = [item for item in make_plan(load_spec(path)).decisions if item.subject == "software on p5.4xlarge"]
-    assert "error: use aws-ofi-nccl 1.16.2" in [item.choice for item in found]
+    found = [item for item in make_plan(load_spec(path)).findings if item.message.startswith("nodes of p5.4xlarge: ")]
+    assert ("error", "use aws-ofi-nccl 1.16.2") in [(item.severity, item.fix) for item in found]
     explained = CliRunner().invoke(explain, [str(path)])
-    assert "software on p5.4xlarge: error: use aws-ofi-nccl 1.16.2" in explained.output
+    assert "error plugin-p5.4xlarge: nodes of p5.4xlarge: aws-ofi-nccl 1.15.0" in explained.output
+    assert "fix: use aws-ofi-nccl 1.16.2" in explained.output
     assert CliRunner().invoke(render, [str(path), "--out", str(tmp_path / "out")]).exit_code == 0
-    assert "software on p5.4xlarge" in (tmp_path / "out/DECISIONS.md").read_text()
+    assert "**error plugin-p5.4xlarge**: nodes of p5.4xlarge" in (tmp_path / "out/DECISIONS.md").read_text()
 
 
 def test_the_stack_that_a_spec_names_is_the_plans(tmp_path):

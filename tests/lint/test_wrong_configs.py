@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from efakit.catalog import offerings
+from efakit.finding import Finding
 from efakit.lint.config import all_rules, lint_config
 from efakit.lint.config.document import ConfigDocument
-from efakit.lint.finding import Finding
 from efakit.vendor.simulated_account import Judge, account_for
 from tests.lint.wrong_configs import WRONG, Wrong
 from tests.pcluster.simulated import config, standard_account, text

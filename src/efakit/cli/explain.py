@@ -86,7 +86,9 @@ def _explain_spec(path: Path, form: str) -> None:
     plan = make_plan(load_spec(path))
     if form == "json":
         decisions = [{**asdict(decision), "place": list(decision.place)} for decision in plan.decisions]
-        click.echo(json.dumps({"stack": plan.stack._asdict(), "decisions": decisions}, indent=2))
+        findings = [{**finding.as_data(), "place": list(finding.place.keys)} for finding in plan.findings]
+        document = {"stack": plan.stack._asdict(), "decisions": decisions, "findings": findings}
+        click.echo(json.dumps(document, indent=2))
         return
     click.echo(plan.stack.summary())
     for decision in plan.decisions:
@@ -94,3 +96,6 @@ def _explain_spec(path: Path, form: str) -> None:
         click.echo(click.wrap_text(decision.reason, 100, "  ", "  "))
         if decision.source:
             click.echo(f"  {decision.source}")
+    for finding in plan.findings:
+        click.echo(f"\n{finding.severity} {finding.rule}: {finding.message}")
+        click.echo(f"  fix: {finding.fix}\n  {finding.source}")

@@ -9,8 +9,6 @@ import click
 
 from efakit.cli.target_options import target_options
 
-_FAILING = {"error": ("error",), "warning": ("error", "warning"), "info": ("error", "warning", "info")}
-
 
 @click.command(short_help="Find what is wrong in sbatch scripts, launchers, env files, cluster configs.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
@@ -21,7 +19,7 @@ _FAILING = {"error": ("error",), "warning": ("error", "warning"), "info": ("erro
 )
 @click.option(
     "--fail-on",
-    type=click.Choice(list(_FAILING)),
+    type=click.Choice(["error", "warning", "info"]),
     default="error",
     show_default=True,
     help="Exit with 1 on findings of this severity or worse.",
@@ -51,6 +49,7 @@ def lint(
     from efakit.cli.lint_fix import mend
     from efakit.cli.lint_output import FORMATS
     from efakit.cli.lint_subject import judge_files, where_from
+    from efakit.finding import Severity
 
     if dry_run and not fix:
         raise click.UsageError("--dry-run goes with --fix")
@@ -68,4 +67,4 @@ def lint(
         subjects = [(path, mend(path, findings, where, write=not dry_run)) for path, findings in subjects]
     findings = [finding for _, found in subjects for finding in found]
     FORMATS[form](findings, len(subjects))
-    sys.exit(1 if any(finding.severity in _FAILING[fail_on] for finding in findings) else 0)
+    sys.exit(1 if any(finding.severity >= Severity(fail_on) for finding in findings) else 0)

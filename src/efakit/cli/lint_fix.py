@@ -12,7 +12,8 @@ import click
 
 from efakit.cli.lint_subject import Where, judge_text
 from efakit.errors import UsageError
-from efakit.lint.finding import Edit, Finding
+from efakit.finding import Finding
+from efakit.lint.edit import Edit
 
 _MOST_ROUNDS = 100
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from efakit import __version__
-from efakit.lint.finding import Finding
+from efakit.finding import Finding
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -34,7 +34,7 @@ def _text(findings: Sequence[Finding], files: int) -> None:
         if finding.source:
             click.echo(f"    see: {finding.source}")
     counts = {name: sum(finding.severity == name for finding in findings) for name in _COLOURS}
-    mendable = sum(bool(finding.edits) for finding in findings)
+    mendable = sum(finding.mendable for finding in findings)
     told = ", ".join(
         f"{count} {name if name == 'info' else name + 's' * (count != 1)}" for name, count in counts.items()
     )

@@ -12,7 +12,7 @@ import click
 from efakit.catalog import instances
 from efakit.cli.target_options import target_from
 from efakit.errors import UsageError
-from efakit.lint.finding import Finding
+from efakit.finding import Finding
 from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
 from efakit.rules.releases import target_of_stack
 from efakit.rules.target import any_supported

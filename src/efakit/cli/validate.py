@@ -11,11 +11,10 @@ import click
 
 from efakit.cli.validate_judges import Judgement, Simulation, by_aws, by_rules, look
 from efakit.cli.validate_subject import SpecRefused, Subject, read_subject
-from efakit.lint.finding import Finding
+from efakit.finding import Finding, Severity
 from efakit.vendor.simulated_account import installed_pcluster_version
 
 _OFFLINE = "Without AWS nothing is known of capacity, quota and permissions: --aws asks."
-_FAILING = {"error": ("error",), "warning": ("error", "warning")}
 
 
 @click.command(short_help="Judge a spec or a ParallelCluster config before money is spent.")
@@ -43,7 +42,7 @@ def validate(file: Path, version: str | None, form: str, no_vendor: bool, aws: b
         _print_json(file, judgements, findings)
     else:
         _print_text(judgements, findings)
-    sys.exit(1 if any(finding.severity in _FAILING[fail_on] for finding in findings) else 0)
+    sys.exit(1 if any(finding.severity >= Severity(fail_on) for finding in findings) else 0)
 
 
 def _judgements(file: Path, version: str | None, *, vendor: bool, aws: bool) -> list[Judgement]:

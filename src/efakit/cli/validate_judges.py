@@ -11,8 +11,8 @@ from typing import Any, Literal
 from efakit.catalog import offerings
 from efakit.cli.validate_subject import Subject
 from efakit.errors import EfakitError, MissingExtra, UsageError
+from efakit.finding import ERROR, INFO, WARNING, Finding, Place
 from efakit.lint.config import lint_config
-from efakit.lint.finding import Finding, Severity
 from efakit.vendor.account_checks import AccountFacts, look_at_account
 from efakit.vendor.dryrun import real_dry_run
 from efakit.vendor.simulated_account import (
@@ -30,7 +30,7 @@ from efakit.versions import release_line
 # "undecided": refused, but only because the simulation lacks something.
 Verdict = Literal["accepted", "refused", "undecided", "not asked"]
 _VALIDATORS = "https://github.com/aws/aws-parallelcluster/tree/develop/cli/src/pcluster/validators"
-_SEVERITY: Mapping[str, Severity] = {"ERROR": "error", "WARNING": "warning"}
+_SEVERITY = {"ERROR": ERROR, "WARNING": WARNING}
 
 
 @dataclass(frozen=True)
@@ -184,12 +184,12 @@ def _region(subject: Subject) -> str:
 def _findings(judge: str, messages: Sequence[Message], subject: Subject) -> tuple[Finding, ...]:
     found = []
     for message in messages:
-        place = subject.where(subject.config.mentioned_in(message.text) or ())
+        place = Place(subject.file, *subject.where(subject.config.mentioned_in(message.text) or ()))
         rule = f"{judge}:{message.validator or 'refused'}"
-        severity = _SEVERITY.get(message.level, "info")
-        found.append(Finding(subject.file, *place, rule, severity, message.text, "", _VALIDATORS))
+        severity = _SEVERITY.get(message.level, INFO)
+        found.append(Finding(rule, severity, message.text, place=place, source=_VALIDATORS))
     return tuple(dict.fromkeys(found))
 
 
 def _verdict(findings: Sequence[Finding]) -> Verdict:
-    return "refused" if any(finding.severity == "error" for finding in findings) else "accepted"
+    return "refused" if any(finding.severity == ERROR for finding in findings) else "accepted"

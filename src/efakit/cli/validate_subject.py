@@ -11,13 +11,13 @@ from efakit.catalog.stacks import newest_parallelcluster
 from efakit.emit.origins import origin
 from efakit.emit.registry import emit
 from efakit.errors import SpecError, UsageError
+from efakit.finding import Finding, Place
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
-from efakit.lint.finding import Finding, Severity
+from efakit.plan.findings import variable_findings
 from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan, make_plan
-from efakit.rules.judgement import judge
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 from efakit.versions import is_release
@@ -127,16 +127,12 @@ def _zones(plan: Plan) -> dict[str, str]:
 
 
 def _of_variables(document: Document, plan: Plan) -> Iterator[Finding]:
-    """Give what is wrong with the variables that the spec itself sets for its jobs."""
-    for number, item in enumerate(plan.jobs):
-        for name, value in item.job.env.items() if item.efa else ():
-            for found in judge(name, value, item.target, item.workloads)[:1]:
-                place = document.where(["jobs", number, "env", name], at_key=True).removeprefix(f"{document.path}:")
-                line, _, column = place.partition(":")
-                severity: Severity = found.row.severity  # type: ignore[assignment]  # a row's word is one of them
-                fix, source = found.fix, found.source
-                message = f"job {item.job.name}: {found.message}"
-                yield Finding(str(document.path), int(line), int(column), found.row.id, severity, message, fix, source)
+    """Give what is wrong with the variables that the spec itself sets for its jobs, each with its line."""
+    for found in variable_findings(plan.jobs):
+        place = document.where(found.place.keys, at_key=True).removeprefix(f"{document.path}:")
+        line, _, column = place.partition(":")
+        at = Place(str(document.path), int(line), int(column), keys=found.place.keys)
+        yield found.replaced(place=at)
 
 
 def _spec_finding(path: Path, problem: str) -> Finding:
@@ -146,7 +142,9 @@ def _spec_finding(path: Path, problem: str) -> Finding:
     if not (line.isdigit() and column.isdigit()):
         line, column, said = "1", "1", problem
     message, _, fix = said.strip().partition("; ")
-    return Finding(str(path), int(line), int(column), "spec", "error", message, fix, _SPEC_SOURCE)
+    return Finding(
+        "spec", "error", message, place=Place(str(path), int(line), int(column)), fix=fix, source=_SPEC_SOURCE
+    )
 
 
 def _read(path: Path) -> str:

@@ -22,8 +22,8 @@ def check_versions(software: Mapping[str, str | None], instance_type: str | None
     for item in stack_findings(software, instance_type):
         if item.severity == "info":  # what could be better is told where a cluster is planned, not with every job
             continue
-        rule = "version-low" if item.id.startswith(("least-", "better-")) else "known-bad"
-        severity = "info" if "nccl" in item.components else item.severity
+        rule = "version-low" if item.rule.startswith(("least-", "better-")) else "known-bad"
+        severity = "info" if "nccl" in item.about else item.severity
         findings.append(finding(rule, severity, "%s; %s (%s)" % (item.message, item.fix, item.source)))
     return findings
 

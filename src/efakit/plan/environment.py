@@ -49,14 +49,6 @@ def decide_environment(
         decisions = [_decision(subject, item) for item in items]
         decisions += [Decision(subject, *rest, _PLATFORM) for rest in _rest(stack, target, workloads)]
     variables += [Variable(name, value, "from the spec") for name, value in job.env.items()]
-    if not efa or not job.env:
-        return tuple(variables), tuple(decisions)
-    from efakit.rules.judgement import judge  # with a list of all names that there are
-
-    for name, value in job.env.items():
-        for found in judge(name, value, target, workloads)[:1]:
-            choice = f"{found.severity}: {name}={value} of the spec: {found.fix}"
-            decisions.append(Decision(subject, choice, found.message, found.source))
     return tuple(variables), tuple(decisions)
 
 

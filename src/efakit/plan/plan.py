@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from efakit.catalog.stacks import Stack
+from efakit.finding import Finding
 from efakit.plan.cluster import ClusterPlan, plan_cluster
 from efakit.plan.decision import Decision
+from efakit.plan.findings import plan_findings
 from efakit.plan.hooks import HooksPlan, plan_hooks
 from efakit.plan.job import JobPlan, plan_job
-from efakit.plan.stack import cluster_stack, decide_container_software, decide_stack
-from efakit.spec.model import Job, Spec
+from efakit.plan.stack import cluster_stack
+from efakit.spec.model import Spec
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Plan:
     cluster: ClusterPlan
     hooks: HooksPlan
     jobs: tuple[JobPlan, ...]
+    findings: tuple[Finding, ...] = ()
+    """What is wrong with what the spec names; their places have keys of the spec, and no line."""
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -34,20 +38,12 @@ def make_plan(spec: Spec) -> Plan:
     """Return the plan of a spec that was loaded without faults."""
     stack = cluster_stack(spec.cluster)
     cluster = plan_cluster(spec.cluster)
-    software = decide_stack(stack, cluster)
-    jobs = tuple(_plan_job(job, cluster, stack, spec) for job in spec.jobs)
+    jobs = tuple(plan_job(job, cluster, stack, spec.cluster.os, spec.hooks.root) for job in spec.jobs)
     return Plan(
         spec,
         stack,
-        replace(cluster, decisions=cluster.decisions + software),
+        cluster,
         plan_hooks(spec, cluster.efa, stack),
         jobs,
+        plan_findings(stack, cluster, jobs),
     )
-
-
-def _plan_job(job: Job, cluster: ClusterPlan, stack: Stack, spec: Spec) -> JobPlan:
-    plan = plan_job(job, cluster, stack, spec.cluster.os, spec.hooks.root)
-    if not any(efa for (queue, _), efa in cluster.efa.items() if queue == plan.partition):
-        return plan
-    software = decide_container_software(job, plan.instance_type, stack)
-    return replace(plan, decisions=plan.decisions + software)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 
+from efakit.finding import Severity
 from efakit.lint.config.node import Path
 from efakit.lint.config.view import ClusterView
-from efakit.lint.finding import Severity
 
 _MODULES = (
     "schema",
@@ -62,14 +62,14 @@ _rules: dict[str, Rule] = {}
 
 
 def rule(
-    id_: str, severity: Severity, summary: str, *, source: str, vendor: str = "", stricter: str = ""
+    id_: str, severity: str, summary: str, *, source: str, vendor: str = "", stricter: str = ""
 ) -> Callable[[Check], Check]:
     """Register a rule; raise ValueError where its id is taken."""
 
     def register(check: Check) -> Check:
         if id_ in _rules:
             raise ValueError(f"rule {id_!r} is there twice")
-        _rules[id_] = Rule(id_, severity, summary, source, vendor, stricter, check)
+        _rules[id_] = Rule(id_, Severity(severity), summary, source, vendor, stricter, check)
         return check
 
     return register

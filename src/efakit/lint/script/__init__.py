@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from efakit.lint.finding import Finding
+from efakit.finding import Finding, Place
 from efakit.lint.script.catalogue import rule_ids
 from efakit.lint.script.ignore import IGNORE_RULE, ignored
 from efakit.lint.script.model import Script
@@ -13,8 +13,6 @@ from efakit.lint.script.rule import Context, Problem, Rule, Surroundings, all_ru
 from efakit.lint.script.sources import EFAKIT
 
 __all__ = ["Surroundings", "lint_model", "lint_script", "partition_of", "read_script"]
-
-_SEVERITIES = ("error", "warning", "info")
 
 
 def lint_script(file: str, data: bytes, surroundings: Surroundings) -> list[Finding]:
@@ -39,9 +37,7 @@ def lint_model(script: Script, surroundings: Surroundings) -> list[Finding]:
                     found.setdefault((finding.line, finding.column, finding.rule, finding.message), finding)
     for finding in _unknown_rules(script):
         found[(finding.line, finding.column, finding.rule, finding.message)] = finding
-    return sorted(
-        found.values(), key=lambda item: (item.line, item.column, _SEVERITIES.index(item.severity), item.rule)
-    )
+    return sorted(found.values(), key=lambda item: (item.line, item.column, -item.severity.rank, item.rule))
 
 
 def partition_of(script: Script) -> str | None:
@@ -55,16 +51,14 @@ def _finding(rule: Rule, problem: Problem, script: Script) -> Finding:
     line, column = source.place(problem.span.start)
     end_line, end_column = source.place(max(problem.span.end, problem.span.start))
     return Finding(
-        source.file,
-        line,
-        column,
         problem.rule or rule.id,
         problem.severity or rule.severity,
         problem.message,
-        problem.fix,
-        problem.source or rule.source,
-        end_column if end_line == line else None,
-        problem.edits,
+        place=Place(source.file, line, column, end_column if end_line == line else None),
+        fix=problem.fix,
+        source=problem.source or rule.source,
+        edits=problem.edits,
+        about=problem.about,
     )
 
 
@@ -73,6 +67,6 @@ def _unknown_rules(script: Script) -> Iterator[Finding]:
     for name, span in ignored(script).unknown(names):
         line, column = script.source.place(span.start)
         message = f"no rule is called {name}: this comment leaves nothing out"
-        yield Finding(
-            script.source.file, line, column, IGNORE_RULE, "warning", message, "docs/lint.md lists the rules", EFAKIT
-        )
+        place = Place(script.source.file, line, column)
+        fix = "docs/lint.md lists the rules"
+        yield Finding(IGNORE_RULE, "warning", message, place=place, fix=fix, source=EFAKIT)

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from efakit.catalog.variables import VariableRule, rows
-from efakit.lint.finding import Severity
+from efakit.finding import WARNING, Severity
 from efakit.lint.script.ignore import IGNORE_RULE
 from efakit.lint.script.rule import all_rules
 from efakit.lint.script.sources import EFAKIT
@@ -14,7 +14,6 @@ from efakit.rules.environment import bounds_text
 
 # Rules that only speak for rows, each row under an id of its own.
 _FOR_ROWS = ("variable-row", "variable-missing")
-_SEVERITY: dict[str, Severity] = {"error": "error", "warning": "warning", "info": "info"}
 
 
 class Entry(NamedTuple):
@@ -37,13 +36,13 @@ def structural_entries() -> list[Entry]:
         if rule.id not in _FOR_ROWS
     ]
     unknown = "a comment that leaves out a rule which is none"
-    return [*found, Entry(IGNORE_RULE, "warning", unknown, "it leaves nothing out", EFAKIT)]
+    return [*found, Entry(IGNORE_RULE, WARNING, unknown, "it leaves nothing out", EFAKIT)]
 
 
 def row_entries() -> list[Entry]:
     """Return the rows that can be findings, in the catalog's order."""
     return [
-        Entry(row.id, _SEVERITY.get(row.severity, "warning"), _setting(row), row.reason, row.source, bounds_text(row))
+        Entry(row.id, Severity(row.severity), _setting(row), row.reason, row.source, bounds_text(row))
         for row in rows()
         if row.effect != "option" or row.since or row.until
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from efakit.lint.finding import Edit
+from efakit.lint.edit import Edit
 from efakit.lint.script import sources
 from efakit.lint.script.read import other_interpreter
 from efakit.lint.script.rule import Context, Problem, rule

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from efakit.lint.finding import Edit
+from efakit.lint.edit import Edit
 from efakit.lint.script import sources
 from efakit.lint.script.launchers import Launch
 from efakit.lint.script.model import GAP, Word

@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import NamedTuple
 
 from efakit.catalog.instances import Instance
-from efakit.lint.finding import Edit, Severity
+from efakit.finding import Severity
+from efakit.lint.edit import Edit
 from efakit.lint.script.model import Script
 from efakit.lint.script.text import Span
 from efakit.lint.script.workload import Jobs
@@ -28,9 +29,10 @@ class Problem(NamedTuple):
     message: str
     fix: str = ""
     edits: tuple[Edit, ...] = ()
-    severity: Severity | None = None
+    severity: str | None = None
     rule: str | None = None
     source: str | None = None
+    about: tuple[str, ...] = ()
 
 
 class Surroundings(NamedTuple):
@@ -98,14 +100,14 @@ _rules: dict[str, Rule] = {}
 
 
 def rule(
-    id_: str, severity: Severity, summary: str, *, reason: str, source: str, mends: bool = False
+    id_: str, severity: str, summary: str, *, reason: str, source: str, mends: bool = False
 ) -> Callable[[Check], Check]:
     """Register a rule; raise ValueError where its id is taken."""
 
     def register(check: Check) -> Check:
         if id_ in _rules:
             raise ValueError(f"rule {id_!r} is there twice")
-        _rules[id_] = Rule(id_, severity, summary, reason, source, mends, check)
+        _rules[id_] = Rule(id_, Severity(severity), summary, reason, source, mends, check)
         return check
 
     return register
