@@ -128,8 +128,8 @@ def _one_type(queue: Queue) -> instances.Instance | None:
 
 
 def _judge_config(path: Path, where: Where) -> list[Finding]:
-    from efakit.cli.validate_judges import by_rules
-    from efakit.cli.validate_subject import SpecRefused, read_subject
+    from efakit.validate.judges import by_rules
+    from efakit.validate.subject import SpecRefused, read_subject
 
     try:
         subject = read_subject(path, where.parallelcluster, None)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from efakit.cli.validate_judges import Judgement, Simulation, by_aws, by_rules, look
-from efakit.cli.validate_subject import SpecRefused, Subject, read_subject
 from efakit.lint.finding import Finding
+from efakit.validate.judges import Judgement, Simulation, by_aws, by_rules, look
+from efakit.validate.subject import SpecRefused, Subject, read_subject
 from efakit.vendor.simulated_account import installed_pcluster_version
 
 _OFFLINE = "Without AWS nothing is known of capacity, quota and permissions: --aws asks."
