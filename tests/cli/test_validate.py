@@ -130,9 +130,9 @@ def test_a_named_release_counts_for_a_spec_and_a_config(tmp_path):
 
 def test_without_a_named_release_a_config_is_for_the_installed_one(tmp_path, monkeypatch):
     path = written(tmp_path, text(config(standard_account())))
-    monkeypatch.setattr("efakit.cli.validate.installed_pcluster_version", lambda: "3.15.0")
+    monkeypatch.setattr("efakit.validate.ask.installed_pcluster_version", lambda: "3.15.0")
     assert found(path, "--no-vendor")["judged_by"][0]["version"] == "3.15.0"
-    monkeypatch.setattr("efakit.cli.validate.installed_pcluster_version", lambda: None)
+    monkeypatch.setattr("efakit.validate.ask.installed_pcluster_version", lambda: None)
     assert found(path, "--no-vendor")["judged_by"][0]["version"] == newest_parallelcluster()
 
 
