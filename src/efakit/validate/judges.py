@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from efakit.catalog import offerings
-from efakit.cli.validate_subject import Subject
 from efakit.errors import EfakitError, MissingExtra, UsageError
 from efakit.finding import ERROR, INFO, WARNING, Finding, Place
 from efakit.lint.config import lint_config
+from efakit.validate.subject import Subject
 from efakit.vendor.account_checks import AccountFacts, look_at_account
 from efakit.vendor.dryrun import real_dry_run
 from efakit.vendor.simulated_account import (
