@@ -44,14 +44,14 @@ def test_pcluster_refuses_it_too_where_it_can(wrong: Wrong, judge: Judge):
     account = standard_account().simulated
     if wrong.rule in ("reservation-id", "ultraserver-too-large", "os-unsupported-by-type"):
         account = account_for(yaml.safe_load(source))
-    verdict = judge.dry_run(source, account)
+    answer = judge.dry_run(source, account)
     if wrong.vendor is None:
-        assert verdict.accepted, verdict.messages
+        assert answer.accepted, answer.findings
     elif wrong.vendor == "":
-        assert not verdict.accepted
-        assert verdict.validators("ERROR") == {""}, verdict.messages
+        assert not answer.accepted
+        assert answer.validators("error") == {""}, answer.findings
     else:
-        assert f"{wrong.vendor}Validator" in verdict.validators("ERROR"), verdict.messages
+        assert f"{wrong.vendor}Validator" in answer.validators("error"), answer.findings
 
 
 def test_what_pcluster_accepts_says_why_efakit_does_not():

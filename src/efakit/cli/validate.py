@@ -63,7 +63,7 @@ def _print_text(judgements: Sequence[Judgement], findings: Sequence[Finding]) ->
         click.echo()
     click.echo("Judged by")
     for judgement in judgements:
-        click.echo(f"  {judgement.verdict}: {judgement.detail}")
+        click.echo(f"  {judgement.outcome}: {judgement.detail}")
     for note in _notes(judgements):
         click.echo(f"Note: {note}")
 

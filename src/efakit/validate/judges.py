@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from efakit.catalog import offerings
 from efakit.errors import EfakitError, MissingExtra, UsageError
-from efakit.finding import ERROR, INFO, WARNING, Finding, Place
+from efakit.finding import ERROR, Finding, Place
 from efakit.lint.config import lint_config
 from efakit.validate.subject import Subject
 from efakit.vendor.account_checks import AccountFacts, look_at_account
@@ -19,7 +18,6 @@ from efakit.vendor.simulated_account import (
     NEVER_PROVEN,
     DryRun,
     Judge,
-    Message,
     account_for,
     installed_pcluster_version,
     not_simulated,
@@ -28,9 +26,7 @@ from efakit.vendor.simulated_account import (
 from efakit.versions import release_line
 
 # "undecided": refused, but only because the simulation lacks something.
-Verdict = Literal["accepted", "refused", "undecided", "not asked"]
-_VALIDATORS = "https://github.com/aws/aws-parallelcluster/tree/develop/cli/src/pcluster/validators"
-_SEVERITY = {"ERROR": ERROR, "WARNING": WARNING}
+Outcome = Literal["accepted", "refused", "undecided", "not asked"]
 
 
 @dataclass(frozen=True)
@@ -39,14 +35,14 @@ class Judgement:
 
     judge: str
     version: str | None
-    verdict: Verdict
+    outcome: Outcome
     detail: str
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Return the judgement as JSON values, without its findings and notes."""
-        return {"judge": self.judge, "version": self.version, "verdict": self.verdict, "detail": self.detail}
+        return {"judge": self.judge, "version": self.version, "outcome": self.outcome, "detail": self.detail}
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ def by_rules(subject: Subject, account: AccountFacts | None = None) -> Judgement
         software=subject.software,
     )
     detail = f"efakit's rules for ParallelCluster {subject.version}"
-    return Judgement("efakit", subject.version, _verdict(findings), detail, tuple(findings))
+    return Judgement("efakit", subject.version, _outcome(findings), detail, tuple(findings))
 
 
 class Simulation:
@@ -93,29 +89,30 @@ class Simulation:
         self._judge.__exit__(*error)
 
     def judge(self) -> Judgement:
-        """Wait for the verdict."""
+        """Wait for the answer."""
         if self._running is None:
             return Judgement("pcluster", self._installed, "not asked", str(self._why_not))
         config = self._subject.data if isinstance(self._subject.data, Mapping) else {}
         try:
-            verdict = self._running.dry_run(self._subject.text, account_for(config, zones=self._subject.zones))
+            answer = self._running.dry_run(self._subject.text, account_for(config, zones=self._subject.zones))
         except EfakitError as error:
             return Judgement("pcluster", self._installed, "not asked", str(error).splitlines()[0])
-        return self._judgement(verdict, config)
+        return self._judgement(answer, config)
 
-    def _judgement(self, verdict: DryRun, config: Mapping[str, Any]) -> Judgement:
+    def _judgement(self, answer: DryRun, config: Mapping[str, Any]) -> Judgement:
         absent = not_simulated(config)
-        values = [match.group(1) for match in (re.search(r": ([^()]+)\)$", line) for line in absent) if match]
-        unjudged = [item for item in verdict.messages if item.is_gap or any(value in item.text for value in values)]
-        heard = [item for item in verdict.messages if item not in unjudged]
-        notes = [f"not simulated: {line}" for line in absent]
-        notes += [f"{item.validator or 'pcluster'} could not judge: the simulation lacks a call" for item in unjudged]
-        findings = _findings("pcluster", heard, self._subject)
+        unjudged = [item for item in answer.findings if any(thing.value in item.message for thing in absent)]
+        notes = [f"not simulated: {thing}" for thing in absent]
+        notes += [
+            f"{(*item.about, 'pcluster')[0]} could not judge: the simulation lacks a call"
+            for item in (*answer.gaps, *unjudged)
+        ]
+        findings = _placed((item for item in answer.findings if item not in unjudged), self._subject)
         detail = f"pcluster {self._installed} offline, on a simulated account that has whatever the config names"
         if self._installed != self._subject.version:
             detail += f"; the config is for {self._subject.version}, which only efakit's rules know"
-        outcome = _verdict(findings)
-        if outcome == "accepted" and not verdict.accepted:
+        outcome = _outcome(findings)
+        if outcome == "accepted" and not answer.accepted:
             outcome = "undecided"
         return Judgement("pcluster", self._installed, outcome, detail, findings, (*notes, NEVER_PROVEN))
 
@@ -155,14 +152,14 @@ def look(subject: Subject) -> AccountFacts:
 
 def by_aws(subject: Subject, account: AccountFacts) -> Judgement:
     """Let pcluster ask AWS, with the user's credentials."""
-    verdict = real_dry_run(subject.text, region=account.region)
+    answer = real_dry_run(subject.text, region=account.region)
     installed = installed_pcluster_version()
-    findings = _findings("aws", verdict.messages, subject)
+    findings = _placed((*answer.findings, *answer.gaps), subject)
     detail = f"pcluster {installed or ''} create-cluster --dryrun true on AWS in {account.region}".replace("  ", " ")
     if installed != subject.version:
         detail += f"; the config is for {subject.version}"
     notes = [f"the account has no {name}, or not in {account.region}" for name in account.missing]
-    return Judgement("aws", installed, "accepted" if verdict.accepted else "refused", detail, findings, tuple(notes))
+    return Judgement("aws", installed, "accepted" if answer.accepted else "refused", detail, findings, tuple(notes))
 
 
 def _region(subject: Subject) -> str:
@@ -181,15 +178,14 @@ def _region(subject: Subject) -> str:
     return str(name)
 
 
-def _findings(judge: str, messages: Sequence[Message], subject: Subject) -> tuple[Finding, ...]:
+def _placed(findings: Iterable[Finding], subject: Subject) -> tuple[Finding, ...]:
+    """Return a vendor's findings, each at the line of what its message quotes: the vendor tells no place."""
     found = []
-    for message in messages:
-        place = Place(subject.file, *subject.where(subject.config.mentioned_in(message.text) or ()))
-        rule = f"{judge}:{message.validator or 'refused'}"
-        severity = _SEVERITY.get(message.level, INFO)
-        found.append(Finding(rule, severity, message.text, place=place, source=_VALIDATORS))
+    for item in findings:
+        place = Place(subject.file, *subject.where(subject.config.mentioned_in(item.message) or ()))
+        found.append(item.replaced(place=place))
     return tuple(dict.fromkeys(found))
 
 
-def _verdict(findings: Sequence[Finding]) -> Verdict:
+def _outcome(findings: Iterable[Finding]) -> Outcome:
     return "refused" if any(finding.severity == ERROR for finding in findings) else "accepted"
