@@ -1,0 +1,185 @@
+"""Each import that the table of rooms forbids is refused, by the contract in memory and by the real lint-imports."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import permutations
+from pathlib import Path
+
+import grimp
+import pytest
+
+from efakit.emit.registry import target_names
+from scripts.rooms import ROOMS, ground_there, rooms_there
+from scripts.walls import Walls
+
+ROOT = Path(__file__).resolve().parents[2]
+LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
+THERE = [room.name for room in rooms_there()]
+GROUND = [module.stem for module in ground_there()]
+PAIRS = list(permutations(THERE, 2))
+ALLOWED = [(room, other) for room, other in PAIRS if other in ROOMS[room].may_import]
+FORBIDDEN = [pair for pair in PAIRS if pair not in ALLOWED]
+PACKAGES = sorted({package for room in ROOMS.values() for package in room.packages})
+# These once passed every contract.
+PASSED_ONCE = [
+    ("hook", "lint"),
+    ("plan", "lint"),
+    ("vendor", "spec"),
+    ("spec", "rules"),
+    ("emit", "rules"),
+    ("node", "catalog"),
+    ("slurm", "node"),
+    ("jobs", "report"),
+    ("catalog", "lint"),
+]
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph("efakit", include_external_packages=True, cache_dir=None)
+
+
+@contextmanager
+def imported(graph: grimp.ImportGraph, importer: str, imported: str) -> Iterator[None]:
+    """One more import, for as long as the block runs."""
+    new = [module for module in (importer, imported) if module not in graph.modules]
+    for module in new:
+        graph.add_module(module)
+    assert not graph.direct_import_exists(importer=importer, imported=imported)
+    graph.add_import(importer=importer, imported=imported)
+    try:
+        yield
+    finally:
+        graph.remove_import(importer=importer, imported=imported)
+        for module in new:
+            graph.remove_module(module)
+
+
+def refused(graph: grimp.ImportGraph) -> list[str]:
+    """Return why the contract is broken, nothing where it is kept."""
+    check = Walls("rooms", {}, {}).check(graph, verbose=False)
+    why = [breach.why for breach in check.metadata["breaches"]]
+    assert check.kept == (not why)
+    return why
+
+
+def deepest(graph: grimp.ImportGraph, room: str) -> str:
+    return max(sorted(graph.find_descendants(f"efakit.{room}")), key=lambda module: module.count("."))
+
+
+def test_the_tree_as_it_is_keeps_to_the_table(graph):
+    assert refused(graph) == []
+
+
+def test_the_arrows_of_the_table_go_down_only():
+    for place, room in enumerate(ROOMS.values()):
+        above = list(ROOMS)[:place]
+        assert set(room.may_import) <= set(above), room.name
+
+
+def test_no_circle_leads_from_room_to_room(graph):
+    assert graph.nominate_cycle_breakers("efakit") == set()
+
+
+def test_every_folder_with_modules_has_a_row():
+    folders = {path.parent.name for path in (ROOT / "src/efakit").glob("*/*.py")}
+    assert folders <= set(ROOMS)
+    assert folders == set(THERE), "a room without __init__.py is not seen by lint-imports"
+
+
+def test_what_passed_once_is_forbidden():
+    assert set(PASSED_ONCE) <= set(FORBIDDEN)
+
+
+@pytest.mark.parametrize(("room", "other"), FORBIDDEN)
+def test_a_forbidden_import_is_refused_and_the_pair_is_named(graph, room, other):
+    for importer, target in [(f"efakit.{room}", f"efakit.{other}"), (deepest(graph, room), deepest(graph, other))]:
+        with imported(graph, importer, target):
+            assert refused(graph) == [f"{room} may not import {other}"]
+
+
+@pytest.mark.parametrize(("room", "other"), ALLOWED)
+def test_an_allowed_import_passes(graph, room, other):
+    with imported(graph, f"efakit.{room}.added", f"efakit.{other}.added"):
+        assert refused(graph) == []
+
+
+@pytest.mark.parametrize("module", GROUND)
+def test_the_ground_is_open_to_all_and_imports_no_room_and_no_package(graph, module):
+    for room in THERE:
+        with imported(graph, f"efakit.{room}.added", f"efakit.{module}"):
+            assert refused(graph) == []
+        with imported(graph, f"efakit.{module}", f"efakit.{room}"):
+            assert refused(graph) == [f"{module} may not import {room}"]
+    with imported(graph, f"efakit.{module}", "yaml"):
+        assert refused(graph) == [f"{module} may not import the package yaml"]
+
+
+@pytest.mark.parametrize("room", THERE)
+def test_a_room_imports_the_standard_library_and_the_packages_of_its_row(graph, room):
+    for package in ("sqlite3", *ROOMS[room].packages):
+        with imported(graph, f"efakit.{room}.added", package):
+            assert refused(graph) == []
+    for package in ("numpy", *(name for name in PACKAGES if name not in ROOMS[room].packages)):
+        with imported(graph, f"efakit.{room}.added", package):
+            assert refused(graph) == [f"{room} may not import the package {package}"]
+
+
+@pytest.mark.parametrize("room", [room.name for room in ROOMS.values() if room.on_nodes])
+def test_what_runs_on_nodes_has_no_package_and_imports_only_what_runs_there_too(room):
+    assert ROOMS[room].packages == ()
+    assert all(ROOMS[other].on_nodes for other in ROOMS[room].may_import)
+
+
+@pytest.mark.parametrize(("one", "other"), list(permutations(target_names(), 2)))
+def test_no_target_knows_another(graph, one, other):
+    with imported(graph, f"efakit.emit.{one}_added", f"efakit.emit.{other}"):
+        assert refused(graph) == [f"target {one} may not know target {other}"]
+
+
+def test_a_module_outside_all_rooms_needs_a_row(graph):
+    with imported(graph, "efakit.attic", "efakit.errors"):
+        assert refused(graph) == ["attic has no row"]
+
+
+def lint(folder: Path, imports: Iterable[tuple[str, str]]) -> tuple[int, str]:
+    """Run lint-imports on a copy of the tree with more imports, each (module, module it imports) within efakit."""
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "scripts").mkdir()
+    for name in ("pyproject.toml", "scripts/__init__.py", "scripts/rooms.py", "scripts/walls.py"):
+        shutil.copy(ROOT / name, folder / name)
+    for importer, target in imports:
+        with (folder / "src/efakit" / f"{importer.replace('.', '/')}.py").open("a") as file:
+            file.write(f"import efakit.{target}\n")
+    # Wide enough that no line is broken.
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "COLUMNS": "300"}
+    done = subprocess.run(
+        [LINT_IMPORTS, "--no-cache"], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_lint_imports_names_each_forbidden_pair(tmp_path):
+    code, said = lint(tmp_path, [(f"{room}.added", other) for room, other in FORBIDDEN])
+    assert code == 1
+    assert set(re.findall(r"(\w+) may not import (\w+): efakit\.", said)) == set(FORBIDDEN)
+    assert re.search(r"hook may not import lint: efakit\.hook\.added -> efakit\.lint \(line \d+\)", said)
+
+
+def test_lint_imports_passes_every_allowed_pair(tmp_path):
+    code, said = lint(tmp_path, [(f"{room}.added", other) for room, other in ALLOWED])
+    assert (code, "2 kept, 0 broken" in said) == (0, True), said
+
+
+def test_lint_imports_refuses_a_circle_within_a_room(tmp_path):
+    code, said = lint(tmp_path, [("jobs.one", "jobs.two"), ("jobs.two", "jobs.one")])
+    assert code == 1
+    assert "No cycles are allowed in efakit.jobs" in said
+    assert "may not import" not in said
