@@ -35,7 +35,11 @@ _ROOMS = (
         "facts as rows, and small typed loaders: instance types, software stacks, variables, counters, thresholds",
         on_nodes=True,
     ),
-    Room("node", "reads a node: devices, counters, software, limits; the record's format", on_nodes=True),
+    Room(
+        "node",
+        "reads a node: devices, counters, software, limits; bounded children for what may hang; the record's format",
+        on_nodes=True,
+    ),
     Room(
         "slurm",
         "what Slurm knows of jobs and of its own configuration: pyslurm, or Slurm's commands",

@@ -94,6 +94,17 @@ def test_every_folder_with_modules_has_a_row():
     assert folders == set(THERE), "a room without __init__.py is not seen by lint-imports"
 
 
+def test_a_module_imported_by_its_name_is_of_the_same_room():
+    """Such imports are not in the graph. The commands, which may import everything, are named in cli/main.py."""
+    named = [
+        (path.relative_to(ROOT / "src/efakit").parts[0], room)
+        for path in (ROOT / "src/efakit").rglob("*.py")
+        for room in re.findall(r"(?:import_module|__import__)\(\s*f?[\"']efakit\.(\w+)", path.read_text())
+    ]
+    assert ("emit", "emit") in named
+    assert [pair for pair in named if pair[0] != pair[1]] == []
+
+
 def test_what_passed_once_is_forbidden():
     assert set(PASSED_ONCE) <= set(FORBIDDEN)
 
