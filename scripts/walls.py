@@ -13,7 +13,7 @@ from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, output
 
 from efakit.emit.registry import target_names
-from scripts.rooms import GROUND, ROOMS
+from scripts.rooms import GROUND, PLATFORMS, ROOMS
 
 _ROOT = "efakit"
 _TABLE = "scripts/rooms.py"
@@ -28,7 +28,7 @@ class Breach(NamedTuple):
 
 
 class Walls(Contract):
-    """No room imports a room or a package that its row does not name, and no target knows another."""
+    """No room imports a room or a package that its row does not name; no platform and no target knows another."""
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         """Return every import that is not allowed, with its lines."""
@@ -71,16 +71,25 @@ def _against(importer: str, imported: str) -> str | None:
         allowed = package in sys.stdlib_module_names or (row is not None and package in row.packages)
         return None if allowed else f"{room or _ROOT} may not import the package {package}"
     other = _room(imported)
-    if other == room:
-        return _between_targets(importer, imported) if room == "emit" else None
-    if other in ("", *GROUND) or (row is not None and other in row.may_import):
-        return None
-    return f"{room or _ROOT} may not import {other}"
+    if other not in (room, "", *GROUND) and (row is None or other not in row.may_import):
+        return f"{room or _ROOT} may not import {other}"
+    return _between(importer, imported)
 
 
-def _between_targets(importer: str, imported: str) -> str | None:
-    one, other = _target(importer), _target(imported)
-    return f"target {one} may not know target {other}" if one and other and one != other else None
+def _between(importer: str, imported: str) -> str | None:
+    """Return what is wrong where a platform's or a target's module imports another's."""
+    targets = target_names() if _room(importer) == _room(imported) == "emit" else ()
+    for kind, names in (("target", targets), ("platform", PLATFORMS)):
+        one, other = _owner(importer, names), _owner(imported, names)
+        if one and other and one != other:
+            return f"{kind} {one} may not know {kind} {other}"
+    return None
+
+
+def _owner(module: str, names: tuple[str, ...]) -> str | None:
+    """Return to which of ``names`` a module of a room belongs: by its own name, or by what that begins with."""
+    part = module.split(".")[2] if module.count(".") > 1 else ""
+    return next((name for name in names if part == name or part.startswith(f"{name}_")), None)
 
 
 def _inside(module: str) -> bool:
@@ -90,12 +99,6 @@ def _inside(module: str) -> bool:
 def _room(module: str) -> str:
     """Return the room, or the module of the ground, that a module belongs to; an empty text for efakit itself."""
     return module.split(".")[1] if "." in module else ""
-
-
-def _target(module: str) -> str | None:
-    """Return the target that a module of emit/ belongs to: its own, or those whose names begin with its own."""
-    name = module.split(".")[2] if module.count(".") > 1 else ""
-    return next((target for target in target_names() if name == target or name.startswith(f"{target}_")), None)
 
 
 def _lines(graph: ImportGraph, breach: Breach) -> str:
