@@ -13,9 +13,10 @@ from typing import Any
 
 import click
 
-from efakit.catalog import instances, userdata, userfile
-from efakit.catalog.describe import ADDRESS, types_by_name
-from efakit.catalog.renew import Renewal, renew
+from efakit.catalog import instances
+from efakit.catalog.user_rows import userdata, userfile
+from efakit.catalog.user_rows.describe import ADDRESS, types_by_name
+from efakit.catalog.user_rows.renew import Renewal, renew
 from efakit.errors import UsageError
 
 Row = dict[str, Any]
