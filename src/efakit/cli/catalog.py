@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
-from efakit.catalog import instances, offerings, userdata, userfile
+from efakit.catalog import instances, offerings
 from efakit.catalog.instances import Instance
 from efakit.catalog.selection import select
+from efakit.catalog.user_rows import userdata, userfile
 from efakit.cli.catalog_text import UNITS, ShownType, ShownValue, print_type, print_types
 from efakit.cli.catalog_update import update
 from efakit.errors import EfakitError, UsageError

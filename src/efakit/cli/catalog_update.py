@@ -11,9 +11,10 @@ from typing import Any
 
 import click
 
-from efakit.catalog import instances, userdata, userfile
-from efakit.catalog.describe import ADDRESS, types_by_name
-from efakit.catalog.renew import Renewal, renew
+from efakit.catalog import instances
+from efakit.catalog.user_rows import userdata, userfile
+from efakit.catalog.user_rows.describe import ADDRESS, types_by_name
+from efakit.catalog.user_rows.renew import Renewal, renew
 from efakit.cli.files import replace_file
 from efakit.errors import UsageError
 
