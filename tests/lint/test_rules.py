@@ -263,4 +263,9 @@ def test_findings_come_in_the_order_of_lines_and_once():
 def test_a_rule_with_a_name_that_is_taken_is_an_error():
     taken = all_rules()[0].id
     with pytest.raises(ValueError, match=taken):
-        rule(taken, "error", "x", source="https://example.com")(lambda view: iter(()))
+        rule(taken)(lambda view: iter(()))
+
+
+def test_a_rule_without_a_row_in_the_registry_is_an_error():
+    with pytest.raises(ValueError, match="no-such-rule"):
+        rule("no-such-rule")(lambda view: iter(()))

@@ -45,7 +45,7 @@ def lint(
 
     sbatch scripts, shell launchers, templates and env files are judged for EFA; YAML files as cluster configs, like
     'efakit validate' without pcluster. Folders are searched. Without a target, what is wrong or without effect on
-    every supported stack is a warning. '# efakit: ignore RULE' leaves a rule out; docs/lint.md lists the rules.
+    every supported stack is a warning. '# efakit: ignore RULE' leaves a rule out; docs/rules.md lists the rules.
     """
     from efakit.cli.lint_fix import mend
     from efakit.cli.lint_output import FORMATS

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from efakit import __version__
+from efakit.cli.explain_rule import shown_example
 from efakit.finding import Finding
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
@@ -126,9 +127,25 @@ def _sarif(findings: Sequence[Finding], files: int) -> None:
 
 
 def _sarif_rule(finding: Finding) -> dict[str, Any]:
-    rule: dict[str, Any] = {"id": finding.rule, "shortDescription": {"text": finding.rule.replace("-", " ")}}
-    if finding.source.startswith("https://"):
-        rule["helpUri"] = finding.source
+    """Return the rule of a finding, with the registry's text."""
+    from efakit.rules.registry import rule_of
+
+    row = rule_of(finding.rule)
+    if row is None:
+        return {"id": finding.rule}
+    wrong, right = shown_example(row.wrong), shown_example(row.right)
+    rule: dict[str, Any] = {
+        "id": finding.rule,
+        "shortDescription": {"text": row.what},
+        "fullDescription": {"text": f"{row.what} {row.why}"},
+        "help": {
+            "text": f"{row.why}\n\nWrong:\n{wrong}\n\nRight:\n{right}\n\nefakit explain --rule {row.id}",
+            "markdown": f"{row.why}\n\nWrong:\n```\n{wrong}\n```\nRight:\n```\n{right}\n```\n",
+        },
+        "defaultConfiguration": {"level": _LEVELS[row.severity]},
+    }
+    if row.source.startswith("https://"):
+        rule["helpUri"] = row.source
     return rule
 
 

@@ -16,6 +16,8 @@ _CONFIGLESS = "https://slurm.schedmd.com/configless_slurm.html"
 # slurmd tells the controller that a prolog hangs this long before MessageTimeout (slurmd_common.c).
 _HUNG_BEFORE_SECONDS = 2
 _PYXIS = "https://github.com/NVIDIA/pyxis/issues/83"
+_SCRIPT_RULES = {"Prolog": "prolog-script", "Epilog": "epilog-script"}
+_PROGRAM_RULES = {"TaskProlog": "task-prolog", "HealthCheckProgram": "health-check"}
 _INSTALL = "run 'efakit hooks install' on the head node, as root"
 
 
@@ -83,7 +85,7 @@ def _scripts(site: Site) -> Iterator[Check]:
 
 
 def _own_script(site: Site, setting: str, own: str) -> Check:
-    rule, folder = f"{setting.lower()}-script", f"{setting.lower()}.d"
+    rule, folder = _SCRIPT_RULES[setting], f"{setting.lower()}.d"
     values = site.config.all(setting)
     if not values:
         fix = f"make a folder {folder} on shared storage, set {setting}=FOLDER/* in slurm.conf, and {_INSTALL}"
@@ -207,7 +209,7 @@ def _programs(site: Site, home: Home) -> Iterator[Check]:
 
 
 def _program(site: Site, home: Home, what: str, setting: str, file: str, switch: str) -> Check:
-    rule, wanted, named = file, f"{home.path}/{file}", site.config.get(setting)
+    rule, wanted, named = _PROGRAM_RULES[setting], f"{home.path}/{file}", site.config.get(setting)
     more = ", HealthCheckInterval=300 and HealthCheckNodeState=IDLE,CYCLE" if file == "health-check" else ""
     on = home.settings.get(switch, True)
     if named is None:

@@ -39,7 +39,7 @@ def judge(name: str, value: str | None, target: Target, workloads: Collection[st
     found.sort(key=lambda row: (-Severity(row.severity).rank, _WEIGHTY.index(row.effect)))
     worst = {row.id: row for row in reversed(found)}
     findings = [_finding(row, name, value) for row in found if worst[row.id] is row]
-    return findings or _out_of_range(_life_spans(name, about), name, target)
+    return findings or _out_of_range(_life_spans(name, value, about), name, target)
 
 
 def rows_about(name: str) -> list[VariableRule]:
@@ -70,12 +70,12 @@ def _without_effect(row: VariableRule, name: str, why: str) -> Finding:
     return Finding(row.id, row.severity, message, fix=fix, source=row.source, mendable=True, about=(name,))
 
 
-def _life_spans(name: str, about: Iterable[VariableRule]) -> list[VariableRule]:
+def _life_spans(name: str, value: str | None, about: Iterable[VariableRule]) -> list[VariableRule]:
     """Return the rows that say which releases read a variable: the catalog's own, else what the sources' tags tell."""
     own = [row for row in about if row.effect == "option" and (row.since or row.until)]
     found = None if own else known().get(name)
     if found is None or found.component not in COMPONENTS:
-        return own
+        return [row for row in own if _speaks_of(row, value)]
     since = {found.component: found.since} if found.since else {}
     until = {found.component: found.until} if found.until else {}
     return [

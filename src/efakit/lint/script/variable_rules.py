@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 
 from efakit.finding import Finding
 from efakit.lint.edit import Edit
-from efakit.lint.script import sources
 from efakit.lint.script.edits import cut, rename
 from efakit.lint.script.model import GAP, Assignment
-from efakit.lint.script.rule import Context, Problem, rule
+from efakit.lint.script.rule import Context, Problem, for_rows
 from efakit.lint.script.text import Span
 from efakit.rules.judgement import judge, missing
 
@@ -19,14 +18,7 @@ _LISTS = ("LD_LIBRARY_PATH", "LD_PRELOAD")
 Mending = Callable[[Context, Assignment], tuple[Edit, ...]]
 
 
-@rule(
-    "variable-row",
-    "warning",
-    "a variable that a row of the catalog speaks of",
-    reason="each row is a rule of its own: see the rows below",
-    source=sources.NAMES,
-    mends=True,
-)
+@for_rows
 def variable_rows(context: Context) -> Iterator[Problem]:
     """Say what the rows have against each value that reaches the job."""
     script = context.script
@@ -97,13 +89,7 @@ def _limits(context: Context) -> Iterator[Problem]:
                 yield _problem(Span(words[0].span.start, words[2].span.end), found)
 
 
-@rule(
-    "variable-missing",
-    "warning",
-    "a variable that the target needs and the script does not set",
-    reason="with the target known, the rows say what a job must set; a script that sources a file may have it there",
-    source=sources.NAMES,
-)
+@for_rows
 def variable_missing(context: Context) -> Iterator[Problem]:
     """Name what jobs on several nodes need and the script does not set."""
     script = context.script
