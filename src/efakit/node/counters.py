@@ -6,9 +6,10 @@ have 5, 13, 17 or 22 port counters (``src/efa_verbs.c`` in amzn/amzn-drivers, by
 
 from __future__ import annotations
 
+import errno
 import os
 
-from efakit.node.files import below, link_name, list_folder
+from efakit.node.files import below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,12 +50,24 @@ def find_interfaces(root: str, wanted: str | Sequence[str]) -> list[str]:
     """Return the names of the interfaces whose bytes count as TCP.
 
     ``auto``: those whose driver is ``ena``, since lo, bridges and veth pairs would count a byte twice. Otherwise
-    the given names, present or not.
+    the given names, present or not. Raises OSError where the kernel would not tell: that is not "none".
     """
     if not isinstance(wanted, str):
         return list(wanted)
     folder = below(root, "sys/class/net")
-    return [name for name in list_folder(folder) if link_name(os.path.join(folder, name, "device/driver")) == "ena"]
+    return [name for name in sorted(os.listdir(folder)) if _driver(os.path.join(folder, name)) == "ena"]
+
+
+def _driver(interface: str) -> str | None:
+    """Return the driver of a network interface, None for one that has no device, such as lo; raise OSError."""
+    try:
+        return os.path.basename(os.readlink(os.path.join(interface, "device/driver")))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # no link
+            return None
+        raise
 
 
 def read_interface(root: str, name: str) -> Reading:

@@ -6,10 +6,11 @@ A snapshot arrives in pieces, one a device, so that a read which never returns c
 from __future__ import annotations
 
 import time
+from _functools import partial
 
 from efakit.node.counters import find_interfaces, read_device_counters, read_interface, read_port_counters
 from efakit.node.devices import find_devices, unbound_functions, why_unusable
-from efakit.node.files import below, read_text_or_none
+from efakit.node.files import below, link_name, read_text_or_none
 from efakit.node.limits import huge_pages
 from efakit.node.parallel import in_parallel_when_slow
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         """One network interface and its counters."""
 
         name: str
+        pci_address: str | None
         counters: dict[str, int]
         errors: list[str]
 
@@ -51,9 +53,12 @@ if TYPE_CHECKING:
         """All pieces of one node; ``complete`` is false where some never came.
 
         ``devices_listed`` is false where the device set itself is not known, and ``devices_present`` then says nothing.
+        ``interfaces_present`` is empty where no TCP interface is known; ``interfaces_error`` says why where it is known.
+        ``since_boot_seconds`` is a clock that nobody sets.
         """
 
         taken_at: float
+        since_boot_seconds: float | None
         complete: bool
         devices_listed: bool
         list_error: str | None
@@ -65,6 +70,8 @@ if TYPE_CHECKING:
         devices_present: list[str]
         foreign_devices: list[str]
         unbound_functions: list[str]
+        interfaces_present: list[str]
+        interfaces_error: str | None
         devices: list[DeviceReading]
         interfaces: list[InterfaceReading]
 
@@ -92,23 +99,43 @@ def pieces(
         "driver_version": read_text_or_none(below(root, "sys/module/efa/version")),
         "hugepages": huge_pages(root),
     }
+    interfaces = _interfaces(root, tcp_interfaces, machine)
     wanted = expected(machine["instance_type"]) if expected else None
+    devices: list[Device] = []
+    listed = True
     try:
         devices, foreign, machine["late"] = _look_for(root, wanted, wait_seconds)
     except OSError as error:
-        yield {**machine, "devices_listed": False, "list_error": "%s: %s" % (error.filename, error.strerror)}
-        return
-    machine["devices_present"] = [device["name"] for device in devices]
-    machine["foreign_devices"] = foreign
-    # Only where devices are missing: a node has hundreds of PCI functions.
-    machine["unbound_functions"] = unbound_functions(root) if wanted is not None and len(devices) < wanted else []
+        listed = False
+        machine.update(devices_listed=False, list_error="%s: %s" % (error.filename, error.strerror))
+    else:
+        machine["devices_present"] = [device["name"] for device in devices]
+        machine["foreign_devices"] = foreign
+        # Only where devices are missing: a node has hundreds of PCI functions.
+        machine["unbound_functions"] = unbound_functions(root) if wanted is not None and len(devices) < wanted else []
     yield machine
 
-    yield from in_parallel_when_slow(lambda device: _read(root, device), devices)
-    for name in find_interfaces(root, tcp_interfaces):
-        reading = read_interface(root, name)
-        yield {"piece": "interface", "name": name, "counters": reading["counters"], "errors": reading["errors"]}
-    yield {"piece": "end"}
+    # Interfaces and devices alike: one whose read never returns costs its own result only.
+    reads: list[Callable[[], dict[str, Any]]] = [partial(_read_interface, root, name) for name in interfaces]
+    reads += [partial(_read_device, root, device) for device in devices]
+    yield from in_parallel_when_slow(_call, reads)
+    if listed:
+        yield {"piece": "end"}
+
+
+def _call(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    return read()
+
+
+def _interfaces(root: str, tcp_interfaces: str | Sequence[str], machine: dict[str, Any]) -> list[str]:
+    """Return the TCP interfaces, and note in ``machine`` which they are, or why nobody knows."""
+    try:
+        names, error = find_interfaces(root, tcp_interfaces), None
+    except OSError as failed:
+        names, error = [], "%s: %s" % (failed.filename, failed.strerror)
+    machine["interfaces_present"] = names
+    machine["interfaces_error"] = error or (None if names else "no interface has the driver ena")
+    return names
 
 
 def _look_for(root: str, wanted: int | None, wait_seconds: float) -> tuple[list[Device], list[str], Late | None]:
@@ -130,7 +157,18 @@ def _ready(devices: Iterable[Device]) -> int:
     return sum(device["driver"] == "efa" and device["verbs"] is not None for device in devices)
 
 
-def _read(root: str, device: Device) -> dict[str, Any]:
+def _read_interface(root: str, name: str) -> dict[str, Any]:
+    reading = read_interface(root, name)
+    return {
+        "piece": "interface",
+        "name": name,
+        "pci_address": link_name(below(root, "sys/class/net", name, "device")),
+        "counters": reading["counters"],
+        "errors": reading["errors"],
+    }
+
+
+def _read_device(root: str, device: Device) -> dict[str, Any]:
     verbs = device["verbs"]
     unusable = why_unusable(root, verbs) if verbs else None
     port = read_port_counters(device["path"])
@@ -153,6 +191,7 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
     """Put the pieces that arrived together; ``taken_at`` is now, in seconds since the epoch."""
     snapshot: Snapshot = {
         "taken_at": time.time(),
+        "since_boot_seconds": _since_boot(),
         "complete": False,
         "devices_listed": False,
         "list_error": None,
@@ -164,6 +203,8 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
         "devices_present": [],
         "foreign_devices": [],
         "unbound_functions": [],
+        "interfaces_present": [],
+        "interfaces_error": None,
         "devices": [],
         "interfaces": [],
     }
@@ -178,4 +219,12 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
         elif kind == "end":
             snapshot["complete"] = True
     snapshot["devices"].sort(key=lambda device: device["name"])
+    snapshot["interfaces"].sort(key=lambda interface: interface["name"])
     return snapshot
+
+
+def _since_boot() -> float | None:
+    try:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (AttributeError, OSError):  # another system than Linux, or a very old one
+        return None
