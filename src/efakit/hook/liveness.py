@@ -1,0 +1,99 @@
+"""Decides whether the job of a baseline still runs: a job whose epilog never came would share the node for good.
+
+The epilog may never come (the hook killed, slurmd restarted, no memory), and the baseline stays. Known signs are used,
+in this order; where there is none the job may still run, and counts as running.
+"""
+
+from __future__ import annotations
+
+import os
+
+from efakit.node.files import below
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+# How long after the end of its time limit a job may still be there: KillWait, UnkillableStepTimeout, the epilog's wait.
+_LATE_SECONDS = 3600
+_DAY_SECONDS = 86400.0
+_STEP_PROGRAM = "slurmstepd"
+_MOST_BYTES = 512
+
+
+def why_ended(kept: Mapping[str, Any], now: Mapping[str, Any], steps: Callable[[], set[int] | None]) -> str | None:
+    """Return the sign that the job of a baseline does not run any more, None where it runs or may run.
+
+    ``kept`` is the baseline. ``now`` holds ``boot_id``, ``installation_id``, ``time_seconds``, ``since_boot_seconds``,
+    ``exclusive`` (the job that is about to run has the node to itself; None: no job is) and ``max_age_seconds``.
+    ``steps`` gives the jobs with a running step, None where that cannot be known; it is asked only when it matters.
+    """
+    job, snapshot = kept["job"], kept["snapshot"]
+    boots = snapshot.get("boot_id"), now["boot_id"]
+    if all(boots) and boots[0] != boots[1]:
+        return "the node was started again since"
+    installations = kept.get("installation_id"), now["installation_id"]
+    if all(installations) and installations[0] != installations[1]:
+        return "the hooks were removed and installed again since"
+    exclusive = now["exclusive"] is not None and (now["exclusive"] or kept.get("exclusive") is True)
+    ends_at, age = job.get("ends_at"), _age_seconds(snapshot, now)
+    over = isinstance(ends_at, int) and now["time_seconds"] > ends_at + _LATE_SECONDS
+    old = age is not None and age > now["max_age_seconds"]
+    if not exclusive and not over and not old:
+        return None
+    running = steps()
+    if running is not None and (job["job_id"] in running or job.get("het_job_id") in running):
+        return None
+    if exclusive:
+        return "the node has been given to another job alone"
+    if running is None:
+        return None
+    return "its time limit is over and none of its steps runs" if over else (
+        "it is older than %.0f days and none of its steps runs" % (now["max_age_seconds"] / _DAY_SECONDS)
+    )
+
+
+def _age_seconds(snapshot: Mapping[str, Any], now: Mapping[str, Any]) -> float | None:
+    """Return the age by the clock that nobody sets; None where it is not known."""
+    then, today = snapshot.get("since_boot_seconds"), now["since_boot_seconds"]
+    if snapshot.get("boot_id") != now["boot_id"] or type(then) not in (int, float) or today is None:
+        return None
+    age: float = today - then
+    return age
+
+
+def jobs_with_steps(root: str) -> set[int] | None:
+    """Return the ids of the jobs that have a step on this node; None where that cannot be known.
+
+    Each step has a slurmstepd, which writes its job's id into its command line: ``slurmstepd: [42.batch]``
+    (``setproctitle`` in SchedMD/slurm, ``src/slurmd/slurmstepd``).
+    """
+    folder = below(root, "proc")
+    try:
+        names = [name for name in os.listdir(folder) if name.isdigit()]
+    except OSError:
+        return None
+    found: set[int] = set()
+    for name in names:
+        try:
+            if _read(os.path.join(folder, name, "comm")).strip() != _STEP_PROGRAM.encode():
+                continue
+            title = _read(os.path.join(folder, name, "cmdline"))
+        except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
+            continue  # it ended just now
+        except OSError:
+            return None
+        digits = title.partition(b"[")[2]
+        end = next((place for place, byte in enumerate(digits) if byte not in b"0123456789"), len(digits))
+        if 0 < end <= 20:
+            found.add(int(digits[:end]))
+    return found if names else None
+
+
+def _read(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _MOST_BYTES)
+    finally:
+        os.close(descriptor)
