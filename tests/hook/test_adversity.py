@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from efakit.hook import publish, spool
+from efakit.hook import folder, publish
+from efakit.hook.folder import Folder
 from efakit.hook.job import NoJob, job_from
 from efakit.hook.settings import load_settings
 from efakit.hook.spool import Spool
@@ -86,7 +87,7 @@ def test_a_record_that_waits_is_put_on_stable_storage(tmp_path, monkeypatch):
     monkeypatch.setattr(
         os, "fsync", lambda descriptor: synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
     )
-    assert list(waiting.sync_newest()) == [str(outbox / "n1.2.r0.json")]
+    assert list(waiting.sync_newest()) == ["n1.2.r0.json"]
     assert synced == [str(outbox / "n1.2.r0.json"), str(outbox)]
 
 
@@ -126,7 +127,7 @@ def test_a_full_spool_loses_no_record(node, monkeypatch):
 
 def test_the_spool_waits_for_no_disk_and_the_shared_folder_does(tmp_path, monkeypatch):
     synced = []
-    monkeypatch.setattr(spool.os, "fsync", synced.append)
+    monkeypatch.setattr(folder.os, "fsync", synced.append)
     kept = Spool(str(tmp_path / "spool"), "n1")
     kept.prepare()
     kept.keep_baseline(job(1), baseline(1))
@@ -141,14 +142,14 @@ def test_of_two_jobs_that_begin_at_once_both_are_shared(tmp_path, monkeypatch):
     """Each looks for others and writes its own; whatever the order, neither may go unseen."""
     kept = Spool(str(tmp_path), "n1")
     kept.prepare()
-    write = spool.write_atomically
+    write = Folder.write
 
-    def write_after_the_other(path, data, mode, *, durable):
-        monkeypatch.setattr(spool, "write_atomically", write)
+    def write_after_the_other(self, name, data, mode, *, durable=False):
+        monkeypatch.setattr(Folder, "write", write)
         kept.keep_baseline(job(2), baseline(2))
-        write(path, data, mode, durable=durable)
+        write(self, name, data, mode, durable=durable)
 
-    monkeypatch.setattr(spool, "write_atomically", write_after_the_other)
+    monkeypatch.setattr(Folder, "write", write_after_the_other)
     kept.keep_baseline(job(1), baseline(1))
     assert kept.find_baseline(job(1))[1] == [2]
     kept.forget_baseline(job(1))
@@ -160,6 +161,7 @@ def test_of_two_jobs_that_begin_at_once_both_are_shared(tmp_path, monkeypatch):
 def test_a_node_whose_name_begins_as_another_s_does_not_see_its_jobs(tmp_path):
     first, second = Spool(str(tmp_path), "n1"), Spool(str(tmp_path), "n1.lab")
     first.prepare()
+    second.prepare()
     first.keep_baseline(job(7), baseline(7))
     second.keep_baseline(job(7, "n1.lab"), baseline(7, "n1.lab"))
     found, shared = first.find_baseline(job(7))

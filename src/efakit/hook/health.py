@@ -11,13 +11,14 @@ import time
 
 from efakit.hook.checks import finding
 from efakit.hook.expectation import expected_devices
+from efakit.hook.folder import LARGE_BYTES, open_folder
 from efakit.hook.json_text import dumps_lines
 from efakit.hook.needed import keep_exports
 from efakit.hook.run import failure
-from efakit.hook.spool import HEALTH_FILE, Spool, write_atomically
-from efakit.hook.trust import load_trusted
+from efakit.hook.spool import ACTIVE, FOLDER_MODE, HEALTH_FILE
+from efakit.hook.trust import load_from, load_trusted
 from efakit.node.devices import find_devices
-from efakit.node.files import below, list_folder, read_text_or_none
+from efakit.node.files import below, read_text_or_none
 from efakit.node.limits import huge_pages, locked_memory_limit, login_limits, ptrace_scope
 from efakit.node.software import PLUGIN_FILES, find_plugins, find_software
 
@@ -57,7 +58,7 @@ def health_check(run: Run) -> str:
     result = _judge(run, node, seen)
     # The tasks' exports first: they lie in memory, and a spool that hangs takes all the time there is.
     told = failure(run.in_time(lambda: keep_exports(root, settings["run_dir"]), _KEEP_UNTIL))
-    kept = failure(run.in_time(lambda: _keep(spool_dir, node, result), _KEEP_UNTIL))
+    kept = failure(run.in_time(lambda: _keep(spool_dir, result), _KEEP_UNTIL))
     notes = ["not kept for the prologs: %s" % kept] if kept else []
     notes += ["nothing left for the task prolog: %s" % told] if told else []
     return "health-check: %s; %s" % ("; ".join([_summary(result), *notes]), flush(run))
@@ -146,13 +147,17 @@ def loadable_plugins(root: str) -> list[str]:
 
 def _is_busy(spool_dir: str, boot_id: str | None) -> bool:
     """Return whether a job runs here: its baseline is in the spool, and not from before the node was started."""
-    folder = os.path.join(spool_dir, "active")
-    for name in list_folder(folder):
-        kept = load_trusted(os.path.join(folder, name)) if name.endswith(".json") else None
-        snapshot = kept.get("snapshot") if kept else None
-        # A snapshot that the deadline cut short does not know its boot.
-        if isinstance(snapshot, dict) and snapshot.get("boot_id") in (boot_id, None):
-            return True
+    try:
+        folder = open_folder(os.path.join(spool_dir, ACTIVE))
+    except OSError:
+        return False
+    with folder:
+        for name in folder.names():
+            kept = load_from(folder, name, LARGE_BYTES) if name.endswith(".json") else None
+            snapshot = kept.get("snapshot") if kept else None
+            # A snapshot that the deadline cut short does not know its boot.
+            if isinstance(snapshot, dict) and snapshot.get("boot_id") in (boot_id, None):
+                return True
     return False
 
 
@@ -168,9 +173,9 @@ def _fabric(run: Run, seen: Mapping[str, Any]) -> tuple[list[dict[str, str]], li
     return check_fabric(run.settings["root"], seen["devices"], run.left(_FABRIC_UNTIL))
 
 
-def _keep(spool_dir: str, node: str, result: dict[str, Any]) -> Iterator[Any]:
-    Spool(spool_dir, node).prepare()
-    write_atomically(os.path.join(spool_dir, HEALTH_FILE), dumps_lines(result).encode(), 0o600, durable=False)
+def _keep(spool_dir: str, result: dict[str, Any]) -> Iterator[Any]:
+    with open_folder(spool_dir, FOLDER_MODE) as folder:
+        folder.write(HEALTH_FILE, dumps_lines(result).encode(), 0o600)
     yield {}
 
 

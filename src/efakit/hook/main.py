@@ -89,13 +89,15 @@ def _compile(output: str | None) -> str:
     import sys
 
     from efakit.bytecode import with_bytecode
-    from efakit.hook.spool import write_atomically
+    from efakit.hook.folder import open_folder
 
     if output is None:
         raise Usage("usage: efakit-hook.pyz compile --output FILE")
     with open(sys.path[0], "rb") as file:  # where Python finds the modules of a file such as this one
         archive = file.read()
-    write_atomically(output, with_bytecode(archive), 0o644, durable=True)
+    folder, name = os.path.split(output)
+    with open_folder(folder or ".") as opened:
+        opened.write(name, with_bytecode(archive), 0o644, durable=True)
     return "compile: %s is written for Python %d.%d" % (output, *sys.version_info[:2])
 
 

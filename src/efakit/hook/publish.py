@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 
+from efakit.hook.folder import LARGE_BYTES, open_folder
 from efakit.hook.json_text import dumps_lines
-from efakit.hook.spool import Untrusted, is_second, write_atomically
-from efakit.hook.trust import distrust, load_trusted
+from efakit.hook.spool import OUTBOX, is_second
+from efakit.hook.trust import load_trusted
 from efakit.node.record import record_path
 
 TYPE_CHECKING = False
@@ -32,17 +33,19 @@ def publish_waiting(spool: Spool, records_dir: str, mode: int) -> Iterator[str]:
     for waiting, record in spool.waiting_records():
         try:
             path = publish_record(record, records_dir, mode)
-            os.unlink(waiting)
-            spool.forget_used_baseline(record)
-            yield path
+            if spool.forget_record(waiting):
+                spool.forget_used_baseline(record)
+                yield path
         except OSError as error:
             # Where it does not wait any more, another run of the hook has published it in the meantime.
-            if os.path.lexists(waiting):
+            if spool.is_waiting(waiting):
                 failure = failure or error
             # Where the records folder itself is to blame, none of thousands needs to be tried.
-            _refuse_untrusted(records_dir)
+            open_folder(records_dir).close()
         except (KeyError, TypeError) as error:
-            failure = failure or OSError("%s: no record: %s: %s" % (waiting, type(error).__name__, error))
+            failure = failure or OSError(
+                "%s: no record: %s: %s" % (os.path.join(spool.path, OUTBOX, waiting), type(error).__name__, error)
+            )
     spool.forget_ended(lambda baseline: _was_published_past_spool(baseline, records_dir))
     if failure:
         raise failure
@@ -50,7 +53,7 @@ def publish_waiting(spool: Spool, records_dir: str, mode: int) -> Iterator[str]:
 
 def _was_published_past_spool(baseline: Mapping[str, Any], records_dir: str) -> bool:
     """Return whether the job's epilog could not use the spool in time, and so published without this baseline."""
-    record = load_trusted(os.path.join(records_dir, *record_path(baseline["job"]))) or {}
+    record = load_trusted(os.path.join(records_dir, *record_path(baseline["job"])), LARGE_BYTES) or {}
     ended_at: Any = record.get("ended_at")
     # A prolog that fails publishes its own snapshot, and a requeued job may get the same name: neither is later.
     if record.get("baseline") != "missing" or type(ended_at) not in (int, float):
@@ -60,28 +63,12 @@ def _was_published_past_spool(baseline: Mapping[str, Any], records_dir: str) -> 
 
 def publish_record(record: Mapping[str, Any], records_dir: str, mode: int) -> str:
     """Write one record into the shared folder and return its path; raise OSError (Untrusted) where that fails."""
-    _refuse_untrusted(records_dir)
-    path = os.path.join(records_dir, *record_path(record))
-    _make_folder(os.path.dirname(path), mode)
-    if not is_second(record, path):
-        write_atomically(path, dumps_lines(record).encode(), mode, durable=True)
-    return path
-
-
-def _make_folder(folder: str, mode: int) -> None:
+    cluster, job, name = record_path(record)
+    # Whoever may read a file needs to pass through its folder; nobody else ever writes there.
+    folder_mode = 0o700 | mode & 0o044 | (mode & 0o044) >> 2
     # The records folder itself is never made here: where it is missing, its file system is probably not mounted.
-    parent = os.path.dirname(folder)
-    for path in (parent, folder):
-        try:
-            os.mkdir(path)
-            # Whoever may read a file needs to pass through its folder; nobody else ever writes there.
-            os.chmod(path, 0o700 | mode & 0o044 | (mode & 0o044) >> 2)
-        except FileExistsError:
-            pass
-    _refuse_untrusted(folder)
-
-
-def _refuse_untrusted(folder: str) -> None:
-    reason = distrust(folder)
-    if reason:
-        raise Untrusted(reason)
+    with open_folder(records_dir) as records, records.sub(cluster, folder_mode) as clusters:
+        with clusters.sub(job, folder_mode) as folder:
+            if not is_second(record, folder, name):
+                folder.write(name, dumps_lines(record).encode(), mode, durable=True)
+    return os.path.join(records_dir, cluster, job, name)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
+from efakit.hook.folder import Untrusted
 from efakit.hook.json_text import loads
-from efakit.hook.trust import distrust
+from efakit.hook.trust import read_trusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,12 +40,9 @@ def load_settings(path: str | None) -> tuple[dict[str, Any], list[str]]:
     if path is None:
         return settings, ["no --config given: the defaults are in force"]
     try:
-        reason = distrust(path)
-        if reason:
-            return settings, ["settings not read: %s" % reason]
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, encoding="utf-8") as file:
-            given = loads(file.read())
+        given = loads(read_trusted(path).decode())
+    except Untrusted as error:
+        return settings, ["settings not read: %s" % error]
     except (OSError, ValueError, RecursionError) as error:
         return settings, ["settings not read: %s: %s" % (path, error)]
     if not isinstance(given, dict):

@@ -8,10 +8,9 @@ Names hold node, job and run, so that requeues, array tasks and two jobs of the 
 
 from __future__ import annotations
 
-import os
-
-from efakit.hook.json_text import dumps, loads
-from efakit.hook.trust import distrust
+from efakit.hook.folder import LARGE_BYTES, open_folder
+from efakit.hook.json_text import dumps
+from efakit.hook.trust import load_from
 from efakit.node.record import run_key, safe_name
 
 TYPE_CHECKING = False
@@ -19,71 +18,42 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
+    from efakit.hook.folder import Folder
+
+ACTIVE, OUTBOX = "active", "outbox"
+FOLDER_MODE = 0o700
 # What the health check leaves for the prologs.
 HEALTH_FILE = "health.json"
 _SHARED = ".shared-with."
 
 
-class Untrusted(OSError):
-    """A folder or file that root code must not use."""
-
-
-def write_atomically(path: str, data: bytes, mode: int, *, durable: bool) -> None:
-    """Write a file so that a reader sees all of it or nothing; with ``durable`` also after a crash of the machine.
-
-    What stays on the node is not made durable before it is published: a sync waits for all that the job has left to
-    write, many seconds on a busy disk, and the record could miss its deadline. ``Spool.sync_newest`` comes after that.
-    """
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, ".%s.%d" % (name, os.getpid()))
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(temporary, flags, mode)
-    try:
-        try:
-            os.fchmod(descriptor, mode)
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            if durable:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.rename(temporary, path)
-    except OSError:
-        os.unlink(temporary)
-        raise
-    if durable:
-        _sync_folder(folder)
-
-
-def is_second(record: Mapping[str, Any], path: str) -> bool:
-    """Return whether ``record`` comes from an epilog that ran again, and ``path`` holds what the first one wrote.
+def is_second(record: Mapping[str, Any], folder: Folder, name: str) -> bool:
+    """Return whether ``record`` comes from an epilog that ran again, and the file holds what the first one wrote.
 
     Slurm runs a job's epilog again where the node did not answer, as when slurmd was restarted under it. The first
     has used up the baseline: the second knows less.
     """
-    return record.get("baseline") == "missing" and os.path.isfile(path)
+    return record.get("baseline") == "missing" and folder.has_file(name)
 
 
 class Spool:
-    """The spool of one node below ``folder``; methods raise OSError (Untrusted) where it cannot be used."""
+    """The spool of one node in the folder ``path``; methods raise OSError (Untrusted) where it cannot be used.
 
-    def __init__(self, folder: str, node: str) -> None:
-        self._active = os.path.join(folder, "active")
-        self._outbox = os.path.join(folder, "outbox")
-        self._folder = folder
+    Each process calls ``prepare`` first: the children of ``hook.bounded`` inherit no folder.
+    """
+
+    _active: Folder
+    _outbox: Folder
+
+    def __init__(self, path: str, node: str) -> None:
+        self.path = path
         self._node = safe_name(node)
 
     def prepare(self) -> None:
         """Make the spool's folders (0700) where they are missing; raise Untrusted where others may write there."""
-        for folder in (self._folder, self._active, self._outbox):
-            try:
-                os.makedirs(folder, 0o700)
-            except FileExistsError:
-                pass
-            reason = distrust(folder)
-            if reason:
-                raise Untrusted(reason)
+        with open_folder(self.path, FOLDER_MODE) as folder:
+            self._active = folder.sub(ACTIVE, FOLDER_MODE)
+            self._outbox = folder.sub(OUTBOX, FOLDER_MODE)
 
     def keep_baseline(self, job: Mapping[str, Any], baseline: dict[str, Any]) -> None:
         """Keep the baseline of a job that begins here.
@@ -92,21 +62,21 @@ class Spool:
         boot belongs to a job that died with the node, and one of the same job to an earlier run of it: both go. But one
         of this very run stays, and counts: a slurmd that was killed may forget that it has run the prolog.
         """
-        own = self._path_of(job)
+        own = self._name_of(job)
         is_there = False
-        for path, other in self._baselines():
-            if path == own and _is_same_run(job, baseline["snapshot"], other):
+        for name, other in self._baselines():
+            if name == own and _is_same_run(job, baseline["snapshot"], other):
                 is_there = True
             elif other["job"]["job_id"] == job["job_id"]:
-                self._forget(path)
+                self._forget(name)
         # First our own, then the look at the others: of two jobs that begin at once, one at least sees the other.
         if not is_there:
-            write_atomically(own, dumps(baseline).encode(), 0o600, durable=False)
-        for path, other in self._baselines():
+            self._active.write(own, dumps(baseline).encode(), 0o600)
+        for name, other in self._baselines():
             if _is_of_another_boot(other["snapshot"], baseline["snapshot"]):
-                self._forget(path)
-            elif path != own:
-                self._note(path, job["job_id"])
+                self._forget(name)
+            elif name != own:
+                self._note(name, job["job_id"])
                 self._note(own, other["job"]["job_id"])
 
     def find_baseline(self, job: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[int]]:
@@ -117,74 +87,96 @@ class Spool:
         """
         own: list[tuple[bool, float, str, dict[str, Any]]] = []
         overlapping: set[int] = set()
-        for path, kept in self._baselines():
+        for name, kept in self._baselines():
             if kept["job"]["job_id"] == job["job_id"]:
-                own.append((path == self._path_of(job), kept["snapshot"].get("taken_at", 0.0), path, kept))
+                own.append((name == self._name_of(job), kept["snapshot"].get("taken_at", 0.0), name, kept))
             else:
                 overlapping.add(kept["job"]["job_id"])
         if not own:
             return None, sorted(overlapping)
-        _, _, path, baseline = max(own, key=lambda item: item[:2])
-        overlapping.update(self._notes(path))
+        _, _, name, baseline = max(own, key=lambda item: item[:2])
+        overlapping.update(self._notes(name))
         return baseline, sorted(overlapping)
 
     def forget_baseline(self, job: Mapping[str, Any]) -> None:
         """Remove the job's baseline and the notes on it."""
-        self._forget(self._path_of(job))
+        self._forget(self._name_of(job))
 
     def forget_used_baseline(self, record: Mapping[str, Any]) -> None:
         """Remove the baseline of which a record was made, where an epilog was killed before it could."""
-        path = self._path_of(record)
-        kept = _load(path)
+        name = self._name_of(record)
+        kept = load_from(self._active, name, LARGE_BYTES)
         if kept is not None and self._is_baseline(kept) and kept["snapshot"].get("taken_at") == record.get("began_at"):
-            self._forget(path)
+            self._forget(name)
 
     def forget_ended(self, has_ended: Callable[[dict[str, Any]], bool]) -> None:
         """Remove the baselines of jobs that have ended: else they would share this node with every job to come."""
-        for path, kept in self._baselines():
+        for name, kept in self._baselines():
             if has_ended(kept):
-                self._forget(path)
+                self._forget(name)
 
     def keep_record(self, record: Mapping[str, Any]) -> None:
         """Keep a record until it is published; one without baseline does not take the place of another."""
-        path = os.path.join(self._outbox, os.path.basename(self._path_of(record)))
-        if not is_second(record, path):
-            write_atomically(path, dumps(record).encode(), 0o600, durable=False)
+        name = self._name_of(record)
+        if not is_second(record, self._outbox, name):
+            self._outbox.write(name, dumps(record).encode(), 0o600)
 
     def sync_newest(self) -> Iterator[str]:
-        """Put the record that came last, which could not be published, on stable storage; give its path."""
-        paths = [os.path.join(self._outbox, name) for name in os.listdir(self._outbox) if not name.startswith(".")]
-        for path in sorted(paths, key=_modified_at)[-1:]:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            _sync_folder(self._outbox)
-            yield path
+        """Put the record that came last, which could not be published, on stable storage; give its name.
+
+        What stays on the node is not made durable before it is published: a sync waits for all that the job has left to
+        write, many seconds on a busy disk, and the record could miss its deadline.
+        """
+        self.prepare()
+        for name in self._newest_first()[:1]:
+            self._outbox.sync(name)
+            self._outbox.sync()
+            yield name
 
     def waiting_records(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Give the path and content of each record that is not published yet, the newest first.
+        """Give the name and content of each record that is not published yet, the newest first.
 
         Behind many that wait, the job that ended just now would else not get its turn before the deadline.
         """
-        paths = [os.path.join(self._outbox, name) for name in os.listdir(self._outbox) if not name.startswith(".")]
-        for path in sorted(paths, key=_modified_at, reverse=True):
-            record = _load(path)
+        for name in self._newest_first():
+            record = load_from(self._outbox, name, LARGE_BYTES)
             if record is not None:
-                yield path, record
+                yield name, record
 
-    def _path_of(self, job: Mapping[str, Any]) -> str:
+    def is_waiting(self, name: str) -> bool:
+        """Return whether a record of that name waits, or may: where the spool cannot be looked at."""
+        try:
+            self._outbox.stat(name)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            pass
+        return True
+
+    def forget_record(self, name: str) -> bool:
+        """Remove a record that is published; return whether it still waited: another run of the hook may be first."""
+        return self._outbox.remove(name)
+
+    def _newest_first(self) -> list[str]:
+        waiting = [name for name in self._outbox.names() if not name.startswith(".")]
+        return sorted(waiting, key=self._modified_at, reverse=True)
+
+    def _modified_at(self, name: str) -> float:
+        try:
+            return self._outbox.stat(name).st_mtime
+        except OSError:
+            return 0.0
+
+    def _name_of(self, job: Mapping[str, Any]) -> str:
         run = safe_name(run_key(job["sluid"], job["restart_count"]))
-        return os.path.join(self._active, "%s.%d.%s.json" % (self._node, job["job_id"], run))
+        return "%s.%d.%s.json" % (self._node, job["job_id"], run)
 
     def _baselines(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        for name in sorted(os.listdir(self._active)):
-            path = os.path.join(self._active, name)
+        for name in sorted(self._active.names()):
             if name.startswith(self._node + ".") and name.endswith(".json"):
-                kept = _load(path)
+                kept = load_from(self._active, name, LARGE_BYTES)
                 if kept is not None and self._is_baseline(kept):
-                    yield path, kept
+                    yield name, kept
 
     def _is_baseline(self, kept: dict[str, Any]) -> bool:
         job, snapshot = kept.get("job"), kept.get("snapshot")
@@ -193,32 +185,19 @@ class Spool:
         # The file of node "a.b" begins as one of node "a" does.
         return safe_name(str(job.get("node"))) == self._node
 
-    def _note(self, path: str, job_id: int) -> None:
-        """Note beside the baseline at ``path`` that the job of this id ran at the same time."""
-        write_atomically("%s%s%d" % (path, _SHARED, job_id), b"", 0o600, durable=False)
+    def _note(self, baseline: str, job_id: int) -> None:
+        """Note beside the baseline of this name that the job of this id ran at the same time."""
+        self._active.write("%s%s%d" % (baseline, _SHARED, job_id), b"", 0o600)
 
-    def _notes(self, path: str) -> list[int]:
-        start = os.path.basename(path) + _SHARED
-        found = [name[len(start) :] for name in os.listdir(self._active) if name.startswith(start)]
+    def _notes(self, baseline: str) -> list[int]:
+        start = baseline + _SHARED
+        found = [name[len(start) :] for name in self._active.names() if name.startswith(start)]
         return [int(job_id) for job_id in found if job_id.isdigit()]
 
-    def _forget(self, path: str) -> None:
-        start = os.path.basename(path)
-        for name in os.listdir(self._active):
-            if name == start or name.startswith(start + _SHARED):
-                try:
-                    os.unlink(os.path.join(self._active, name))
-                except FileNotFoundError:
-                    pass  # another run of the hook did
-
-
-def _load(path: str) -> dict[str, Any] | None:
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), encoding="utf-8") as file:
-            value = loads(file.read())
-    except (OSError, ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+    def _forget(self, baseline: str) -> None:
+        for name in self._active.names():
+            if name == baseline or name.startswith(baseline + _SHARED):
+                self._active.remove(name)
 
 
 def _is_same_run(job: Mapping[str, Any], snapshot: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -232,18 +211,3 @@ def _is_of_another_boot(one: Mapping[str, Any], other: Mapping[str, Any]) -> boo
     """Return whether two snapshots are of two boots; one that the deadline cut short does not know its own."""
     boots = one.get("boot_id"), other.get("boot_id")
     return all(boots) and boots[0] != boots[1]
-
-
-def _modified_at(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 2
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
+_MOST_LETTERS, _DIGEST_BYTES = 80, 16
 
 # Every driver and every interface has these (EFA since 1.4.0).
 BYTE_TOTALS = ("tx_bytes", "rx_bytes")
@@ -44,9 +45,25 @@ def run_key(sluid: str | None, started_at: int | None, restart_count: int | None
 
 
 def safe_name(text: str) -> str:
-    """Return ``text`` fit for a file name: no separator, no leading dot."""
+    """Return ``text`` fit for a part of a file name: at most 80 characters, no separator, no leading dot.
+
+    A name that is not so already gets a digest of the whole: no two names are one file's. What needs none has no ``~``.
+    """
     kept = "".join(letter if letter in _SAFE else "_" for letter in text)
-    return "_" + kept[1:] if kept.startswith(".") else kept
+    if kept.startswith("."):
+        kept = "_" + kept[1:]
+    if kept == text and 0 < len(text) <= _MOST_LETTERS:
+        return text
+    digest = _digest(text.encode("utf-8", "surrogatepass"))
+    return "%s~%s" % (kept[: _MOST_LETTERS - 1 - len(digest)], digest)
+
+
+def _digest(data: bytes) -> str:
+    try:
+        from _blake2 import blake2b  # hashlib takes long to import
+    except ImportError:
+        from hashlib import blake2b
+    return str(blake2b(data, digest_size=_DIGEST_BYTES).hexdigest())
 
 
 def record_path(record: Mapping[str, Any]) -> tuple[str, str, str]:
