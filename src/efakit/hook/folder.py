@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ SMALL_BYTES, LARGE_BYTES = 1 << 20, 1 << 24
 
 # As many as the kernel follows (path_resolution(7)).
 _MOST_LINKS = 40
+# No hook writes a file for so long: its deadline is 60 seconds at most.
+_ORPHAN_SECONDS = 3600.0
 # After a signal; a file system in user space may be interrupted in any call.
 _MOST_TRIES = 100
 # A temporary file's name has three more parts than the file's, and 255 bytes at most.
@@ -133,6 +136,30 @@ class Folder:
         except FileNotFoundError:
             return False
         return True
+
+    def move(self, name: str, to: Folder) -> bool:
+        """Move an entry to another folder, where it takes the place of what has its name; return whether it was there."""
+        path = self._path_of(name)
+        try:
+            _call(path, os.rename, name, name, src_dir_fd=self._descriptor, dst_dir_fd=to._descriptor)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def age_seconds(self, name: str) -> float:
+        """Return how long ago an entry was written, by the node's clock; 0 where it cannot be looked at."""
+        try:
+            return time.time() - self.stat(name).st_mtime
+        except OSError:
+            return 0.0
+
+    def remove_orphan(self, name: str) -> None:
+        """Remove a file under whose name ``write`` began, where the hook that wrote it must have been killed."""
+        if abs(self.age_seconds(name)) > _ORPHAN_SECONDS:
+            try:
+                self.remove(name)
+            except OSError:
+                pass  # a folder, say, which is none of ours
 
     def sync(self, name: str | None = None) -> None:
         """Put a file's content, or without a name the folder's own entries, on stable storage."""

@@ -12,52 +12,58 @@ from efakit.node.files import below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
+
+    from efakit.hook.moment import Moment
 
 # How long after the end of its time limit a job may still be there: KillWait, UnkillableStepTimeout, the epilog's wait.
 _LATE_SECONDS = 3600
-_DAY_SECONDS = 86400.0
+_SETTLED_SECONDS = 3600.0
 _STEP_PROGRAM = "slurmstepd"
-_MOST_BYTES = 512
+_MOST_BYTES, _MOST_DIGITS = 512, 20
 
 
-def why_ended(kept: Mapping[str, Any], now: Mapping[str, Any], steps: Callable[[], set[int] | None]) -> str | None:
-    """Return the sign that the job of a baseline does not run any more, None where it runs or may run.
-
-    ``kept`` is the baseline. ``now`` holds ``boot_id``, ``installation_id``, ``time_seconds``, ``since_boot_seconds``,
-    ``exclusive`` (the job that is about to run has the node to itself; None: no job is) and ``max_age_seconds``.
-    ``steps`` gives the jobs with a running step, None where that cannot be known; it is asked only when it matters.
-    """
+def why_ended(kept: Mapping[str, Any], now: Moment) -> str | None:
+    """Return the sign that the job of a baseline, ``kept``, does not run any more; None where it runs, or may run."""
     job, snapshot = kept["job"], kept["snapshot"]
-    boots = snapshot.get("boot_id"), now["boot_id"]
+    boots = snapshot.get("boot_id"), now.boot_id
     if all(boots) and boots[0] != boots[1]:
         return "the node was started again since"
-    installations = kept.get("installation_id"), now["installation_id"]
+    installations = kept.get("installation_id"), now.installation_id
     if all(installations) and installations[0] != installations[1]:
         return "the hooks were removed and installed again since"
-    exclusive = now["exclusive"] is not None and (now["exclusive"] or kept.get("exclusive") is True)
+    alone = now.exclusive is not None and (now.exclusive or kept.get("exclusive") is True)
     ends_at, age = job.get("ends_at"), _age_seconds(snapshot, now)
-    over = isinstance(ends_at, int) and now["time_seconds"] > ends_at + _LATE_SECONDS
-    old = age is not None and age > now["max_age_seconds"]
-    if not exclusive and not over and not old:
+    over = type(ends_at) is int and now.time_seconds > ends_at + _LATE_SECONDS
+    old = age is not None and age > now.max_age_seconds
+    if not alone and not over and not old:
         return None
-    running = steps()
+    running = now.jobs_with_steps()
     if running is not None and (job["job_id"] in running or job.get("het_job_id") in running):
         return None
-    if exclusive:
+    if alone:
         return "the node has been given to another job alone"
     if running is None:
         return None
-    return "its time limit is over and none of its steps runs" if over else (
-        "it is older than %.0f days and none of its steps runs" % (now["max_age_seconds"] / _DAY_SECONDS)
-    )
+    why = "its time limit is over" if over else "its prolog ran too many days ago"
+    return why + ", and none of its steps runs"
 
 
-def _age_seconds(snapshot: Mapping[str, Any], now: Mapping[str, Any]) -> float | None:
+def is_at_rest(kept: Mapping[str, Any], now: Moment) -> bool:
+    """Return whether the job of a baseline moves no bytes now: it has ended, or has no step an hour after its prolog."""
+    if why_ended(kept, now):
+        return True
+    age, running = _age_seconds(kept["snapshot"], now), now.jobs_with_steps()
+    if age is None or age < _SETTLED_SECONDS or running is None:
+        return False
+    return kept["job"]["job_id"] not in running and kept["job"].get("het_job_id") not in running
+
+
+def _age_seconds(snapshot: Mapping[str, Any], now: Moment) -> float | None:
     """Return the age by the clock that nobody sets; None where it is not known."""
-    then, today = snapshot.get("since_boot_seconds"), now["since_boot_seconds"]
-    if snapshot.get("boot_id") != now["boot_id"] or type(then) not in (int, float) or today is None:
+    then, today = snapshot.get("since_boot_seconds"), now.since_boot_seconds
+    if snapshot.get("boot_id") != now.boot_id or type(then) not in (int, float) or today is None:
         return None
     age: float = today - then
     return age
@@ -84,10 +90,10 @@ def jobs_with_steps(root: str) -> set[int] | None:
             continue  # it ended just now
         except OSError:
             return None
-        digits = title.partition(b"[")[2]
-        end = next((place for place, byte in enumerate(digits) if byte not in b"0123456789"), len(digits))
-        if 0 < end <= 20:
-            found.add(int(digits[:end]))
+        after = title.partition(b"[")[2]
+        digits = after[: len(after) - len(after.lstrip(b"0123456789"))]
+        if 0 < len(digits) <= _MOST_DIGITS:
+            found.add(int(digits))
     return found if names else None
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from efakit.hook.folder import SMALL_BYTES, Folder, distrust, open_folder
+import errno
+
+from efakit.hook.folder import LARGE_BYTES, SMALL_BYTES, Folder, Untrusted, distrust, open_folder
 from efakit.hook.json_text import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["distrust", "load_from", "load_trusted", "read_trusted"]
+__all__ = ["distrust", "load_from", "load_or_damage", "load_trusted", "read_trusted"]
 
 
 def read_trusted(path: str, most_bytes: int = SMALL_BYTES) -> bytes:
@@ -33,6 +35,20 @@ def load_from(folder: Folder, name: str, most_bytes: int) -> dict[str, Any] | No
         return _object(folder.read(name, most_bytes))
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def load_or_damage(folder: Folder, name: str) -> tuple[dict[str, Any] | None, bool]:
+    """Return the object in a JSON file of a folder, and whether what is there can never be read as one.
+
+    Neither where it went just now, or where this process or the disk lacks something at the moment.
+    """
+    try:
+        value = _object(folder.read(name, LARGE_BYTES))
+    except OSError as error:
+        return None, isinstance(error, Untrusted) or error.errno == errno.EFBIG
+    except (ValueError, RecursionError):
+        return None, True
+    return value, value is None
 
 
 def _object(data: bytes) -> dict[str, Any] | None:
