@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 DEFAULTS: dict[str, Any] = {
+    "installation_id": None,
     "mode": "observe",
     "enforce": ["devices-missing", "driver-unbound", "verbs-missing", "verbs-unusable"],
     "breaker_nodes_per_hour": 2,
@@ -24,6 +25,9 @@ DEFAULTS: dict[str, Any] = {
     "root": "/",
     "run_dir": "/run/efakit",
     "spool_dir": "/var/spool/efakit",
+    "spool_limit_mib": 256,
+    "spool_max_age_days": 60,
+    "baseline_max_age_days": 7,
     "records_dir": None,
     "records_mode": "0644",
     "expected_devices": "auto",
@@ -31,6 +35,8 @@ DEFAULTS: dict[str, Any] = {
     "tcp_interfaces": "auto",
     "deadline_seconds": 5,
 }
+_MOST_ID_CHARACTERS = 64
+_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
 _MODES = ("observe", "warn", "enforce")
 
 
@@ -67,6 +73,14 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and value >= 0
 
 
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and 0 < value < 1e6
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _MOST_ID_CHARACTERS and set(value) <= _ID_CHARACTERS
+
+
 def _is_path(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("/")
 
@@ -80,6 +94,7 @@ def _is_mode_bits(value: Any) -> bool:
 
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
+    "installation_id": lambda value: value is None or _is_id(value),
     "mode": lambda value: value in _MODES,
     "enforce": _is_names,
     "breaker_nodes_per_hour": _is_count,
@@ -92,6 +107,9 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "root": _is_path,
     "run_dir": _is_path,
     "spool_dir": _is_path,
+    "spool_limit_mib": _is_positive,
+    "spool_max_age_days": _is_positive,
+    "baseline_max_age_days": _is_positive,
     "records_dir": lambda value: value is None or _is_path(value),
     "records_mode": _is_mode_bits,
     "expected_devices": lambda value: value == "auto" or _is_count(value),
