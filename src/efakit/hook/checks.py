@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from efakit.node.record import CLOCK_JUMP_SECONDS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from efakit.node.record_type import Record
     from efakit.node.snapshot import DeviceReading, Snapshot
 
 _MOST_NAMES = 3
@@ -60,6 +63,28 @@ def check_node(snapshot: Snapshot) -> list[dict[str, str]]:
         message = "%d huge pages of %d KiB; libfabric would use up to %d"
         what = message % (pages["count"], pages["size_kib"], pages["wanted"])
         findings.append(finding("hugepages", "info" if pages["count"] else "warning", what))
+    return findings
+
+
+def check_known(record: Record) -> list[dict[str, str]]:
+    """Return the findings about what is not known of a record's bytes, and about a clock that was set."""
+    findings = []
+    if record["devices_unknown"] and not record["resets"]:
+        message = "the EFA devices were not listed at both moments: EFA bytes are not known"
+        findings.append(finding("devices-unlisted", "warning", message))
+    if record["interfaces_unknown"] and not record["resets"]:
+        message = "no TCP interface was found at both moments: TCP bytes are not known"
+        findings.append(finding("interfaces-unknown", "warning", message))
+    unread = [item["name"] for item in (*record["devices"], *record["interfaces"]) if item["unknown"]]
+    if unread and not record["resets"]:
+        message = "%s: counters not read at both moments; their bytes are not known" % _list(unread)
+        findings.append(finding("bytes-unknown", "warning", message))
+    if record["resets"]:
+        findings.append(finding("counters-reset", "warning", "counters began anew: %s" % "; ".join(record["resets"])))
+    jump = record["clock_jump_seconds"]
+    if jump is not None and abs(jump) >= CLOCK_JUMP_SECONDS:
+        message = "the node's clock was set by %.0f s while the job ran" % jump
+        findings.append(finding("clock-jumped", "warning", message))
     return findings
 
 

@@ -11,15 +11,18 @@ import time
 
 from efakit.hook.checks import finding
 from efakit.hook.expectation import expected_devices
-from efakit.hook.folder import LARGE_BYTES, open_folder
+from efakit.hook.folder import open_folder
+from efakit.hook.job import node_name
 from efakit.hook.json_text import dumps_lines
 from efakit.hook.needed import keep_exports
 from efakit.hook.run import failure
 from efakit.hook.spool import ACTIVE, FOLDER_MODE, HEALTH_FILE
-from efakit.hook.trust import load_from, load_trusted
+from efakit.hook.trust import load_trusted
 from efakit.node.devices import find_devices
 from efakit.node.files import below, read_text_or_none
 from efakit.node.limits import huge_pages, locked_memory_limit, login_limits, ptrace_scope
+from efakit.node.record import safe_name
+from efakit.node.snapshot import since_boot
 from efakit.node.software import PLUGIN_FILES, find_plugins, find_software
 
 TYPE_CHECKING = False
@@ -51,10 +54,10 @@ def health_check(run: Run) -> str:
     from efakit.hook.outbox import flush
 
     settings = run.settings
-    settings["deadline_seconds"] = _DEADLINE_SECONDS
+    run.deadline_seconds = _DEADLINE_SECONDS
     root, spool_dir = settings["root"], settings["spool_dir"]
-    node = run.environment.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
-    seen = _only(run.in_time(lambda: iter([look_at(root, spool_dir)]), _READ_UNTIL))
+    node = node_name(run.environment)
+    seen = _only(run.in_time(lambda: iter([look_at(settings, node)]), _READ_UNTIL))
     result = _judge(run, node, seen)
     # The tasks' exports first: they lie in memory, and a spool that hangs takes all the time there is.
     told = failure(run.in_time(lambda: keep_exports(root, settings["run_dir"]), _KEEP_UNTIL))
@@ -83,7 +86,7 @@ def _judge(run: Run, node: str, seen: Mapping[str, Any] | None) -> dict[str, Any
         result["findings"].append(unreadable)
         return result
     devices, instance_type = seen["devices"], seen["instance_type"]
-    expectation = expected_devices(run.settings, node, instance_type, run.settings["efa_interfaces"])
+    expectation = expected_devices(run.settings, node, instance_type, run.efa_interfaces)
     # That devices are missing is no finding here: each prolog counts them anew, and at boot some may come late.
     result.update(devices_expected=expectation["devices_expected"], devices_found=len(devices))
     result.update({name: seen[name] for name in ("boot_id", "instance_type", "software")})
@@ -106,8 +109,9 @@ def _of_software_and_limits(seen: Mapping[str, Any], planned: Any) -> list[dict[
     ]
 
 
-def look_at(root: str, spool_dir: str) -> dict[str, Any]:
-    """Read all that needs no program to be run, below ``root``."""
+def look_at(settings: Mapping[str, Any], node: str) -> dict[str, Any]:
+    """Read all that needs no program to be run, below the settings' ``root``."""
+    root, spool_dir = settings["root"], settings["spool_dir"]
     boot_id = read_text_or_none(below(root, "proc/sys/kernel/random/boot_id"))
     return {
         "software": find_software(root),
@@ -117,7 +121,7 @@ def look_at(root: str, spool_dir: str) -> dict[str, Any]:
         "boot_id": boot_id,
         "instance_type": read_text_or_none(below(root, "sys/class/dmi/id/product_name")),
         "devices": [device["name"] for device in find_devices(root)[0]],
-        "busy": _is_busy(spool_dir, boot_id),
+        "busy": _is_busy(settings, node, boot_id),
         "last": load_trusted(os.path.join(spool_dir, HEALTH_FILE)) or {},
         "limits": {
             "locked_memory": locked_memory_limit(root),
@@ -145,20 +149,19 @@ def loadable_plugins(root: str) -> list[str]:
     return [text.decode("utf-8", "replace") for text in data.split(b"\0") if text[:1] == b"/" and text.endswith(ends)]
 
 
-def _is_busy(spool_dir: str, boot_id: str | None) -> bool:
-    """Return whether a job runs here: its baseline is in the spool, and not from before the node was started."""
+def _is_busy(settings: Mapping[str, Any], node: str, boot_id: str | None) -> bool:
+    """Return whether a job may move bytes here now: its baseline is in the spool, and nothing says that it rests."""
+    from efakit.hook.baselines import Baselines
+    from efakit.hook.liveness import is_at_rest
+    from efakit.hook.moment import Moment
+
     try:
-        folder = open_folder(os.path.join(spool_dir, ACTIVE))
+        folder = open_folder(os.path.join(settings["spool_dir"], ACTIVE))
     except OSError:
         return False
     with folder:
-        for name in folder.names():
-            kept = load_from(folder, name, LARGE_BYTES) if name.endswith(".json") else None
-            snapshot = kept.get("snapshot") if kept else None
-            # A snapshot that the deadline cut short does not know its boot.
-            if isinstance(snapshot, dict) and snapshot.get("boot_id") in (boot_id, None):
-                return True
-    return False
+        now = Moment(settings, boot_id, since_boot(), None)
+        return any(not is_at_rest(kept, now) for kept in Baselines(folder, safe_name(node)).all())
 
 
 def _fabric(run: Run, seen: Mapping[str, Any]) -> tuple[list[dict[str, str]], list[str] | None]:

@@ -63,10 +63,9 @@ def is_at_rest(kept: Mapping[str, Any], now: Moment) -> bool:
 def _age_seconds(snapshot: Mapping[str, Any], now: Moment) -> float | None:
     """Return the age by the clock that nobody sets; None where it is not known."""
     then, today = snapshot.get("since_boot_seconds"), now.since_boot_seconds
-    if snapshot.get("boot_id") != now.boot_id or type(then) not in (int, float) or today is None:
+    if snapshot.get("boot_id") != now.boot_id or not isinstance(then, (int, float)) or today is None:
         return None
-    age: float = today - then
-    return age
+    return today - then
 
 
 def jobs_with_steps(root: str) -> set[int] | None:

@@ -14,6 +14,7 @@ from efakit.hook.run import Run
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
 __all__ = ["Run", "Usage", "main"]
 
@@ -57,8 +58,8 @@ def _start(config: str | None, environment: Mapping[str, str], carried: Mapping[
     from efakit.hook.settings import load_settings
 
     settings, problems = load_settings(config)
-    settings["efa_interfaces"] = carried.get("efa_interfaces", {})
-    return Run(settings, problems, environment)
+    counts: Any = carried.get("efa_interfaces", {})
+    return Run(settings, problems, environment, efa_interfaces=counts, config=config)
 
 
 def _command(command: str, run: Run) -> str:

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from efakit.node.snapshot import Snapshot
-
 _DAY_SECONDS = 86400.0
 
 
@@ -21,9 +19,11 @@ class Moment:
     ``since_boot_seconds`` is a clock that nobody sets.
     """
 
-    def __init__(self, settings: Mapping[str, Any], snapshot: Snapshot, exclusive: bool | None) -> None:
-        self.boot_id = snapshot["boot_id"]
-        self.since_boot_seconds = snapshot["since_boot_seconds"]
+    def __init__(
+        self, settings: Mapping[str, Any], boot_id: str | None, since_boot_seconds: float | None, exclusive: bool | None
+    ) -> None:
+        self.boot_id = boot_id
+        self.since_boot_seconds = since_boot_seconds
         self.time_seconds = time.time()
         self.exclusive = exclusive
         self.installation_id: str | None = settings["installation_id"]

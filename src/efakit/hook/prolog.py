@@ -7,13 +7,15 @@ import time
 
 from efakit.hook.checks import check_devices, check_node
 from efakit.hook.expectation import expected_devices
-from efakit.hook.job import as_its_tasks_know_it, job_from
+from efakit.hook.job import id_in_tasks, is_exclusive, job_from
 from efakit.hook.json_text import dumps
+from efakit.hook.moment import Moment
 from efakit.hook.policy import allowed_nodes, health_findings, refusal_message, refused_for, told, unenforced
 from efakit.hook.run import BREAKER_UNTIL, READ_UNTIL, SPOOL_UNTIL, WAIT_UNTIL, failure
 from efakit.hook.spool import HEALTH_FILE, Spool
 from efakit.hook.summary import summary
 from efakit.hook.trust import load_trusted
+from efakit.node.record import new_record_id
 from efakit.node.snapshot import assemble, pieces
 
 TYPE_CHECKING = False
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from efakit.hook.run import Run
+    from efakit.node.record_type import JobFields
     from efakit.node.snapshot import Snapshot
 
 
@@ -42,7 +45,16 @@ def prolog(run: Run) -> str:
         if why_not:
             refusal = None
             findings.append(unenforced(why_not))
-    baseline = {"job": job, "snapshot": snapshot, "findings": findings, "prolog_failed": refusal}
+    baseline = {
+        "job": job,
+        "snapshot": snapshot,
+        "findings": findings,
+        "prolog_failed": refusal,
+        "record_id": new_record_id(),
+        "installation_id": settings["installation_id"],
+        "exclusive": is_exclusive(run.environment),
+        "doubts": [],
+    }
     outcome = failure(run.in_time(lambda: _keep(run, baseline), SPOOL_UNTIL)) or "baseline kept"
     if refusal:
         outcome = _publish_refusal(run, expectation, baseline)
@@ -50,7 +62,7 @@ def prolog(run: Run) -> str:
     return summary("prolog", job, snapshot, expectation, outcome, findings)
 
 
-def _read(run: Run, job: dict[str, Any]) -> tuple[Snapshot, Any]:
+def _read(run: Run, job: JobFields) -> tuple[Snapshot, Any]:
     """Return the snapshot, and the result of the last health check where one could be read."""
     settings = run.settings
 
@@ -67,11 +79,11 @@ def _read(run: Run, job: dict[str, Any]) -> tuple[Snapshot, Any]:
     return assemble(values), health
 
 
-def _expect(run: Run, job: dict[str, Any], instance_type: str | None) -> dict[str, Any]:
-    return expected_devices(run.settings, job["node"], instance_type, run.settings["efa_interfaces"])
+def _expect(run: Run, job: JobFields, instance_type: str | None) -> dict[str, Any]:
+    return expected_devices(run.settings, job["node"], instance_type, run.efa_interfaces)
 
 
-def _why_not_fail(run: Run, job: dict[str, Any], boot_id: str | None, refusal: str) -> str | None:
+def _why_not_fail(run: Run, job: JobFields, boot_id: str | None, refusal: str) -> str | None:
     """Return why the prolog may not fail, None where it may: whatever is in doubt speaks against it."""
     settings = run.settings
     if run.problems:
@@ -94,12 +106,20 @@ def _why_not_fail(run: Run, job: dict[str, Any], boot_id: str | None, refusal: s
 
 
 def _keep(run: Run, baseline: dict[str, Any]) -> Iterator[Any]:
-    """Tell what is to be told, and keep the baseline in the spool."""
+    """Tell what is to be told, and keep the baseline in the spool, and the settings where an epilog finds them."""
     _tell(run, baseline)
     spool = Spool(run.settings["spool_dir"], baseline["job"]["node"])
     spool.prepare()
-    spool.keep_baseline(baseline["job"], baseline)
+    snapshot = baseline["snapshot"]
+    now = Moment(run.settings, snapshot["boot_id"], snapshot["since_boot_seconds"], baseline["exclusive"])
+    given_up = spool.baselines.keep(baseline, now)
     yield {}
+    if given_up:
+        spool.note_given_up(given_up)
+    if run.config is not None and not run.problems:
+        from efakit.hook.remembered import remember
+
+        remember(run.config, run.settings)
 
 
 def _tell(run: Run, baseline: dict[str, Any]) -> None:
@@ -111,8 +131,8 @@ def _tell(run: Run, baseline: dict[str, Any]) -> None:
     from efakit.hook.tell import keep_note, to_syslog
 
     try:
-        known = as_its_tasks_know_it(job, run.environment)
-        keep_note(settings["run_dir"], known, settings["mode"], findings, task_prolog=wanted)
+        place = settings["run_dir"], id_in_tasks(job), job["node"]
+        keep_note(*place, settings["mode"], findings, task_prolog=wanted)
     except OSError:
         pass  # the record tells it all the same
     if findings:
@@ -138,14 +158,22 @@ def _publish_refusal(run: Run, expectation: dict[str, Any], baseline: dict[str, 
     from efakit.hook.outbox import publish_all
     from efakit.node.record import make_record
 
-    record = make_record(baseline["job"], expectation, None, baseline["snapshot"])
-    record.update(mode=run.settings["mode"], shared_with=[], findings=baseline["findings"])
-    record["prolog_failed"] = baseline["prolog_failed"]
+    record = make_record(
+        baseline["job"],
+        expectation,
+        None,
+        baseline["snapshot"],
+        mode=run.settings["mode"],
+        findings=baseline["findings"],
+        prolog_failed=baseline["prolog_failed"],
+        installation_id=baseline["installation_id"],
+        record_id=baseline["record_id"],
+    )
     spool = Spool(run.settings["spool_dir"], baseline["job"]["node"])
 
     def keep() -> Iterator[Any]:
         spool.prepare()
-        spool.keep_record(record)
+        spool.waiting.keep(record)
         yield {}
 
     return failure(run.in_time(keep, SPOOL_UNTIL)) or publish_all(run, spool) or "record published"

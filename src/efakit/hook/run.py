@@ -18,11 +18,27 @@ WAIT_UNTIL, READ_UNTIL, BREAKER_UNTIL, SPOOL_UNTIL, PUBLISH_UNTIL, SYNC_UNTIL = 
 
 
 class Run:
-    """One run of the hook. ``refusal`` says why the prolog is to fail on purpose; None: whatever happens, it is not."""
+    """One run of the hook.
 
-    def __init__(self, settings: dict[str, Any], problems: list[str], environment: Mapping[str, str]) -> None:
+    ``problems`` say what is wrong with the settings, ``config`` is the file that holds them. ``efa_interfaces`` is how
+    many EFA interfaces each instance type has. ``refusal`` says why the prolog is to fail on purpose; None: whatever
+    happens, it is not.
+    """
+
+    def __init__(
+        self,
+        settings: dict[str, Any],
+        problems: list[str],
+        environment: Mapping[str, str],
+        *,
+        efa_interfaces: Mapping[str, int] | None = None,
+        config: str | None = None,
+    ) -> None:
         self._began = time.monotonic()
+        self.deadline_seconds: float = settings["deadline_seconds"]
         self.settings = settings
+        self.config = config
+        self.efa_interfaces = efa_interfaces or {}
         self.problems = problems
         self.findings = [finding("settings", "error", problem) for problem in problems]
         self.environment = environment
@@ -30,7 +46,7 @@ class Run:
 
     def left(self, share: float) -> float:
         """Return the seconds until ``share`` of the deadline has passed, at least a tenth of a second."""
-        seconds: float = share * self.settings["deadline_seconds"]
+        seconds: float = share * self.deadline_seconds
         return max(0.1, self._began + seconds - time.monotonic())
 
     def bounded(self, work: Callable[[], Iterator[Any]], share: float) -> list[Any]:

@@ -4,7 +4,7 @@
 ``outbox/``  records that are not published yet
 ``ended/``   what Slurm told the epilogs that have left a record: one that runs again leaves none
 ``aside/``   what could not be read
-``lost.json``  what was set aside or dropped since the last record, which tells it
+``lost.json``, ``given-up.json``  what was set aside, dropped or given up since the last record; the next one tells it
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ ACTIVE, OUTBOX, ENDED, ASIDE = "active", "outbox", "ended", "aside"
 FOLDER_MODE = 0o700
 # What the health check leaves for the prologs.
 HEALTH_FILE = "health.json"
-LOST_FILE = "lost.json"
+LOST_FILE, GIVEN_UP_FILE = "lost.json", "given-up.json"
 # Slurm runs an epilog again where the node did not answer, as when slurmd was restarted under it: soon. Before 23.02
 # nothing but time tells that from the epilog of another job of the same id.
 _AGAIN_SECONDS = 900.0
 _KEEP_ENDED_SECONDS = 86400.0
 _MOST_ENDED = 256
+_MOST_NOTED = 20
 
 
 class Spool:
@@ -82,8 +83,9 @@ class Spool:
                 continue
             if is_surely_same(before, told):
                 return True
-            clocks = note.get("since_boot_seconds"), now.since_boot_seconds
-            soon = None not in clocks and 0 <= clocks[1] - clocks[0] < _AGAIN_SECONDS
+            then: Any = note.get("since_boot_seconds")
+            known = isinstance(then, (int, float)) and now.since_boot_seconds is not None
+            soon = known and 0 <= now.since_boot_seconds - then < _AGAIN_SECONDS
             if soon and note.get("boot_id") == now.boot_id is not None and is_told_alike(before, told):
                 return True
         return False
@@ -99,14 +101,25 @@ class Spool:
                 told[name] = told.get(name, 0) + count
             self._folder.write(LOST_FILE, dumps(told).encode(), 0o600)
 
+    def note_given_up(self, texts: list[str]) -> None:
+        """Note which jobs' baselines were given up, for the next record."""
+        noted = self.given_up() + texts
+        self._folder.write(GIVEN_UP_FILE, dumps({"texts": noted[-_MOST_NOTED:]}).encode(), 0o600)
+
+    def given_up(self) -> list[str]:
+        """Return which jobs' baselines were given up since a record told it, and why."""
+        texts = (load_from(self._folder, GIVEN_UP_FILE, SMALL_BYTES) or {}).get("texts")
+        return [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
+
     def lost(self) -> dict[str, int]:
         """Return how many files were ``damaged`` (set aside) and how many records ``dropped`` since it was told."""
         told = load_from(self._folder, LOST_FILE, SMALL_BYTES) or {}
         return {name: count for name, count in told.items() if type(count) is int and count > 0}
 
-    def forget_lost(self) -> None:
-        """Count anew: a record has told it."""
+    def forget_told(self) -> None:
+        """Forget what a record has told: what was lost, and what was given up."""
         self._folder.remove(LOST_FILE)
+        self._folder.remove(GIVEN_UP_FILE)
 
     def sync_newest(self) -> Iterator[str]:
         """Put the record that came last, which could not be published, on stable storage; give its name."""

@@ -15,7 +15,6 @@ from efakit.hook.summary import printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
 
     from efakit.hook.folder import Folder
 
@@ -43,37 +42,38 @@ def to_syslog(root: str, messages: Sequence[tuple[str, str]]) -> None:
 
 
 def keep_note(
-    run_dir: str, job: Mapping[str, Any], mode: str, findings: Sequence[Finding], *, task_prolog: bool
+    run_dir: str, job_id: int, node: str, mode: str, findings: Sequence[Finding], *, task_prolog: bool
 ) -> None:
     """Leave what the job's processes are to know in ``run_dir/job-ID.json``; none where there is nothing to say.
 
+    ``job_id`` is the id that the job's tasks are told.
     ``task_prolog`` is what the job's comment says, which no other program of the job is told: whether its tasks may be
     given anything. Anybody may read the note, so it holds no more of the comment than that. Raises OSError.
     """
     if not findings and task_prolog:
-        forget_note(run_dir, job)
+        forget_note(run_dir, job_id)
         return
     note = {
         "schema_version": NOTE_VERSION,
-        "job_id": job["job_id"],
-        "node": job["node"],
+        "job_id": job_id,
+        "node": node,
         "written_at": time.time(),
         "mode": mode,
         "task_prolog": task_prolog,
         "findings": list(findings),
     }
     with prepare_run_dir(run_dir) as folder:
-        folder.write(_name(job), dumps(note).encode() + b"\n", 0o644)
+        folder.write(_name(job_id), dumps(note).encode() + b"\n", 0o644)
 
 
-def forget_note(run_dir: str, job: Mapping[str, Any]) -> None:
+def forget_note(run_dir: str, job_id: int) -> None:
     """Remove the job's note, where there is one; raise OSError where that fails."""
     try:
         folder = open_folder(run_dir)
     except (FileNotFoundError, NotADirectoryError):
         return
     with folder:
-        folder.remove(_name(job))
+        folder.remove(_name(job_id))
 
 
 def prepare_run_dir(run_dir: str) -> Folder:
@@ -81,5 +81,5 @@ def prepare_run_dir(run_dir: str) -> Folder:
     return open_folder(run_dir, 0o755)
 
 
-def _name(job: Mapping[str, Any]) -> str:
-    return "job-%d.json" % job["job_id"]
+def _name(job_id: int) -> str:
+    return "job-%d.json" % job_id

@@ -49,7 +49,7 @@ def find_runs(records_dir: Path, job_id: int) -> list[JobRun]:
             damaged.setdefault((path.parents[1].name, run), {})[node] = str(error)
             faults.append(error)
             continue
-        key = (record["cluster"], run_key(record["sluid"], record["restart_count"]), record["node_list"] or "")
+        key = (record["cluster"], run_key(record["sluid"], None, record["restart_count"]), record["node_list"] or "")
         runs.setdefault(key, {})[record["node"]] = record
     found = [
         JobRun(

@@ -7,12 +7,12 @@ In this order, the first that holds:
 2. ``shared``: another job ran, or may have run, on one of the nodes at the same time; counters are per device, not per
    job.
 3. ``single-node``: the job had one node, whose ranks use NVLink or shared memory.
-4. By traffic, over the whole run. What the nodes exchanged over EFA is, of each operation class, the smaller of what they
-   sent and what they received: storage is one-sided (``efakit.jobs.traffic``).
+4. By traffic, over the whole run. What the nodes exchanged over EFA is, of each operation class, the smaller of what
+   they sent and what they received: storage is one-sided (``efakit.jobs.traffic``).
    ``no-traffic``: exchanged over EFA less than its floor, and TCP not above its own in both directions.
    ``tcp-fallback``: exchanged over EFA less than its floor, TCP sent and TCP received both above theirs.
-   ``mixed``: exchanged over EFA at least its floor, but a node fell back by the rule above, or TCP sent and TCP received
-   are both above their floor and each exceeds what was exchanged over EFA.
+   ``mixed``: exchanged over EFA at least its floor, but a node fell back by the rule above, or TCP sent and TCP
+   received are both above their floor and each exceeds what was exchanged over EFA.
    ``efa``: exchanged over EFA at least its floor, and none of that.
 
 What was not read may be anything from zero up. A verdict by traffic is given only where every such completion gives
@@ -139,9 +139,10 @@ def _notes(verdict: str, nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> It
     unread = [node for node in nodes if node.traffic is not None and node.unknown]
     if unread and verdict not in ("incomplete", "shared", "single-node"):
         more = f", and {len(unread) - 1} more nodes" if len(unread) > 1 else ""
-        yield f"not all bytes are known ({unread[0].node}: {unread[0].unknown[0]}{more}); the verdict is the same whatever they were"
+        what = f"{unread[0].node}: {unread[0].unknown[0]}{more}"
+        yield f"not all bytes are known ({what}); the verdict is the same whatever they were"
     if verdict in ("efa", "mixed") and not traffic.counts_classes():
-        yield "the counters do not tell operation classes: storage over EFA that reads and writes alike looks like ranks"
+        yield "no counters by operation class: storage over EFA that reads and writes alike looks like ranks' traffic"
 
 
 def _by_traffic(traffic: Traffic) -> Iterator[str]:

@@ -69,10 +69,13 @@ def _digest(data: bytes) -> str:
 def record_path(record: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return where a record lies below the records folder: cluster, job, file.
 
-    The components of a heterogeneous job lie in the folder of its first one.
+    The components of a heterogeneous job lie in the folder of its first one. A record of version 1 that still waits on
+    its node has no id: its own content gives it one, so that it takes no other's place.
     """
-    name = "%s.%s.%s.json" % (safe_name(record["node"]), safe_name(record["run"]), record["record_id"])
-    return safe_name(record["cluster"]), "%d" % (record["het_job_id"] or record["job_id"]), name
+    run = record.get("run") or run_key(record["sluid"], None, record["restart_count"])
+    own = record.get("record_id") or _digest(repr(sorted(record.items())).encode("utf-8", "surrogatepass"))
+    name = "%s.%s.%s.json" % (safe_name(record["node"]), safe_name(run), safe_name(own))
+    return safe_name(record["cluster"]), "%d" % (record.get("het_job_id") or record["job_id"]), name
 
 
 def new_record_id() -> str:
@@ -92,17 +95,19 @@ def make_record(
     doubts: Sequence[str] = (),
     prolog_failed: str | None = None,
     installation_id: str | None = None,
+    record_id: str | None = None,
 ) -> Record:
     """Return the record of one node.
 
     ``job`` is what Slurm told of the run, by the baseline where there is one. ``expectation`` holds
     ``devices_expected`` and ``expected_by``. Without a baseline, or after a reset, differences mean nothing: there are
-    none then, and all bytes are unknown.
+    none then, and all bytes are unknown. ``record_id`` is the baseline's, where it has one: whoever makes a record of
+    it again replaces the first.
     """
     resets = reset_signs(baseline, final) if baseline else []
     usable = baseline if baseline and not resets else None
     state = "missing" if baseline is None else "ok" if baseline["complete"] and final["complete"] else "incomplete"
-    record: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "record_id": new_record_id()}
+    record: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "record_id": record_id or new_record_id()}
     record.update(job)
     record.update(
         {
@@ -160,9 +165,10 @@ def reset_signs(before: Snapshot, after: Snapshot) -> list[str]:
         signs.append("the set of EFA devices changed")
     for kind in ("devices", "interfaces"):
         signs += ["%s is another device now" % name for name in _moved(before, after, kind)]
-    for kind in ("devices", "interfaces"):
-        earlier = {item["name"]: item for item in before[kind]}
-        for item in after[kind]:
+    pairs = (before["devices"], after["devices"]), (before["interfaces"], after["interfaces"])
+    for olds, news in pairs:
+        earlier = _by_name(olds)
+        for item in _by_name(news).values():
             old = earlier.get(item["name"])
             fallen = _fallen(old, item) if old else None
             if fallen:

@@ -101,11 +101,10 @@ class Record(JobFields):
 
     schema_version: int
     record_id: Annotated[str, Doc("Random; part of the file's name. Two records never have the same.")]
-    run: Annotated[
-        str, Doc("The run's key: Slurm's SLUID, else t and the start time, else r and the restart count.")
-    ]
+    run: Annotated[str, Doc("The run's key: Slurm's SLUID, else t and the start time, else r and the restart count.")]
     run_from: Annotated[
-        Literal["baseline", "epilog"], Doc("Who was told which run it is. Slurm may tell an epilog the next run's count.")
+        Literal["baseline", "epilog"],
+        Doc("Who was told which run it is. Slurm may tell an epilog the next run's count."),
     ]
     doubts: Annotated[list[str], Doc("Why it is not sure to which run this record belongs.")]
     installation_id: Annotated[

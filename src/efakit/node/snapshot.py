@@ -6,7 +6,7 @@ A snapshot arrives in pieces, one a device, so that a read which never returns c
 from __future__ import annotations
 
 import time
-from _functools import partial
+from _functools import partial  # type: ignore[import-not-found] # functools itself imports collections
 
 from efakit.node.counters import find_interfaces, read_device_counters, read_interface, read_port_counters
 from efakit.node.devices import find_devices, unbound_functions, why_unusable
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         """All pieces of one node; ``complete`` is false where some never came.
 
         ``devices_listed`` is false where the device set itself is not known, and ``devices_present`` then says nothing.
-        ``interfaces_present`` is empty where no TCP interface is known; ``interfaces_error`` says why where it is known.
+        ``interfaces_present`` is empty where no TCP interface is known, and ``interfaces_error`` may say why.
         ``since_boot_seconds`` is a clock that nobody sets.
         """
 
@@ -191,7 +191,7 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
     """Put the pieces that arrived together; ``taken_at`` is now, in seconds since the epoch."""
     snapshot: Snapshot = {
         "taken_at": time.time(),
-        "since_boot_seconds": _since_boot(),
+        "since_boot_seconds": since_boot(),
         "complete": False,
         "devices_listed": False,
         "list_error": None,
@@ -223,7 +223,8 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
     return snapshot
 
 
-def _since_boot() -> float | None:
+def since_boot() -> float | None:
+    """Return the seconds since the node was started, by a clock that nobody sets; None where there is none."""
     try:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     except (AttributeError, OSError):  # another system than Linux, or a very old one

@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from efakit.catalog.thresholds import EFA_FLOOR
+from efakit.jobs.traffic import Amount
 from efakit.jobs.verdict import NodeVerdict
-from efakit.report.job import JobReport
+from efakit.report.job import JobReport, byte_counts
 
 _STYLES = {"efa": "bold green", "tcp-fallback": "bold red", "mixed": "bold yellow", "incomplete": "yellow"}
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -29,6 +31,8 @@ def print_report(report: JobReport, file: TextIO) -> None:
     console.print(title)
     console.print(Text(f"  {verdict.reason}"))
     console.print(Text("  " + ", ".join(_facts(report))))
+    for note in verdict.notes:
+        console.print(Text(_clean(f"  note: {note}")))
     console.print(_table(report.verdict.nodes))
     for node in verdict.nodes:
         for note in node.notes:
@@ -40,8 +44,11 @@ def _facts(report: JobReport) -> list[str]:
     facts = [slurm.state.lower()] if slurm.state else []
     if slurm.elapsed_seconds is not None:
         facts.append(f"ran {timedelta(seconds=slurm.elapsed_seconds)}")
-    facts.append(f"EFA {_size(traffic.efa_tx_bytes)} sent and {_size(traffic.efa_rx_bytes)} received")
-    facts.append(f"TCP {_size(traffic.tcp_tx_bytes)} sent and {_size(traffic.tcp_rx_bytes)} received")
+    facts.append(f"EFA {_amount(traffic.efa_tx)} sent and {_amount(traffic.efa_rx)} received")
+    sent, received = traffic.storage_bytes()
+    if max(sent, received) >= EFA_FLOOR.value:
+        facts.append(f"of it {_size(sent)} to and {_size(received)} from storage")
+    facts.append(f"TCP {_amount(traffic.tcp_tx)} sent and {_amount(traffic.tcp_rx)} received")
     if slurm.note:
         facts.append(slurm.note)
     if report.other_runs:
@@ -56,15 +63,7 @@ def _table(nodes: tuple[NodeVerdict, ...]) -> Table:
     for column in ("DEVICES", "EFA SENT", "EFA RECEIVED", "TCP SENT", "TCP RECEIVED"):
         table.add_column(column, justify="right", no_wrap=True)
     for node in nodes:
-        traffic = node.traffic
-        sizes = (
-            ["-"] * 4
-            if traffic is None
-            else [
-                _size(count)
-                for count in (traffic.efa_tx_bytes, traffic.efa_rx_bytes, traffic.tcp_tx_bytes, traffic.tcp_rx_bytes)
-            ]
-        )
+        sizes = [_amount(count) for count in byte_counts(node.traffic).values()]
         verdict = Text(node.verdict, style=_STYLES.get(node.verdict, ""))
         table.add_row(Text(node.node), verdict, _devices(node), *sizes)
     return table
@@ -79,6 +78,13 @@ def _devices(node: NodeVerdict) -> str:
 def _clean(text: str) -> str:
     """Return ``text`` without what a terminal would obey: a job's name is its user's."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _amount(amount: Amount) -> str:
+    """Return a byte count as people read it; where not all of it was read, what it is at least."""
+    if amount.complete:
+        return _size(amount.known_bytes)
+    return f"{_size(amount.known_bytes)}+?" if amount.known_bytes else "?"
 
 
 def _size(count: int) -> str:
