@@ -135,16 +135,13 @@ def _split_by_installation(records: list[Record], *, weak: bool) -> list[tuple[l
 
 def _without_copies(records: list[Record]) -> list[Record]:
     """Return the records without those that say the same as another of the same node, as a copied file does."""
-    by_node: dict[str, list[Record]] = {}
+    alike: dict[tuple[str, float | None, float], list[Record]] = {}
     for record in records:
-        by_node.setdefault(record["node"], []).append(record)
-    if len(by_node) == len(records):
-        return records
-    kept: dict[tuple[str, str], Record] = {}
-    for node, own in by_node.items():
-        for record in own:
-            kept.setdefault((node, _digest(record) if len(own) > 1 else ""), record)
-    return list(kept.values())
+        alike.setdefault((record["node"], record["began_at"], record["ended_at"]), []).append(record)
+    kept: list[Record] = []
+    for own in alike.values():
+        kept += own if len(own) == 1 else {_digest(record): record for record in reversed(own)}.values()
+    return kept
 
 
 def _digest(record: Record) -> str:
