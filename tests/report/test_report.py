@@ -117,7 +117,7 @@ def test_runs_and_clusters_do_not_mix(records):
 
 def test_two_jobs_of_one_id_with_other_nodes_do_not_mix(records):
     """A cluster whose job ids began anew."""
-    write(records, record("gpu-st-p5-9", node_list="gpu-st-p5-[8-9]", ended_at=0.5))
+    write(records, record("gpu-st-p5-9", node_list="gpu-st-p5-[8-9]", began_at=0.2, ended_at=0.5))
     data = json.loads(report(7, "--records", records, "--format", "json")[1])
     assert [node["node"] for node in data["nodes"]] == ["gpu-st-p5-1", "gpu-st-p5-2"]
 
@@ -148,7 +148,7 @@ def test_fail_on_gives_exit_code_1(records):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "cannot be read"),
+        ("{", "is no JSON"),
         ("[]", "is no record"),
         ('{"schema_version": 99}', "install a newer efakit"),
         ('{"schema_version": 1}', "is damaged"),

@@ -90,8 +90,10 @@ def judge(
         else NodeVerdict(name, "incomplete", None, None, None, (), (broken.get(name, "no record"),))
         for name in names
     )
-    verdict, reason = ("incomplete", doubts[0]) if doubts else _judge_job(nodes, whole)
-    return JobVerdict(verdict, reason, whole, nodes, (*doubts, *_notes(verdict, nodes, whole)))
+    verdict, reason = _judge_job(nodes, whole)
+    if doubts and verdict != "incomplete":
+        verdict, reason = "incomplete", f"it is in doubt which run this is: {doubts[0]}"
+    return JobVerdict(verdict, reason, whole, nodes, tuple(_notes(verdict, nodes, whole)))
 
 
 def _judge_job(nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> tuple[str, str]:

@@ -9,6 +9,9 @@ from efakit.jobs.records import JobRun
 from efakit.jobs.traffic import UNKNOWN, Amount, Traffic
 from efakit.jobs.verdict import JobVerdict
 
+_MOST_LISTED = 100
+"""Of faults and of doubts: the first tell, and thousands of nodes may each have one."""
+
 
 @dataclass(frozen=True)
 class SlurmFacts:
@@ -23,12 +26,17 @@ class SlurmFacts:
 
 @dataclass(frozen=True)
 class JobReport:
-    """A run of a job with its verdict; ``other_runs`` are the job's other runs, oldest first."""
+    """A run of a job with its verdict; ``other_runs`` are the job's other runs, newest first."""
 
     run: JobRun
     verdict: JobVerdict
     slurm: SlurmFacts
     other_runs: tuple[str, ...] = ()
+
+
+def component_names(run: JobRun) -> list[str]:
+    """Return the components of a heterogeneous job as Slurm shows them: 10+0, 10+1; empty for any other job."""
+    return [f"{run.job_id}+{job_id - run.job_id}" for job_id in run.het]
 
 
 def as_data(report: JobReport) -> dict[str, Any]:
@@ -38,10 +46,14 @@ def as_data(report: JobReport) -> dict[str, Any]:
         "job_id": run.job_id,
         "cluster": run.cluster,
         "run": run.run,
+        "run_key": run.key,
+        "started_at": run.started_at,
+        "began_at": run.began_at,
+        "ended_at": run.ended_at if run.records else None,
         "other_runs": list(report.other_runs),
+        "components": component_names(run),
         "verdict": verdict.verdict,
         "reason": verdict.reason,
-        "notes": list(verdict.notes),
         "name": report.slurm.name,
         "state": report.slurm.state,
         "elapsed_seconds": report.slurm.elapsed_seconds,
@@ -63,6 +75,10 @@ def as_data(report: JobReport) -> dict[str, Any]:
             }
             for node in verdict.nodes
         ],
+        "doubts": list(run.doubts[:_MOST_LISTED]),
+        "notes": [*verdict.notes, *run.notes][:_MOST_LISTED],
+        "faults": [{"file": fault.file, "why": fault.why} for fault in run.faults[:_MOST_LISTED]],
+        "fault_count": len(run.faults),
     }
 
 

@@ -170,7 +170,17 @@ class World:
             job_id, self.next_id = self.next_id, self.next_id + 1
         number = len(self.runs)
         run = TrueRun(
-            number, job_id, count, int(self.clock.now), f"s{number:X}RUN", user_id, nodes, exclusive, kind, het, list(nodes)
+            number,
+            job_id,
+            count,
+            int(self.clock.now),
+            f"s{number:X}RUN",
+            user_id,
+            nodes,
+            exclusive,
+            kind,
+            het,
+            list(nodes),
         )
         for other in self.running:
             if set(other.left) & set(nodes):
