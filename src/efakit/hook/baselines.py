@@ -71,6 +71,9 @@ class Baselines:
             if other["job"]["job_id"] != job["job_id"]:
                 self._note(name, job["job_id"])
                 self._note(kept or own, other["job"]["job_id"])
+        for job_id in now.other_jobs(job["job_id"], job["het_job_id"]):
+            # One whose prolog left no baseline.
+            self._note(kept or own, job_id)
         return given_up
 
     def _of_own_run(self, name: str, other: dict[str, Any], baseline: dict[str, Any]) -> str | None:
@@ -104,9 +107,13 @@ class Baselines:
                     own.append((name == self._name_of(told), at, name, kept))
             elif not self._give_up(name, kept, now, found.given_up):
                 sharing.add(kept["job"]["job_id"])
+                # It may not know of this job, whose prolog may have left no baseline.
+                self._note(name, told["job_id"])
+        sharing |= now.other_jobs(told["job_id"], told.get("het_job_id"))
         if own:
             _, _, name, found.baseline = max(own, key=lambda item: item[:2])
             sharing.update(self._notes(name))
+            sharing.discard(told["job_id"])
             unsure = doubt(found.baseline["job"], told)
             kept_doubts: Any = found.baseline.get("doubts")
             found.doubts = [str(text) for text in kept_doubts] if isinstance(kept_doubts, list) else []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from efakit.node.files import below
+from efakit.node.files import below, list_folder, read_text_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def why_ended(kept: Mapping[str, Any], now: Moment) -> str | None:
 
 
 def is_at_rest(kept: Mapping[str, Any], now: Moment) -> bool:
-    """Return whether the job of a baseline moves no bytes now: it has ended, or has no step an hour after its prolog."""
+    """Return whether the job of a baseline moves no bytes now: it has ended, or has had no step for an hour."""
     if why_ended(kept, now):
         return True
     age, running = _age_seconds(kept["snapshot"], now), now.jobs_with_steps()
@@ -94,6 +94,27 @@ def jobs_with_steps(root: str) -> set[int] | None:
         if 0 < len(digits) <= _MOST_DIGITS:
             found.add(int(digits))
     return found if names else None
+
+
+def jobs_in_cgroups(root: str) -> set[int]:
+    """Return the ids of the jobs that have processes here, as far as Slurm's cgroups tell: a sign, and cheap to read.
+
+    Version 2 only: ``system.slice/slurmstepd.scope/job_42``, with the node's name before ``slurmstepd`` where a host has
+    several (``src/plugins/cgroup/v2`` in SchedMD/slurm).
+    """
+    found: set[int] = set()
+    slices = below(root, "sys/fs/cgroup/system.slice")
+    for scope in list_folder(slices):
+        if not scope.endswith("slurmstepd.scope"):
+            continue
+        for name in list_folder(os.path.join(slices, scope)):
+            start, _, digits = name.partition("_")
+            if start != "job" or not digits.isascii() or not digits.isdigit() or len(digits) > _MOST_DIGITS:
+                continue
+            events = read_text_or_none(os.path.join(slices, scope, name, "cgroup.events")) or ""
+            if "populated 0" not in events:  # what a job left may outlive it
+                found.add(int(digits))
+    return found
 
 
 def _read(path: str) -> bytes:

@@ -3,7 +3,8 @@
 Slurm's SLUID and a run's start time name one run. Slurm tells an epilog both as the prolog had them: it resets them
 when all epilogs are done (``batch_requeue_fini`` in SchedMD/slurm, ``src/slurmctld/job_mgr.c``). It raises the restart
 count before that (``job_requeue`` there), so the epilog of a requeued run is told the count of the run to come. Slurm
-before 23.02 tells nothing but the count, and ids begin at 1 again where a cluster is made anew: what is in doubt is said.
+before 23.02 tells nothing but the count, and ids begin at 1 again where a cluster is made anew: what is in doubt is
+said.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Plays histories: nodes with a simulated clock and device trees, a Slurm of one of three ages, and the hook in process.
+"""Plays histories: nodes with a simulated clock and device trees, a Slurm of one of three ages, the hook in process.
 
 What is simulated, and why: the clock, so that days pass at once; devices, of which there are none; Slurm's order of
-prologs and epilogs and what it tells them (``facts`` of ``_build_env`` and ``job_requeue`` in SchedMD/slurm); a SIGKILL,
-by an exception that ends every further change of a file. The hook's code is the real one, but for its children: what
-they do is done in the process itself.
+prologs and epilogs and what it tells them (``_build_env`` and ``job_requeue`` in SchedMD/slurm); a SIGKILL, by an
+exception that ends every further change of a file. The hook's code is the real one, but for its children: what they do
+is done in the process itself.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ class HistoryNode:
             _write(path, "0")
         for name in ("rx_bytes", "tx_bytes", "rx_packets", "tx_packets"):
             _write(self.statistics / name, "0")
+        shutil.rmtree(self.root / "sys/fs/cgroup", ignore_errors=True)
         if fresh and self.spool.exists():
             shutil.rmtree(self.spool)
 
@@ -110,6 +111,10 @@ class HistoryNode:
             _add(self.ports / name, efa)
         for name in ("tx_bytes", "rx_bytes"):
             _add(self.statistics / name, tcp)
+
+    def cgroup(self, job_id: int) -> Path:
+        """Return where Slurm keeps the job's processes."""
+        return self.root / f"sys/fs/cgroup/system.slice/slurmstepd.scope/job_{job_id}"
 
     @contextmanager
     def unreadable(self, what: str | None) -> Iterator[None]:
@@ -202,9 +207,11 @@ class World:
         efa, tcp = TRAFFIC[run.kind]
         for name in run.left:
             self.nodes[name].move(int(efa * share), int(tcp * share))
+            self.nodes[name].cgroup(run.job_id).mkdir(parents=True, exist_ok=True)
 
     def epilog(self, run: TrueRun, node: str, *, told_count: int, **faults: Any) -> None:
         before = self._all_ids()
+        shutil.rmtree(self.nodes[node].cgroup(run.job_id), ignore_errors=True)  # all its processes are gone
         self._hook("epilog", epilog, run, node, told_count, **faults)
         self.from_epilog.update(dict.fromkeys(self._all_ids() - before, run.number))
 
@@ -401,9 +408,8 @@ class _Step:
     def _prologs(self, run: TrueRun) -> None:
         for name in run.nodes:
             if not self.calm and self.chance.random() < 0.06:
-                run.lost.add(name)  # no step ran here, or the site's own prolog failed
+                self.world.prolog(run, name, killed_at=0)  # as if it were not there, while the job runs
                 run.touched = True
-                self.world.log.append(f"  {name} no prolog")
                 continue
             self.world.prolog(run, name, **self._fault(run))
         self.world.work(run, 0.5)
@@ -426,6 +432,7 @@ class _Step:
             run.lost.add(name)
             run.touched = True
             world.log.append(f"  {name} no epilog of run {run.number}")
+            shutil.rmtree(world.nodes[name].cgroup(run.job_id), ignore_errors=True)
             return
         before = len(world.from_epilog)
         fault = self._fault(run)
@@ -468,6 +475,8 @@ class _Step:
         world, chance = self.world, self.chance
         for run in list(world.running):
             # Whatever ran is gone, and no epilog ever comes.
+            for name in run.left:
+                shutil.rmtree(world.nodes[name].cgroup(run.job_id), ignore_errors=True)
             run.lost.update(run.left)
             run.touched = True
             world.running.remove(run)
