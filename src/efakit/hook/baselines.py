@@ -125,7 +125,8 @@ class Baselines:
         """Remove all baselines of a job that has ended here, and the notes on them."""
         start = "%s.%d." % (self._node, job_id)
         for name in self._folder.names():
-            if name.startswith(start):
+            # A node may be called "n1.7": its files go on with another number.
+            if name.startswith(start) and name[len(start) :].partition(".")[2].startswith("json"):
                 self._folder.remove(name)
 
     def forget_used(self, record: Mapping[str, Any]) -> None:

@@ -47,6 +47,7 @@ def publish_waiting(spool: Spool, records_dir: str, mode: int) -> Iterator[str]:
             open_folder(records_dir).close()
         except (AttributeError, KeyError, TypeError, ValueError):
             spool.waiting.set_aside(waiting)
+    spool.note_lost()
     for baseline in spool.baselines.all():
         if _was_published_past_spool(baseline, records_dir):
             spool.baselines.forget_ended(baseline)

@@ -77,7 +77,8 @@ class Spool:
         """
         start = self._start_of(told)
         for name in self._ended.names():
-            note = load_from(self._ended, name, SMALL_BYTES) if name.startswith(start) else None
+            is_own = name.startswith(start) and "." not in name[len(start) :]
+            note = load_from(self._ended, name, SMALL_BYTES) if is_own else None
             before = note.get("told") if note else None
             if note is None or not isinstance(before, dict):
                 continue
@@ -92,12 +93,18 @@ class Spool:
 
     def tidy(self, limit_bytes: float, max_age_seconds: float) -> None:
         """Clear up what killed hooks left, and keep the spool within its limits: see ``Waiting.tidy``."""
-        lost = self.waiting.tidy(limit_bytes, max_age_seconds)
-        lost["damaged"] += self.baselines.set_aside_damaged(self.waiting.aside)
+        damaged = self.baselines.set_aside_damaged(self.waiting.aside)
+        dropped = self.waiting.tidy(limit_bytes, max_age_seconds)
         self._forget_ended(self._ended.names())
-        if any(lost.values()):
+        self.note_lost(damaged, dropped)
+
+    def note_lost(self, damaged: int = 0, dropped: int = 0) -> None:
+        """Count what was set aside, by ``waiting`` too, and what was dropped, for the next record."""
+        counts = {"damaged": damaged + self.waiting.damaged, "dropped": dropped}
+        self.waiting.damaged = 0
+        if any(counts.values()):
             told = self.lost()
-            for name, count in lost.items():
+            for name, count in counts.items():
                 told[name] = told.get(name, 0) + count
             self._folder.write(LOST_FILE, dumps(told).encode(), 0o600)
 

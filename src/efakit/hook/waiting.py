@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class Waiting:
-    """The waiting records of one node; methods raise OSError."""
+    """The waiting records of one node; methods raise OSError. ``damaged``: how many files were set aside."""
 
     def __init__(self, folder: Folder, aside: Folder, node: str) -> None:
         self._folder = folder
         self.aside = aside
         self._node = node
-        self._damaged = 0
+        self.damaged = 0
 
     def keep(self, record: Mapping[str, Any]) -> None:
         """Keep a record until it is published."""
@@ -60,7 +60,7 @@ class Waiting:
 
     def set_aside(self, name: str) -> None:
         """Move what is no record out of the way."""
-        self._damaged += self._folder.move(name, self.aside)
+        self.damaged += self._folder.move(name, self.aside)
 
     def sync_newest(self) -> Iterator[str]:
         """Put the record that came last on stable storage; give its name.
@@ -73,11 +73,10 @@ class Waiting:
             self._folder.sync()
             yield name
 
-    def tidy(self, limit_bytes: float, max_age_seconds: float) -> dict[str, int]:
+    def tidy(self, limit_bytes: float, max_age_seconds: float) -> int:
         """Clear up what killed hooks left, and drop the oldest of what is beyond the limits.
 
-        Returns how many files were ``damaged`` and so set aside since ``prepare``, and how many records ``dropped``.
-        What was set aside goes before any record does.
+        Returns how many records were dropped. What was set aside goes before any record does.
         """
         for _, size, name in self._files():
             if size == 0:
@@ -93,8 +92,7 @@ class Waiting:
                 if too_much > 0 or folder.age_seconds(name) > max_age_seconds:
                     too_much -= size
                     dropped += _removed(folder, name) and folder is self._folder
-        damaged, self._damaged = self._damaged, 0
-        return {"damaged": damaged, "dropped": dropped}
+        return dropped
 
     def _files(self) -> list[tuple[float, int, str]]:
         return _files(self._folder)
