@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from efakit.hook.command import run_program
 from efakit.hook.fabric import check_fabric, efa_domains, fi_info_path
 from efakit.hook.installed import check_limits, check_plugin, check_stack, check_versions
+from efakit.node.command import run_program
 from tests.hook.hookrun import Node
 from tests.lab import efa_software, efa_tree
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from efakit.bytecode import with_bytecode
 from efakit.emit.hook_archive import hook_archive, hook_sources
 from efakit.hook import json_text
-from efakit.hook.bounded import run_bounded
+from efakit.node.bounded import run_bounded
 from tests.hook.hookrun import Node
 from tests.lab import efa_tree
 
@@ -203,7 +203,7 @@ def test_a_child_whose_parent_was_killed_ends_by_itself(tmp_path, before):
     code = f"""
 import os, signal
 {before}
-from efakit.hook import bounded
+from efakit.node import bounded
 bounded._GRACE_SECONDS = 1
 def work():
     os.kill(os.getppid(), signal.SIGKILL)

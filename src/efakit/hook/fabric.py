@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 from efakit.hook.checks import finding
-from efakit.hook.command import run_program
 from efakit.hook.trust import distrust
+from efakit.node.command import run_program
 from efakit.node.files import below
 
 _CANDIDATES = ("opt/amazon/efa/bin/fi_info", "usr/bin/fi_info")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from efakit.hook.bounded import run_bounded
 from efakit.hook.checks import finding
+from efakit.node.bounded import run_bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

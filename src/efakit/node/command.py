@@ -1,6 +1,6 @@
 """Runs a program that may hang, and leaves at a deadline.
 
-As in ``hook.bounded``: the program has a session of its own and none of our descriptors, so that slurmd never waits for
+As in ``node.bounded``: the program has a session of its own and none of our descriptors, so that slurmd never waits for
 one that the kernel holds, and nobody waits here for its end.
 """
 

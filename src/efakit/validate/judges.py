@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 from efakit.catalog import offerings
 from efakit.catalog.stacks import version_key
-from efakit.cli.validate_subject import Subject
 from efakit.errors import EfakitError, MissingExtra, UsageError
 from efakit.lint.config import lint_config
 from efakit.lint.finding import Finding, Severity
+from efakit.validate.subject import Subject
 from efakit.vendor.account_checks import AccountFacts, look_at_account
 from efakit.vendor.dryrun import real_dry_run
 from efakit.vendor.simulated_account import (
