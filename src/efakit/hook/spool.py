@@ -39,7 +39,7 @@ def is_second(record: Mapping[str, Any], folder: Folder, name: str) -> bool:
 class Spool:
     """The spool of one node in the folder ``path``; methods raise OSError (Untrusted) where it cannot be used.
 
-    Each process calls ``prepare`` first: the children of ``hook.bounded`` inherit no folder.
+    Each process calls ``prepare`` first: the children of ``node.bounded`` inherit no folder.
     """
 
     _active: Folder
