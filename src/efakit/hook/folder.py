@@ -32,7 +32,8 @@ _MOST_LETTERS = 200
 # PATH_MAX: part by part a longer path could be made, and nobody could name it afterwards.
 _PATH_LETTERS = 4096
 _PARENTS_MODE = 0o755
-# O_PATH needs no permission to list a folder; O_DIRECTORY has an automount done, which O_PATH alone has not (open(2)).
+# O_PATH needs no permission to list a folder. O_DIRECTORY has an automount done, which O_PATH alone has not (open(2);
+# ``follow_automount`` in Linux, fs/namei.c).
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Not to wait for a FIFO's writer.

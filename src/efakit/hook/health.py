@@ -148,16 +148,15 @@ def loadable_plugins(root: str) -> list[str]:
 def _is_busy(spool_dir: str, boot_id: str | None) -> bool:
     """Return whether a job runs here: its baseline is in the spool, and not from before the node was started."""
     try:
-        folder = open_folder(os.path.join(spool_dir, ACTIVE))
+        with open_folder(os.path.join(spool_dir, ACTIVE)) as folder:
+            for name in folder.names():
+                kept = load_from(folder, name, LARGE_BYTES) if name.endswith(".json") else None
+                snapshot = kept.get("snapshot") if kept else None
+                # A snapshot that the deadline cut short does not know its boot.
+                if isinstance(snapshot, dict) and snapshot.get("boot_id") in (boot_id, None):
+                    return True
     except OSError:
-        return False
-    with folder:
-        for name in folder.names():
-            kept = load_from(folder, name, LARGE_BYTES) if name.endswith(".json") else None
-            snapshot = kept.get("snapshot") if kept else None
-            # A snapshot that the deadline cut short does not know its boot.
-            if isinstance(snapshot, dict) and snapshot.get("boot_id") in (boot_id, None):
-                return True
+        pass  # no spool, so no baseline
     return False
 
 
