@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from efakit.hook.job import job_from
-from efakit.node.record import SCHEMA_VERSION, clock_jump, make_record, reset_signs, run_key
+from efakit.node.record import SCHEMA_VERSION, clock_jump, make_record, reset_signs, run_key, safe_name
 from efakit.node.record_type import Record
 from scripts import record_schema
 
@@ -178,3 +179,36 @@ def test_the_record_tells_of_late_devices_huge_pages_and_a_failed_prolog():
     record = make_record(job, EXPECTATION, before, after, mode="observe", prolog_failed=why)
     assert list(Draft202012Validator(SCHEMA).iter_errors(record)) == []
     assert (record["late_devices"], record["hugepages"]) == (before["late"], after["hugepages"])
+
+
+@pytest.mark.parametrize("name", ["gpu-st-p5-1", "n", "a.b_c-D.0", "n" * 80, "_", "a."])
+def test_a_name_that_fits_a_file_name_stays(name):
+    assert safe_name(name) == name
+
+
+LONG_AND_ODD = (
+    *("n" * 81, "n" * 255, "n" * 1000, "n" * 254 + "m", "m" + "n" * 254, "n" * 80 + "/"),
+    *("a/b", "a b", "a\nb", "a\u00e4b", "a\u6771b", "a~b", "a\udcffb", "a\x00b", "\u6771" * 255, "\u6771" * 256),
+    *("", ".", "..", "...", ".hidden", "/", "//", " ", "\u6771", "\u4eac", "../../x", "~"),
+)
+
+
+@pytest.mark.parametrize("name", LONG_AND_ODD)
+def test_any_name_becomes_a_part_of_a_file_name(name):
+    safe = safe_name(name)
+    assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.~-]{0,79}", safe)
+    assert safe_name(safe) != safe, "a name that looks like one of these is no other's either"
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_two_names_never_become_one(one, other):
+    assert (safe_name(one) == safe_name(other)) == (one == other)
+
+
+def test_names_that_differ_in_a_replaced_or_a_left_out_letter_stay_apart():
+    names = [*LONG_AND_ODD, *(safe_name(name) for name in LONG_AND_ODD), "a_b", "_", "_.", "_..", "__", "n" * 80]
+    assert len({safe_name(name) for name in names}) == len(names)
+
+
+def test_the_beginning_of_a_long_name_can_be_read():
+    assert safe_name("gpu-st-p5-1." + "x" * 300).startswith("gpu-st-p5-1.xxx")

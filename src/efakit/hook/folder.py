@@ -32,8 +32,11 @@ _ORPHAN_SECONDS = 3600.0
 _MOST_TRIES = 100
 # A temporary file's name has three more parts than the file's, and 255 bytes at most.
 _MOST_LETTERS = 200
+# PATH_MAX: part by part a longer path could be made, and nobody could name it afterwards.
+_PATH_LETTERS = 4096
 _PARENTS_MODE = 0o755
-# O_PATH needs no permission to list a folder; O_DIRECTORY has an automount done, which O_PATH alone has not (open(2)).
+# O_PATH needs no permission to list a folder. O_DIRECTORY has an automount done, which O_PATH alone has not (open(2);
+# ``follow_automount`` in Linux, fs/namei.c).
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Not to wait for a FIFO's writer.
@@ -48,7 +51,7 @@ class Untrusted(OSError):
 class Folder:
     """A folder that root may use, held by its descriptor; every method raises OSError.
 
-    Names are of entries of this folder alone. ``path`` is for messages. Not for use in a child of ``hook.bounded``,
+    Names are of entries of this folder alone. ``path`` is for messages. Not for use in a child of ``node.bounded``,
     which closes what it inherits.
     """
 
@@ -171,9 +174,14 @@ class Folder:
         finally:
             _close(descriptor)
 
-    def sub(self, name: str, make_mode: int | None = None) -> Folder:
-        """Open a folder in this one, as ``open_folder`` does."""
+    def sub(self, name: str, make_mode: int | None = None, *, on_the_way: bool = False) -> Folder:
+        """Open a folder in this one, as ``open_folder`` does.
+
+        One that is only ``on_the_way`` to another may be sticky, and a link of root's, which is followed.
+        """
         path = self._path_of(name)
+        if on_the_way:
+            return Folder(*_walk(os.dup(self._descriptor), self.path, [name], make_mode))
         return Folder(_open_last(self._descriptor, name, path, make_mode), path)
 
     def close(self) -> None:
@@ -218,39 +226,11 @@ def open_parent(path: str, *, make: bool = False) -> tuple[int, str, str]:
     not what the name means. Raises Untrusted, or OSError.
     """
     # Not abspath: it would drop "link/..", which the kernel follows.
-    to_go = [part for part in _absolute(path).split("/")[::-1] if part not in ("", ".")]
+    if len(path) >= _PATH_LETTERS:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
+    to_go = _parts(_absolute(path))
     name = to_go.pop(0) if to_go and to_go[0] != ".." else "."
-    descriptor, links = -1, 0
-    here = "/"
-    try:
-        descriptor = _open_passed(None, "/", "/", make=False)
-        while to_go:
-            part = to_go.pop()
-            entry = os.path.dirname(here) if part == ".." else os.path.join(here, part)
-            target = None
-            try:
-                found = _open_passed(descriptor, part, entry, make=make)
-            except OSError as error:
-                # What is no folder may be a link: ENOTDIR says Linux, ELOOP another system.
-                if error.errno not in (errno.ENOTDIR, errno.ELOOP):
-                    raise
-                target = _follow(descriptor, part, entry)
-                if target is None:
-                    raise
-                links += 1
-                if links > _MOST_LINKS:
-                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), entry) from None
-                to_go += [part for part in target.split("/")[::-1] if part not in ("", ".")]
-                if not target.startswith("/"):
-                    continue
-                entry = "/"
-                found = _open_passed(None, "/", "/", make=False)
-            _close(descriptor)
-            descriptor, here = found, entry
-    except BaseException:
-        if descriptor >= 0:
-            _close(descriptor)
-        raise
+    descriptor, here = _walk(_open_passed(None, "/", "/", None), "/", to_go, _PARENTS_MODE if make else None)
     return descriptor, name, here if name == "." else os.path.join(here, name)
 
 
@@ -282,14 +262,51 @@ def distrust(path: str) -> str | None:
         _close(parent)
 
 
+def _walk(descriptor: int, here: str, to_go: list[str], make_mode: int | None) -> tuple[int, str]:
+    """Go from a folder, whose descriptor this closes, through the parts ``to_go``, the next one last.
+
+    Returns the descriptor and the path of where that leads; a link is followed where it may be.
+    """
+    links = 0
+    try:
+        while to_go:
+            part = to_go.pop()
+            entry = os.path.dirname(here) if part == ".." else os.path.join(here, part)
+            try:
+                found = _open_passed(descriptor, part, entry, make_mode)
+            except OSError as error:
+                # What is no folder may be a link: ENOTDIR says Linux, ELOOP another system.
+                target = _follow(descriptor, part, entry) if error.errno in (errno.ENOTDIR, errno.ELOOP) else None
+                if target is None:
+                    raise
+                links += 1
+                if links > _MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), entry) from None
+                to_go += _parts(target)
+                if not target.startswith("/"):
+                    continue
+                entry = "/"
+                found = _open_passed(None, "/", "/", None)
+            _close(descriptor)
+            descriptor, here = found, entry
+    except BaseException:
+        _close(descriptor)
+        raise
+    return descriptor, here
+
+
+def _parts(path: str) -> list[str]:
+    """Return the parts of a path, the first one last."""
+    return [part for part in path.split("/")[::-1] if part not in ("", ".")]
+
+
 def _absolute(path: str) -> str:
     return path if path.startswith("/") else os.path.join(os.getcwd(), path)
 
 
-def _open_passed(parent: int | None, name: str, path: str, *, make: bool) -> int:
+def _open_passed(parent: int | None, name: str, path: str, make_mode: int | None) -> int:
     """Open a folder on the way, made where it is missing; raise Untrusted where it may lead anywhere."""
-    descriptor = _open_or_make(parent, name, path, _PARENTS_MODE if make else None)
-    return _judged(descriptor, path, passed=True)
+    return _judged(_open_or_make(parent, name, path, make_mode), path, passed=True)
 
 
 def _open_last(parent: int, name: str, path: str, make_mode: int | None) -> int:

@@ -156,12 +156,11 @@ def _is_busy(settings: Mapping[str, Any], node: str, boot_id: str | None) -> boo
     from efakit.hook.moment import Moment
 
     try:
-        folder = open_folder(os.path.join(settings["spool_dir"], ACTIVE))
+        with open_folder(os.path.join(settings["spool_dir"], ACTIVE)) as folder:
+            now = Moment(settings, boot_id, since_boot(), None)
+            return any(not is_at_rest(kept, now) for kept in Baselines(folder, safe_name(node)).all())
     except OSError:
-        return False
-    with folder:
-        now = Moment(settings, boot_id, since_boot(), None)
-        return any(not is_at_rest(kept, now) for kept in Baselines(folder, safe_name(node)).all())
+        return False  # no spool, so no baseline
 
 
 def _fabric(run: Run, seen: Mapping[str, Any]) -> tuple[list[dict[str, str]], list[str] | None]:

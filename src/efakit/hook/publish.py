@@ -85,7 +85,7 @@ def publish_record(record: Mapping[str, Any], records_dir: str, mode: int) -> st
     # Whoever may read a file needs to pass through its folder; nobody else ever writes there.
     folder_mode = 0o700 | mode & 0o044 | (mode & 0o044) >> 2
     # The records folder itself is never made here: where it is missing, its file system is probably not mounted.
-    with open_folder(records_dir) as records, records.sub(cluster, folder_mode) as clusters:
-        with clusters.sub(job, folder_mode) as folder:
+    with open_folder(records_dir) as records, records.sub(cluster, folder_mode, on_the_way=True) as jobs:
+        with jobs.sub(job, folder_mode) as folder:
             folder.write(name, dumps_lines(record).encode(), mode, durable=True)
     return os.path.join(records_dir, cluster, job, name)

@@ -50,7 +50,7 @@ def safe_name(text: str) -> str:
     A name that is not so already gets a digest of the whole: no two names are one file's. What needs none has no ``~``.
     """
     kept = "".join(letter if letter in _SAFE else "_" for letter in text)
-    if kept.startswith("."):
+    if kept[:1] in ("", "."):
         kept = "_" + kept[1:]
     if kept == text and 0 < len(text) <= _MOST_LETTERS:
         return text
