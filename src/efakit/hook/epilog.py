@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def epilog(run: Run) -> str:
     """Take the second snapshot at once, write the node's record to the spool and publish what waits there."""
     settings = run.settings
-    snapshot = assemble(run.bounded(lambda: pieces(settings["root"], settings["tcp_interfaces"]), READ_UNTIL))
+    values = run.bounded(lambda: pieces(settings["root"], settings["tcp_interfaces"]), READ_UNTIL, in_process=True)
+    snapshot = assemble(values)
     job = job_from(run.environment)
     expectation = expected_devices(settings, job["node"], snapshot["instance_type"], settings["efa_interfaces"])
     spool = Spool(settings["spool_dir"], job["node"])
@@ -50,7 +51,7 @@ def epilog(run: Run) -> str:
             _forget(spool, baseline)
         yield {}
 
-    trouble = failure(run.in_time(keep, SPOOL_UNTIL))
+    trouble = failure(run.in_time(keep, SPOOL_UNTIL, in_process=True))
     if trouble is None:
         trouble = publish_all(run, spool)
     elif settings["records_dir"] is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from efakit.node.counters import find_interfaces, read_device_counters, read_interface, read_port_counters
-from efakit.node.devices import find_devices, unbound_functions, why_unusable
+from efakit.node.devices import find_devices, try_to_open, unbound_functions
 from efakit.node.files import below, read_text_or_none
 from efakit.node.limits import huge_pages
 from efakit.node.parallel import in_parallel_when_slow
@@ -18,21 +18,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, TypedDict
 
-    from efakit.node.devices import Device
+    from efakit.node.devices import Device, Unknown
     from efakit.node.limits import HugePages
 
     class DeviceReading(TypedDict):
-        """One EFA device and its counters; ``unusable`` says why no process could open it."""
+        """One EFA device and its counters; ``unusable`` says why no process could open it.
+
+        ``driver_error``, ``verbs_error`` and ``open_error`` say why one of these is not known, and ``own_errors`` which
+        of ``errors`` tell of a lack of the hook's own: none of that is the device's fault.
+        """
 
         name: str
         pci_address: str | None
         driver: str | None
+        driver_error: str | None
         device_id: str | None
         verbs: str | None
+        verbs_error: str | None
         unusable: str | None
+        open_error: str | None
         counters: dict[str, int]
         device_counters: dict[str, int]
         errors: list[str]
+        own_errors: list[str]
 
     class InterfaceReading(TypedDict):
         """One network interface and its counters."""
@@ -51,6 +59,7 @@ if TYPE_CHECKING:
         """All pieces of one node; ``complete`` is false where some never came.
 
         ``devices_listed`` is false where the device set itself is not known, and ``devices_present`` then says nothing.
+        ``unknown_devices`` and ``unknown_functions`` may be EFA devices, and functions without driver, or not.
         """
 
         taken_at: float
@@ -64,7 +73,9 @@ if TYPE_CHECKING:
         late: Late | None
         devices_present: list[str]
         foreign_devices: list[str]
+        unknown_devices: list[Unknown]
         unbound_functions: list[str]
+        unknown_functions: list[Unknown]
         devices: list[DeviceReading]
         interfaces: list[InterfaceReading]
 
@@ -94,14 +105,16 @@ def pieces(
     }
     wanted = expected(machine["instance_type"]) if expected else None
     try:
-        devices, foreign, machine["late"] = _look_for(root, wanted, wait_seconds)
+        devices, foreign, unknown, machine["late"] = _look_for(root, wanted, wait_seconds)
     except OSError as error:
         yield {**machine, "devices_listed": False, "list_error": "%s: %s" % (error.filename, error.strerror)}
         return
     machine["devices_present"] = [device["name"] for device in devices]
     machine["foreign_devices"] = foreign
+    machine["unknown_devices"] = unknown
     # Only where devices are missing: a node has hundreds of PCI functions.
-    machine["unbound_functions"] = unbound_functions(root) if wanted is not None and len(devices) < wanted else []
+    unbound = unbound_functions(root) if wanted is not None and len(devices) < wanted else ([], [])
+    machine["unbound_functions"], machine["unknown_functions"] = unbound
     yield machine
 
     yield from in_parallel_when_slow(lambda device: _read(root, device), devices)
@@ -111,19 +124,24 @@ def pieces(
     yield {"piece": "end"}
 
 
-def _look_for(root: str, wanted: int | None, wait_seconds: float) -> tuple[list[Device], list[str], Late | None]:
-    """Return the devices, EFA and foreign, once enough are ready or the time is up."""
-    devices, foreign = find_devices(root)
+def _look_for(
+    root: str, wanted: int | None, wait_seconds: float
+) -> tuple[list[Device], list[str], list[Unknown], Late | None]:
+    """Return the devices, EFA, foreign and unknown, once enough are ready or the time is up."""
+    devices, foreign, unknown = find_devices(root)
     at_first = _ready(devices)
     began = time.monotonic()
     waited = 0.0
     while wanted is not None and _ready(devices) < wanted and waited + _LOOK_AGAIN_SECONDS <= wait_seconds:
         time.sleep(_LOOK_AGAIN_SECONDS)
-        devices, foreign = find_devices(root)
+        try:
+            devices, foreign, unknown = find_devices(root)
+        except OSError:
+            break  # what was seen before holds
         waited = time.monotonic() - began
     came_late = _ready(devices) > at_first
     late: Late | None = {"devices_at_first": at_first, "waited_seconds": round(waited, 1)} if came_late else None
-    return devices, foreign, late
+    return devices, foreign, unknown, late
 
 
 def _ready(devices: Iterable[Device]) -> int:
@@ -132,7 +150,7 @@ def _ready(devices: Iterable[Device]) -> int:
 
 def _read(root: str, device: Device) -> dict[str, Any]:
     verbs = device["verbs"]
-    unusable = why_unusable(root, verbs) if verbs else None
+    unusable, open_error = try_to_open(root, verbs) if verbs else (None, None)
     port = read_port_counters(device["path"])
     own = read_device_counters(device["path"])
     return {
@@ -140,12 +158,16 @@ def _read(root: str, device: Device) -> dict[str, Any]:
         "name": device["name"],
         "pci_address": device["pci_address"],
         "driver": device["driver"],
+        "driver_error": device["driver_error"],
         "device_id": device["device_id"],
         "verbs": verbs,
+        "verbs_error": device["verbs_error"],
         "unusable": unusable,
+        "open_error": open_error,
         "counters": port["counters"],
         "device_counters": own["counters"],
         "errors": port["errors"] + own["errors"],
+        "own_errors": port["own_errors"] + own["own_errors"],
     }
 
 
@@ -163,7 +185,9 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
         "late": None,
         "devices_present": [],
         "foreign_devices": [],
+        "unknown_devices": [],
         "unbound_functions": [],
+        "unknown_functions": [],
         "devices": [],
         "interfaces": [],
     }
