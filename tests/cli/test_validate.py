@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from efakit.catalog.stacks import newest_parallelcluster
-from efakit.cli import validate_judges, validate_subject
 from efakit.cli.validate import validate
 from efakit.errors import EfakitError, MissingExtra, UsageError
+from efakit.validate import judges
+from efakit.validate.subject import read_subject
 from efakit.vendor.account_checks import AccountFacts
 from efakit.vendor.simulated_account import DryRun, Message, installed_pcluster_version
 from tests.pcluster.simulated import Account, config, standard_account, text
@@ -111,9 +112,7 @@ def test_the_output_says_that_offline_nothing_is_known_of_capacity_quota_and_per
 
 
 def test_without_the_extra_the_output_says_which(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        validate_judges, "why_unavailable", lambda node: "x is not installed: pip install 'efakit[pcluster]'"
-    )
+    monkeypatch.setattr(judges, "why_unavailable", lambda node: "x is not installed: pip install 'efakit[pcluster]'")
     done = run(written(tmp_path, SPEC))
     assert done.exit_code == 0
     assert "not asked: x is not installed: pip install 'efakit[pcluster]'" in done.stdout
@@ -131,9 +130,9 @@ def test_a_named_release_counts_for_a_spec_and_a_config(tmp_path):
 
 def test_without_a_named_release_a_config_is_for_the_installed_one(tmp_path, monkeypatch):
     path = written(tmp_path, text(config(standard_account())))
-    monkeypatch.setattr("efakit.cli.validate.installed_pcluster_version", lambda: "3.15.0")
+    monkeypatch.setattr("efakit.validate.ask.installed_pcluster_version", lambda: "3.15.0")
     assert found(path, "--no-vendor")["judged_by"][0]["version"] == "3.15.0"
-    monkeypatch.setattr("efakit.cli.validate.installed_pcluster_version", lambda: None)
+    monkeypatch.setattr("efakit.validate.ask.installed_pcluster_version", lambda: None)
     assert found(path, "--no-vendor")["judged_by"][0]["version"] == newest_parallelcluster()
 
 
@@ -258,8 +257,8 @@ def test_aws_is_asked_with_what_the_config_names_and_its_answer_is_judged(tmp_pa
         assert "SlurmQueues" in rendered
         return DryRun(False, (Message("ERROR", "KeyPairValidator", "The key pair 'ed25519-key' does not exist"),), {})
 
-    monkeypatch.setattr(validate_judges, "look_at_account", look_at_account)
-    monkeypatch.setattr(validate_judges, "real_dry_run", real_dry_run)
+    monkeypatch.setattr(judges, "look_at_account", look_at_account)
+    monkeypatch.setattr(judges, "real_dry_run", real_dry_run)
     own = {"queue": {"Networking": {"SecurityGroups": [Account.inbound_group]}}}
     path = written(tmp_path, text(config(standard_account(), own)))
     answer = found(path, "--no-vendor", "--aws")
@@ -279,7 +278,7 @@ def test_aws_without_the_extra_says_which(tmp_path, monkeypatch):
     def look_at_account(*_: Any, **__: Any) -> AccountFacts:
         raise MissingExtra("aws", "looking at the account")
 
-    monkeypatch.setattr(validate_judges, "look_at_account", look_at_account)
+    monkeypatch.setattr(judges, "look_at_account", look_at_account)
     error = run(written(tmp_path, SPEC), "--aws", "--no-vendor").exception
     assert isinstance(error, MissingExtra)
     assert "efakit[aws]" in str(error)
@@ -291,6 +290,6 @@ def test_a_subject_without_a_region_takes_the_users(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     path = written(tmp_path, text(config(standard_account(), {"Region": ""})))
-    subject = validate_subject.read_subject(path, None, None)
+    subject = read_subject(path, None, None)
     with pytest.raises(UsageError, match="AWS_DEFAULT_REGION"):
-        validate_judges.look(subject)
+        judges.look(subject)

@@ -1,4 +1,4 @@
-"""What ``efakit lint`` judges: the files that it is given, and what they are to run on."""
+"""Judges files of any kind: scripts for what they are to run on, cluster configs and specs by efakit's rules."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import click
-
 from efakit.catalog import instances
-from efakit.cli.target_options import target_from
 from efakit.errors import UsageError
 from efakit.lint.finding import Finding
 from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
 from efakit.rules.releases import target_of_stack
-from efakit.rules.target import any_supported
+from efakit.rules.target import Target, any_supported
 
 if TYPE_CHECKING:
     from efakit.spec.model import Queue, Spec
@@ -33,25 +30,26 @@ class Where(NamedTuple):
     parallelcluster: str | None = None
 
 
-def where_from(spec: Path | None, **named: str | None) -> Where:
-    """Return what the command line names; raise UsageError where it names something that there is not."""
-    given = [name for name, value in named.items() if value is not None]
-    if spec is not None:
-        if given:
-            raise UsageError(f"--spec says what the jobs run on: leave --{given[0]} out")
-        from efakit.spec.load import load_spec
-
-        loaded = load_spec(spec)
-        return Where(Surroundings(any_supported()), loaded, loaded.cluster.parallelcluster)
-    target = target_from(**named)
+def on_target(target: Target, parallelcluster: str | None = None) -> Where:
+    """Return one target for all scripts; ``parallelcluster`` is the release that configs are judged for."""
     instance = instances.get(target.instance) if target.instance else None
-    return Where(Surroundings(target, instance), None, named.get("parallelcluster"))
+    return Where(Surroundings(target, instance), None, parallelcluster)
 
 
-def judge_files(paths: Iterable[Path], where: Where) -> list[tuple[Path, list[Finding]]]:
+def on_spec(path: Path) -> Where:
+    """Return what the partitions of a spec's cluster run on; raise SpecError where the spec has faults."""
+    from efakit.spec.load import load_spec
+
+    spec = load_spec(path)
+    return Where(Surroundings(any_supported()), spec, spec.cluster.parallelcluster)
+
+
+def judge_files(
+    paths: Iterable[Path], where: Where, left_out: Callable[[UsageError], None]
+) -> list[tuple[Path, list[Finding]]]:
     """Return the findings in what is named, and in scripts, templates and env files of folders, each file once.
 
-    A file that is named and is no script is a UsageError; one that was found in a folder is left out with a word.
+    A file that is named and is no script is a UsageError; one that was found in a folder is told to ``left_out``.
     """
     judged: list[tuple[Path, list[Finding]]] = []
     for path, named in find_files(paths).items():
@@ -60,7 +58,7 @@ def judge_files(paths: Iterable[Path], where: Where) -> list[tuple[Path, list[Fi
         except UsageError as error:
             if named:
                 raise
-            click.echo(f"efakit: left out: {error}", err=True)
+            left_out(error)
     return judged
 
 
@@ -128,8 +126,8 @@ def _one_type(queue: Queue) -> instances.Instance | None:
 
 
 def _judge_config(path: Path, where: Where) -> list[Finding]:
-    from efakit.cli.validate_judges import by_rules
-    from efakit.cli.validate_subject import SpecRefused, read_subject
+    from efakit.validate.judges import by_rules
+    from efakit.validate.subject import SpecRefused, read_subject
 
     try:
         subject = read_subject(path, where.parallelcluster, None)

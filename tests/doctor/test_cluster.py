@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from efakit import __version__
-from efakit.cli.hooks_checks import Check, checks
-from efakit.cli.hooks_site import look_at, scripts_in_order
+from efakit.doctor.cluster_checks import Check, checks
+from efakit.doctor.site import look_at, scripts_in_order
 from efakit.slurm.config import parse_config
 from tests.hook.test_installer import rendered_installer
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from efakit.cli.hooks_site import SCRIPTS, Home, Site
+from efakit.doctor.site import SCRIPTS, Home, Site
 
 State = Literal["ok", "info", "warning", "error"]
 _PROLOG_GUIDE = "https://slurm.schedmd.com/prolog_epilog.html"
