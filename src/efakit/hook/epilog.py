@@ -30,7 +30,8 @@ _KEPT, _SECOND = {"kept": True}, {"second": True}
 def epilog(run: Run) -> str:
     """Take the second snapshot at once, write the node's record to the spool and publish what waits there."""
     settings = run.settings
-    snapshot = assemble(run.bounded(lambda: pieces(settings["root"], settings["tcp_interfaces"]), READ_UNTIL))
+    values = run.bounded(lambda: pieces(settings["root"], settings["tcp_interfaces"]), READ_UNTIL, in_process=True)
+    snapshot = assemble(values)
     job = job_from(run.environment, at_end=True)
     expectation = expected_devices(settings, job["node"], snapshot["instance_type"], run.efa_interfaces)
     spool = Spool(settings["spool_dir"], job["node"])
@@ -62,7 +63,7 @@ def epilog(run: Run) -> str:
             spool.forget_told()
         tidy(run, spool)
 
-    values = run.in_time(keep, SPOOL_UNTIL)
+    values = run.in_time(keep, SPOOL_UNTIL, in_process=True)
     if _SECOND in values:
         trouble: str | None = publish_all(run, spool) or "an epilog has left this run's record already"
     elif _KEPT in values:

@@ -141,7 +141,7 @@ class Folder:
         return True
 
     def move(self, name: str, to: Folder) -> bool:
-        """Move an entry to another folder, where it takes the place of what has its name; return whether it was there."""
+        """Move an entry to another folder, over what has its name there; return whether it was here."""
         path = self._path_of(name)
         try:
             _call(path, os.rename, name, name, src_dir_fd=self._descriptor, dst_dir_fd=to._descriptor)

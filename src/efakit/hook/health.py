@@ -88,7 +88,8 @@ def _judge(run: Run, node: str, seen: Mapping[str, Any] | None) -> dict[str, Any
     devices, instance_type = seen["devices"], seen["instance_type"]
     expectation = expected_devices(run.settings, node, instance_type, run.efa_interfaces)
     # That devices are missing is no finding here: each prolog counts them anew, and at boot some may come late.
-    result.update(devices_expected=expectation["devices_expected"], devices_found=len(devices))
+    found = None if devices is None else len(devices)
+    result.update(devices_expected=expectation["devices_expected"], devices_found=found)
     result.update({name: seen[name] for name in ("boot_id", "instance_type", "software")})
     if devices or result["devices_expected"]:
         fabric, domains = _fabric(run, seen)
@@ -120,7 +121,7 @@ def look_at(settings: Mapping[str, Any], node: str) -> dict[str, Any]:
         "has_gpu": os.path.isdir(below(root, "proc/driver/nvidia")),
         "boot_id": boot_id,
         "instance_type": read_text_or_none(below(root, "sys/class/dmi/id/product_name")),
-        "devices": [device["name"] for device in find_devices(root)[0]],
+        "devices": efa_names(root),
         "busy": _is_busy(settings, node, boot_id),
         "last": load_trusted(os.path.join(spool_dir, HEALTH_FILE)) or {},
         "limits": {
@@ -130,6 +131,14 @@ def look_at(settings: Mapping[str, Any], node: str) -> dict[str, Any]:
             "ptrace_scope": ptrace_scope(root),
         },
     }
+
+
+def efa_names(root: str) -> list[str] | None:
+    """Return the names of the EFA devices; None where the kernel would not tell, which is not "none"."""
+    try:
+        return [device["name"] for device in find_devices(root)[0]]
+    except OSError:
+        return None
 
 
 def loadable_plugins(root: str) -> list[str]:
@@ -172,7 +181,7 @@ def _fabric(run: Run, seen: Mapping[str, Any]) -> tuple[list[dict[str, str]], li
         if last.get("boot_id") != seen["boot_id"] or not isinstance(last.get("findings"), list):
             return [], None
         return [item for item in last["findings"] if item.get("rule") in _FABRIC_RULES], None
-    return check_fabric(run.settings["root"], seen["devices"], run.left(_FABRIC_UNTIL))
+    return check_fabric(run.settings["root"], seen["devices"] or [], run.left(_FABRIC_UNTIL))
 
 
 def _keep(spool_dir: str, result: dict[str, Any]) -> Iterator[Any]:

@@ -99,8 +99,8 @@ def jobs_with_steps(root: str) -> set[int] | None:
 def jobs_in_cgroups(root: str) -> set[int]:
     """Return the ids of the jobs that have processes here, as far as Slurm's cgroups tell: a sign, and cheap to read.
 
-    Version 2 only: ``system.slice/slurmstepd.scope/job_42``, with the node's name before ``slurmstepd`` where a host has
-    several (``src/plugins/cgroup/v2`` in SchedMD/slurm).
+    Version 2 only: ``system.slice/slurmstepd.scope/job_42``, with the node's name before ``slurmstepd`` where a host
+    has several (``src/plugins/cgroup/v2`` in SchedMD/slurm).
     """
     found: set[int] = set()
     slices = below(root, "sys/fs/cgroup/system.slice")

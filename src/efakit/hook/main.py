@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from efakit.hook.run import Run
+from efakit.node.child import close, close_inherited
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], carried: Mapp
     quiet = _TASK_PROLOG in arguments
     status = 0
     try:
+        # Slurm's daemons, or whoever runs the hook by hand, may have left thousands; none is meant for it.
+        close_inherited()
         _open_standard_descriptors()
         command, options = _parse(arguments)
         if command == "compile":
@@ -140,7 +143,10 @@ def _print(text: str) -> None:
 
 def _open_standard_descriptors() -> None:
     """Open /dev/null where stdin, stdout or stderr is closed: else a pipe of ours would take its place."""
-    descriptor = os.open(os.devnull, os.O_RDWR)
-    while descriptor <= 2:
+    try:
         descriptor = os.open(os.devnull, os.O_RDWR)
-    os.close(descriptor)
+        while descriptor <= 2:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+        close(descriptor)
+    except OSError:
+        pass  # they are rarely closed

@@ -11,7 +11,8 @@ from efakit.hook.job import id_in_tasks, is_exclusive, job_from
 from efakit.hook.json_text import dumps
 from efakit.hook.moment import Moment
 from efakit.hook.policy import allowed_nodes, health_findings, refusal_message, refused_for, told, unenforced
-from efakit.hook.run import BREAKER_UNTIL, READ_UNTIL, SPOOL_UNTIL, WAIT_UNTIL, failure
+from efakit.hook.refusal import confirmed, pause_seconds
+from efakit.hook.run import BREAKER_UNTIL, LOOK_AGAIN_UNTIL, READ_UNTIL, SPOOL_UNTIL, WAIT_UNTIL, failure
 from efakit.hook.spool import HEALTH_FILE, Spool
 from efakit.hook.summary import summary
 from efakit.hook.trust import load_trusted
@@ -33,12 +34,19 @@ def prolog(run: Run) -> str:
     settings, job = run.settings, job_from(run.environment)
     snapshot, health = _read(run, job)
     expectation = _expect(run, job, snapshot["instance_type"])
-    findings = run.findings + check_devices(snapshot, expectation) + check_node(snapshot)
-    known = [item["rule"] for item in findings]
-    findings += health_findings(health, snapshot["boot_id"], time.time(), settings["health_max_age_seconds"], known)
+    findings = _find(run, snapshot, expectation, health)
 
     refusal = None
     reasons = refused_for(settings, findings)
+    if reasons:
+        first = "; ".join(item["message"] for item in reasons)
+        second = _look_again(run, job)
+        reasons = confirmed(reasons, snapshot, second, expectation)
+        if not reasons:
+            if second["complete"]:
+                snapshot = second
+                findings = _find(run, snapshot, expectation, health)
+            findings.append(unenforced("a second look did not show this any more: %s" % first))
     if reasons:
         refusal = refusal_message(job, reasons)
         why_not = _why_not_fail(run, job, snapshot["boot_id"], refusal)
@@ -55,28 +63,46 @@ def prolog(run: Run) -> str:
         "exclusive": is_exclusive(run.environment),
         "doubts": [],
     }
-    outcome = failure(run.in_time(lambda: _keep(run, baseline), SPOOL_UNTIL)) or "baseline kept"
+    outcome = failure(run.in_time(lambda: _keep(run, baseline), SPOOL_UNTIL, in_process=True)) or "baseline kept"
     if refusal:
         outcome = _publish_refusal(run, expectation, baseline)
     run.refusal = refusal
     return summary("prolog", job, snapshot, expectation, outcome, findings)
 
 
+def _find(run: Run, snapshot: Snapshot, expectation: dict[str, Any], health: Any) -> list[dict[str, str]]:
+    findings = run.findings + check_devices(snapshot, expectation) + check_node(snapshot)
+    known = [item["rule"] for item in findings]
+    max_age = run.settings["health_max_age_seconds"]
+    return findings + health_findings(health, snapshot["boot_id"], time.time(), max_age, known)
+
+
 def _read(run: Run, job: JobFields) -> tuple[Snapshot, Any]:
     """Return the snapshot, and the result of the last health check where one could be read."""
+
+    def work() -> Iterator[Any]:
+        yield from _look(run, job, run.left(WAIT_UNTIL))
+        path = os.path.join(run.settings["spool_dir"], HEALTH_FILE)
+        yield {"piece": "health", "result": load_trusted(path)}
+
+    values = run.bounded(work, READ_UNTIL, in_process=True)
+    health = values.pop()["result"] if values and values[-1]["piece"] == "health" else None
+    return assemble(values), health
+
+
+def _look_again(run: Run, job: JobFields) -> Snapshot:
+    time.sleep(pause_seconds(run.deadline_seconds))
+    return assemble(run.bounded(lambda: _look(run, job, 0.0), LOOK_AGAIN_UNTIL))
+
+
+def _look(run: Run, job: JobFields, wait_seconds: float) -> Iterator[dict[str, Any]]:
     settings = run.settings
 
     def expected(instance_type: str | None) -> int | None:
         count: int | None = _expect(run, job, instance_type)["devices_expected"]
         return count
 
-    def work() -> Iterator[Any]:
-        yield from pieces(settings["root"], settings["tcp_interfaces"], expected, run.left(WAIT_UNTIL))
-        yield {"piece": "health", "result": load_trusted(os.path.join(settings["spool_dir"], HEALTH_FILE))}
-
-    values = run.bounded(work, READ_UNTIL)
-    health = values.pop()["result"] if values and values[-1]["piece"] == "health" else None
-    return assemble(values), health
+    return pieces(settings["root"], settings["tcp_interfaces"], expected, wait_seconds)
 
 
 def _expect(run: Run, job: JobFields, instance_type: str | None) -> dict[str, Any]:
@@ -176,4 +202,4 @@ def _publish_refusal(run: Run, expectation: dict[str, Any], baseline: dict[str, 
         spool.waiting.keep(record)
         yield {}
 
-    return failure(run.in_time(keep, SPOOL_UNTIL)) or publish_all(run, spool) or "record published"
+    return failure(run.in_time(keep, SPOOL_UNTIL, in_process=True)) or publish_all(run, spool) or "record published"

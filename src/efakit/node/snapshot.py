@@ -9,7 +9,7 @@ import time
 from _functools import partial  # type: ignore[import-not-found] # functools itself imports collections
 
 from efakit.node.counters import find_interfaces, read_device_counters, read_interface, read_port_counters
-from efakit.node.devices import find_devices, unbound_functions, why_unusable
+from efakit.node.devices import find_devices, try_to_open, unbound_functions
 from efakit.node.files import below, link_name, read_text_or_none
 from efakit.node.limits import huge_pages
 from efakit.node.parallel import in_parallel_when_slow
@@ -19,21 +19,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, TypedDict
 
-    from efakit.node.devices import Device
+    from efakit.node.devices import Device, Unknown
     from efakit.node.limits import HugePages
 
     class DeviceReading(TypedDict):
-        """One EFA device and its counters; ``unusable`` says why no process could open it."""
+        """One EFA device and its counters; ``unusable`` says why no process could open it.
+
+        ``driver_error``, ``verbs_error`` and ``open_error`` say why one of these is not known, and ``own_errors`` which
+        of ``errors`` tell of a lack of the hook's own: none of that is the device's fault.
+        """
 
         name: str
         pci_address: str | None
         driver: str | None
+        driver_error: str | None
         device_id: str | None
         verbs: str | None
+        verbs_error: str | None
         unusable: str | None
+        open_error: str | None
         counters: dict[str, int]
         device_counters: dict[str, int]
         errors: list[str]
+        own_errors: list[str]
 
     class InterfaceReading(TypedDict):
         """One network interface and its counters."""
@@ -55,6 +63,7 @@ if TYPE_CHECKING:
         ``devices_listed`` is false where the device set itself is not known, and ``devices_present`` then says nothing.
         ``interfaces_present`` is empty where no TCP interface is known, and ``interfaces_error`` may say why.
         ``since_boot_seconds`` is a clock that nobody sets.
+        ``unknown_devices`` and ``unknown_functions`` may be EFA devices, and functions without driver, or not.
         """
 
         taken_at: float
@@ -69,9 +78,11 @@ if TYPE_CHECKING:
         late: Late | None
         devices_present: list[str]
         foreign_devices: list[str]
+        unknown_devices: list[Unknown]
         unbound_functions: list[str]
         interfaces_present: list[str]
         interfaces_error: str | None
+        unknown_functions: list[Unknown]
         devices: list[DeviceReading]
         interfaces: list[InterfaceReading]
 
@@ -104,15 +115,17 @@ def pieces(
     devices: list[Device] = []
     listed = True
     try:
-        devices, foreign, machine["late"] = _look_for(root, wanted, wait_seconds)
+        devices, foreign, unknown, machine["late"] = _look_for(root, wanted, wait_seconds)
     except OSError as error:
         listed = False
         machine.update(devices_listed=False, list_error="%s: %s" % (error.filename, error.strerror))
     else:
         machine["devices_present"] = [device["name"] for device in devices]
         machine["foreign_devices"] = foreign
+        machine["unknown_devices"] = unknown
         # Only where devices are missing: a node has hundreds of PCI functions.
-        machine["unbound_functions"] = unbound_functions(root) if wanted is not None and len(devices) < wanted else []
+        unbound = unbound_functions(root) if wanted is not None and len(devices) < wanted else ([], [])
+        machine["unbound_functions"], machine["unknown_functions"] = unbound
     yield machine
 
     # Interfaces and devices alike: one whose read never returns costs its own result only.
@@ -138,19 +151,24 @@ def _interfaces(root: str, tcp_interfaces: str | Sequence[str], machine: dict[st
     return names
 
 
-def _look_for(root: str, wanted: int | None, wait_seconds: float) -> tuple[list[Device], list[str], Late | None]:
-    """Return the devices, EFA and foreign, once enough are ready or the time is up."""
-    devices, foreign = find_devices(root)
+def _look_for(
+    root: str, wanted: int | None, wait_seconds: float
+) -> tuple[list[Device], list[str], list[Unknown], Late | None]:
+    """Return the devices, EFA, foreign and unknown, once enough are ready or the time is up."""
+    devices, foreign, unknown = find_devices(root)
     at_first = _ready(devices)
     began = time.monotonic()
     waited = 0.0
     while wanted is not None and _ready(devices) < wanted and waited + _LOOK_AGAIN_SECONDS <= wait_seconds:
         time.sleep(_LOOK_AGAIN_SECONDS)
-        devices, foreign = find_devices(root)
+        try:
+            devices, foreign, unknown = find_devices(root)
+        except OSError:
+            break  # what was seen before holds
         waited = time.monotonic() - began
     came_late = _ready(devices) > at_first
     late: Late | None = {"devices_at_first": at_first, "waited_seconds": round(waited, 1)} if came_late else None
-    return devices, foreign, late
+    return devices, foreign, unknown, late
 
 
 def _ready(devices: Iterable[Device]) -> int:
@@ -170,7 +188,7 @@ def _read_interface(root: str, name: str) -> dict[str, Any]:
 
 def _read_device(root: str, device: Device) -> dict[str, Any]:
     verbs = device["verbs"]
-    unusable = why_unusable(root, verbs) if verbs else None
+    unusable, open_error = try_to_open(root, verbs) if verbs else (None, None)
     port = read_port_counters(device["path"])
     own = read_device_counters(device["path"])
     return {
@@ -178,12 +196,16 @@ def _read_device(root: str, device: Device) -> dict[str, Any]:
         "name": device["name"],
         "pci_address": device["pci_address"],
         "driver": device["driver"],
+        "driver_error": device["driver_error"],
         "device_id": device["device_id"],
         "verbs": verbs,
+        "verbs_error": device["verbs_error"],
         "unusable": unusable,
+        "open_error": open_error,
         "counters": port["counters"],
         "device_counters": own["counters"],
         "errors": port["errors"] + own["errors"],
+        "own_errors": port["own_errors"] + own["own_errors"],
     }
 
 
@@ -202,9 +224,11 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
         "late": None,
         "devices_present": [],
         "foreign_devices": [],
+        "unknown_devices": [],
         "unbound_functions": [],
         "interfaces_present": [],
         "interfaces_error": None,
+        "unknown_functions": [],
         "devices": [],
         "interfaces": [],
     }
