@@ -149,7 +149,7 @@ DOUBTFUL = [
     (
         "an epilog of a requeued job without a baseline",
         [without_baseline(started("n1", 5, restart_count=1)), started("n2", 5, restart_count=1)],
-        "may be the one before",
+        "may be of another run",
     ),
     (
         "a record without a baseline that ended before the other one",

@@ -74,8 +74,8 @@ def _own_doubts(part: Part, chosen: Iterable[Record], *, has_other_runs: bool) -
         if record["run_from"] == "epilog":
             count = record["restart_count"]
             # Slurm tells the epilog of a requeued run the restart count of the run to come.
-            if count or (count is None and has_other_runs):
-                yield f"{node} has no baseline, and without one its run may be the one before"
+            if count or ((count is None or part.is_weak) and has_other_runs):
+                yield f"{node} has no baseline, and without one it may be of another run of the job"
 
 
 def _contradictions(part: Part) -> Iterator[str]:
