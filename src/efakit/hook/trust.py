@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from efakit.hook.folder import LARGE_BYTES, SMALL_BYTES, Folder, Untrusted, distrust, open_folder
+from efakit.hook.folder import LARGE_BYTES, SMALL_BYTES, Folder, distrust, open_folder
 from efakit.hook.json_text import loads
 
 TYPE_CHECKING = False
@@ -40,12 +40,13 @@ def load_from(folder: Folder, name: str, most_bytes: int) -> dict[str, Any] | No
 def load_or_damage(folder: Folder, name: str) -> tuple[dict[str, Any] | None, bool]:
     """Return the object in a JSON file of a folder, and whether what is there can never be read as one.
 
-    Neither where it went just now, or where this process or the disk lacks something at the moment.
+    Neither where it went just now, or where this process or the disk lacks something at the moment. What is no file of
+    the hook's own, a FIFO say, stays as it is.
     """
     try:
         value = _object(folder.read(name, LARGE_BYTES))
     except OSError as error:
-        return None, isinstance(error, Untrusted) or error.errno == errno.EFBIG
+        return None, error.errno == errno.EFBIG
     except (ValueError, RecursionError):
         return None, True
     return value, value is None

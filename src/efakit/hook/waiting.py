@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from efakit.hook.folder import Folder
 
 
+# What seems older was written while the node's clock began at the epoch.
+_SANE_SECONDS = 10 * 365 * 86400.0
+
+
 class Waiting:
     """The waiting records of one node; methods raise OSError. ``damaged``: how many files were set aside."""
 
@@ -89,7 +93,7 @@ class Waiting:
         too_much = sum(size for _, size, _ in kept + aside) - limit_bytes
         for folder, files in ((self.aside, aside), (self._folder, kept)):
             for _, size, name in files:
-                if too_much > 0 or folder.age_seconds(name) > max_age_seconds:
+                if too_much > 0 or max_age_seconds < folder.age_seconds(name) < _SANE_SECONDS:
                     too_much -= size
                     dropped += _removed(folder, name) and folder is self._folder
         return dropped
