@@ -6,6 +6,8 @@ nothing. Records are dropped last, the oldest first, and counted.
 
 from __future__ import annotations
 
+import stat
+
 from efakit.hook.json_text import dumps
 from efakit.hook.trust import load_or_damage
 
@@ -118,5 +120,6 @@ def _files(folder: Folder) -> list[tuple[float, int, str]]:
                 status = folder.stat(name)
             except OSError:
                 continue  # published just now
-            found.append((status.st_mtime, status.st_size, name))
+            if stat.S_ISREG(status.st_mode):
+                found.append((status.st_mtime, status.st_size, name))
     return found
