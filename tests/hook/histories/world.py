@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from efakit.hook import folder as hook_folder
+from efakit.hook import path as hook_path
 from efakit.hook import remembered
 from efakit.hook import run as hook_run
 from efakit.hook.epilog import epilog
@@ -276,7 +277,7 @@ class World:
 
     @contextmanager
     def _in_process(self, node: HistoryNode, killed_at: int | None) -> Iterator[None]:
-        real_call, real_bounded = hook_folder._call, hook_run.run_bounded
+        real_call, real_bounded = hook_path.call, hook_run.run_bounded
         calls = 0
 
         def call(path: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -288,7 +289,7 @@ class World:
 
         modules = [module for name, module in sys.modules.items() if name.startswith("efakit.") and _has_time(module)]
         self.time.node = node
-        hook_folder._call = call
+        hook_folder.call = hook_path.call = call
         hook_run.run_bounded = lambda work, *_, **__: (list(work()), True)
         remember, remembered.remember = remembered.remember, lambda *_: None
         for module in modules:
@@ -298,7 +299,8 @@ class World:
         finally:
             for module in modules:
                 module.time = time  # type: ignore[attr-defined]
-            hook_folder._call, hook_run.run_bounded = real_call, real_bounded
+            hook_folder.call = hook_path.call = real_call
+            hook_run.run_bounded = real_bounded
             remembered.remember = remember
 
     def _ids(self, node: str, place: str) -> set[str]:
