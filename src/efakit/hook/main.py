@@ -2,7 +2,8 @@
 
 Whatever happens here, the job goes on: every way out is exit code 0, but that of a prolog which is to fail on purpose
 (mode ``enforce``): that one is 1, or what ``--refusal-status`` says. Python's own way to fail is 1 too, so whoever
-runs the hook tells the two apart by asking for another.
+runs the hook tells the two apart by asking for another; who does also hears, by any status but 0 and that one, that the
+hook has not begun, and may run it again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from efakit.node.child import close, close_inherited
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 __all__ = ["Run", "Usage", "main"]
@@ -26,6 +27,10 @@ _TASK_PROLOG = "task-prolog"
 
 class Usage(Exception):
     """The command line names no command of the hook."""
+
+
+class Unreadable(Exception):
+    """The hook's own file could not be read, so nothing has been done."""
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str], carried: Mapping[str, object]) -> int:
@@ -43,12 +48,15 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], carried: Mapp
         if command == "compile":
             _say(_compile(options.get("--output")))
             return 0
+        program = _load(command)
         run = _start(options.get("--config"), environment, carried)
-        text = _command(command, run)
+        text = program(run)
         if run.refusal:
             status = int(options.get("--refusal-status", "1"))
             _say(run.refusal)
         _print(text) if quiet else _say(text)
+    except Unreadable:
+        raise
     except Exception as error:
         # A fault of ours is never the job's: it goes on.
         if not quiet:
@@ -65,27 +73,29 @@ def _start(config: str | None, environment: Mapping[str, str], carried: Mapping[
     return Run(settings, problems, environment, efa_interfaces=counts, config=config)
 
 
-def _command(command: str, run: Run) -> str:
-    """Run a command; each imports what it needs, since a task prolog must not wait for the epilog's modules."""
-    if command == "prolog":
-        from efakit.hook.prolog import prolog
+def _load(command: str) -> Callable[[Run], str]:
+    """Return the program of a command, with all that it is about to need; raise Unreadable.
 
-        return prolog(run)
-    if command == "epilog":
-        from efakit.hook.epilog import epilog
+    Each imports its own, since a task prolog must not wait for the epilog's modules.
+    """
+    try:
+        from efakit.hook import settings  # noqa: F401
 
-        return epilog(run)
-    if command == _TASK_PROLOG:
-        from efakit.hook.task_prolog import task_prolog
-
-        return task_prolog(run)
-    if command == "health-check":
-        from efakit.hook.health import health_check
-
-        return health_check(run)
-    from efakit.hook.outbox import flush
-
-    return flush(run)
+        if command != _TASK_PROLOG:
+            from efakit.hook import job, summary  # noqa: F401
+        if command == "prolog":
+            from efakit.hook.prolog import prolog as program
+        elif command == "epilog":
+            from efakit.hook.epilog import epilog as program
+        elif command == _TASK_PROLOG:
+            from efakit.hook.task_prolog import task_prolog as program
+        elif command == "health-check":
+            from efakit.hook.health import health_check as program
+        else:
+            from efakit.hook.outbox import flush as program
+    except Exception as error:
+        raise Unreadable("%s: %s" % (type(error).__name__, error)) from None
+    return program
 
 
 def _compile(output: str | None) -> str:

@@ -19,6 +19,8 @@ WAIT_UNTIL, READ_UNTIL, LOOK_AGAIN_UNTIL, BREAKER_UNTIL, SPOOL_UNTIL = 0.3, 0.5,
 PUBLISH_UNTIL, SYNC_UNTIL = 0.92, 0.95
 # A child that ends without its last word, with more than this left, has been killed: it is given another try.
 _WORTH_ANOTHER_SECONDS = 0.05
+# Each part of the work is given so much, whatever the others took.
+_LEAST_SECONDS = 0.1
 
 
 class Run:
@@ -51,21 +53,29 @@ class Run:
     def left(self, share: float) -> float:
         """Return the seconds until ``share`` of the deadline has passed, at least a tenth of a second."""
         seconds: float = share * self.deadline_seconds
-        return max(0.1, self._began + seconds - time.monotonic())
+        return max(_LEAST_SECONDS, self._began + seconds - time.monotonic())
 
     def bounded(self, work: Callable[[], Iterator[Any]], share: float, *, in_process: bool = False) -> list[Any]:
         """Do ``work`` up to ``share`` of the deadline and return the values that it gave until then.
 
-        ``work`` may be done twice. ``in_process``: nothing of it is known to hang, so that where no child process can
-        be made it is done without one; else nothing is.
+        ``work`` only reads: where its process is killed it is begun again. ``in_process``: nothing of it is known to
+        hang, so that where no child process can be made it is done without one; else nothing is.
         """
+        ends_at = time.monotonic() + self.left(share)
         try:
-            return self._do(work, share, in_process)[0]
+            values, finished = self._do(work, ends_at, in_process)
+            if not finished and ends_at - time.monotonic() > _WORTH_ANOTHER_SECONDS:
+                again, finished = self._do(work, ends_at, in_process)
+                values = again if finished or len(again) > len(values) else values
         except NoChild:
             return []
+        return values
 
     def in_time(self, work: Callable[[], Iterator[Any]], share: float, *, in_process: bool = False) -> list[Any]:
-        """Do ``work`` as ``bounded`` does; a failure becomes the last value, ``{"failed": why}``."""
+        """Do ``work`` up to ``share`` of the deadline; a failure becomes the last value, ``{"failed": why}``.
+
+        Where its process is killed before its first value it is begun again. ``in_process`` as with ``bounded``.
+        """
 
         def guarded() -> Iterator[Any]:
             try:
@@ -75,27 +85,28 @@ class Run:
             except Exception as error:  # a record of another version, say
                 yield {"failed": "%s: %s" % (type(error).__name__, error)}
 
-        try:
-            values, finished = self._do(guarded, share, in_process)
-        except NoChild as error:
-            return [{"failed": error.strerror}]
-        return values if finished else [*values, {"failed": "not finished by the deadline"}]
-
-    def _do(self, work: Callable[[], Iterator[Any]], share: float, in_process: bool) -> tuple[list[Any], bool]:
         ends_at = time.monotonic() + self.left(share)
         try:
-            values, finished = run_bounded(work, self.left(share))
-            if not finished and ends_at - time.monotonic() > _WORTH_ANOTHER_SECONDS:
-                again, finished = run_bounded(work, ends_at - time.monotonic())
-                values = again if finished or len(again) > len(values) else values
-            return values, finished
+            values, finished = self._do(guarded, ends_at, in_process)
+            if not values and not finished and ends_at - time.monotonic() > _WORTH_ANOTHER_SECONDS:
+                values, finished = self._do(guarded, ends_at, in_process)
         except NoChild as error:
-            why = error.strerror
+            return [{"failed": error.strerror}]
+        if finished:
+            return values
+        was_killed = ends_at - time.monotonic() > _WORTH_ANOTHER_SECONDS
+        return [*values, {"failed": "its process was killed" if was_killed else "not finished by the deadline"}]
+
+    def _do(self, work: Callable[[], Iterator[Any]], ends_at: float, in_process: bool) -> tuple[list[Any], bool]:
+        try:
+            return run_bounded(work, max(_LEAST_SECONDS, ends_at - time.monotonic()))
+        except NoChild as error:
             if not in_process:
                 raise
-        if "hook-without-child" not in [item["rule"] for item in self.findings]:
-            self.findings.append(finding("hook-without-child", "warning", "%s: the hook worked in its own" % why))
-        return run_here(work, max(0.1, ends_at - time.monotonic()))
+            if "hook-without-child" not in [item["rule"] for item in self.findings]:
+                message = "%s: the hook did its work in its own process" % error.strerror
+                self.findings.append(finding("hook-without-child", "warning", message))
+        return run_here(work, max(_LEAST_SECONDS, ends_at - time.monotonic()))
 
 
 def failure(values: list[Any]) -> str | None:

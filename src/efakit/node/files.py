@@ -50,10 +50,7 @@ def read_rest(descriptor: int, data: bytes, most_bytes: int) -> bytes:
 
 def read_text_or_none(path: str) -> str | None:
     """Return the stripped text of a small file, None where there is none or it cannot be read."""
-    try:
-        return read_text(path)
-    except OSError:
-        return None
+    return told(read_text, path)[0]
 
 
 def again(read: Callable[[str], Value], path: str) -> Value:
@@ -87,19 +84,13 @@ def names_in(path: str) -> list[str]:
 
 
 def list_folder(path: str) -> list[str]:
-    """Return the sorted names in a folder, an empty list where there is no such folder."""
-    try:
-        return sorted(os.listdir(path))
-    except OSError:
-        return []
+    """Return the sorted names in a folder, an empty list where there is none or it cannot be listed."""
+    return told(names_in, path)[0] or []
 
 
 def link_name(path: str) -> str | None:
-    """Return the last part of a symbolic link's target, None where it is no link."""
-    try:
-        return os.path.basename(os.readlink(path))
-    except OSError:
-        return None
+    """Return the last part of a symbolic link's target, None where it is no link or cannot be read."""
+    return told(link_target, path)[0]
 
 
 def below(root: str, *parts: str) -> str:
