@@ -226,6 +226,7 @@ USABLE: list[tuple[str, Put]] = [
     ("SLUID with escapes", mutated(run=ESCAPES, sluid=ESCAPES)),
     ("node with escapes", mutated(node=ESCAPES)),
     ("node with markup", mutated(node="[bold]n2[/bold]")),
+    ("node with a format", mutated(node="{0.__class__}{x}%s", resets=[f"{{{n}}}" for n in range(50)])),
     ("node with a path", mutated(node="../../etc/passwd")),
     ("node of 1,000 letters", mutated(node="n" * 1000)),
     ("node with 1,000 digits", mutated(node="n" + "9" * 1000)),

@@ -19,6 +19,7 @@ _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _MOST_LINES = 20
 """Of the doubts, of the notes of one node, of the files that cannot be used."""
 _MOST_LETTERS_OF_A_NAME = 120
+_MOST_SECONDS = 10**11
 
 
 def print_report(report: JobReport, file: TextIO) -> None:
@@ -37,33 +38,32 @@ def print_report(report: JobReport, file: TextIO) -> None:
     console.print(title)
     console.print(_line(f"  {verdict.reason}"))
     console.print(_line("  " + ", ".join(_facts(report))))
-    _print_some(console, [f"  in doubt: {doubt}" for doubt in run.doubts], "  in doubt: {} more reasons")
+    _print_some(console, "  in doubt: ", run.doubts)
     console.print(_table(report.verdict.nodes))
     for node in verdict.nodes:
-        name = printable(node.node, _MOST_LETTERS_OF_A_NAME)
-        _print_some(console, [f"{name}: {note}" for note in node.notes], name + ": and {} more notes")
-    _print_some(console, run.notes, "and {} more notes")
+        _print_some(console, f"{printable(node.node, _MOST_LETTERS_OF_A_NAME)}: ", node.notes)
+    _print_some(console, "", run.notes)
     if run.faults:
         console.print(_line(f"{len(run.faults)} of the job's files cannot be used:"))
-        _print_some(console, [f"  {fault}" for fault in run.faults], "  and {} more")
+        _print_some(console, "  ", run.faults)
 
 
 def _line(text: str) -> Text:
     return Text(printable(text))
 
 
-def _print_some(console: Console, lines: Sequence[str], more: str) -> None:
-    for line in lines[:_MOST_LINES]:
-        console.print(_line(line))
-    if len(lines) > _MOST_LINES:
-        console.print(_line(more.format(len(lines) - _MOST_LINES)))
+def _print_some(console: Console, before: str, items: Sequence[object]) -> None:
+    for item in items[:_MOST_LINES]:
+        console.print(_line(f"{before}{item}"))
+    if len(items) > _MOST_LINES:
+        console.print(_line(f"{before}and {len(items) - _MOST_LINES} more"))
 
 
 def _facts(report: JobReport) -> list[str]:
     slurm, traffic, run = report.slurm, report.verdict.traffic, report.run
     facts = [slurm.state.lower()] if slurm.state else []
     if slurm.elapsed_seconds is not None:
-        facts.append(f"ran {timedelta(seconds=slurm.elapsed_seconds)}")
+        facts.append(f"ran {timedelta(seconds=min(slurm.elapsed_seconds, _MOST_SECONDS))}")
     facts.append(f"EFA {_size(traffic.efa_tx_bytes)} sent and {_size(traffic.efa_rx_bytes)} received")
     facts.append(f"TCP {_size(traffic.tcp_tx_bytes)} sent and {_size(traffic.tcp_rx_bytes)} received")
     if run.het:
