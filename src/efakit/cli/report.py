@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,7 +14,7 @@ import click
 from efakit.errors import RecordError, UsageError
 from efakit.jobs.json_file import Unusable, read_json
 from efakit.jobs.records import JobRun, expand, find_runs
-from efakit.jobs.verdict import VERDICTS, JobVerdict, judge
+from efakit.jobs.verdict import VERDICTS, judge
 from efakit.printable import printable
 from efakit.report.job import JobReport, SlurmFacts, as_data
 from efakit.report.text import print_report
@@ -68,7 +67,7 @@ def report(
     number = answer.job.job_id if answer.job else _number(job_id)
     folder = records or _installed_records_dir()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
-    found = JobReport(run, judge_run(run), _facts(answer, run), others)
+    found = JobReport(run, judge(run.node_names, run.records, run.damaged, run.doubts), _facts(answer, run), others)
     if form == "json":
         click.echo(json.dumps(as_data(found), indent=2))
     else:
@@ -109,18 +108,6 @@ def _installed_records_dir() -> Path:
         if isinstance(folder, str) and "\0" not in folder:
             return Path(folder)
     raise RecordError(f"no hook is installed here ({_SLURM_ETC}/{_HOOK_SETTINGS}): name the records with --records")
-
-
-def judge_run(run: JobRun) -> JobVerdict:
-    """Return the verdict of a run; one in doubt is incomplete.
-
-    SEAM: as soon as ``judge`` takes ``doubts``, this is ``judge(run.node_names, run.records, run.damaged,
-    doubts=run.doubts)``.
-    """
-    found = judge(run.node_names, run.records, run.damaged)
-    if run.doubts and found.verdict != "incomplete":
-        return replace(found, verdict="incomplete", reason=f"it is in doubt which run this is: {run.doubts[0]}")
-    return found
 
 
 def _choose(

@@ -10,9 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from efakit.catalog.thresholds import EFA_FLOOR
+from efakit.jobs.traffic import Amount
 from efakit.jobs.verdict import NodeVerdict
 from efakit.printable import printable
-from efakit.report.job import JobReport, component_names
+from efakit.report.job import JobReport, byte_counts, component_names
 
 _STYLES = {"efa": "bold green", "tcp-fallback": "bold red", "mixed": "bold yellow", "incomplete": "yellow"}
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -39,6 +41,7 @@ def print_report(report: JobReport, file: TextIO) -> None:
     console.print(_line(f"  {verdict.reason}"))
     console.print(_line("  " + ", ".join(_facts(report))))
     _print_some(console, "  in doubt: ", run.doubts)
+    _print_some(console, "  note: ", verdict.notes)
     console.print(_table(report.verdict.nodes))
     for node in verdict.nodes:
         _print_some(console, f"{printable(node.node, _MOST_LETTERS_OF_A_NAME)}: ", node.notes)
@@ -64,8 +67,11 @@ def _facts(report: JobReport) -> list[str]:
     facts = [slurm.state.lower()] if slurm.state else []
     if slurm.elapsed_seconds is not None:
         facts.append(f"ran {timedelta(seconds=min(slurm.elapsed_seconds, _MOST_SECONDS))}")
-    facts.append(f"EFA {_size(traffic.efa_tx_bytes)} sent and {_size(traffic.efa_rx_bytes)} received")
-    facts.append(f"TCP {_size(traffic.tcp_tx_bytes)} sent and {_size(traffic.tcp_rx_bytes)} received")
+    facts.append(f"EFA {_amount(traffic.efa_tx)} sent and {_amount(traffic.efa_rx)} received")
+    sent, received = traffic.storage_bytes()
+    if max(sent, received) >= EFA_FLOOR.value:
+        facts.append(f"of it {_size(sent)} to and {_size(received)} from storage")
+    facts.append(f"TCP {_amount(traffic.tcp_tx)} sent and {_amount(traffic.tcp_rx)} received")
     if run.het:
         facts.append(f"heterogeneous job {', '.join(component_names(run))}")
     if slurm.note:
@@ -85,15 +91,7 @@ def _table(nodes: tuple[NodeVerdict, ...]) -> Table:
     for column in ("DEVICES", "EFA SENT", "EFA RECEIVED", "TCP SENT", "TCP RECEIVED"):
         table.add_column(column, justify="right", no_wrap=True)
     for node in nodes:
-        traffic = node.traffic
-        sizes = (
-            ["-"] * 4
-            if traffic is None
-            else [
-                _size(count)
-                for count in (traffic.efa_tx_bytes, traffic.efa_rx_bytes, traffic.tcp_tx_bytes, traffic.tcp_rx_bytes)
-            ]
-        )
+        sizes = [_amount(count) for count in byte_counts(node.traffic).values()]
         verdict = Text(node.verdict, style=_STYLES.get(node.verdict, ""))
         table.add_row(Text(printable(node.node, _MOST_LETTERS_OF_A_NAME)), verdict, _devices(node), *sizes)
     return table
@@ -103,6 +101,13 @@ def _devices(node: NodeVerdict) -> str:
     if node.devices_found is None:
         return "-"
     return f"{node.devices_found} of {'?' if node.devices_expected is None else node.devices_expected}"
+
+
+def _amount(amount: Amount) -> str:
+    """Return a byte count as people read it; where not all of it was read, what it is at least."""
+    if amount.complete:
+        return _size(amount.known_bytes)
+    return f"{_size(amount.known_bytes)}+?" if amount.known_bytes else "?"
 
 
 def _size(count: int) -> str:
