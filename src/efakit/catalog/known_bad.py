@@ -145,8 +145,8 @@ KNOWN_BAD = (
         since={"plugin": "1.16.0", "nccl": "2.19.1"},
         until={"plugin": "1.17.0", "nccl": "2.21.5"},
         instances="p4d.* p4de.*",
-        effect="it sets NCCL_PROTO itself there, beside which its tuner refuses to start: NCCL's start fails (invalid "
-        "argument)",
+        effect="on p4d and p4de the plugin sets NCCL_PROTO itself, beside which its tuner refuses to start: NCCL's "
+        "start fails (invalid argument)",
         fixed="aws-ofi-nccl 1.17.0, or NCCL 2.21.5",
         severity="error",
         source="https://github.com/aws/aws-ofi-nccl/issues/982",

@@ -229,6 +229,7 @@ ROWS = (
         source=_MANUAL,
         value="0|false|no|off",
         severity="info",
+        fix="keep it where the program needs it, else remove it",
     ),
     VariableRule(
         id="fi-efa-shm-av-size",
