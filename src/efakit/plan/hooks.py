@@ -54,6 +54,8 @@ def plan_hooks(spec: Spec, efa: dict[tuple[str, str], bool], stack: Stack) -> Ho
     interfaces = hooks.tcp_interfaces
     nodes = sum(queue.nodes for queue in spec.cluster.queues)
     settings = {
+        # The installer writes one: render gives the same bytes for the same spec.
+        "installation_id": None,
         "mode": hooks.mode,
         "enforce": list(hooks.enforce),
         "breaker_nodes_per_hour": hooks.breaker_nodes_per_hour,
@@ -67,6 +69,9 @@ def plan_hooks(spec: Spec, efa: dict[tuple[str, str], bool], stack: Stack) -> Ho
         "root": hooks.root,
         "run_dir": hooks.run_dir,
         "spool_dir": hooks.spool_dir,
+        "spool_limit_mib": hooks.spool_limit_mib,
+        "spool_max_age_days": hooks.spool_max_age_days,
+        "baseline_max_age_days": hooks.baseline_max_age_days,
         "records_dir": hooks.records_dir or _records_dir(spec),
         "records_mode": hooks.records_mode,
         "expected_devices": hooks.expected_devices,

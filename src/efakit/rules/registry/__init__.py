@@ -16,6 +16,8 @@ from efakit.rules.registry.row import ROOMS, Rule
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_SHARED = "shared"
+
 __all__ = ["ROOMS", "Rule", "given_text", "nearest_rules", "rule_of", "rules", "rules_of"]
 
 
@@ -23,8 +25,8 @@ __all__ = ["ROOMS", "Rule", "given_text", "nearest_rules", "rule_of", "rules", "
 def rules() -> Mapping[str, Rule]:
     """Return every rule by its id, in the order of ``ROOMS``; raise ValueError for a duplicate id."""
     found: dict[str, Rule] = {}
-    for room in ROOMS:
-        for row in _load(room):
+    for part in (*ROOMS, _SHARED):
+        for row in _load(part):
             if row.id in found:
                 raise ValueError(f"duplicate rule {row.id!r}")
             found[row.id] = row
@@ -34,8 +36,7 @@ def rules() -> Mapping[str, Rule]:
 @lru_cache(maxsize=None)
 def rules_of(room: str) -> Mapping[str, Rule]:
     """Return the rules of one room, a key of ``ROOMS``, by their ids; the rows of other rooms are not loaded."""
-    shared = [row for row in _load("hook") if room in row.room.split()] if room == "cluster" else []
-    return {row.id: row for row in (*_load(room), *shared)}
+    return {row.id: row for row in (*_load(room), *_load(_SHARED)) if room in row.room.split()}
 
 
 def rule_of(id_: str) -> Rule | None:
@@ -53,8 +54,8 @@ def nearest_rules(word: str) -> list[str]:
 
 
 @lru_cache(maxsize=None)
-def _load(room: str) -> tuple[Rule, ...]:
-    module = import_module(f"efakit.rules.registry.{room}")
+def _load(part: str) -> tuple[Rule, ...]:
+    module = import_module(f"efakit.rules.registry.{part}")
     made: tuple[Rule, ...] = module.RULES if hasattr(module, "RULES") else module.made()
     return tuple(row._replace(wrong=_dedented(row.wrong), right=_dedented(row.right)) for row in made)
 

@@ -10,6 +10,7 @@ from efakit.catalog.known_bad import KNOWN_BAD, BadPair
 from efakit.catalog.minimums import MINIMUMS, Minimum
 from efakit.catalog.plugin_nccl import PLUGIN_NCCL
 from efakit.catalog.stacks import EFA_INSTALLERS
+from efakit.finding import Severity
 from efakit.rules.registry.examples import below
 from efakit.rules.registry.row import Rule
 from efakit.versions import COMPONENTS, newest, version_key, within
@@ -58,7 +59,7 @@ def _least(component: str, rows: list[Minimum]) -> Rule:
     return Rule(
         f"least-{component}",
         "stack",
-        "warning" if component == "installer" else "error",
+        str(max(Severity(row.severity) for row in rows)),
         f"{name} is older than the least for the instance type.",
         f"Older ones do not know the type, or were never tested with it. The least: {listed}.",
         first.source,
@@ -91,7 +92,7 @@ def _plugin_pair(component: str) -> Rule:
     return Rule(
         f"plugin-{component}",
         "stack",
-        "error" if component == "nccl" else "warning",
+        "warning",
         f"{COMPONENTS[component]} is too old for the release of aws-ofi-nccl.",
         "By its release notes the plugin does not work with an older one."
         if component == "nccl"

@@ -164,6 +164,8 @@ def _target(row: VariableRule) -> dict[str, Any]:
     given.update(row.since)
     if row.instances != "*":
         given["instance"] = row.instances.split()[0].replace("*", "48xlarge")
+    elif row.except_instances:
+        given["instance"] = _instance(row)
     if row.os != "*":
         given["os"] = row.os.split()[0]
     return given

@@ -11,7 +11,6 @@ from efakit.rules.registry.config import (
     placement,
     schema,
     slurm,
-    software,
     storage,
     versions,
 )
@@ -27,5 +26,4 @@ RULES = (
     *network.RULES,
     *slurm.RULES,
     *storage.RULES,
-    *software.RULES,
 )

@@ -33,4 +33,3 @@ OFFERINGS = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Describe
 TYPES = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html"
 RESERVATION_IDS = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeCapacityReservations.html"
 SLURM_CONF = "https://slurm.schedmd.com/slurm.conf.html"
-PLUGIN_NOTES = "https://github.com/aws/aws-ofi-nccl/blob/v1.21.1/RELEASENOTES.md"

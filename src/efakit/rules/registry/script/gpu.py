@@ -32,12 +32,14 @@ RULES = (
         "gpus-per-task-alone",
         room="script",
         severity="error",
-        what="--gpus-per-task stands beside neither --ntasks nor --gpus.",
-        why="sbatch refuses it: it must know the number of tasks, and --ntasks-per-node does not count.",
+        what="--gpus-per-task stands where nothing tells sbatch the number of tasks.",
+        why="sbatch refuses the script. It takes the number from --ntasks or --gpus, or from a fixed --nodes with "
+        "--ntasks-per-node, or without --cpus-per-task.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
             #SBATCH --gpus-per-task=1
+            #SBATCH --cpus-per-task=12
             srun ./app
         """,
         right="""
@@ -45,6 +47,7 @@ RULES = (
             #SBATCH --nodes=2
             #SBATCH --ntasks=16
             #SBATCH --gpus-per-task=1
+            #SBATCH --cpus-per-task=12
             srun ./app
         """,
         source=sources.SLURM_GRES,
