@@ -113,7 +113,7 @@ def test_a_hook_whose_file_cannot_be_read_to_the_end_says_that_nothing_was_done(
         argv = [sys.executable, "-I", "-S", node.archive, command]
         done = subprocess.run([*argv, "--refusal-status", "99"], env={}, capture_output=True, text=True)
         assert done.returncode not in (0, 99)
-        assert "Unreadable('ModuleNotFoundError" in done.stderr
+        assert done.stderr.startswith("efakit: Unreadable(")
 
 
 @pytest.mark.parametrize("seed", ["0", "1"])
