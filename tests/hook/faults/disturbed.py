@@ -137,12 +137,14 @@ class World:
 class Scenario:
     """A command that is disturbed, for a job: what comes before and after it, and what must then hold.
 
-    ``calls`` chooses where the faults come, ``parts`` is how many tests share them, each with ``least`` that came.
+    ``bytes_now`` is where the counters stand when it runs. ``parts`` is how many tests share the points; in each, at
+    least so many faults come (``least``). ``from_start``: the points lie before the hook's first line.
     """
 
     name: str
     command: str
     job: int | None
+    bytes_now: int
     before: Callable[[World], None]
     after: Callable[[World], None]
     check: Callable[[World, Point, Outcome], Iterator[str]]
@@ -154,8 +156,8 @@ class Scenario:
 # What comes before and after.
 
 
-def nothing(world: World) -> None:
-    world.count(BEFORE)
+def nothing(_world: World) -> None:
+    pass
 
 
 def a_job_has_worked(world: World) -> None:
@@ -191,6 +193,10 @@ def another_comes(world: World) -> None:
 
 
 # What must hold.
+
+
+def nothing_more(_world: World, _point: Point, _outcome: Outcome) -> Iterator[str]:
+    yield from ()
 
 
 def the_job_has_its_record(world: World, point: Point, outcome: Outcome) -> Iterator[str]:
@@ -235,13 +241,10 @@ def the_lines_are_whole(world: World, _point: Point, outcome: Outcome) -> Iterat
         yield f"Slurm would obey {outcome.output!r}"
 
 
-def it_is_not_run_again_for_nothing(_world: World, _point: Point, _outcome: Outcome) -> Iterator[str]:
-    yield from ()
-
-
 def play(world: World, scenario: Scenario, point: Point, mode: str) -> tuple[bool, list[str]]:
     """Play a scenario with one fault; return whether the fault came, and what is wrong then."""
     world.begin(mode)
+    world.count(scenario.bytes_now)
     outcome = world.disturb(point, scenario.command, scenario.job)
     wrong = []
     if outcome.status != 0 and point.fault not in KILLS:
