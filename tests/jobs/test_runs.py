@@ -328,6 +328,19 @@ def test_a_damaged_record_counts_for_its_node_in_the_run_of_its_name(tmp_path):
     assert (second.damaged, len(second.faults)) == ({}, 1)
 
 
+@pytest.mark.parametrize("name", ["n2.r0.json", "n2.r0.0123456789abcdef.json", f"n2.r0.{'0a' * 16}.json"])
+def test_each_form_of_a_file_s_name_tells_the_damaged_record_s_node(tmp_path, name):
+    damage(write(tmp_path, counted("n1", 0, 9)).with_name(name))
+    assert list(find_runs(tmp_path, 7)[0].damaged) == ["n2"]
+
+
+def test_a_record_of_version_1_under_two_names_counts_once(tmp_path):
+    path = write(tmp_path, version_1("n1"), version_1("n2"))
+    path.with_name(f"n2.r0.{'0a' * 16}.json").write_bytes(path.read_bytes())
+    (run,) = find_runs(tmp_path, 7)
+    assert (sorted(run.records), run.more, run.doubts) == (["n1", "n2"], (), ())
+
+
 def test_where_times_only_tell_runs_apart_a_damaged_record_counts_where_the_node_lacks(tmp_path):
     write(tmp_path, counted("n1", 0, 9), counted("n1", 500, 509), counted("n2", 500, 509))
     damage(write(tmp_path, counted("n2", 0, 9)))

@@ -24,6 +24,8 @@ _MOST_FOLDERS = 10_000
 _FILES_LOOKED_AT = 4
 """In each job's folder that could be a leader's: so many of the latest runs, and so many files besides."""
 _HEX = frozenset("0123456789abcdef")
+_LETTERS_OF_AN_ID = (16, 32)
+"""Of a record of version 1 that waited for its publication, a digest stands in the id's place."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _leaders(records_dir: Path, cluster: str, job_id: int) -> Iterator[int]:
     for leader in range(job_id - 1, max(job_id - MOST_COMPONENTS, 0), -1):
         folder = records_dir / cluster / str(leader)
         try:
-            names = [name for name in _record_files(folder) if _of_version_2(name)]
+            names = [name for name in _record_files(folder) if _has_record_id(name)]
         except OSError:
             continue  # it is not this job's folder, and most ids have none
         if any(_names_leader(folder / name, leader) for name in _sample(names)):
@@ -196,14 +198,15 @@ def _record_files(folder: Path) -> list[str]:
     return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
 
 
-def _of_version_2(name: str) -> bool:
+def _has_record_id(name: str) -> bool:
+    """Whether a file's name ends as today's hooks let it; the first hooks' end with the run."""
     parts = name.removesuffix(".json").split(".")
-    return len(parts) > 2 and len(parts[-1]) == 16 and _HEX.issuperset(parts[-1])
+    return len(parts) > 2 and len(parts[-1]) in _LETTERS_OF_AN_ID and _HEX.issuperset(parts[-1])
 
 
 def _node_and_run(name: str) -> tuple[str, str]:
     """Return node and run as a file's name has them, empty where it has not: NODE.RUN.json, NODE.RUN.RECORDID.json."""
-    parts = name.removesuffix(".json").split(".")[: -1 if _of_version_2(name) else None]
+    parts = name.removesuffix(".json").split(".")[: -1 if _has_record_id(name) else None]
     return ".".join(parts[:-1]), parts[-1]
 
 
