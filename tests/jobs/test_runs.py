@@ -227,6 +227,13 @@ def test_a_record_in_another_job_s_folder_is_a_fault(tmp_path):
     assert [fault.why for fault in run.faults] == ["is a record of job 8, in the folder of another"]
 
 
+def test_a_cluster_s_folder_may_have_another_name_than_the_cluster(tmp_path):
+    write(tmp_path, *(started(node, 5, cluster="zz") for node in ("n1", "n2")), started("n3", 5, cluster="y"))
+    (tmp_path / "zz").rename(tmp_path / "archive")
+    (tmp_path / "y/7").rename(tmp_path / "y/8")
+    assert [(run.cluster, len(run.records)) for run in find_runs(tmp_path, 7)] == [("zz", 2)]
+
+
 def component(job_id, node, at=1000, leader=10, **changes):
     lists = {"node_list": node, "node_list_at_end": node}
     return started(node, at, job_id=job_id, het_job_id=leader, **{**lists, **changes})

@@ -7,6 +7,7 @@ heterogeneous job has its records in the folder of the leader, whose id is the l
 from __future__ import annotations
 
 import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from efakit.jobs.fields import MOST_COMPONENTS, Record, check_record
 from efakit.jobs.json_file import Unusable, read_bytes, read_json, why_unreadable
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.version_1 import lift
+from efakit.node.record import safe_name
 from efakit.printable import printable
 
 MOST_FILES = 200_000
@@ -160,18 +162,33 @@ def _read_folder(records_dir: Path, cluster: str, job_id: int, found: Found) -> 
     if len(names) > MOST_FILES:
         found.faults.append(_fault(folder, f"has {len(names)} files, and {MOST_FILES} of them are read"))
         found.cut.add(cluster)
+    good: list[tuple[str, Record]] = []
+    bad: list[tuple[str, str]] = []
     for name in names[:MOST_FILES]:
-        path = folder / name
         try:
-            record = _load(path, f"{cluster}/{job_id}/{name}", job_id, found.lists)
+            good.append((name, _load(folder / name, f"{cluster}/{job_id}/{name}", job_id, found.lists)))
         except Unusable as error:
-            fault = _fault(path, str(error))
-            found.faults.append(fault)
-            node, run = _node_and_run(name)
-            if node:
-                found.damaged.append(DamagedRecord(cluster, job_id, node, run, _modified_at(path), fault))
-        else:
+            bad.append((name, str(error)))
+    own = _own_cluster(cluster, Counter(record["cluster"] for _, record in good))
+    for name, record in good:
+        if record["cluster"] == own:
             found.records.append((cluster, record))
+        else:
+            bad.append((name, f"is a record of cluster {record['cluster']}, in the folder of {own}"))
+    for name, why in sorted(bad):
+        fault = _fault(folder / name, why)
+        found.faults.append(fault)
+        node, run = _node_and_run(name)
+        if node:
+            found.damaged.append(DamagedRecord(cluster, job_id, node, run, _modified_at(folder / name), fault))
+
+
+def _own_cluster(folder: str, names: Counter[str]) -> str | None:
+    """Return the cluster whose folder this is: of the names in the records the one that it has, else the commonest.
+
+    A folder may have been renamed; that one damaged record made another cluster would ask for a choice.
+    """
+    return max(names, key=lambda name: (folder in (name, safe_name(name)), names[name], name), default=None)
 
 
 def _load(path: Path, below: str, folder_job_id: int, lists: NodeLists) -> Record:
