@@ -6,7 +6,6 @@ import ast
 import json
 import math
 import os
-import re
 import subprocess
 import sys
 import zipfile
@@ -130,7 +129,7 @@ def test_a_hook_whose_file_cannot_be_read_to_the_end_says_that_nothing_was_done(
         argv = [sys.executable, "-I", "-S", node.archive, command]
         done = subprocess.run([*argv, "--refusal-status", "99"], env={}, capture_output=True, text=True)
         assert done.returncode not in (0, 99)
-        assert re.search("Unreadable\\(.ModuleNotFoundError", done.stderr)
+        assert done.stderr.startswith("efakit: Unreadable(")
 
 
 @pytest.mark.parametrize("seed", ["0", "1"])
