@@ -145,7 +145,7 @@ def test_a_spec_s_own_plugin_counts(tmp_path):
     script = "#!/bin/bash\n#SBATCH --nodes=2\nexport NCCL_BUFFSIZE=8388608\nsrun torchrun --nproc-per-node=8 x.py\n"
     path, text = written(tmp_path, script), (ROOT / "cluster-configs/p5.yaml").read_text()
     newest = written(tmp_path, text, "newest.yaml")
-    old = written(tmp_path, text.replace("cluster:\n", "cluster:\n  plugin: '1.14.2'\n", 1), "old.yaml")
+    old = written(tmp_path, text.replace("cluster:\n", "cluster:\n  stack: {plugin: '1.14.2'}\n", 1), "old.yaml")
     assert "nccl-buffsize-set-by-plugin" in [item["rule"] for item in as_json(path, "--spec", newest)]
     assert "nccl-buffsize-set-by-plugin" not in [item["rule"] for item in as_json(path, "--spec", old)]
 

@@ -54,7 +54,7 @@ def test_a_good_spec_and_a_good_config_pass(tmp_path):
 
 
 def test_a_finding_in_a_spec_stands_on_the_specs_line(tmp_path):
-    spec = SPEC.replace("  queues:\n", "  slurm_settings:\n    PrologFlags: X11\n    KilWait: 60\n  queues:\n")
+    spec = SPEC.replace("  key: my-key\n", "  key: my-key\n  slurm_settings:\n    PrologFlags: X11\n    KilWait: 60\n")
     path = written(tmp_path, spec)
     done = run(path, "--no-vendor")
     assert done.exit_code == 1
@@ -72,7 +72,8 @@ def test_what_a_job_sets_itself_is_judged_on_its_line(tmp_path):
 
 
 def test_a_finding_in_an_override_stands_there(tmp_path):
-    spec = SPEC.replace("          nodes: 4\n", "          nodes: 4\n          overrides:\n            MaxCont: 4\n")
+    own = "  queues:\n    gpu:\n      compute_resources:\n        p5:\n          overrides:\n            MaxCont: 4\n"
+    spec = SPEC.replace("  key: my-key\n", f"  key: my-key\n{own}")
     path = written(tmp_path, spec)
     [finding] = [item for item in found(path, "--no-vendor")["findings"] if item["rule"] == "unknown-key"]
     assert spec.splitlines()[finding["line"] - 1].strip() == "MaxCont: 4"

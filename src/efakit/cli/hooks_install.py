@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import click
 
 from efakit.errors import UsageError
-from efakit.plan.hook_programs import HOME
-from efakit.plan.hooks import INSTALLER
+from efakit.plan.slurm.programs import HOME
+from efakit.plan.slurm.site import INSTALLER
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
