@@ -1,15 +1,19 @@
-"""Makes docs/cli.md from the commands' own help and docs/spec.md from the spec's JSON Schema."""
+"""Makes docs/cli.md from the commands' own help, docs/spec.md from the JSON Schema, docs/architecture.md's rooms."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
 from efakit.cli.main import COMMANDS, efakit
 from efakit.spec.schema import spec_schema
+from scripts.rooms import architecture_table
 
+_ARCHITECTURE = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
+_ROOMS = ("<!-- rooms: made from scripts/rooms.py by python -m scripts.renew_golden -->", "<!-- end of rooms -->")
 _MADE = "<!-- Made by python -m scripts.renew_golden: do not edit. -->"
 
 
@@ -33,6 +37,13 @@ def _help(command: click.Command, parent: click.Context, name: str) -> Iterator[
             found = command.get_command(context, child)
             if found is not None:
                 yield from _help(found, context, child)
+
+
+def architecture() -> str:
+    """Return docs/architecture.md with the table of rooms as it is now, between its two marks."""
+    begin, end = _ROOMS
+    before, _, rest = _ARCHITECTURE.read_text(encoding="utf-8").partition(begin)
+    return f"{before}{begin}\n\n{architecture_table()}\n{end}{rest.partition(end)[2]}"
 
 
 def spec_reference() -> str:

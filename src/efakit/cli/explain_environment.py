@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from efakit.catalog.instances import Instance, get
+from efakit.catalog.instances import get
 from efakit.catalog.variables import COMPONENTS, WORKLOADS, VariableRule
 from efakit.errors import UsageError
 from efakit.rules.environment import bounds_text
-from efakit.rules.overview import Overview, overview
+from efakit.rules.overview import Overview, overview, usual_workloads
 from efakit.rules.target import Target
 
 _WIDTH = 110
@@ -22,7 +22,7 @@ _WIDTH = 110
 def explain_instance(target: Target, workloads: Sequence[str], form: str) -> None:
     """Print the environment of a target; without ``workloads`` of what its instance type is for."""
     instance = get(target.instance) if target.instance else None
-    usual = _usual(instance) if instance else ()
+    usual = usual_workloads(instance) if instance else ()
     _show(target, tuple(workloads) or usual, {}, form, efa=instance is None or instance.efa_capable)
 
 
@@ -39,16 +39,8 @@ def explain_job(spec_path: Path, name: str, form: str) -> None:
     _show(found.target, found.workloads, dict(found.job.env), form, efa=found.efa)
 
 
-def _usual(instance: Instance) -> tuple[str, ...]:
-    if instance.neuron_devices:
-        return ("neuron",)
-    return ("nccl",) if instance.gpus else ("openmpi",)
-
-
 def _show(target: Target, workloads: Sequence[str], own: dict[str, str], form: str, *, efa: bool) -> None:
-    found = overview(target, workloads)
-    if not efa:  # NCCL_NET=Libfabric and its like would end the job
-        found = found._replace(set=[], undecided=[])
+    found = overview(target, workloads, efa=efa)
     if form == "json":
         click.echo(json.dumps(_data(target, workloads, own, found), indent=2))
         return

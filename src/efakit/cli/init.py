@@ -6,13 +6,13 @@ import json
 import os
 import shlex
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from efakit.catalog import instances
+from efakit.cli.files import replace_file
 from efakit.errors import SpecError, UsageError
 from efakit.spec.load import read_spec
 from efakit.spec.schema import spec_schema
@@ -151,11 +151,7 @@ def _write(target: Path, text: str, *, force: bool) -> None:
         # Behind a symbolic link it is the file that is overwritten, not the link.
         place = Path(os.path.realpath(target))
         place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".efakit-", dir=place.parent) as folder:
-            written = Path(folder) / "spec.yaml"
-            written.write_text(text, encoding="utf-8")
-            written.chmod(0o644)
-            written.replace(place)
+        replace_file(place, text.encode())
     except OSError as error:
         raise UsageError(f"{target}: cannot be written: {error.strerror}") from error
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from efakit.cli.files import replace_file
 from efakit.errors import UsageError
 from efakit.lint.finding import Finding
 from efakit.lint.mend import mended
@@ -41,16 +41,6 @@ def _replace(path: Path, data: bytes) -> None:
     """Write a file anew by rename, with its mode; a link stays one. Raises UsageError where the folder is closed."""
     real = Path(os.path.realpath(path))
     try:
-        mode = real.stat().st_mode & 0o7777
-        with tempfile.NamedTemporaryFile(dir=real.parent, prefix=f".{real.name}.", delete=False) as new:
-            name = Path(new.name)
-            try:
-                new.write(data)
-                new.flush()
-                os.fchmod(new.fileno(), mode)
-                name.replace(real)
-            except BaseException:
-                name.unlink(missing_ok=True)
-                raise
+        replace_file(real, data, real.stat().st_mode & 0o7777)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None

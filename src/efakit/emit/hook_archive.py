@@ -90,7 +90,9 @@ def _modules() -> dict[str, bytes]:
     package = package_file("__init__.py").parent
     there = {f"efakit/{file.name}": file for file in package.glob("*.py")}
     for room in (*_WHOLE_ROOMS, *_ASKED_ROOMS):
-        there.update({f"efakit/{room}/{file.name}": file for file in (package / room).glob("*.py")})
+        there.update(
+            {f"efakit/{file.relative_to(package).as_posix()}": file for file in (package / room).rglob("*.py")}
+        )
     pending = [name for name in there if name.split("/")[1] in _WHOLE_ROOMS]
     found: dict[str, bytes] = {}
     while pending:

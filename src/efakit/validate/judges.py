@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 from efakit.catalog import offerings
 from efakit.catalog.stacks import version_key
-from efakit.errors import EfakitError, MissingExtra, UsageError
+from efakit.errors import EfakitError, UsageError
 from efakit.lint.config import lint_config
 from efakit.lint.finding import Finding, Severity
 from efakit.validate.subject import Subject
 from efakit.vendor.account_checks import AccountFacts, look_at_account
 from efakit.vendor.dryrun import real_dry_run
+from efakit.vendor.ec2 import default_region
 from efakit.vendor.simulated_account import (
     NEVER_PROVEN,
     DryRun,
@@ -169,16 +170,12 @@ def _region(subject: Subject) -> str:
     region = subject.data.get("Region") if isinstance(subject.data, Mapping) else None
     if isinstance(region, str) and region:
         return region
-    try:
-        import boto3
-    except ImportError as error:
-        raise MissingExtra("aws", "looking at the account") from error
-    name = boto3.session.Session().region_name
+    name = default_region("looking at the account")
     if not name:
         raise UsageError(
             f"{subject.file}: names no Region, and neither does your AWS configuration (AWS_DEFAULT_REGION)"
         )
-    return str(name)
+    return name
 
 
 def _findings(judge: str, messages: Sequence[Message], subject: Subject) -> tuple[Finding, ...]:

@@ -1,13 +1,4 @@
-"""Environment variables as rows: what each does to an EFA job, on what stack, on which instance, and why.
-
-A row speaks of one variable, or of a family by a pattern (``NCCL_OFI_*``), and holds within its bounds: ``since`` is
-the first release for which it holds and ``until`` the first for which it holds no more, for each component of
-``COMPONENTS``. Two of the components are no software but counts of the job. What reads the rows: the renderer,
-``efakit explain``, ``efakit lint`` and the task prolog, all through ``efakit.rules.environment``.
-
-The rows themselves stand by workload: ``nccl_variables``, ``libfabric_variables``, ``mpi_variables`` and
-``neuron_variables``; ``efakit.catalog.variable_names`` lists every name that exists.
-"""
+"""What a row of an environment variable may say, and the words of its fields."""
 
 from __future__ import annotations
 
@@ -78,16 +69,3 @@ class VariableRule(NamedTuple):
     except_instances: str = ""
     os: str = "*"
     """Patterns of ParallelCluster's names of operating systems, by blanks."""
-
-
-def rows() -> tuple[VariableRule, ...]:
-    """Return every row; loads the files of rows on the first call."""
-    global _ROWS
-    if not _ROWS:
-        from efakit.catalog import libfabric_variables, mpi_variables, nccl_variables, neuron_variables
-
-        _ROWS = nccl_variables.ROWS + libfabric_variables.ROWS + mpi_variables.ROWS + neuron_variables.ROWS
-    return _ROWS
-
-
-_ROWS: tuple[VariableRule, ...] = ()

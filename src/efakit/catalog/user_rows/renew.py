@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from efakit.catalog.describe import FIELDS, OPTIONAL_FIELDS, card0_efa, changes, efa_row, has_efa, plain_row
-from efakit.catalog.instances import BuiltIn
-from efakit.catalog.userdata import UserData, check_efa_row, check_plain
+from efakit.catalog.user_rows.built_in import BuiltIn
+from efakit.catalog.user_rows.describe import FIELDS, OPTIONAL_FIELDS, card0_efa, changes, efa_row, has_efa, plain_row
+from efakit.catalog.user_rows.userdata import UserData, check_efa_row, check_plain
 from efakit.errors import CatalogError
 
 Row = dict[str, Any]

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
-from efakit.catalog.describe import ACCELERATOR_FIELDS, FIELDS, OPTIONAL_FIELDS, is_type_name
-from efakit.catalog.userfile import SWITCH
+from efakit.catalog.user_rows.describe import ACCELERATOR_FIELDS, FIELDS, OPTIONAL_FIELDS, is_type_name
+from efakit.catalog.user_rows.userfile import SWITCH
 from efakit.errors import CatalogError
 
 Row = dict[str, Any]
