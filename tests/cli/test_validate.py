@@ -88,6 +88,34 @@ def test_a_spec_that_efakit_refuses_has_its_faults_as_findings(tmp_path):
     assert [item["verdict"] for item in answer["judged_by"]] == ["refused", "not asked"]
 
 
+PLAIN = """\
+cluster:
+  stack: {plugin: "1.15.0"}
+  queues:
+    - name: gpu
+      compute_resources:
+        - {name: p5, instance: p5.4xlarge, nodes: 2}
+jobs:
+  - {name: train, template: torchrun, script: train.py, env: {FI_PROVIDER: tcp}}
+"""
+
+
+def test_a_spec_without_a_platform_is_judged_by_what_it_says_itself(tmp_path):
+    answer = found(written(tmp_path, PLAIN), "--aws")
+    assert answer["code"] == 1
+    assert [(item["rule"], item["line"]) for item in answer["findings"]] == [
+        ("software-broken", 6),
+        ("software-risky", 6),
+        ("fi-provider-other", 8),
+    ]
+    assert [(item["judge"], item["verdict"]) for item in answer["judged_by"]] == [
+        ("efakit", "refused"),
+        ("pcluster", "not asked"),
+        ("aws", "not asked"),
+    ]
+    assert "no section 'parallelcluster', so there is no config" in answer["judged_by"][1]["detail"]
+
+
 def test_json_has_every_field_of_a_finding_and_who_judged(tmp_path):
     path = written(tmp_path, text(config(standard_account(), {"resource": {"InstanceType": "m5.2xlarge"}})))
     answer = found(path, "--no-vendor", "--parallelcluster", "3.16.1")
