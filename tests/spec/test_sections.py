@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from efakit.errors import SpecError
 from efakit.spec.load import read_spec
@@ -75,6 +76,10 @@ def problems_of(text: str) -> list[str]:
     return caught.value.problems
 
 
+def test_the_published_schema_is_a_json_schema():
+    Draft202012Validator.check_schema(spec_schema())
+
+
 def test_without_a_platform_a_spec_asks_for_no_region_key_head_node_or_subnet():
     spec = spec_of(PLAIN)
     assert (spec.cluster.region, spec.cluster.queues[0].subnets, spec.platforms) == (None, (), ())
@@ -129,7 +134,7 @@ def test_each_key_of_an_older_spec_is_refused_once_with_the_place_that_it_has_no
     for number, (where, key, place) in expected.items():
         found = [problem for problem in said if problem.startswith(f"{where}: ")]
         assert len(found) == 1, (number, said)
-        assert f"{key!r} has moved: write it as {place}" in found[0]
+        assert f"{key!r} has moved; write it as {place}" in found[0]
 
 
 def test_the_places_that_keys_have_moved_to_are_there():

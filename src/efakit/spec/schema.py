@@ -125,7 +125,7 @@ def _moved(key: str, error: Any, document: Document) -> str:
         part = part[step]
         if isinstance(step, int) and isinstance(part.get("name"), str):
             names["RESOURCE" if "RESOURCE" in place and names["QUEUE"] != "QUEUE" else "QUEUE"] = part["name"]
-    return f"{key!r} has moved: write it as {'.'.join(names.get(word, word) for word in place.split('.'))}"
+    return f"{key!r} has moved; write it as {'.'.join(names.get(word, word) for word in place.split('.'))}"
 
 
 def _needed_by(error: Any) -> str:
