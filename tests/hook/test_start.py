@@ -96,9 +96,24 @@ def test_a_hook_that_cannot_be_imported_fails_no_prolog(node):
         for name in given.namelist():
             if not name.startswith("efakit/hook/main.py"):
                 out.writestr(name, given.read(name))
-    done = subprocess.run([sys.executable, "-I", "-S", node.archive, "prolog"], env={}, capture_output=True, text=True)
+    prolog = [sys.executable, "-I", "-S", node.archive, "prolog"]
+    done = subprocess.run(prolog, env={}, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("efakit: ModuleNotFoundError(")
+    done = subprocess.run([*prolog, "--refusal-status", "99"], env={}, capture_output=True, text=True)
+    assert done.returncode not in (0, 99), "who asks hears that nothing was done"
+
+
+def test_a_hook_whose_file_cannot_be_read_to_the_end_says_that_nothing_was_done(node):
+    with zipfile.ZipFile(BytesIO(node.archive.read_bytes())) as given, zipfile.ZipFile(node.archive, "w") as out:
+        for name in given.namelist():
+            if not name.startswith("efakit/hook/spool.py"):
+                out.writestr(name, given.read(name))
+    for command in ("prolog", "epilog", "health-check", "flush"):
+        argv = [sys.executable, "-I", "-S", node.archive, command]
+        done = subprocess.run([*argv, "--refusal-status", "99"], env={}, capture_output=True, text=True)
+        assert done.returncode not in (0, 99)
+        assert "Unreadable('ModuleNotFoundError" in done.stderr
 
 
 @pytest.mark.parametrize("seed", ["0", "1"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from efakit.node.counters import read_device_counters, read_port_counters
-from efakit.node.devices import find_devices, why_unusable
+from efakit.node.devices import find_devices, try_to_open
 from efakit.node.parallel import in_parallel_when_slow
 from efakit.node.snapshot import assemble, pieces
 from tests.lab import efa_tree
@@ -51,7 +51,7 @@ def test_a_counter_is_a_number_of_64_bits_or_an_error(root, text, value):
 
 
 def test_a_port_without_its_folder_is_an_error_and_old_drivers_device_counters_are_none(tmp_path):
-    assert read_device_counters(str(tmp_path)) == {"counters": {}, "errors": []}
+    assert read_device_counters(str(tmp_path)) == {"counters": {}, "errors": [], "own_errors": []}
     (error,) = read_port_counters(str(tmp_path))["errors"]
     assert error == "ports/1/hw_counters: No such file or directory"
 
@@ -129,8 +129,13 @@ def test_devices_that_do_not_come_are_waited_for_no_longer_than_that(root):
 
 
 def test_no_rdma_at_all_is_no_device_and_a_folder_that_is_none_too(tmp_path):
-    assert find_devices(str(tmp_path)) == ([], [])
+    (tmp_path / "sys/class").mkdir(parents=True)
+    assert find_devices(str(tmp_path)) == ([], [], [])
     assert snapshot(tmp_path)["devices_listed"]
+
+
+def test_where_sysfs_is_not_seen_no_device_set_is_known(tmp_path):
+    assert not snapshot(tmp_path)["devices_listed"]
 
 
 def test_a_device_set_that_cannot_be_listed_is_not_known(root):
@@ -166,5 +171,6 @@ def test_a_verbs_device_is_one_that_a_job_can_open(tmp_path, make, why):
                 os.close(os.open(path, os.O_RDWR))
             except PermissionError:
                 pytest.skip("this file system lets nobody open devices (nodev): run elsewhere")
-    found = why_unusable(str(tmp_path), "uverbs0")
+    found, error = try_to_open(str(tmp_path), "uverbs0")
+    assert error is None
     assert (found is None) if why is None else (found is not None and why in found)

@@ -27,6 +27,8 @@ try:
 
     status = main(sys.argv[1:], os.environ, CARRIED)
 except Exception as error:  # as in main: a fault of the hook's is never the job's
+    # Nothing has been done: who asks by --refusal-status hears of it, and may try again.
+    status = 70 if "--refusal-status" in sys.argv else 0
     os.write(2, ("efakit: %r\\n" % error).encode("ascii", "backslashreplace"))
 finally:
     # Nothing is left to write or to close, and an interpreter takes its time to go.

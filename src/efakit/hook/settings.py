@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
-
+from efakit.hook.folder import Untrusted
 from efakit.hook.json_text import loads
-from efakit.hook.trust import distrust
+from efakit.hook.trust import read_trusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 DEFAULTS: dict[str, Any] = {
+    "installation_id": None,
     "mode": "observe",
     "enforce": ["devices-missing", "driver-unbound", "verbs-missing", "verbs-unusable"],
     "breaker_nodes_per_hour": 2,
@@ -25,6 +25,9 @@ DEFAULTS: dict[str, Any] = {
     "root": "/",
     "run_dir": "/run/efakit",
     "spool_dir": "/var/spool/efakit",
+    "spool_limit_mib": 256,
+    "spool_max_age_days": 60,
+    "baseline_max_age_days": 7,
     "records_dir": None,
     "records_mode": "0644",
     "expected_devices": "auto",
@@ -32,25 +35,39 @@ DEFAULTS: dict[str, Any] = {
     "tcp_interfaces": "auto",
     "deadline_seconds": 5,
 }
+_MOST_ID_CHARACTERS = 64
+_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
 _MODES = ("observe", "warn", "enforce")
 
 
 def load_settings(path: str | None) -> tuple[dict[str, Any], list[str]]:
     """Return the settings of ``path`` over the defaults, and what was wrong with them."""
-    settings: dict[str, Any] = dict(DEFAULTS)
     if path is None:
-        return settings, ["no --config given: the defaults are in force"]
+        return dict(DEFAULTS), ["no --config given: the defaults are in force"]
     try:
-        reason = distrust(path)
-        if reason:
-            return settings, ["settings not read: %s" % reason]
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, encoding="utf-8") as file:
-            given = loads(file.read())
+        given = loads(read_trusted(path).decode())
+    except Untrusted as error:
+        return _remembered(path, str(error))
     except (OSError, ValueError, RecursionError) as error:
-        return settings, ["settings not read: %s: %s" % (path, error)]
+        return _remembered(path, "%s: %s" % (path, error))
     if not isinstance(given, dict):
-        return settings, ["settings not read: %s holds no JSON object" % path]
+        return _remembered(path, "%s holds no JSON object" % path)
+    return _checked(given)
+
+
+def _remembered(path: str, why: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings of this node's last prolog, else the defaults: a record lies where people look for it."""
+    from efakit.hook.remembered import recall
+
+    kept = recall(path)
+    if kept is None:
+        return dict(DEFAULTS), ["settings not read: %s" % why]
+    settings, problems = _checked(kept)
+    return settings, ["settings not read: %s; those of this node's last prolog are in force" % why, *problems]
+
+
+def _checked(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    settings: dict[str, Any] = dict(DEFAULTS)
     problems = []
     for name, value in given.items():
         check = _CHECKS.get(name)
@@ -71,6 +88,14 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and value >= 0
 
 
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and 0 < value < 1e6
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _MOST_ID_CHARACTERS and set(value) <= _ID_CHARACTERS
+
+
 def _is_path(value: Any) -> bool:
     return isinstance(value, str) and value.startswith("/")
 
@@ -84,6 +109,7 @@ def _is_mode_bits(value: Any) -> bool:
 
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
+    "installation_id": lambda value: value is None or _is_id(value),
     "mode": lambda value: value in _MODES,
     "enforce": _is_names,
     "breaker_nodes_per_hour": _is_count,
@@ -96,6 +122,9 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "root": _is_path,
     "run_dir": _is_path,
     "spool_dir": _is_path,
+    "spool_limit_mib": _is_positive,
+    "spool_max_age_days": _is_positive,
+    "baseline_max_age_days": _is_positive,
     "records_dir": lambda value: value is None or _is_path(value),
     "records_mode": _is_mode_bits,
     "expected_devices": lambda value: value == "auto" or _is_count(value),

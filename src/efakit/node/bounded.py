@@ -10,112 +10,136 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found] # signal itself imports enum
 import marshal
 import os
-import select
 import time
+
+from efakit.node.child import NoChild, close, end_by_alarm, fork_with_pipe, read_in_time, set_apart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-_CHUNK_BYTES = 1 << 18
+__all__ = ["NoChild", "run_bounded", "run_here"]
+
 _LENGTH_BYTES = 4
+# What a child may say in all: a snapshot of 32 devices has less than 1 MiB.
+_MOST_BYTES = 1 << 24
+# What was in the pipe when the time came is still taken: two reads empty it.
+_LATE_READS = 2
+_WRITE_ATTEMPTS = 3
 # The child's last value. Without it the child died on the way.
 _DONE = "bounded: done"
 # A child outlives its time only where it cannot be killed; one whose parent was killed ends by itself.
 _GRACE_SECONDS = 5
+# Where the first alarm falls into code that swallows it, another follows.
+_NEXT_ALARM_SECONDS = 0.5
+
+
+class _OutOfTime(BaseException):
+    """The alarm of ``run_here``. No Exception: work handles those."""
 
 
 def run_bounded(work: Callable[[], Iterable[Any]], seconds: float) -> tuple[list[Any], bool]:
     """Run ``work`` in a child process for at most ``seconds``.
 
     ``work`` gives values of JSON's types. Returns those that arrived in time, and whether the child came to its end. An
-    exception in the child ends its values; nothing is raised here but OSError where no child can be made.
+    exception in the child ends its values; nothing is raised here but NoChild.
     """
     ends_at = time.monotonic() + seconds
-    reader, writer = os.pipe()
-    try:
-        child = os.fork()
-    except OSError:
-        os.close(reader)
-        os.close(writer)
-        raise
+    child, end = fork_with_pipe(seconds)
     if child == 0:
-        _be_the_child(work, writer, seconds)
-    os.close(writer)
+        _be_the_child(work, end, seconds)
     values: list[Any] = []
-    rest = b""
+    rest = bytearray()
+    taken, late = 0, 0
     # Not until the pipe's end: a child that has said its last word may take its time to go.
-    while values[-1:] != [_DONE]:
-        if not select.select([reader], [], [], max(0.0, ends_at - time.monotonic()))[0]:
-            break
-        chunk = os.read(reader, _CHUNK_BYTES)
+    while values[-1:] != [_DONE] and taken < _MOST_BYTES and late < _LATE_READS:
+        chunk = read_in_time(end, ends_at)
         if not chunk:
             break
-        rest = _take_values(rest + chunk, values)
-    os.close(reader)
+        taken += len(chunk)
+        late += time.monotonic() > ends_at
+        rest += chunk
+        if not _take_values(rest, values):
+            break
+    close(end)
     _leave(child)
     finished = values[-1:] == [_DONE]
     return values[:-1] if finished else values, finished
 
 
-def _take_values(data: bytes, values: list[Any]) -> bytes:
-    """Append the whole values at the beginning of ``data`` and return what is left of it."""
+def run_here(work: Callable[[], Iterable[Any]], seconds: float) -> tuple[list[Any], bool]:
+    """Run ``work`` in this process where no child can be made; return as ``run_bounded`` does.
+
+    After ``seconds`` what can be interrupted is interrupted. A read that the kernel holds cannot: this is for work of
+    which nothing is known to hang.
+    """
+    values: list[Any] = []
+    finished = False
+    before = _signal.signal(_signal.SIGALRM, _raise_out_of_time)
+    try:
+        try:
+            _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGALRM])
+            _signal.setitimer(_signal.ITIMER_REAL, seconds, _NEXT_ALARM_SECONDS)
+            for value in work():
+                values.append(value)
+            finished = True
+        finally:
+            _signal.setitimer(_signal.ITIMER_REAL, 0)
+    except (_OutOfTime, Exception):  # noqa: S110 - as in a child: its values end here
+        pass
+    # Again, since the alarm may have come just before it was turned off.
+    _signal.setitimer(_signal.ITIMER_REAL, 0)
+    _signal.signal(_signal.SIGALRM, _signal.SIG_DFL if before is None else before)
+    return values, finished
+
+
+def _raise_out_of_time(_number: int, _frame: Any) -> None:
+    raise _OutOfTime
+
+
+def _take_values(data: bytearray, values: list[Any]) -> bool:
+    """Move the whole values at the beginning of ``data`` to ``values``; return whether they can be read."""
     begin = 0
     while len(data) - begin >= _LENGTH_BYTES:
         content = begin + _LENGTH_BYTES
         end = content + int.from_bytes(data[begin:content], "big")
         if end > len(data):
             break
-        values.append(marshal.loads(data[content:end]))  # noqa: S302 - our own child wrote it
+        try:
+            values.append(marshal.loads(data[content:end]))  # noqa: S302 - our own child wrote it
+        except (EOFError, MemoryError, TypeError, ValueError):
+            return False  # a child whose memory is damaged
         begin = end
-    return data[begin:]
+    del data[:begin]
+    return True
 
 
 def _be_the_child(work: Callable[[], Iterable[Any]], writer: int, seconds: float) -> None:
     status = 1
     try:
-        os.setsid()
-        _end_by_alarm(int(seconds) + _GRACE_SECONDS)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for standard in (0, 1, 2):
-            os.dup2(nothing, standard)
-        if writer != 3:
-            os.dup2(writer, 3)
-        _close_from(4)
+        writer = set_apart(writer, prints=False)
+        end_by_alarm(int(seconds) + _GRACE_SECONDS)
         for value in work():
-            _write_value(value)
-        _write_value(_DONE)
+            _write_value(writer, value)
+        _write_value(writer, _DONE)
         status = 0
     finally:
         # No clean-up of the parent's interpreter, whatever happened.
         os._exit(status)
 
 
-def _end_by_alarm(seconds: int) -> None:
-    # Whoever runs the hook may have blocked or ignored the signal, and a program inherits that.
-    _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
-    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, [_signal.SIGALRM])
-    _signal.alarm(seconds)
-
-
-def _close_from(first: int) -> None:
-    try:
-        descriptors = [int(name) for name in os.listdir("/proc/self/fd")]
-    except (OSError, ValueError):
-        most = os.sysconf("SC_OPEN_MAX")  # -1: no limit
-        os.closerange(first, most if 0 < most < 65536 else 65536)
-        return
-    for descriptor in descriptors:
-        if descriptor >= first:
-            os.closerange(descriptor, descriptor + 1)  # closes what is open and says nothing where it is not
-
-
-def _write_value(value: Any) -> None:
+def _write_value(writer: int, value: Any) -> None:
     content = marshal.dumps(value)
     data = len(content).to_bytes(_LENGTH_BYTES, "big") + content
+    failures = 0
     while data:
-        data = data[os.write(3, data) :]
+        try:
+            data = data[os.write(writer, data) :]
+        except OSError:
+            failures += 1
+            if failures == _WRITE_ATTEMPTS:
+                raise
 
 
 def _leave(child: int) -> None:

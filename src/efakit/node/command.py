@@ -6,53 +6,47 @@ one that the kernel holds, and nobody waits here for its end.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # signal itself imports enum
 import os
-import select
 import time
+
+from efakit.node.child import NoChild, close, fork_with_pipe, read_in_time, set_apart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+__all__ = ["NoChild", "run_program"]
+
 _MOST_BYTES = 1 << 22
-_CHUNK_BYTES = 65536
-_SIGKILL = 9
 
 
 def run_program(argv: Sequence[str], environment: Mapping[str, str], seconds: float) -> tuple[int | None, str]:
     """Run ``argv[0]`` for at most ``seconds``; return its exit status and what it printed on stdout and stderr.
 
-    The status is None where it did not come to its end, 127 where it cannot be run, and negative for a signal.
+    The status is None where it did not come to its end, 127 where it cannot be run, and negative for a signal. Raises
+    NoChild.
     """
     ends_at = time.monotonic() + seconds
-    reader, writer = os.pipe()
-    child = os.fork()
+    # Where whoever runs the hook ignores it, the kernel keeps no child's status.
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+    child, end = fork_with_pipe(seconds)
     if child == 0:
-        _become(argv, environment, writer)
-    os.close(writer)
-    output = b""
-    ended = False
-    while len(output) < _MOST_BYTES:
-        if not select.select([reader], [], [], max(0.0, ends_at - time.monotonic()))[0]:
-            break
-        chunk = os.read(reader, _CHUNK_BYTES)
+        _become(argv, environment, end)
+    output = bytearray()
+    chunk: bytes | None = None
+    while len(output) < _MOST_BYTES and time.monotonic() < ends_at:
+        chunk = read_in_time(end, ends_at)
         if not chunk:
-            ended = True
             break
         output += chunk
-    os.close(reader)
-    return _status(child, ended, ends_at), output.decode("utf-8", "replace")
+    close(end)
+    return _status(child, chunk == b"", ends_at), output.decode("utf-8", "replace")
 
 
 def _become(argv: Sequence[str], environment: Mapping[str, str], writer: int) -> None:
     try:
-        os.setsid()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nothing, 0)
-        os.dup2(writer, 1)
-        os.dup2(writer, 2)
-        most = os.sysconf("SC_OPEN_MAX")  # -1: no limit
-        os.closerange(3, most if 0 < most < 65536 else 65536)
+        close(set_apart(writer, prints=True))  # it prints there all the same
         os.execve(argv[0], list(argv), dict(environment))  # noqa: S606 - an argv list, and no shell is wanted
     finally:
         os._exit(127)
@@ -60,15 +54,29 @@ def _become(argv: Sequence[str], environment: Mapping[str, str], writer: int) ->
 
 def _status(child: int, ended: bool, ends_at: float) -> int | None:
     """Reap the child; kill it where it goes on, and do not wait: it may be beyond killing."""
-    try:
-        while True:
+    while True:
+        try:
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
                 return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-            if not ended or time.monotonic() > ends_at:
-                os.killpg(child, _SIGKILL)
-                os.waitpid(child, os.WNOHANG)
-                return None
-            time.sleep(0.001)  # its output is closed: it is about to end
+        except ChildProcessError:
+            return None
+        except OSError:
+            pass
+        if not ended or time.monotonic() > ends_at:
+            _kill(child)
+            return None
+        time.sleep(0.001)  # its output is closed: it is about to end
+
+
+def _kill(child: int) -> None:
+    # Its group, and itself where it could get no group of its own.
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(child, _signal.SIGKILL)
+        except OSError:
+            pass
+    try:
+        os.waitpid(child, os.WNOHANG)
     except OSError:
-        return None
+        pass

@@ -103,6 +103,9 @@ class Hooks:
     records_dir: str | None = None
     records_mode: str = "0644"
     spool_dir: str = "/var/spool/efakit"
+    spool_limit_mib: int = 256
+    spool_max_age_days: float = 60
+    baseline_max_age_days: float = 7
     run_dir: str = "/run/efakit"
     root: str = "/"
     expected_devices: str | int = "auto"

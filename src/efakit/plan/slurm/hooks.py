@@ -40,6 +40,8 @@ def plan_hooks(hooks: Hooks, cluster: ClusterPlan, stack: Stack, site: SlurmSite
                 expected[f"{queue.queue.name}/{item.resource.name}"] = count
     interfaces = hooks.tcp_interfaces
     settings = {
+        # The installer writes one: render gives the same bytes for the same spec.
+        "installation_id": None,
         "mode": hooks.mode,
         "enforce": list(hooks.enforce),
         "breaker_nodes_per_hour": hooks.breaker_nodes_per_hour,
@@ -53,6 +55,9 @@ def plan_hooks(hooks: Hooks, cluster: ClusterPlan, stack: Stack, site: SlurmSite
         "root": hooks.root,
         "run_dir": hooks.run_dir,
         "spool_dir": hooks.spool_dir,
+        "spool_limit_mib": hooks.spool_limit_mib,
+        "spool_max_age_days": hooks.spool_max_age_days,
+        "baseline_max_age_days": hooks.baseline_max_age_days,
         "records_dir": hooks.records_dir or site.records_dir,
         "records_mode": hooks.records_mode,
         "expected_devices": hooks.expected_devices,
