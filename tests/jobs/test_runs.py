@@ -99,6 +99,11 @@ def test_the_newest_is_last_by_the_job_s_start_and_no_single_clock(tmp_path):
     assert [run.run for run in find_runs(tmp_path, 7)] == ["r0", "r1"]
 
 
+def test_the_newest_is_last_by_the_job_s_start_where_all_clocks_of_an_earlier_run_were_ahead(tmp_path):
+    write(tmp_path, started("n1", 1000, began_at=9e8, ended_at=9.1e8), started("n1", 2000, restart_count=1))
+    assert [run.run for run in find_runs(tmp_path, 7)] == ["r0", "r1"]
+
+
 def test_without_a_start_the_clock_in_the_middle_decides(tmp_path):
     write(tmp_path, *(counted(f"n{number}", 5000, 5100) for number in (1, 2, 3)))
     later = {"run": "r1", "restart_count": 1}
@@ -181,6 +186,12 @@ def test_a_run_of_which_it_is_not_sure_says_why(tmp_path, records, words):
     assert any(words in doubt for doubt in runs[-1].doubts), runs
 
 
+def test_a_record_without_a_baseline_of_another_installation_is_never_of_this_run(tmp_path):
+    bare = without_baseline(counted("n2", 0, 12, installation_id="y"))
+    write(tmp_path, counted("n1", 0, 9, installation_id="x"), bare)
+    assert [list(run.records) for run in find_runs(tmp_path, 7)] == [["n1"], ["n2"]]
+
+
 def test_a_clock_that_was_set_is_no_doubt_where_slurm_tells_the_run(tmp_path):
     write(tmp_path, started("n1", 5, clock_jump_seconds=9e5), started("n2", 5))
     assert find_runs(tmp_path, 7)[0].doubts == ()
@@ -250,6 +261,12 @@ def test_components_without_a_start_pair_by_overlap(tmp_path):
         ((10, 11), 0.0, ()),
         ((10, 11), 5000.0, ()),
     ]
+
+
+def test_components_of_two_restarts_never_pair_though_their_times_overlap(tmp_path):
+    for job, count in ((10, 0), (11, 1)):
+        write(tmp_path, component(job, f"n{job}", run=f"r{count}", restart_count=count, started_at=None))
+    assert [(run.run, run.het) for run in find_runs(tmp_path, 11)] == [("r1", (11,))]
 
 
 def test_components_of_two_installations_never_pair(tmp_path):

@@ -82,7 +82,7 @@ def test_too_old_nccl_for_the_plugin_is_found(tmp_path):
     code, output = judged(str(written(tmp_path, "p4d.24xlarge", "3.16.3", stack)))
     assert code == 0  # of the newest plugin no row is known
     code, output = judged(str(written(tmp_path, "p4d.24xlarge", "3.16.1", stack)))
-    assert code == 1
+    assert code == 0
     assert "NCCL 2.16.2 is too old for aws-ofi-nccl 1.20.0: the least is 2.17.1" in output
 
 
@@ -97,10 +97,10 @@ jobs:
 """
     path.write_text(path.read_text() + jobs)
     code, output = judged(str(path))
-    assert code == 1
+    assert code == 0
     assert "container of job train: aws-ofi-nccl 1.7.0 is too old for p5.48xlarge: the least is 1.7.2" in output
     choices = [item.choice for item in make_plan(load_spec(path)).decisions if "container of job train" in item.subject]
-    assert "error: use aws-ofi-nccl 1.7.3 or later" in choices
+    assert "warning: use aws-ofi-nccl 1.7.3 or later" in choices
 
 
 def lint(version: str, instance: str, **changes: object) -> list[Finding]:
@@ -111,7 +111,7 @@ def lint(version: str, instance: str, **changes: object) -> list[Finding]:
 
 
 def test_a_config_that_efakit_did_not_write_is_judged_by_its_release():
-    [old] = [item for item in lint("3.13.1", "p6-b200.48xlarge") if item.severity == "error"]
+    [old] = [item for item in lint("3.13.1", "p6-b200.48xlarge") if "aws-ofi-nccl" in item.message]
     assert "aws-ofi-nccl 1.14.2 is too old for p6-b200.48xlarge" in old.message
     assert lint("3.16.3", "p6-b200.48xlarge") == []
     assert lint("3.99.0", "p6-b200.48xlarge") == []
@@ -143,8 +143,8 @@ def test_the_stack_that_a_spec_names_is_the_plans(tmp_path):
     ("stack", "message"),
     [
         (
-            '{installer: "1.35.0"}',
-            "EFA installer 1.35.0 is not known; the nearest are 1.34.0 and 1.36.0 (known:",
+            '{installer: "1.27.0"}',
+            "EFA installer 1.27.0 is not known; the nearest are 1.26.1 and 1.29.1 (known:",
         ),
         ('{installer: "1.43"}', "'1.43' is not allowed: it must be a release of the EFA installer"),
         ('{plugin: "latest"}', "it must be a release of aws-ofi-nccl such as '1.16.3'"),
