@@ -23,7 +23,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "efakit record",
-        "description": "One node's part of one run of a job: what the epilog writes. Unknown fields are to be accepted.",
+        "description": "One node's part of one run of a job, by the epilog. Unknown fields are to be accepted.",
         **whole,
         "$defs": {name: _object(kind) for kind, name in _NAMED.items()},
     }
@@ -52,13 +52,7 @@ def _of(hint: Any) -> dict[str, Any]:
         return _object(hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Annotated:
-        found = _of(arguments[0])
-        for doc in arguments[1:]:
-            if isinstance(doc, Doc):
-                found.update(doc.keywords)
-                if doc.text:
-                    found = {"description": doc.text, **{k: v for k, v in found.items() if k != "description"}}
-        return found
+        return _documented(_of(arguments[0]), arguments[1:])
     if origin is typing.Literal:
         return {"enum": list(arguments)}
     if origin is list:
@@ -72,6 +66,18 @@ def _of(hint: Any) -> dict[str, Any]:
             return {**found, "type": [found["type"], "null"]}
         return {"anyOf": [found, {"type": "null"}]}
     raise TypeError(f"{hint!r} has no JSON Schema")
+
+
+def _documented(found: dict[str, Any], docs: tuple[Any, ...]) -> dict[str, Any]:
+    for doc in docs:
+        if isinstance(doc, Doc):
+            found = {**found, **doc.keywords}
+            if doc.text:
+                found = {
+                    "description": doc.text,
+                    **{name: value for name, value in found.items() if name != "description"},
+                }
+    return found
 
 
 if __name__ == "__main__":

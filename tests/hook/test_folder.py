@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from efakit.hook import tell
-from efakit.hook.folder import Untrusted, open_folder
+from efakit.hook.folder import Untrusted, open_folder, open_holder
 from efakit.hook.spool import Spool
 from efakit.hook.trust import load_trusted
 
@@ -574,3 +574,19 @@ def test_a_folder_on_the_way_to_another_may_be_a_link_of_root_s_and_sticky(tmp_p
             folder.sub("users", 0o750, on_the_way=True)
         with pytest.raises(Untrusted, match="is a symbolic link"):
             folder.sub("link", 0o750)
+
+
+def test_a_file_s_folder_may_be_a_link_of_one_s_own_and_sticky(tmp_path, monkeypatch):
+    sticky(tmp_path / "real")
+    (tmp_path / "real/file").write_text('{"a": 1}')
+    (tmp_path / "real/file").chmod(0o644)
+    (tmp_path / "link").symlink_to("real")
+    monkeypatch.chdir(tmp_path)
+    for path in (str(tmp_path / "real/file"), str(tmp_path / "link/file"), "link/file"):
+        assert load_trusted(path) == {"a": 1}
+    folder, name = open_holder("link/new")
+    with folder:
+        folder.write(name, b"new", 0o644)
+    assert (tmp_path / "real/new").read_bytes() == b"new"
+    for path in ("/", "real/..", "real/.", "real", "no", ""):
+        assert load_trusted(path) is None

@@ -70,7 +70,9 @@ def _add_cluster(world: World, random: Random, cluster: str, *, trouble: bool) -
         leader = random.choice((None, None, JOB, JOB - 1, JOB - 2)) if version == 2 else None
         installation = f"{cluster}-{life}" if version == 2 and random.random() < 0.5 else None
         components = (
-            [JOB] if leader is None else [leader + index for index in range(JOB - leader + 1 + random.randrange(2))]
+            [JOB]
+            if leader is None
+            else [leader + index for index in range(max(2, JOB - leader + 1 + random.randrange(2)))]
         )
         ends = []
         for restarts in range(random.choice((1, 1, 2, 3))):

@@ -134,9 +134,7 @@ class Baselines:
         for name, kept in self._all():
             job_id, taken_at = kept["job"]["job_id"], kept["snapshot"].get("taken_at")
             if job_id == record.get("job_id") and taken_at is not None and taken_at == record.get("began_at"):
-                # A prolog that failed on purpose has published a record of the same baseline, with nothing counted.
-                if record.get("ended_at") != taken_at:
-                    self._forget(name)
+                self._forget(name)
 
     def all(self) -> Iterator[dict[str, Any]]:
         """Give all baselines that are here."""

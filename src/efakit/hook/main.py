@@ -103,15 +103,15 @@ def _compile(output: str | None) -> str:
     import sys
 
     from efakit.bytecode import with_bytecode
-    from efakit.hook.folder import open_folder
+    from efakit.hook.folder import open_holder
 
     if output is None:
         raise Usage("usage: efakit-hook.pyz compile --output FILE")
     with open(sys.path[0], "rb") as file:  # where Python finds the modules of a file such as this one
         archive = file.read()
-    folder, name = os.path.split(output)
-    with open_folder(folder or ".") as opened:
-        opened.write(name, with_bytecode(archive), 0o644, durable=True)
+    folder, name = open_holder(output)
+    with folder:
+        folder.write(name, with_bytecode(archive), 0o644, durable=True)
     return "compile: %s is written for Python %d.%d" % (output, *sys.version_info[:2])
 
 

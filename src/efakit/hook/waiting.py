@@ -6,6 +6,8 @@ nothing. Records are dropped last, the oldest first, and counted.
 
 from __future__ import annotations
 
+import stat
+
 from efakit.hook.json_text import dumps
 from efakit.hook.trust import load_or_damage
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from efakit.hook.folder import Folder
+
+
+# What seems older was written while the node's clock began at the epoch.
+_SANE_SECONDS = 10 * 365 * 86400.0
 
 
 class Waiting:
@@ -89,7 +95,7 @@ class Waiting:
         too_much = sum(size for _, size, _ in kept + aside) - limit_bytes
         for folder, files in ((self.aside, aside), (self._folder, kept)):
             for _, size, name in files:
-                if too_much > 0 or folder.age_seconds(name) > max_age_seconds:
+                if too_much > 0 or max_age_seconds < folder.age_seconds(name) < _SANE_SECONDS:
                     too_much -= size
                     dropped += _removed(folder, name) and folder is self._folder
         return dropped
@@ -114,5 +120,6 @@ def _files(folder: Folder) -> list[tuple[float, int, str]]:
                 status = folder.stat(name)
             except OSError:
                 continue  # published just now
-            found.append((status.st_mtime, status.st_size, name))
+            if stat.S_ISREG(status.st_mode):
+                found.append((status.st_mtime, status.st_size, name))
     return found

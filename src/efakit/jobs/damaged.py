@@ -41,7 +41,7 @@ class Draft:
 def place_damaged(drafts: Sequence[Draft], damaged: Iterable[DamagedRecord], job_id: int) -> list[Draft]:
     """Note each damaged record at the run that its file's name tells of, and return the runs of which no other is left.
 
-    One whose name tells of no node of the run is a fault, and no more.
+    One whose name tells of no node of the run, or of which the cluster has no run, is a fault and no more.
     """
     by_key: dict[tuple[str, int, str], list[Draft]] = {}
     for draft in drafts:
@@ -55,9 +55,9 @@ def place_damaged(drafts: Sequence[Draft], damaged: Iterable[DamagedRecord], job
         own = by_key.get((item.folder, item.job_id, item.run), [])[-_MOST_RUNS_OF_A_KEY:]
         if own:
             _place(item, own, names)
-        elif item.job_id == job_id and _is_key(item.run):
-            cluster = clusters.get(item.folder, item.folder)
-            draft = lost.setdefault((item.folder, item.run), Draft(item.folder, cluster, job_id, item.run, item.run))
+        elif item.job_id == job_id and item.folder in clusters and _is_key(item.run):
+            made = Draft(item.folder, clusters[item.folder], job_id, item.run, item.run)
+            draft = lost.setdefault((item.folder, item.run), made)
             draft.node_names[item.node] = None
             draft.damaged[item.node] = str(item.fault)
             draft.modified_at.append(item.modified_at)

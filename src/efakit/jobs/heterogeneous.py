@@ -95,5 +95,7 @@ def _one_of_each(leader: int, parts: list[Part]) -> list[Group]:
         doubt = f"several runs of component {component_name(leader, twice)} are of one time: whose it is, is not known"
         return [Group([part], leader, [doubt]) for part in parts]
     lacking = [component_name(leader, one) for one in range(leader, ids[-1]) if one not in ids]
+    if ids == [leader]:
+        lacking = [component_name(leader, leader + 1)]  # a heterogeneous job has two components at least
     doubts = [f"component {', '.join(lacking)} of the heterogeneous job has no record"] if lacking else []
     return [Group(sorted(parts, key=lambda part: part.job_id), leader, doubts)]

@@ -62,7 +62,7 @@ class NodeLists:
         """Return what ``expand`` does; raise RecordError also where all lists together name too many nodes."""
         if node_list not in self._known:
             try:
-                if count_nodes(node_list) > self._left:
+                if MOST_NODES >= count_nodes(node_list) > self._left:
                     raise RecordError(f"{_shown(node_list)}: the records' lists name more than {self._most} nodes")
                 self._known[node_list] = names = expand(node_list)
                 self._left -= len(names)

@@ -21,6 +21,7 @@ _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _MOST_LINES = 20
 """Of the doubts, of the notes of one node, of the files that cannot be used."""
 _MOST_LETTERS_OF_A_NAME = 120
+_MOST_SECONDS = 10**11
 
 
 def print_report(report: JobReport, file: TextIO) -> None:
@@ -39,34 +40,33 @@ def print_report(report: JobReport, file: TextIO) -> None:
     console.print(title)
     console.print(_line(f"  {verdict.reason}"))
     console.print(_line("  " + ", ".join(_facts(report))))
-    _print_some(console, [f"  in doubt: {doubt}" for doubt in run.doubts], "  in doubt: {} more reasons")
-    _print_some(console, [f"  note: {note}" for note in verdict.notes], "  and {} more notes")
+    _print_some(console, "  in doubt: ", run.doubts)
+    _print_some(console, "  note: ", verdict.notes)
     console.print(_table(report.verdict.nodes))
     for node in verdict.nodes:
-        name = printable(node.node, _MOST_LETTERS_OF_A_NAME)
-        _print_some(console, [f"{name}: {note}" for note in node.notes], name + ": and {} more notes")
-    _print_some(console, run.notes, "and {} more notes")
+        _print_some(console, f"{printable(node.node, _MOST_LETTERS_OF_A_NAME)}: ", node.notes)
+    _print_some(console, "", run.notes)
     if run.faults:
         console.print(_line(f"{len(run.faults)} of the job's files cannot be used:"))
-        _print_some(console, [f"  {fault}" for fault in run.faults], "  and {} more")
+        _print_some(console, "  ", run.faults)
 
 
 def _line(text: str) -> Text:
     return Text(printable(text))
 
 
-def _print_some(console: Console, lines: Sequence[str], more: str) -> None:
-    for line in lines[:_MOST_LINES]:
-        console.print(_line(line))
-    if len(lines) > _MOST_LINES:
-        console.print(_line(more.format(len(lines) - _MOST_LINES)))
+def _print_some(console: Console, before: str, items: Sequence[object]) -> None:
+    for item in items[:_MOST_LINES]:
+        console.print(_line(f"{before}{item}"))
+    if len(items) > _MOST_LINES:
+        console.print(_line(f"{before}and {len(items) - _MOST_LINES} more"))
 
 
 def _facts(report: JobReport) -> list[str]:
     slurm, traffic, run = report.slurm, report.verdict.traffic, report.run
     facts = [slurm.state.lower()] if slurm.state else []
     if slurm.elapsed_seconds is not None:
-        facts.append(f"ran {timedelta(seconds=slurm.elapsed_seconds)}")
+        facts.append(f"ran {timedelta(seconds=min(slurm.elapsed_seconds, _MOST_SECONDS))}")
     facts.append(f"EFA {_amount(traffic.efa_tx)} sent and {_amount(traffic.efa_rx)} received")
     sent, received = traffic.storage_bytes()
     if max(sent, received) >= EFA_FLOOR.value:

@@ -10,8 +10,10 @@ import pytest
 from efakit.jobs.records import find_runs
 from efakit.jobs.verdict import judge
 from tests.hook.histories.world import World, random_history
+from tests.hook.hookrun import built_hook
 
 HISTORIES, BATCHES = 2000, 40
+BUILT, BUILT_BATCHES = 50, 10
 BY_TRAFFIC = ("efa", "tcp-fallback", "mixed", "no-traffic")
 
 
@@ -29,10 +31,17 @@ def test_a_few_histories_in_the_inner_loop():
     assert sum(play(seed) for seed in range(100_000, 100_020)) > 0
 
 
-def play(seed: int) -> int:
+@pytest.mark.thorough
+@pytest.mark.parametrize("batch", range(BUILT_BATCHES))
+def test_the_built_hook_lives_the_same(batch):
+    for seed in range(batch, BUILT, BUILT_BATCHES):
+        play(seed, built_hook())
+
+
+def play(seed: int, built: bytes | None = None) -> int:
     """Play a history and hold every report to the truth; return how many verdicts were told by traffic."""
     with tempfile.TemporaryDirectory(prefix="efakit-history-") as folder:
-        world = random_history(seed, Path(folder))
+        world = random_history(seed, Path(folder), built)
         try:
             return hold_to_truth(world)
         except AssertionError as error:

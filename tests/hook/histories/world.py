@@ -8,8 +8,11 @@ is done in the process itself.
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from efakit.hook import folder as hook_folder
+from efakit.hook import path as hook_path
 from efakit.hook import remembered
 from efakit.hook import run as hook_run
 from efakit.hook.epilog import epilog
@@ -31,6 +35,7 @@ from tests.lab import efa_tree
 FLAVOURS = ("22.05", "23.02", "25.11")
 START = 1_790_000_000
 _HOUR = 3600
+_AS_BUILT = Path(__file__).with_name("as_built.py")
 
 
 class Killed(BaseException):
@@ -143,8 +148,11 @@ class HistoryNode:
 class World:
     """A cluster of three nodes, and the truth about its jobs."""
 
-    def __init__(self, folder: Path, flavour: str) -> None:
+    def __init__(self, folder: Path, flavour: str, built: bytes | None = None) -> None:
         self.flavour, self.clock = flavour, Clock()
+        self.archive = folder / "efakit-hook.pyz" if built else None
+        if self.archive:
+            self.archive.write_bytes(built or b"")
         self.time = FakeTime(self.clock)
         self.records = folder / "records"
         self.records.mkdir()
@@ -267,16 +275,40 @@ class World:
             "tcp_interfaces": ["eth0"],
         }
         environment = self._environment(run, name, count, command == "epilog")
-        with self._in_process(node, killed_at), node.unreadable(unread):
-            try:
-                said = program(Run(settings, [], environment))
-            except Killed:
-                said = f"{command}: killed"
+        with node.unreadable(unread):
+            if self.archive:
+                said = self._as_built(node, command, settings, environment, killed_at)
+            else:
+                with self._in_process(node, killed_at):
+                    try:
+                        said = program(Run(settings, [], environment))
+                    except Killed:
+                        said = f"{command}: killed"
         self.log.append(f"  {name} {said}{' unread: ' + unread if unread else ''}")
+
+    def _as_built(
+        self,
+        node: HistoryNode,
+        command: str,
+        settings: dict[str, Any],
+        environment: dict[str, str],
+        killed_at: int | None,
+    ) -> str:
+        config = node.spool.with_name(f"hook-{node.name}.json")
+        config.write_text(json.dumps(settings))
+        self.time.node = node
+        clocks = str(self.time.time()), str(self.time.clock_gettime(FakeTime.CLOCK_BOOTTIME))
+        arguments = [str(self.archive), command, str(config), *clocks, str(-1 if killed_at is None else killed_at)]
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(_AS_BUILT), *arguments], env=environment, capture_output=True, text=True
+        )
+        assert done.stderr == "", done.stderr
+        assert done.returncode in (0, -signal.SIGKILL)
+        return done.stdout.strip() or f"{command}: killed"
 
     @contextmanager
     def _in_process(self, node: HistoryNode, killed_at: int | None) -> Iterator[None]:
-        real_call, real_bounded = hook_folder._call, hook_run.run_bounded
+        real_call, real_bounded = hook_path.call, hook_run.run_bounded
         calls = 0
 
         def call(path: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -288,7 +320,7 @@ class World:
 
         modules = [module for name, module in sys.modules.items() if name.startswith("efakit.") and _has_time(module)]
         self.time.node = node
-        hook_folder._call = call
+        hook_folder.call = hook_path.call = call
         hook_run.run_bounded = lambda work, *_, **__: (list(work()), True)
         remember, remembered.remember = remembered.remember, lambda *_: None
         for module in modules:
@@ -298,7 +330,8 @@ class World:
         finally:
             for module in modules:
                 module.time = time  # type: ignore[attr-defined]
-            hook_folder._call, hook_run.run_bounded = real_call, real_bounded
+            hook_folder.call = hook_path.call = real_call
+            hook_run.run_bounded = real_bounded
             remembered.remember = remember
 
     def _ids(self, node: str, place: str) -> set[str]:
@@ -318,8 +351,6 @@ class World:
 
 
 def _record_id(path: Path) -> str:
-    import json
-
     return str(json.loads(path.read_text())["record_id"])
 
 
@@ -338,10 +369,10 @@ def _add(path: Path, amount: int) -> None:
     _write(path, str(int(path.read_text()) + amount))
 
 
-def random_history(seed: int, folder: Path) -> World:
-    """Play the history of a seed: its jobs, and what goes wrong around them."""
+def random_history(seed: int, folder: Path, built: bytes | None = None) -> World:
+    """Play the history of a seed, its jobs and what goes wrong around them; by the ``built`` hook where it is given."""
     chance = random.Random(seed)  # noqa: S311 - the same history for the same seed
-    world = World(folder, chance.choice(FLAVOURS))
+    world = World(folder, chance.choice(FLAVOURS), built)
     world.knows_installation = chance.random() < 0.8
     calm = chance.random() < 0.25
     for _ in range(chance.randint(3, 12)):
