@@ -227,6 +227,13 @@ def test_a_record_in_another_job_s_folder_is_a_fault(tmp_path):
     assert [fault.why for fault in run.faults] == ["is a record of job 8, in the folder of another"]
 
 
+def test_a_cluster_s_folder_may_have_another_name_than_the_cluster(tmp_path):
+    write(tmp_path, *(started(node, 5, cluster="zz") for node in ("n1", "n2")), started("n3", 5, cluster="y"))
+    (tmp_path / "zz").rename(tmp_path / "archive")
+    (tmp_path / "y/7").rename(tmp_path / "y/8")
+    assert [(run.cluster, len(run.records)) for run in find_runs(tmp_path, 7)] == [("zz", 2)]
+
+
 def component(job_id, node, at=1000, leader=10, **changes):
     lists = {"node_list": node, "node_list_at_end": node}
     return started(node, at, job_id=job_id, het_job_id=leader, **{**lists, **changes})
@@ -326,6 +333,19 @@ def test_a_damaged_record_counts_for_its_node_in_the_run_of_its_name(tmp_path):
     first, second = find_runs(tmp_path, 7)
     assert (list(first.damaged), name in first.damaged["n2"]) == (["n2"], True)
     assert (second.damaged, len(second.faults)) == ({}, 1)
+
+
+@pytest.mark.parametrize("name", ["n2.r0.json", "n2.r0.0123456789abcdef.json", f"n2.r0.{'0a' * 16}.json"])
+def test_each_form_of_a_file_s_name_tells_the_damaged_record_s_node(tmp_path, name):
+    damage(write(tmp_path, counted("n1", 0, 9)).with_name(name))
+    assert list(find_runs(tmp_path, 7)[0].damaged) == ["n2"]
+
+
+def test_a_record_of_version_1_under_two_names_counts_once(tmp_path):
+    path = write(tmp_path, version_1("n1"), version_1("n2"))
+    path.with_name(f"n2.r0.{'0a' * 16}.json").write_bytes(path.read_bytes())
+    (run,) = find_runs(tmp_path, 7)
+    assert (sorted(run.records), run.more, run.doubts) == (["n1", "n2"], (), ())
 
 
 def test_where_times_only_tell_runs_apart_a_damaged_record_counts_where_the_node_lacks(tmp_path):

@@ -9,7 +9,7 @@ import json
 import tarfile
 
 from efakit import __version__
-from efakit.emit.hook_archive import hook_archive, hook_sources
+from efakit.emit.hook_archive import hook_archive
 from efakit.emit.registry import File, slurm_target
 from efakit.emit.resources import folder
 from efakit.emit.shell import quote
@@ -28,16 +28,14 @@ def emit_hooks(plan: Plan) -> list[File]:
     if plan.slurm is None:
         return []
     source, settings = folder("prolog"), plan.slurm.hooks.settings
-    hook = File("efakit-hook.pyz", hook_sources())
+    hook = File("efakit-hook.pyz", hook_archive())
     payload = [hook, File("hook.json", (json.dumps(settings, indent=2) + "\n").encode())]
     payload += [File(name, (source / name).read_bytes(), executable=True) for name in _PROGRAMS]
     for name in ("prolog.d", "epilog.d"):
         for script in sorted((source / name).iterdir()):
             payload.append(File(f"{name}/{script.name}", script.read_bytes(), executable=True))
     text = _script(settings["records_dir"])
-    # The installer has the cluster's own Python compile the hook.
     installer = File(INSTALLER, text + _packed(payload), executable=True)
-    payload[0] = File(hook.path, hook_archive(hook.content))
     return [File(f"hooks/{file.path}", file.content, file.executable) for file in (*payload, installer)]
 
 
