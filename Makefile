@@ -37,7 +37,7 @@ check: .venv/ready
 	ruff check $(CODE)
 	mypy
 	lint-imports
-	vermin --quiet --target=3.9- --no-tips --violations --eval-annotations --backport typing src/efakit/{hook,node,rules,catalog} src/efakit/bytecode.py
+	vermin --quiet --target=3.9- --no-tips --violations --eval-annotations --backport typing $$(python -m scripts.rooms)
 	shellcheck $(SHELLS)
 	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto $(COVERAGE)
 

@@ -1,15 +1,19 @@
-"""Makes docs/cli.md from the commands' own help and docs/spec.md from the spec's JSON Schema."""
+"""Makes docs/cli.md from the commands' own help, docs/spec.md from the JSON Schema, docs/architecture.md's rooms."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
 from efakit.cli.main import COMMANDS, efakit
 from efakit.spec.schema import spec_schema
+from scripts.rooms import architecture_table
 
+_ARCHITECTURE = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
+_ROOMS = ("<!-- rooms: made from scripts/rooms.py by python -m scripts.renew_golden -->", "<!-- end of rooms -->")
 _MADE = "<!-- Made by python -m scripts.renew_golden: do not edit. -->"
 
 
@@ -35,10 +39,19 @@ def _help(command: click.Command, parent: click.Context, name: str) -> Iterator[
                 yield from _help(found, context, child)
 
 
+def architecture() -> str:
+    """Return docs/architecture.md with the table of rooms as it is now, between its two marks."""
+    begin, end = _ROOMS
+    before, _, rest = _ARCHITECTURE.read_text(encoding="utf-8").partition(begin)
+    return f"{before}{begin}\n\n{architecture_table()}\n{end}{rest.partition(end)[2]}"
+
+
 def spec_reference() -> str:
     """Return docs/spec.md: each key of the spec, what it may hold, its default and its meaning."""
     schema = spec_schema()
-    lines = ["# The spec", "", _MADE, "", "The JSON Schema: `efakit init --print-schema`. Required keys are bold.", ""]
+    lines = ["# The spec", "", _MADE, "", schema["description"], ""]
+    lines += ["The JSON Schema: `efakit init --print-schema`. Required keys are bold.", ""]
+    needs = {part["x-section"]: part["then"].get("description") for part in schema["allOf"]}
     top = {"type": "object", **{key: schema[key] for key in ("required", "properties")}}
     for title, section in {"top level": top, **schema["$defs"]}.items():
         if "properties" not in section:
@@ -46,6 +59,8 @@ def spec_reference() -> str:
         lines += [f"## {title}", ""]
         if "description" in section:
             lines += [section["description"], ""]
+        if needs.get(title):
+            lines += [f"With it the spec needs {needs[title]}", ""]
         lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
         lines += [_row(schema, section, key, value) for key, value in section["properties"].items()]
         lines.append("")
@@ -75,6 +90,9 @@ def _kind(schema: dict[str, Any], value: dict[str, Any]) -> str:
         name = value["$ref"].rpartition("/")[2]
         return f"[{name}](#{name})"
     kind = resolved.get("type")
+    inner = resolved.get("additionalProperties")
+    if kind == "object" and isinstance(inner, dict) and "properties" in _resolve(schema, inner):
+        return f"mapping: name to {_kind(schema, inner)}"
     if kind == "array" or (isinstance(kind, list) and "array" in kind):
         return f"list: {_kind(schema, resolved['items'])}"
     names = {"object": "mapping", "string": "text", "integer": "whole number", "boolean": "true, false"}

@@ -8,7 +8,7 @@ from efakit.emit.registry import emit
 from efakit.plan.plan import make_plan
 from efakit.spec.load import load_spec
 from scripts.golden_jobs import golden_jobs
-from scripts.reference import cli_reference, spec_reference
+from scripts.reference import architecture, cli_reference, spec_reference
 from scripts.write_lint_docs import document as lint_rules
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,6 +29,7 @@ def golden_files() -> dict[Path, bytes]:
     files[ROOT / "docs/cli.md"] = cli_reference().encode()
     files[ROOT / "docs/spec.md"] = spec_reference().encode()
     files[ROOT / "docs/lint.md"] = lint_rules().encode()
+    files[ROOT / "docs/architecture.md"] = architecture().encode()
     return files
 
 

@@ -30,7 +30,7 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "src"))
 
-from efakit.catalog.describe import (  # noqa: E402
+from efakit.catalog.user_rows.describe import (  # noqa: E402
     ADDRESS,
     FIELDS,
     OPTIONAL_FIELDS,

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from efakit.catalog import describe, instances
+from efakit.catalog import instances
+from efakit.catalog.user_rows import describe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "scripts" / "update_catalog.py"

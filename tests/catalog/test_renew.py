@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from efakit.catalog import instances, userdata
-from efakit.catalog.renew import Renewal, renew
+from efakit.catalog import instances
+from efakit.catalog.user_rows import userdata
+from efakit.catalog.user_rows.renew import Renewal, renew
 from tests.catalog.answers import with_efa, without_efa
 
 NOW = "2030-01-01T00:00:00Z"

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from efakit.catalog import instances, userdata, userfile
-from efakit.catalog.renew import renew
+from efakit.catalog import instances
+from efakit.catalog.user_rows import userdata, userfile
+from efakit.catalog.user_rows.renew import renew
 from efakit.errors import CatalogError, UsageError
 from tests.catalog.answers import with_efa, without_efa
 

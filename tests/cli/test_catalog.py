@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from efakit.catalog import instances, userdata
+from efakit.catalog import instances
+from efakit.catalog.user_rows import userdata
 from efakit.cli.catalog import catalog
 from efakit.errors import EfakitError
 from tests.catalog.answers import with_efa, without_efa

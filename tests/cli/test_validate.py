@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from efakit.catalog.stacks import newest_parallelcluster
-from efakit.cli import validate_judges, validate_subject
 from efakit.cli.validate import validate
 from efakit.errors import EfakitError, MissingExtra, UsageError
+from efakit.validate import judges
+from efakit.validate.subject import read_subject
 from efakit.vendor.account_checks import AccountFacts
 from efakit.vendor.simulated_account import DryRun, Message, installed_pcluster_version
 from tests.pcluster.simulated import Account, config, standard_account, text
@@ -53,7 +54,7 @@ def test_a_good_spec_and_a_good_config_pass(tmp_path):
 
 
 def test_a_finding_in_a_spec_stands_on_the_specs_line(tmp_path):
-    spec = SPEC.replace("  queues:\n", "  slurm_settings:\n    PrologFlags: X11\n    KilWait: 60\n  queues:\n")
+    spec = SPEC.replace("  key: my-key\n", "  key: my-key\n  slurm_settings:\n    PrologFlags: X11\n    KilWait: 60\n")
     path = written(tmp_path, spec)
     done = run(path, "--no-vendor")
     assert done.exit_code == 1
@@ -71,7 +72,8 @@ def test_what_a_job_sets_itself_is_judged_on_its_line(tmp_path):
 
 
 def test_a_finding_in_an_override_stands_there(tmp_path):
-    spec = SPEC.replace("          nodes: 4\n", "          nodes: 4\n          overrides:\n            MaxCont: 4\n")
+    own = "  queues:\n    gpu:\n      compute_resources:\n        p5:\n          overrides:\n            MaxCont: 4\n"
+    spec = SPEC.replace("  key: my-key\n", f"  key: my-key\n{own}")
     path = written(tmp_path, spec)
     [finding] = [item for item in found(path, "--no-vendor")["findings"] if item["rule"] == "unknown-key"]
     assert spec.splitlines()[finding["line"] - 1].strip() == "MaxCont: 4"
@@ -84,6 +86,34 @@ def test_a_spec_that_efakit_refuses_has_its_faults_as_findings(tmp_path):
     assert {item["rule"] for item in answer["findings"]} == {"spec"}
     assert all(item["line"] > 1 and item["severity"] == "error" for item in answer["findings"])
     assert [item["verdict"] for item in answer["judged_by"]] == ["refused", "not asked"]
+
+
+PLAIN = """\
+cluster:
+  stack: {plugin: "1.15.0"}
+  queues:
+    - name: gpu
+      compute_resources:
+        - {name: p5, instance: p5.4xlarge, nodes: 2}
+jobs:
+  - {name: train, template: torchrun, script: train.py, env: {FI_PROVIDER: tcp}}
+"""
+
+
+def test_a_spec_without_a_platform_is_judged_by_what_it_says_itself(tmp_path):
+    answer = found(written(tmp_path, PLAIN), "--aws")
+    assert answer["code"] == 1
+    assert [(item["rule"], item["line"]) for item in answer["findings"]] == [
+        ("software-broken", 6),
+        ("software-risky", 6),
+        ("fi-provider-other", 8),
+    ]
+    assert [(item["judge"], item["verdict"]) for item in answer["judged_by"]] == [
+        ("efakit", "refused"),
+        ("pcluster", "not asked"),
+        ("aws", "not asked"),
+    ]
+    assert "no section 'parallelcluster', so there is no config" in answer["judged_by"][1]["detail"]
 
 
 def test_json_has_every_field_of_a_finding_and_who_judged(tmp_path):
@@ -111,9 +141,7 @@ def test_the_output_says_that_offline_nothing_is_known_of_capacity_quota_and_per
 
 
 def test_without_the_extra_the_output_says_which(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        validate_judges, "why_unavailable", lambda node: "x is not installed: pip install 'efakit[pcluster]'"
-    )
+    monkeypatch.setattr(judges, "why_unavailable", lambda node: "x is not installed: pip install 'efakit[pcluster]'")
     done = run(written(tmp_path, SPEC))
     assert done.exit_code == 0
     assert "not asked: x is not installed: pip install 'efakit[pcluster]'" in done.stdout
@@ -131,9 +159,9 @@ def test_a_named_release_counts_for_a_spec_and_a_config(tmp_path):
 
 def test_without_a_named_release_a_config_is_for_the_installed_one(tmp_path, monkeypatch):
     path = written(tmp_path, text(config(standard_account())))
-    monkeypatch.setattr("efakit.cli.validate.installed_pcluster_version", lambda: "3.15.0")
+    monkeypatch.setattr("efakit.validate.ask.installed_pcluster_version", lambda: "3.15.0")
     assert found(path, "--no-vendor")["judged_by"][0]["version"] == "3.15.0"
-    monkeypatch.setattr("efakit.cli.validate.installed_pcluster_version", lambda: None)
+    monkeypatch.setattr("efakit.validate.ask.installed_pcluster_version", lambda: None)
     assert found(path, "--no-vendor")["judged_by"][0]["version"] == newest_parallelcluster()
 
 
@@ -258,8 +286,8 @@ def test_aws_is_asked_with_what_the_config_names_and_its_answer_is_judged(tmp_pa
         assert "SlurmQueues" in rendered
         return DryRun(False, (Message("ERROR", "KeyPairValidator", "The key pair 'ed25519-key' does not exist"),), {})
 
-    monkeypatch.setattr(validate_judges, "look_at_account", look_at_account)
-    monkeypatch.setattr(validate_judges, "real_dry_run", real_dry_run)
+    monkeypatch.setattr(judges, "look_at_account", look_at_account)
+    monkeypatch.setattr(judges, "real_dry_run", real_dry_run)
     own = {"queue": {"Networking": {"SecurityGroups": [Account.inbound_group]}}}
     path = written(tmp_path, text(config(standard_account(), own)))
     answer = found(path, "--no-vendor", "--aws")
@@ -279,7 +307,7 @@ def test_aws_without_the_extra_says_which(tmp_path, monkeypatch):
     def look_at_account(*_: Any, **__: Any) -> AccountFacts:
         raise MissingExtra("aws", "looking at the account")
 
-    monkeypatch.setattr(validate_judges, "look_at_account", look_at_account)
+    monkeypatch.setattr(judges, "look_at_account", look_at_account)
     error = run(written(tmp_path, SPEC), "--aws", "--no-vendor").exception
     assert isinstance(error, MissingExtra)
     assert "efakit[aws]" in str(error)
@@ -291,6 +319,6 @@ def test_a_subject_without_a_region_takes_the_users(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     path = written(tmp_path, text(config(standard_account(), {"Region": ""})))
-    subject = validate_subject.read_subject(path, None, None)
+    subject = read_subject(path, None, None)
     with pytest.raises(UsageError, match="AWS_DEFAULT_REGION"):
-        validate_judges.look(subject)
+        judges.look(subject)

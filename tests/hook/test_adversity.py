@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from efakit.hook import publish, spool
+from efakit.hook import folder, publish
+from efakit.hook.folder import Folder
 from efakit.hook.job import NoJob, job_from
-from efakit.hook.settings import load_settings
+from efakit.hook.moment import Moment
+from efakit.hook.settings import DEFAULTS, load_settings
 from efakit.hook.spool import Spool
 from tests.hook.hookrun import Node
 from tests.lab import efa_tree
@@ -34,6 +36,10 @@ def job(job_id: int, node: str = "n1") -> dict:
 
 def baseline(job_id: int, node: str = "n1") -> dict:
     return {"job": job(job_id, node), "snapshot": dict(BOOT), "findings": []}
+
+
+def now() -> Moment:
+    return Moment(DEFAULTS, BOOT["boot_id"], 1.0, None)
 
 
 @pytest.mark.parametrize("redirections", ["<&-", ">&-", "<&- >&- 2>&-", ">/dev/full", ">/dev/full 2>&1 <&-"])
@@ -58,9 +64,18 @@ def test_a_record_that_nobody_can_read_does_not_hold_up_the_others(node):
         (outbox / f"{name}.json").write_text(content)
     (outbox / "d.json").mkdir()
     node.run("prolog")
-    assert "not published" in node.run("epilog")
+    assert "record published" in node.run("epilog")
     assert node.record()["baseline"] == "ok"
-    assert not list(outbox.glob(f"{node.name}*")), "the record is published, so it waits no more"
+    assert [path.name for path in outbox.iterdir()] == ["d.json"], "what is published waits no more"
+    assert sorted(path.name for path in (node.spool / "aside").iterdir()) == ["a.json", "b.json", "c.json"]
+    node.run("prolog", 8)
+    node.run("epilog", 8)
+    node.run("prolog", 9)
+    node.run("epilog", 9)
+    findings = [item for job_id in (7, 8, 9) for item in node.record(job_id)["findings"]]
+    assert [item["message"] for item in findings if item["rule"] == "spool-damaged"] == [
+        "3 files in the spool could not be read and were set aside"
+    ], "it is told once"
 
 
 def test_a_baseline_of_another_version_loses_no_record(node):
@@ -80,24 +95,24 @@ def test_a_record_that_waits_is_put_on_stable_storage(tmp_path, monkeypatch):
     waiting.prepare()
     outbox = tmp_path / "spool/outbox"
     for number in (2, 1):
-        waiting.keep_record(job(number))
-        os.utime(outbox / f"n1.{number}.r0.json", (number, number))
+        waiting.waiting.keep({**job(number), "record_id": "id"})
+        os.utime(outbox / f"n1.{number}.id.json", (number, number))
     synced = []
     monkeypatch.setattr(
         os, "fsync", lambda descriptor: synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
     )
-    assert list(waiting.sync_newest()) == [str(outbox / "n1.2.r0.json")]
-    assert synced == [str(outbox / "n1.2.r0.json"), str(outbox)]
+    assert list(waiting.sync_newest()) == ["n1.2.id.json"]
+    assert synced == [str(outbox / "n1.2.id.json"), str(outbox)]
 
 
 def test_what_the_newest_wait_for_is_published_first(tmp_path):
     waiting = Spool(str(tmp_path / "spool"), "n1")
     waiting.prepare()
     for job_id in (1, 3, 2):
-        waiting.keep_record({**job(job_id), "boot_id": "one"})
-        path = tmp_path / "spool/outbox" / f"n1.{job_id}.r0.json"
+        waiting.waiting.keep({**job(job_id), "record_id": "id"})
+        path = tmp_path / "spool/outbox" / f"n1.{job_id}.id.json"
         os.utime(path, (job_id, job_id))
-    assert [record["job_id"] for _, record in waiting.waiting_records()] == [3, 2, 1]
+    assert [record["job_id"] for _, record in waiting.waiting.records()] == [3, 2, 1]
 
 
 def test_another_run_of_the_hook_may_publish_a_record_first(tmp_path, monkeypatch):
@@ -105,10 +120,10 @@ def test_another_run_of_the_hook_may_publish_a_record_first(tmp_path, monkeypatc
     waiting.prepare()
     (tmp_path / "records").mkdir()
     for job_id in (1, 2):
-        waiting.keep_record(job(job_id))
+        waiting.waiting.keep({**job(job_id), "record_id": "id"})
 
     def published_by_another(record, records_dir, mode):
-        (tmp_path / "spool/outbox" / f"n1.{record['job_id']}.r0.json").unlink()
+        (tmp_path / "spool/outbox" / f"n1.{record['job_id']}.id.json").unlink()
         return "elsewhere"
 
     monkeypatch.setattr(publish, "publish_record", published_by_another)
@@ -118,7 +133,9 @@ def test_another_run_of_the_hook_may_publish_a_record_first(tmp_path, monkeypatc
 def test_a_full_spool_loses_no_record(node, monkeypatch):
     """A job may fill the node's disk; a folder in the record's place stands in for that."""
     node.run("prolog")
-    (node.spool / "outbox" / f"{node.name}.7.r0.json").mkdir()
+    (kept,) = (node.spool / "active").iterdir()
+    record_id = json.loads(kept.read_text())["record_id"]
+    (node.spool / "outbox" / f"{node.name}.7.{record_id}.json").mkdir()
     node.run("epilog")
     assert node.record()["baseline"] == "ok"
     assert list((node.spool / "active").iterdir()) == [], "else every later job would seem to share the node"
@@ -126,11 +143,11 @@ def test_a_full_spool_loses_no_record(node, monkeypatch):
 
 def test_the_spool_waits_for_no_disk_and_the_shared_folder_does(tmp_path, monkeypatch):
     synced = []
-    monkeypatch.setattr(spool.os, "fsync", synced.append)
+    monkeypatch.setattr(folder.os, "fsync", synced.append)
     kept = Spool(str(tmp_path / "spool"), "n1")
     kept.prepare()
-    kept.keep_baseline(job(1), baseline(1))
-    kept.keep_record(job(1))
+    kept.baselines.keep(baseline(1), now())
+    kept.waiting.keep({**job(1), "record_id": "id"})
     assert synced == []
     (tmp_path / "records").mkdir()
     assert len(list(publish.publish_waiting(kept, str(tmp_path / "records"), 0o644))) == 1
@@ -141,30 +158,31 @@ def test_of_two_jobs_that_begin_at_once_both_are_shared(tmp_path, monkeypatch):
     """Each looks for others and writes its own; whatever the order, neither may go unseen."""
     kept = Spool(str(tmp_path), "n1")
     kept.prepare()
-    write = spool.write_atomically
+    write = Folder.write
 
-    def write_after_the_other(path, data, mode, *, durable):
-        monkeypatch.setattr(spool, "write_atomically", write)
-        kept.keep_baseline(job(2), baseline(2))
-        write(path, data, mode, durable=durable)
+    def write_after_the_other(self, name, data, mode, *, durable=False):
+        monkeypatch.setattr(Folder, "write", write)
+        kept.baselines.keep(baseline(2), now())
+        write(self, name, data, mode, durable=durable)
 
-    monkeypatch.setattr(spool, "write_atomically", write_after_the_other)
-    kept.keep_baseline(job(1), baseline(1))
-    assert kept.find_baseline(job(1))[1] == [2]
-    kept.forget_baseline(job(1))
-    assert kept.find_baseline(job(2))[1] == [1]
-    kept.forget_baseline(job(2))
+    monkeypatch.setattr(Folder, "write", write_after_the_other)
+    kept.baselines.keep(baseline(1), now())
+    assert kept.baselines.find(job(1), now()).shared_with == [2]
+    kept.baselines.forget_job(1)
+    assert kept.baselines.find(job(2), now()).shared_with == [1]
+    kept.baselines.forget_job(2)
     assert list((tmp_path / "active").iterdir()) == []
 
 
 def test_a_node_whose_name_begins_as_another_s_does_not_see_its_jobs(tmp_path):
     first, second = Spool(str(tmp_path), "n1"), Spool(str(tmp_path), "n1.lab")
     first.prepare()
-    first.keep_baseline(job(7), baseline(7))
-    second.keep_baseline(job(7, "n1.lab"), baseline(7, "n1.lab"))
-    found, shared = first.find_baseline(job(7))
-    assert found is not None
-    assert (found["job"]["node"], shared) == ("n1", [])
+    second.prepare()
+    first.baselines.keep(baseline(7), now())
+    second.baselines.keep(baseline(7, "n1.lab"), now())
+    found = first.baselines.find(job(7), now())
+    assert found.baseline is not None
+    assert (found.baseline["job"]["node"], found.shared_with) == ("n1", [])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused other users' folders: run as root")
@@ -212,7 +230,7 @@ def test_a_wrong_command_is_told_as_such(node: Node):
 
 
 def test_paths_of_the_records_stay_below_the_folder():
-    record = {"cluster": "../x", "job_id": 7, "node": "../../n", "sluid": "/s", "restart_count": 0}
+    record = {"cluster": "../x", "job_id": 7, "node": "../../n", "run": "/s", "record_id": "../i", "het_job_id": None}
     parts = publish.record_path(record)
     assert not any("/" in part or part.startswith(".") for part in parts)
     assert Path("/r").joinpath(*parts).resolve().is_relative_to("/r")

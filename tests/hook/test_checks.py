@@ -7,12 +7,13 @@ import pytest
 from efakit.hook.checks import check_devices, check_growth, check_node
 from efakit.hook.job import job_from
 
-EXPECTED = {"devices_expected": 4, "expected_by": "settings"}
+EXPECTED = {"devices_expected": 4, "expected_from": "settings", "expected_by": "settings"}
 
 
 def device(name: str, **changes) -> dict:
-    counters = {"counters": {}, "device_counters": {"cmds_err": 0, "no_completion_cmds": 0}, "errors": []}
-    return {"name": name, "driver": "efa", "verbs": "uverbs0", "unusable": None, **counters, **changes}
+    counters = {"counters": {}, "device_counters": {"cmds_err": 0, "no_completion_cmds": 0}}
+    known = {"driver_error": None, "verbs_error": None, "open_error": None, "errors": [], "own_errors": []}
+    return {"name": name, "driver": "efa", "verbs": "uverbs0", "unusable": None, **known, **counters, **changes}
 
 
 def snapshot(devices: list[dict], **changes) -> dict:
@@ -24,7 +25,9 @@ def snapshot(devices: list[dict], **changes) -> dict:
         "late": None,
         "hugepages": None,
         "devices_present": [item["name"] for item in devices],
+        "unknown_devices": [],
         "unbound_functions": [],
+        "unknown_functions": [],
         "devices": devices,
         **changes,
     }

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from efakit.hook.command import run_program
 from efakit.hook.fabric import check_fabric, efa_domains, fi_info_path
 from efakit.hook.installed import check_limits, check_plugin, check_stack, check_versions
+from efakit.node.command import run_program
 from tests.hook.hookrun import Node
 from tests.lab import efa_software, efa_tree
 
@@ -185,6 +185,8 @@ def test_a_spool_that_cannot_be_used_is_told_and_nothing_is_written_there(node, 
 
 def test_a_node_that_tells_nothing_of_itself_is_no_fault_of_the_job_s(tmp_path):
     node = Node(tmp_path, root=str(tmp_path / "nowhere"), run_dir=str(tmp_path / "run"))
+    assert "EFA devices" not in node.run("health-check", None), "where sysfs is not seen, none is missing"
+    (tmp_path / "nowhere/sys/class").mkdir(parents=True)
     assert "0 of 32 EFA devices" in node.run("health-check", None)
 
 
@@ -226,6 +228,39 @@ class TestFiInfo:
         efa_software.write_fi_info(tmp_path, ["rdmap16s27"], sleep_seconds=600)
         findings, domains = check_fabric(str(tmp_path), ["rdmap16s27"], 0.3)
         assert ([item["rule"] for item in findings], domains) == (["fi-info-hangs"], None)
+
+    @pytest.mark.parametrize(
+        ("first", "second", "rule"),
+        [
+            (["a"], ["a", "b"], None),
+            ([], ["a", "b"], None),
+            (["a"], ["b"], None),
+            (["a"], ["a"], "domains-missing"),
+            ([], [], "provider-missing"),
+            ([], ["a"], "fi-info-failed"),
+        ],
+    )
+    def test_what_is_an_error_it_says_twice(self, tmp_path, first, second, rule):
+        """A prolog may fail for it: one answer of a busy node is not enough."""
+        efa_software.write_fi_info(tmp_path, second)
+        later = tmp_path / "opt/amazon/efa/bin/fi_info"
+        later.rename(later.with_name("later"))
+        efa_software.write_fi_info(tmp_path, first)
+        # The first run puts the other one in its place.
+        later.write_text(
+            later.read_text().replace("#!/bin/sh", f"#!/bin/sh\n/bin/mv {later.with_name('later')} {later}")
+        )
+        findings, _ = check_fabric(str(tmp_path), ["a", "b"], 60)
+        assert [item["rule"] for item in findings] == ([rule] if rule else [])
+
+    def test_one_that_cannot_be_run_is_no_device_s_fault(self, tmp_path):
+        efa_software.write_fi_info(tmp_path, ["a"])
+        (tmp_path / "opt/amazon/efa/bin/fi_info").write_text("#!/nonexistent/interpreter\n")
+        findings, domains = check_fabric(str(tmp_path), ["a"], 60)
+        assert ([(item["rule"], item["severity"]) for item in findings], domains) == (
+            [("fi-info-failed", "warning")],
+            None,
+        )
 
 
 class TestPrograms:

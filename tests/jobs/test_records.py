@@ -76,13 +76,13 @@ def test_a_missing_field_is_named(file, tmp_path, name):
 def test_what_is_no_file_is_told_and_never_waited_for(file, tmp_path):
     file.unlink()
     os.mkfifo(file)
-    with pytest.raises(RecordError, match="not even a file"):
+    with pytest.raises(RecordError, match="not a regular file"):
         find_runs(tmp_path, 7)
 
 
 def test_json_that_is_nested_too_deep_is_told(file, tmp_path):
     file.write_text("[" * 100_000)
-    with pytest.raises(RecordError, match="cannot be read"):
+    with pytest.raises(RecordError, match="nested deeper"):
         find_runs(tmp_path, 7)
 
 

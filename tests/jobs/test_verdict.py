@@ -7,9 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from efakit.catalog.thresholds import EFA_FLOOR, TCP_FLOOR
+from efakit.jobs.traffic import Amount
 from efakit.jobs.verdict import VERDICTS, judge
 
 MUCH = 10**9
+
+
+def device(name="rdmap0s31", unknown=(), **counters):
+    return {"name": name, "counters": counters, "unknown": list(unknown), "errors": []}
 
 
 def record(node="n0", efa=(0, 0), tcp=(0, 0), **changes):
@@ -19,10 +24,13 @@ def record(node="n0", efa=(0, 0), tcp=(0, 0), **changes):
         "resets": [],
         "shared_with": [],
         "findings": [],
+        "prolog_failed": None,
         "devices_expected": 1,
         "devices_found": 1,
-        "devices": [{"name": "rdmap0s31", "counters": {"tx_bytes": efa[0], "rx_bytes": efa[1]}, "errors": []}],
-        "interfaces": [{"name": "eth0", "counters": {"tx_bytes": tcp[0], "rx_bytes": tcp[1]}, "errors": []}],
+        "devices_unknown": False,
+        "interfaces_unknown": False,
+        "devices": [device(tx_bytes=efa[0], rx_bytes=efa[1])],
+        "interfaces": [device("eth0", tx_bytes=tcp[0], rx_bytes=tcp[1])],
         **changes,
     }
 
@@ -43,6 +51,7 @@ def verdict_of(*records, nodes=None):
         ((MUCH, MUCH), (10, 50 * MUCH), "efa"),
         ((MUCH, MUCH), (2 * MUCH, 2 * MUCH), "mixed"),
         ((MUCH, MUCH), (MUCH // 2, MUCH // 2), "efa"),
+        ((2 * MUCH, 0), (1000, 1000), "no-traffic"),  # one side alone: no exchange
     ],
 )
 def test_traffic_decides_where_all_nodes_agree(efa, tcp, verdict):
@@ -63,21 +72,23 @@ def test_a_node_that_fell_back_makes_the_job_mixed():
 
 
 def test_rdma_bytes_count_even_where_the_totals_rest():
-    device = [{"name": "rdmap0s31", "counters": {"tx_bytes": 0, "rx_bytes": 0, "rdma_write_bytes": MUCH}, "errors": []}]
-    assert verdict_of(record("n0", devices=device), record("n1", devices=device)).verdict == "efa"
+    moved = [device(tx_bytes=0, rx_bytes=0, rdma_write_bytes=MUCH, rdma_write_recv_bytes=MUCH)]
+    assert verdict_of(record("n0", devices=moved), record("n1", devices=moved)).verdict == "efa"
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"baseline": "missing"},
-        {"baseline": "incomplete"},
         {"resets": ["the node was rebooted"]},
-        {"devices": [{"name": "rdmap0s31", "counters": {}, "errors": ["tx_bytes: Input/output error"]}]},
+        {"devices": [device(unknown=["tx_bytes", "rx_bytes"])]},
+        {"interfaces": [device("eth0", unknown=["tx_bytes", "rx_bytes"])]},
+        {"devices_unknown": True},
+        {"interfaces_unknown": True, "interfaces": []},
     ],
 )
-def test_what_cannot_be_relied_on_is_incomplete(changes):
-    found = verdict_of(record("n0", (MUCH, MUCH)), record("n1", (MUCH, MUCH), **changes))
+def test_what_is_not_known_is_incomplete_where_it_matters(changes):
+    found = verdict_of(record("n0", (0, 0), (1000, MUCH)), record("n1", (0, 0), (MUCH, 1000), **changes))
     assert found.verdict == "incomplete"
     assert found.reason.startswith("n1: ")
 
@@ -86,7 +97,96 @@ def test_a_node_without_record_makes_the_job_incomplete_and_has_unknown_bytes():
     found = verdict_of(record("n0", (MUCH, MUCH)), nodes=("n0", "n1"))
     assert found.verdict == "incomplete"
     assert found.nodes[1].traffic is None
-    assert found.traffic.efa_tx_bytes == MUCH
+    assert found.traffic.efa_tx == Amount(MUCH, complete=False)
+
+
+ALL = ["tx_bytes", "rx_bytes", "send_bytes", "recv_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        # 32 devices moved terabytes, and one was not read: however much it moved, the verdict stays.
+        ({"devices": [device(tx_bytes=MUCH, rx_bytes=MUCH), device("rdmap1s31", ALL)]}, "efa"),
+        ({"baseline": "incomplete"}, "efa"),
+        # TCP one way is known to be little: no exchange over TCP, whatever the other way was.
+        ({"interfaces": [device("eth0", ["tx_bytes"], rx_bytes=1000)]}, "efa"),
+        ({"interfaces": [device("eth0", ["tx_bytes", "rx_bytes"])]}, "incomplete"),
+        ({"interfaces_unknown": True, "interfaces": []}, "incomplete"),
+    ],
+)
+def test_a_verdict_is_given_where_every_completion_gives_the_same(changes, verdict):
+    found = verdict_of(record("n0", (MUCH, MUCH), (1000, 1000)), record("n1", (MUCH, MUCH), (1000, 1000), **changes))
+    assert found.verdict == verdict
+    if verdict == "incomplete":
+        assert "eth0" in found.reason or "no TCP interface" in found.reason
+    elif changes != {"baseline": "incomplete"}:
+        assert "the verdict is the same whatever they were" in found.notes[0]
+
+
+AMOUNTS = st.sampled_from([0, 1000, EFA_FLOOR.value, TCP_FLOOR.value, MUCH, 3 * MUCH])
+NAMES = ("tx_bytes", "rx_bytes", "send_bytes", "recv_bytes")
+
+
+@given(st.data())
+def test_no_completion_of_what_is_unknown_gives_another_verdict(data):
+    """The one that is given is held to every verdict that some completion gives."""
+    records = []
+    completed = []
+    for node in ("n0", "n1"):
+        true = {name: data.draw(AMOUNTS) for name in NAMES}
+        true["tx_bytes"], true["rx_bytes"] = true["send_bytes"], true["recv_bytes"]
+        tcp = {name: data.draw(AMOUNTS) for name in NAMES[:2]}
+        hidden = data.draw(st.sets(st.sampled_from(NAMES)))
+        hidden_tcp = data.draw(st.sets(st.sampled_from(NAMES[:2])))
+        known = {name: value for name, value in true.items() if name not in hidden}
+        known_tcp = {name: value for name, value in tcp.items() if name not in hidden_tcp}
+        devices, interfaces = [device(unknown=hidden, **known)], [device("eth0", hidden_tcp, **known_tcp)]
+        records.append(record(node, devices=devices, interfaces=interfaces))
+        completed.append(record(node, devices=[device(**true)], interfaces=[device("eth0", **tcp)]))
+    told, true_verdict = verdict_of(*records).verdict, verdict_of(*completed).verdict
+    assert told in (true_verdict, "incomplete")
+
+
+def storage(read_bytes, tcp=(0, 0), ranks=0, node="n0"):
+    """A node whose Lustre client read over EFA: the servers wrote into it, and no rank did."""
+    moved = device(
+        tx_bytes=ranks,
+        rx_bytes=read_bytes + ranks,
+        send_bytes=ranks,
+        recv_bytes=ranks,
+        rdma_read_bytes=0,
+        rdma_read_resp_bytes=0,
+        rdma_write_bytes=0,
+        rdma_write_recv_bytes=read_bytes,
+    )
+    return record(node, tcp=tcp, devices=[moved])
+
+
+def test_storage_over_efa_does_not_hide_ranks_over_tcp():
+    found = verdict_of(*(storage(10**12, (2 * 10**11, 2 * 10**11), node=f"n{i}") for i in range(4)))
+    assert found.verdict == "tcp-fallback"
+    assert {node.verdict for node in found.nodes} == {"tcp-fallback"}
+    assert found.traffic.storage_bytes() == (0, 4 * 10**12)
+
+
+def test_storage_beside_ranks_over_efa_is_efa():
+    found = verdict_of(*(storage(10**12, (1000, 1000), ranks=MUCH, node=f"n{i}") for i in range(2)))
+    assert (found.verdict, found.traffic.storage_bytes()) == ("efa", (0, 2 * 10**12))
+
+
+def test_without_operation_classes_the_smaller_of_sent_and_received_counts_with_a_note():
+    found = verdict_of(*(record(f"n{i}", (MUCH, 10**12), (1000, 1000)) for i in range(2)))
+    assert found.verdict == "efa"
+    assert "no counters by operation class" in found.notes[0]
+    one_sided = verdict_of(*(record(f"n{i}", (0, 10**12), (MUCH, MUCH)) for i in range(2)))
+    assert one_sided.verdict == "tcp-fallback"
+
+
+def test_a_run_in_doubt_is_incomplete_and_says_why():
+    records = {f"n{i}": record(f"n{i}", (MUCH, MUCH)) for i in range(2)}
+    found = judge(tuple(records), records, doubts=("two jobs had this id",))
+    assert (found.verdict, found.reason) == ("incomplete", "it is in doubt which run this is: two jobs had this id")
 
 
 def test_incomplete_comes_before_shared_and_shared_before_single_node():
@@ -100,7 +200,7 @@ def test_incomplete_comes_before_shared_and_shared_before_single_node():
 def test_there_is_one_verdict_for_any_bytes_and_floors_are_inclusive(efa_tx, efa_rx, tcp_tx, tcp_rx):
     found = verdict_of(record("n0", (efa_tx, efa_rx), (tcp_tx, tcp_rx)), record("n1"))
     assert found.verdict in VERDICTS
-    if efa_tx + efa_rx >= EFA_FLOOR.value:
+    if min(efa_tx, efa_rx) >= EFA_FLOOR.value:
         assert found.verdict in ("efa", "mixed")
     else:
         assert found.verdict == ("tcp-fallback" if min(tcp_tx, tcp_rx) >= TCP_FLOOR.value else "no-traffic")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from efakit.node.counters import read_device_counters, read_port_counters
-from efakit.node.devices import find_devices, why_unusable
+from efakit.node.devices import find_devices, try_to_open, unbound_functions
+from efakit.node.files import read_rest
 from efakit.node.parallel import in_parallel_when_slow
 from efakit.node.snapshot import assemble, pieces
 from tests.lab import efa_tree
@@ -51,7 +52,7 @@ def test_a_counter_is_a_number_of_64_bits_or_an_error(root, text, value):
 
 
 def test_a_port_without_its_folder_is_an_error_and_old_drivers_device_counters_are_none(tmp_path):
-    assert read_device_counters(str(tmp_path)) == {"counters": {}, "errors": []}
+    assert read_device_counters(str(tmp_path)) == {"counters": {}, "errors": [], "own_errors": []}
     (error,) = read_port_counters(str(tmp_path))["errors"]
     assert error == "ports/1/hw_counters: No such file or directory"
 
@@ -129,8 +130,13 @@ def test_devices_that_do_not_come_are_waited_for_no_longer_than_that(root):
 
 
 def test_no_rdma_at_all_is_no_device_and_a_folder_that_is_none_too(tmp_path):
-    assert find_devices(str(tmp_path)) == ([], [])
+    (tmp_path / "sys/class").mkdir(parents=True)
+    assert find_devices(str(tmp_path)) == ([], [], [])
     assert snapshot(tmp_path)["devices_listed"]
+
+
+def test_where_sysfs_is_not_seen_no_device_set_is_known(tmp_path):
+    assert not snapshot(tmp_path)["devices_listed"]
 
 
 def test_a_device_set_that_cannot_be_listed_is_not_known(root):
@@ -166,5 +172,65 @@ def test_a_verbs_device_is_one_that_a_job_can_open(tmp_path, make, why):
                 os.close(os.open(path, os.O_RDWR))
             except PermissionError:
                 pytest.skip("this file system lets nobody open devices (nodev): run elsewhere")
-    found = why_unusable(str(tmp_path), "uverbs0")
+    found, error = try_to_open(str(tmp_path), "uverbs0")
+    assert error is None
     assert (found is None) if why is None else (found is not None and why in found)
+
+
+def test_a_function_that_another_driver_has_is_used_otherwise_and_not_unbound(root):
+    name = efa_names(root)[0]
+    address = (root / "sys/class/infiniband" / name / "device").readlink().name
+    efa_tree.unbind_device(root, name)
+    assert unbound_functions(str(root)) == ([address], [])
+    (root / "sys/bus/pci/devices" / address / "driver").symlink_to("../../../bus/pci/drivers/vfio-pci")
+    assert unbound_functions(str(root)) == ([], [])
+
+
+def circle(path: Path) -> None:
+    """Let a path be unreadable: ELOOP, as good as any error that is not "none"."""
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def test_a_device_whose_kind_cannot_be_read_is_neither_efa_nor_foreign(root):
+    name, *others = efa_names(root)
+    function = (root / "sys/class/infiniband" / name / "device").resolve()
+    circle(function / "vendor")
+    assert efa_names(root) == [name, *others], "its driver says what it is"
+    (function / "driver").unlink()
+    efa, foreign, unknown = find_devices(str(root))
+    assert [device["name"] for device in efa] == others
+    assert (foreign, [item["name"] for item in unknown]) == ([], [name])
+    assert unbound_functions(str(root))[1] == [{"name": function.name, "error": unknown[0]["error"]}]
+    (function / "device").unlink()
+    (function / "device").write_text("0x1017\n")
+    assert find_devices(str(root))[1] == [name], "whoever makes it, it is no EFA"
+
+
+def test_a_driver_that_cannot_be_read_is_not_missing(root):
+    name = efa_names(root)[0]
+    driver = (root / "sys/class/infiniband" / name / "device").resolve() / "driver"
+    driver.unlink()
+    (device,) = [device for device in find_devices(str(root))[0] if device["name"] == name]
+    assert (device["driver"], device["driver_error"]) == (None, None)
+    driver.write_text("no link")
+    (device,) = [device for device in find_devices(str(root))[0] if device["name"] == name]
+    assert (device["driver"], device["driver_error"]) == (None, "Invalid argument")
+
+
+def test_a_verbs_device_whose_name_cannot_be_read_may_be_of_any_device_without_one(root):
+    circle(root / "sys/class/infiniband_verbs/uverbs1" / "ibdev")
+    without = [device for device in find_devices(str(root))[0] if device["verbs"] is None]
+    assert [bool(device["verbs_error"]) for device in without] == [True]
+    (root / "sys/class/infiniband_verbs/uverbs1").unlink()
+    assert [device["verbs_error"] for device in find_devices(str(root))[0]] == [None] * 4
+
+
+@pytest.mark.parametrize("text", ["12", "12\n", "1" * 20])
+def test_a_number_that_comes_in_two_parts_is_one_number(tmp_path, text):
+    """As where a signal cuts a read short."""
+    pipe_out, pipe_in = os.pipe()
+    os.write(pipe_in, text[1:].encode())
+    os.close(pipe_in)
+    assert read_rest(pipe_out, text[:1].encode(), 32) == text.encode()
+    os.close(pipe_out)

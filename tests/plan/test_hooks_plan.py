@@ -15,8 +15,8 @@ from efakit.errors import SpecError
 from efakit.hook.policy import allowed_nodes
 from efakit.hook.settings import load_settings
 from efakit.lint.config import lint_config
-from efakit.plan.hooks import breaker_limit
 from efakit.plan.plan import Plan, make_plan
+from efakit.plan.slurm.hooks import breaker_limit
 from efakit.spec.load import read_spec
 from efakit.spec.schema import spec_schema
 from efakit.spec.yamltext import Document
@@ -34,7 +34,7 @@ def plan_of(hooks: dict[str, Any] | None = None, **slurm_settings: Any) -> Plan:
     spec = yaml.safe_load((ROOT / "cluster-configs/p5.yaml").read_text())
     spec["hooks"] = {"bucket": "s3://my-bucket/efakit", **(hooks or {})}
     spec["hooks"] = {name: value for name, value in spec["hooks"].items() if value is not None}
-    spec["cluster"]["slurm_settings"] = slurm_settings
+    spec["parallelcluster"]["slurm_settings"] = slurm_settings
     spec["jobs"] = []
     return make_plan(read_spec(Document(Path("spec.yaml"), yaml.safe_dump(spec))))
 

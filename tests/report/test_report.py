@@ -18,6 +18,8 @@ from efakit.jobs.verdict import judge
 from efakit.report.job import JobReport, SlurmFacts, as_data
 from efakit.report.text import print_report
 from efakit.slurm.job import SlurmAnswer, SlurmJob
+from tests.jobs import making as records_making
+from tests.jobs.making import version_2
 
 GB = 10**9
 
@@ -117,7 +119,7 @@ def test_runs_and_clusters_do_not_mix(records):
 
 def test_two_jobs_of_one_id_with_other_nodes_do_not_mix(records):
     """A cluster whose job ids began anew."""
-    write(records, record("gpu-st-p5-9", node_list="gpu-st-p5-[8-9]", ended_at=0.5))
+    write(records, record("gpu-st-p5-9", node_list="gpu-st-p5-[8-9]", began_at=0.2, ended_at=0.5))
     data = json.loads(report(7, "--records", records, "--format", "json")[1])
     assert [node["node"] for node in data["nodes"]] == ["gpu-st-p5-1", "gpu-st-p5-2"]
 
@@ -148,7 +150,7 @@ def test_fail_on_gives_exit_code_1(records):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "cannot be read"),
+        ("{", "is no JSON"),
         ("[]", "is no record"),
         ('{"schema_version": 99}', "install a newer efakit"),
         ('{"schema_version": 1}', "is damaged"),
@@ -157,7 +159,7 @@ def test_fail_on_gives_exit_code_1(records):
 def test_a_record_that_cannot_be_used_makes_its_node_incomplete(records, content, words):
     (records / "lab/7/gpu-st-p5-2.r0.json").write_text(content)
     data = json.loads(report(7, "--records", records, "--format", "json")[1])
-    assert (data["verdict"], data["efa_tx_bytes"]) == ("incomplete", GB)
+    assert (data["verdict"], data["efa_tx_bytes"]) == ("incomplete", None)
     assert words in data["nodes"][1]["notes"][0]
 
 
@@ -189,3 +191,130 @@ def test_slurm_s_answer_is_about_the_latest_run_only(recorded, sluid, own):
     run = JobRun("lab", 7, sluid or f"r{recorded}", {"n1": {"restart_count": recorded, "sluid": sluid}}, ("n1",), 0.0)
     facts = _facts(SlurmAnswer(job, ()), run)
     assert (facts.state == "COMPLETED", "not this run" in (facts.note or "")) == (own, not own)
+
+
+def slurm_says(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    """Let Slurm answer for job 7."""
+    known = {
+        "job_id": 7,
+        "name": "train",
+        "state": "COMPLETED",
+        "elapsed_seconds": 60,
+        "node_list": "gpu-st-p5-[1-2]",
+        "restart_count": 0,
+        "partition": "gpu",
+        "user": "me",
+        "array": None,
+        "source": "squeue",
+    }
+    monkeypatch.setattr("efakit.cli.report.find_job", lambda _: SlurmAnswer(SlurmJob(**{**known, **changes}), ()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"node_list": "gpu-st-p5-[8-9]"}, "run r0 was on other nodes (gpu-st-p5-1, gpu-st-p5-2)"),
+        ({"state": "RUNNING"}, "run r0 ended before this job began"),
+    ],
+)
+def test_the_records_of_an_earlier_job_of_this_id_are_not_the_report_of_the_one_that_slurm_knows(
+    records, monkeypatch, changes, words
+):
+    slurm_says(monkeypatch, **changes)
+    data = json.loads(report(7, "--records", records, "--format", "json")[1])
+    assert (data["verdict"], data["run"], data["other_runs"]) == ("incomplete", "", ["r0"])
+    assert {note for node in data["nodes"] for note in node["notes"]} == {"no record"}
+    assert data["notes"] == [f"no record of the job that Slurm knows: {words}"]
+    assert words in report(7, "--records", records)[1]
+    chosen = json.loads(report(7, "--records", records, "--format", "json", "--run", "r0")[1])
+    assert (chosen["verdict"], chosen["name"]) == ("efa", None)
+    assert words in report(7, "--records", records, "--run", "r0")[1]
+
+
+def test_the_run_of_the_restart_that_slurm_knows_is_taken_whatever_the_clocks_say(records, monkeypatch):
+    for node in ("gpu-st-p5-1", "gpu-st-p5-2"):
+        write(records, record(node, restart_count=1, began_at=0.1, ended_at=0.9), "r1")
+    assert json.loads(report(7, "--records", records, "--format", "json")[1])["run"] == "r0"
+    slurm_says(monkeypatch, restart_count=1)
+    data = json.loads(report(7, "--records", records, "--format", "json")[1])
+    assert (data["run"], data["other_runs"], data["state"]) == ("r1", ["r0"], "COMPLETED")
+
+
+def test_a_requeued_job_that_runs_on_other_nodes_is_still_the_one_of_its_earlier_runs(records, monkeypatch):
+    slurm_says(monkeypatch, restart_count=1, state="RUNNING", node_list="gpu-st-p5-9")
+    text = report(7, "--records", records)[1]
+    assert "Job 7 train: efa" in text
+    assert "Slurm knows the job's restart 1 (running), not this run" in text
+
+
+@pytest.mark.parametrize("node_list", ["n[0-9999999]", "@all", "\x1b[2J", "None assigned"])
+def test_a_node_list_of_slurm_s_that_cannot_be_read_does_no_harm(records, monkeypatch, node_list):
+    slurm_says(monkeypatch, node_list=node_list, name="\x1b[2J[red]")
+    code, text, _ = report(7, "--records", records)
+    assert (code, "Job 7 ?[2J[red]: efa" in text, "\x1b" in text) == (0, True, False)
+    assert "no record of job 7" in report(7, "--records", records, "--cluster", "none")[2]
+
+
+def test_a_run_in_doubt_is_incomplete_and_says_why(records):
+    write(records, record("gpu-st-p5-1", user="you", user_id=2), "r0.0123456789abcdef")
+    write(records, record("gpu-st-p5-2", user="me", user_id=1))
+    code, text, _ = report(7, "--records", records, "--fail-on", "incomplete")
+    assert code == 1
+    assert "Job 7: incomplete" in text
+    assert "  in doubt: its records name several users: 1, 2" in text
+    data = json.loads(report(7, "--records", records, "--format", "json")[1])
+    assert "its records name several users: 1, 2" in data["doubts"]
+    assert [node["verdict"] for node in data["nodes"]] == ["efa", "efa"]
+
+
+def test_other_runs_are_listed_newest_first_and_each_is_found_by_its_name_and_its_start(records):
+    for count in (1, 2):
+        for node in ("gpu-st-p5-1", "gpu-st-p5-2"):
+            write(records, record(node, restart_count=count, started_at=100 * count, ended_at=900.0), f"r{count}")
+    data = json.loads(report(7, "--records", records, "--format", "json")[1])
+    assert (data["run"], data["run_key"], data["other_runs"]) == ("r2", "t200", ["r1", "r0"])
+    assert "run r2 (other runs: r1, r0)" in report(7, "--records", records)[1]
+    for name in ("r1", "t100"):
+        assert json.loads(report(7, "--records", records, "--run", name, "--format", "json")[1])["run"] == "r1"
+
+
+def test_a_name_that_several_runs_have_is_refused_with_their_own_names(records):
+    for node in ("gpu-st-p5-1", "gpu-st-p5-2"):
+        write(records, record(node, sluid="s0", began_at=90_000.0, ended_at=90_001.0), "s0")
+    data = json.loads(report(7, "--records", records, "--format", "json")[1])
+    assert data["other_runs"] == ["r0@1970-01-01T00:00:01Z"]
+    code, _, message = report(7, "--records", records, "--run", "r0")
+    assert (code, "(runs: r0@1970-01-02T01:00:00Z, r0@1970-01-01T00:00:01Z)" in message) == (2, True)
+    assert json.loads(report(7, "--records", records, "--run", "s0", "--format", "json")[1])["run_key"] == "s0"
+
+
+@pytest.mark.parametrize("job_id", [10, 11])
+def test_a_heterogeneous_job_is_one_report(tmp_path, job_id):
+    for job, node in ((10, "n1"), (11, "n2")):
+        lists = {"node_list": node, "node_list_at_end": node}
+        records_making.write(tmp_path, version_2(node, job_id=job, het_job_id=10, **lists))
+    data = json.loads(report(job_id, "--records", tmp_path, "--format", "json")[1])
+    assert (data["job_id"], data["verdict"], data["components"]) == (10, "efa", ["10+0", "10+1"])
+    assert [node["node"] for node in data["nodes"]] == ["n1", "n2"]
+    assert "heterogeneous job 10+0, 10+1" in report(job_id, "--records", tmp_path)[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"{", "is no JSON"),
+        (b"[" * 10**5, "nested deeper"),
+        (b"[]", "names no records_dir"),
+        (b"{}", "names no records_dir"),
+        (b'{"records_dir": null}', "no hook is installed here"),
+        (b'{"records_dir": "a\\u0000b"}', "no hook is installed here"),
+        (None, "no hook is installed here"),
+    ],
+)
+def test_settings_of_the_hook_that_name_no_folder_are_told(tmp_path, monkeypatch, content, words):
+    monkeypatch.setattr("efakit.cli.report._SLURM_ETC", str(tmp_path / "none"))
+    if content is not None:
+        (tmp_path / "efakit").mkdir()
+        (tmp_path / "efakit/hook.json").write_bytes(content)
+    code, _, message = report(7)
+    assert (code, words in message) == (2, True)

@@ -20,28 +20,64 @@ class Counter(NamedTuple):
 
 
 PORT_COUNTERS = (
-    Counter("tx_bytes", "bytes", "transmitted", "1.4.0"),
-    Counter("tx_pkts", "packets", "transmitted", "1.4.0"),
-    Counter("rx_bytes", "bytes", "received", "1.4.0"),
-    Counter("rx_pkts", "packets", "received", "1.4.0"),
-    Counter("rx_drops", "packets", "received, then dropped", "1.4.0"),
-    Counter("send_bytes", "bytes", "moved by send operations", "1.10.1"),
-    Counter("send_wrs", "operations", "send work requests", "1.10.1"),
-    Counter("recv_bytes", "bytes", "moved by receive operations", "1.10.1"),
-    Counter("recv_wrs", "operations", "receive work requests", "1.10.1"),
-    Counter("rdma_read_wrs", "operations", "completed RDMA reads that this side began", "1.10.1"),
-    Counter("rdma_read_bytes", "bytes", "received through own RDMA reads", "1.10.1"),
-    Counter("rdma_read_wr_err", "operations", "RDMA reads that ended with an error", "1.10.1"),
-    Counter("rdma_read_resp_bytes", "bytes", "sent in answer to others' RDMA reads", "1.10.1"),
-    Counter("rdma_write_wrs", "operations", "completed RDMA writes that this side began", "2.5.0"),
-    Counter("rdma_write_bytes", "bytes", "sent through own RDMA writes", "2.5.0"),
-    Counter("rdma_write_wr_err", "operations", "RDMA writes that ended with an error", "2.5.0"),
-    Counter("rdma_write_recv_bytes", "bytes", "received through others' RDMA writes", "2.5.0"),
-    Counter("retrans_bytes", "bytes", "sent again", "2.17.0"),
-    Counter("retrans_pkts", "packets", "sent again", "2.17.0"),
-    Counter("retrans_timeout_events", "events", "time-outs that made the device change its path", "2.17.0"),
-    Counter("unresponsive_remote_events", "events", "remote devices that did not respond", "2.17.0"),
-    Counter("impaired_remote_conn_events", "events", "connections that fell to a lower rate", "2.17.0"),
+    Counter(name="tx_bytes", unit="bytes", meaning="transmitted", driver_since="1.4.0"),
+    Counter(name="tx_pkts", unit="packets", meaning="transmitted", driver_since="1.4.0"),
+    Counter(name="rx_bytes", unit="bytes", meaning="received", driver_since="1.4.0"),
+    Counter(name="rx_pkts", unit="packets", meaning="received", driver_since="1.4.0"),
+    Counter(name="rx_drops", unit="packets", meaning="received, then dropped", driver_since="1.4.0"),
+    Counter(name="send_bytes", unit="bytes", meaning="moved by send operations", driver_since="1.10.1"),
+    Counter(name="send_wrs", unit="operations", meaning="send work requests", driver_since="1.10.1"),
+    Counter(name="recv_bytes", unit="bytes", meaning="moved by receive operations", driver_since="1.10.1"),
+    Counter(name="recv_wrs", unit="operations", meaning="receive work requests", driver_since="1.10.1"),
+    Counter(
+        name="rdma_read_wrs",
+        unit="operations",
+        meaning="completed RDMA reads that this side began",
+        driver_since="1.10.1",
+    ),
+    Counter(name="rdma_read_bytes", unit="bytes", meaning="received through own RDMA reads", driver_since="1.10.1"),
+    Counter(
+        name="rdma_read_wr_err", unit="operations", meaning="RDMA reads that ended with an error", driver_since="1.10.1"
+    ),
+    Counter(
+        name="rdma_read_resp_bytes", unit="bytes", meaning="sent in answer to others' RDMA reads", driver_since="1.10.1"
+    ),
+    Counter(
+        name="rdma_write_wrs",
+        unit="operations",
+        meaning="completed RDMA writes that this side began",
+        driver_since="2.5.0",
+    ),
+    Counter(name="rdma_write_bytes", unit="bytes", meaning="sent through own RDMA writes", driver_since="2.5.0"),
+    Counter(
+        name="rdma_write_wr_err",
+        unit="operations",
+        meaning="RDMA writes that ended with an error",
+        driver_since="2.5.0",
+    ),
+    Counter(
+        name="rdma_write_recv_bytes", unit="bytes", meaning="received through others' RDMA writes", driver_since="2.5.0"
+    ),
+    Counter(name="retrans_bytes", unit="bytes", meaning="sent again", driver_since="2.17.0"),
+    Counter(name="retrans_pkts", unit="packets", meaning="sent again", driver_since="2.17.0"),
+    Counter(
+        name="retrans_timeout_events",
+        unit="events",
+        meaning="time-outs that made the device change its path",
+        driver_since="2.17.0",
+    ),
+    Counter(
+        name="unresponsive_remote_events",
+        unit="events",
+        meaning="remote devices that did not respond",
+        driver_since="2.17.0",
+    ),
+    Counter(
+        name="impaired_remote_conn_events",
+        unit="events",
+        meaning="connections that fell to a lower rate",
+        driver_since="2.17.0",
+    ),
 )
 
 # Bytes by operation class. Whether tx_bytes and rx_bytes hold all of them is documented nowhere, so a verdict looks at

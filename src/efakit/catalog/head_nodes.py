@@ -18,10 +18,28 @@ _SOURCE_RULE = "ParallelCluster wants min(nodes / 25 + 0.6, 16) GiB of memory"
 SOURCE = "https://github.com/aws/aws-parallelcluster/blob/develop/cli/src/pcluster/validators/cluster_validators.py"
 
 HEAD_NODE_SIZES = (
-    HeadNodeSize("x86_64", 500, "m6i.xlarge", _SOURCE_RULE + "; 16 GiB and 4 vCPUs serve any number up to 500"),
     HeadNodeSize(
-        "x86_64", 500_000, "m6i.4xlarge", _SOURCE_RULE + "; slurmctld and NFS want more cores above 500 nodes"
+        architecture="x86_64",
+        most_nodes=500,
+        instance="m6i.xlarge",
+        reason=_SOURCE_RULE + "; 16 GiB and 4 vCPUs serve any number up to 500",
     ),
-    HeadNodeSize("arm64", 500, "m6g.xlarge", _SOURCE_RULE + "; 16 GiB and 4 vCPUs serve any number up to 500"),
-    HeadNodeSize("arm64", 500_000, "m6g.4xlarge", _SOURCE_RULE + "; slurmctld and NFS want more cores above 500 nodes"),
+    HeadNodeSize(
+        architecture="x86_64",
+        most_nodes=500_000,
+        instance="m6i.4xlarge",
+        reason=_SOURCE_RULE + "; slurmctld and NFS want more cores above 500 nodes",
+    ),
+    HeadNodeSize(
+        architecture="arm64",
+        most_nodes=500,
+        instance="m6g.xlarge",
+        reason=_SOURCE_RULE + "; 16 GiB and 4 vCPUs serve any number up to 500",
+    ),
+    HeadNodeSize(
+        architecture="arm64",
+        most_nodes=500_000,
+        instance="m6g.4xlarge",
+        reason=_SOURCE_RULE + "; slurmctld and NFS want more cores above 500 nodes",
+    ),
 )

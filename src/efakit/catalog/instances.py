@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from efakit.catalog.files import in_archive, read_data
 from efakit.errors import UnknownInstanceType
 
 if TYPE_CHECKING:
-    from efakit.catalog.userdata import UserData
+    from efakit.catalog.user_rows.built_in import BuiltIn
+    from efakit.catalog.user_rows.userdata import UserData
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def all_efa() -> list[Instance]:
 
 def all_types() -> list[Instance]:
     """Give every type, with EFA or without, by family and size."""
-    from efakit.catalog.describe import natural_order
+    from efakit.catalog.user_rows.describe import natural_order
 
     return [get(name) for name in sorted([*_efa_rows(), *_plain_rows()], key=natural_order)]
 
@@ -190,22 +191,16 @@ def sources() -> dict[str, Source]:
     return {key: Source(key=key, **entry) for key, entry in entries.items()}
 
 
-class BuiltIn(NamedTuple):
-    """The catalog as efakit ships it, as rows; nobody changes them."""
-
-    revision: int
-    """Rises by one whenever a row changes."""
-    sources: dict[str, dict[str, Any]]
-    ec2_source: str
-    """Key of the source of EC2's own data; a row with another one was made by hand."""
-    efa: dict[str, dict[str, Any]]
-    plain: dict[str, list[Any]]
-
-
 def built_in() -> BuiltIn:
     """Give the catalog without the user's own rows."""
+    from efakit.catalog.user_rows.built_in import BuiltIn
+
     return BuiltIn(
-        _built_in()["revision"], _built_in()["sources"], _plain()["source"], _built_in_efa(), _plain()["types"]
+        revision=_built_in()["revision"],
+        sources=_built_in()["sources"],
+        ec2_source=_plain()["source"],
+        efa=_built_in_efa(),
+        plain=_plain()["types"],
     )
 
 
@@ -228,12 +223,12 @@ def _plain() -> dict[str, Any]:
 def _user_data() -> UserData | None:
     if in_archive():
         return None
-    from efakit.catalog.userfile import file_in_use
+    from efakit.catalog.user_rows.userfile import file_in_use
 
     path = file_in_use()
     if path is None:
         return None
-    from efakit.catalog.userdata import read
+    from efakit.catalog.user_rows.userdata import read
 
     return read(path)
 
@@ -257,7 +252,7 @@ def _user_rows() -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
 def _warn_of_older(user: UserData) -> None:
     import logging
 
-    from efakit.catalog import userfile
+    from efakit.catalog.user_rows import userfile
 
     # Where nobody has set up logging, the message alone goes to stderr.
     logging.getLogger(__name__).warning(
@@ -272,7 +267,7 @@ def _efa_rows() -> dict[str, dict[str, Any]]:
     efa, plain = _user_rows()
     if not efa and not plain:
         return _built_in_efa()
-    from efakit.catalog.describe import natural_order
+    from efakit.catalog.user_rows.describe import natural_order
 
     rows = {name: row for name, row in _built_in_efa().items() if name not in plain}
     rows.update(efa)

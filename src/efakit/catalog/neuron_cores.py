@@ -18,11 +18,20 @@ class NeuronDevice(NamedTuple):
 
 
 NEURON_DEVICES = (
-    NeuronDevice("Inferentia", 4, 1, _ARCHITECTURE + "neuron-hardware/inferentia.html"),
-    NeuronDevice("Inferentia2", 2, 1, _ARCHITECTURE + "neuron-hardware/inferentia2.html"),
-    NeuronDevice("Trainium", 2, 1, _ARCHITECTURE + "neuron-hardware/trainium.html"),
+    NeuronDevice(
+        name="Inferentia", cores=4, cores_of_a_logical_core=1, source=_ARCHITECTURE + "neuron-hardware/inferentia.html"
+    ),
+    NeuronDevice(
+        name="Inferentia2",
+        cores=2,
+        cores_of_a_logical_core=1,
+        source=_ARCHITECTURE + "neuron-hardware/inferentia2.html",
+    ),
+    NeuronDevice(
+        name="Trainium", cores=2, cores_of_a_logical_core=1, source=_ARCHITECTURE + "neuron-hardware/trainium.html"
+    ),
     # NEURON_LOGICAL_NC_CONFIG is 2 by default there.
-    NeuronDevice("Trainium2", 8, 2, _LOGICAL),
+    NeuronDevice(name="Trainium2", cores=8, cores_of_a_logical_core=2, source=_LOGICAL),
 )
 
 

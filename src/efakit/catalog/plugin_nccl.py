@@ -11,9 +11,9 @@ NOTES = "https://github.com/aws/aws-ofi-nccl/blob/v1.21.1/RELEASENOTES.md"
 class PluginLine(NamedTuple):
     """One line of aws-ofi-nccl.
 
-    ``plugin`` is a pattern of its releases; ``tested_nccl`` what they were tested with. Below ``least_nccl`` it does
-    not work, and with less than ``least_libfabric`` it is not built for EFA. ``tested_libfabric`` is the newest that it
-    was tested with, which forbids no newer one.
+    ``plugin`` is a pattern of its releases; ``tested_nccl`` what they were tested with. Its vendor supports nothing
+    below ``least_nccl``, and with less than ``least_libfabric`` it is not built for EFA. ``tested_libfabric`` is the
+    newest that it was tested with, which forbids no newer one.
     """
 
     plugin: str
@@ -25,21 +25,83 @@ class PluginLine(NamedTuple):
 
 
 PLUGIN_NCCL = (
-    PluginLine("1.21.*", ("2.31.2",), "2.17.1", "1.22.0", "2.6.0amzn1.0"),
-    PluginLine("1.20.*", ("2.28.9", "2.29.7", "2.30.4"), "2.17.1", "1.22.0", "2.4.0amzn5.0"),
-    PluginLine("1.19.*", ("2.27.3", "2.28.7", "2.29.7"), "2.17.1", "1.22.0", "2.5.0amzn1.0"),
-    PluginLine("1.18.*", ("2.29.2",), "2.17.1", "1.22.0", None),
-    PluginLine("1.17.*", ("2.28.3", "2.28.7"), "2.17.1", "1.22.0", "2.3.1amzn1.0"),
-    PluginLine("1.16.*", ("2.27.5", "2.27.6", "2.27.7"), "2.17.1", "1.22.0", "2.1.0amzn5.0"),
-    PluginLine("1.15.*", ("2.26.6",), "2.17.1", "1.22.0", "2.1.0amzn3.0"),
-    PluginLine("1.14.*", ("2.26.2",), "2.17.1", "1.22.0", "2.1.0"),
-    PluginLine("1.13.*", ("2.23.4",), "2.17.1", "1.22.0", None),
-    PluginLine("1.12.*", ("2.23.4",), "2.17.1", "1.18.0", None),
-    PluginLine("1.11.*", ("2.22.3",), "2.17.1", "1.18.0", None),
-    PluginLine("1.10.*", ("2.21.5",), "2.17.1", "1.18.0", None),
-    PluginLine("1.9.*", ("2.21.5",), "2.4.8", "1.18.0", None),
-    PluginLine("1.8.*", ("2.19.4",), "2.4.8", "1.18.0", None),
-    PluginLine("1.7.*", ("2.18.1", "2.19.3"), "2.4.8", "1.11.0", None),
+    PluginLine(
+        plugin="1.21.*",
+        tested_nccl=("2.31.2",),
+        least_nccl="2.17.1",
+        least_libfabric="1.22.0",
+        tested_libfabric="2.6.0amzn1.0",
+    ),
+    PluginLine(
+        plugin="1.20.*",
+        tested_nccl=("2.28.9", "2.29.7", "2.30.4"),
+        least_nccl="2.17.1",
+        least_libfabric="1.22.0",
+        tested_libfabric="2.4.0amzn5.0",
+    ),
+    PluginLine(
+        plugin="1.19.*",
+        tested_nccl=("2.27.3", "2.28.7", "2.29.7"),
+        least_nccl="2.17.1",
+        least_libfabric="1.22.0",
+        tested_libfabric="2.5.0amzn1.0",
+    ),
+    PluginLine(
+        plugin="1.18.*", tested_nccl=("2.29.2",), least_nccl="2.17.1", least_libfabric="1.22.0", tested_libfabric=None
+    ),
+    PluginLine(
+        plugin="1.17.*",
+        tested_nccl=("2.28.3", "2.28.7"),
+        least_nccl="2.17.1",
+        least_libfabric="1.22.0",
+        tested_libfabric="2.3.1amzn1.0",
+    ),
+    PluginLine(
+        plugin="1.16.*",
+        tested_nccl=("2.27.5", "2.27.6", "2.27.7"),
+        least_nccl="2.17.1",
+        least_libfabric="1.22.0",
+        tested_libfabric="2.1.0amzn5.0",
+    ),
+    PluginLine(
+        plugin="1.15.*",
+        tested_nccl=("2.26.6",),
+        least_nccl="2.17.1",
+        least_libfabric="1.22.0",
+        tested_libfabric="2.1.0amzn3.0",
+    ),
+    PluginLine(
+        plugin="1.14.*",
+        tested_nccl=("2.26.2",),
+        least_nccl="2.17.1",
+        least_libfabric="1.22.0",
+        tested_libfabric="2.1.0",
+    ),
+    PluginLine(
+        plugin="1.13.*", tested_nccl=("2.23.4",), least_nccl="2.17.1", least_libfabric="1.22.0", tested_libfabric=None
+    ),
+    PluginLine(
+        plugin="1.12.*", tested_nccl=("2.23.4",), least_nccl="2.17.1", least_libfabric="1.18.0", tested_libfabric=None
+    ),
+    PluginLine(
+        plugin="1.11.*", tested_nccl=("2.22.3",), least_nccl="2.17.1", least_libfabric="1.18.0", tested_libfabric=None
+    ),
+    PluginLine(
+        plugin="1.10.*", tested_nccl=("2.21.5",), least_nccl="2.17.1", least_libfabric="1.18.0", tested_libfabric=None
+    ),
+    PluginLine(
+        plugin="1.9.*", tested_nccl=("2.21.5",), least_nccl="2.4.8", least_libfabric="1.18.0", tested_libfabric=None
+    ),
+    PluginLine(
+        plugin="1.8.*", tested_nccl=("2.19.4",), least_nccl="2.4.8", least_libfabric="1.18.0", tested_libfabric=None
+    ),
+    PluginLine(
+        plugin="1.7.*",
+        tested_nccl=("2.18.1", "2.19.3"),
+        least_nccl="2.4.8",
+        least_libfabric="1.11.0",
+        tested_libfabric=None,
+    ),
 )
 
 

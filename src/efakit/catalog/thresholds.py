@@ -15,17 +15,17 @@ class Threshold(NamedTuple):
 
 
 EFA_FLOOR = Threshold(
-    "efa-floor",
-    64 * 1024,
-    "bytes",
-    "EFA's counters rest unless a program uses the device: the baseline is taken after all checks. Eight packets of "
-    "8 KiB, the device's MTU, leave room for a probe in the job, such as one small fi_pingpong",
+    name="efa-floor",
+    value=64 * 1024,
+    unit="bytes",
+    reason="EFA's counters rest unless a program uses the device: the baseline is taken after all checks. Eight "
+    "packets of 8 KiB, the device's MTU, leave room for a probe in the job, such as one small fi_pingpong",
 )
 TCP_FLOOR = Threshold(
-    "tcp-floor",
-    8 * 1024 * 1024,
-    "bytes",
-    "Slurm's messages, ssh and the bootstrap of NCCL or MPI move some hundred KB a node; ranks that exchange their "
-    "data over TCP move far more, in both directions",
+    name="tcp-floor",
+    value=8 * 1024 * 1024,
+    unit="bytes",
+    reason="Slurm's messages, ssh and the bootstrap of NCCL or MPI move some hundred KB a node; ranks that exchange "
+    "their data over TCP move far more, in both directions",
 )
 THRESHOLDS = (EFA_FLOOR, TCP_FLOOR)

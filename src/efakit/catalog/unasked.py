@@ -25,37 +25,73 @@ class Unasked(NamedTuple):
 
 
 UNASKED = (
-    Unasked("NCCL_BUFFSIZE", ALWAYS, "a size, and only NCCL reads it; newer plugins set the same", _PLATFORM),
-    Unasked("NCCL_P2P_NET_CHUNKSIZE", ALWAYS, "a size, and only NCCL reads it; newer plugins set the same", _PLATFORM),
-    Unasked("NCCL_NVLSTREE_MAX_CHUNKSIZE", ALWAYS, "a size, and only NCCL reads it", _PLATFORM),
-    Unasked("NCCL_NVLS_CHUNKSIZE", ALWAYS, "a size, and only NCCL reads it", _PLATFORM),
-    Unasked("NCCL_NETDEVS_POLICY", ALWAYS, "a choice among devices, and only NCCL reads it", _PLATFORM),
     Unasked(
-        "NCCL_NET_FORCE_FLUSH", NEVER, "right for old releases of NCCL only, and a job may bring its own", _PLATFORM
+        name="NCCL_BUFFSIZE",
+        when=ALWAYS,
+        reason="a size, and only NCCL reads it; newer plugins set the same",
+        source=_PLATFORM,
     ),
-    Unasked("NCCL_NVLS_ENABLE", NEVER, "right for old releases of NCCL only, and a job may bring its own", _PLATFORM),
-    Unasked("NCCL_TUNER_PLUGIN", NEVER, "a container may have no such file, or one of another release", _PLATFORM),
-    Unasked("NCCL_PROTO", NEVER, "right for plugins that no supported release brings", _ENV_DOC),
-    Unasked("FI_EFA_SET_CUDA_SYNC_MEMOPS", NEVER, "right for installers older than any supported one", _ENV_DOC),
     Unasked(
-        "FI_EFA_USE_DEVICE_RDMA",
-        ALWAYS,
-        "only libfabric's EFA provider reads it; it aborts on hardware without RDMA read, so its row names the "
+        name="NCCL_P2P_NET_CHUNKSIZE",
+        when=ALWAYS,
+        reason="a size, and only NCCL reads it; newer plugins set the same",
+        source=_PLATFORM,
+    ),
+    Unasked(name="NCCL_NVLSTREE_MAX_CHUNKSIZE", when=ALWAYS, reason="a size, and only NCCL reads it", source=_PLATFORM),
+    Unasked(name="NCCL_NVLS_CHUNKSIZE", when=ALWAYS, reason="a size, and only NCCL reads it", source=_PLATFORM),
+    Unasked(
+        name="NCCL_NETDEVS_POLICY",
+        when=ALWAYS,
+        reason="a choice among devices, and only NCCL reads it",
+        source=_PLATFORM,
+    ),
+    Unasked(
+        name="NCCL_NET_FORCE_FLUSH",
+        when=NEVER,
+        reason="right for old releases of NCCL only, and a job may bring its own",
+        source=_PLATFORM,
+    ),
+    Unasked(
+        name="NCCL_NVLS_ENABLE",
+        when=NEVER,
+        reason="right for old releases of NCCL only, and a job may bring its own",
+        source=_PLATFORM,
+    ),
+    Unasked(
+        name="NCCL_TUNER_PLUGIN",
+        when=NEVER,
+        reason="a container may have no such file, or one of another release",
+        source=_PLATFORM,
+    ),
+    Unasked(
+        name="NCCL_PROTO", when=NEVER, reason="right for plugins that no supported release brings", source=_ENV_DOC
+    ),
+    Unasked(
+        name="FI_EFA_SET_CUDA_SYNC_MEMOPS",
+        when=NEVER,
+        reason="right for installers older than any supported one",
+        source=_ENV_DOC,
+    ),
+    Unasked(
+        name="FI_EFA_USE_DEVICE_RDMA",
+        when=ALWAYS,
+        reason="only libfabric's EFA provider reads it; it aborts on hardware without RDMA read, so its row names the "
         "instance types that have it",
-        _ENV_DOC,
+        source=_ENV_DOC,
     ),
     Unasked(
-        "NCCL_NET",
-        ENFORCE,
-        "it turns a missing plugin into a failure: right where an operator wants no job over TCP, but a healthy job in "
-        "a container without the plugin, or on one node, would fail too",
-        "https://github.com/NVIDIA/nccl/blob/master/src/plugin/net.cc",
+        name="NCCL_NET",
+        when=ENFORCE,
+        reason="it turns a missing plugin into a failure: right where an operator wants no job over TCP, but a healthy "
+        "job in a container without the plugin, or on one node, would fail too",
+        source="https://github.com/NVIDIA/nccl/blob/master/src/plugin/net.cc",
     ),
     Unasked(
-        "FI_PROVIDER",
-        NEVER,
-        "every program that uses libfabric reads it: one that runs over shared memory or TCP on purpose would fail",
-        _ENV_DOC,
+        name="FI_PROVIDER",
+        when=NEVER,
+        reason="every program that uses libfabric reads it: one that runs over shared memory or TCP on purpose would "
+        "fail",
+        source=_ENV_DOC,
     ),
 )
 

@@ -46,7 +46,9 @@ def known(prefix: str = "") -> dict[str, Name]:
     components = _data()["components"]
     rows: dict[str, Name] = {}
     for name, component, since, until in _data()["names"]:
-        rows.setdefault(name, Name(name, component, since, until, components[component]["source"]))
+        rows.setdefault(
+            name, Name(name=name, component=component, since=since, until=until, source=components[component]["source"])
+        )
     return rows
 
 

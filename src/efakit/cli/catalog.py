@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import click
 
-from efakit.catalog import instances, offerings, userdata, userfile
+from efakit.catalog import instances, offerings
 from efakit.catalog.instances import Instance
+from efakit.catalog.selection import select
+from efakit.catalog.user_rows import userdata, userfile
 from efakit.cli.catalog_text import UNITS, ShownType, ShownValue, print_type, print_types
 from efakit.cli.catalog_update import update
 from efakit.errors import EfakitError, UsageError
@@ -59,17 +62,20 @@ def list_types(
     """
     types = instances.all_efa() if efa_min else instances.all_types()
     if family:
-        types = _of_family(types, family)
-    if accelerator:
-        types = _accelerated(types, accelerator)
-    if arch:
-        types = _without_unknown(types, "architecture")
-        types = [instance for instance in types if instance.architecture == arch]
-    if efa_min > 1:
-        types = _without_unknown(types, "efa_interfaces")
-        types = [instance for instance in types if (instance.efa_interfaces or 0) >= efa_min]
+        _check_family(family, types)
     if region:
-        types = _offered_in(types, region)
+        _check_region(region)
+    selection = select(
+        types,
+        family=family.lower() if family else None,
+        accelerator=accelerator or None,
+        arch=arch,
+        efa_min=efa_min,
+        region=region or None,
+    )
+    for note in selection.notes:
+        click.echo(f"efakit: note: {note}", err=True)
+    types = selection.types
     if form == "json":
         click.echo(json.dumps([_as_data(instance) for instance in types], indent=2))
         return
@@ -115,7 +121,7 @@ def path(form: str) -> None:
     click.echo(json.dumps(data, indent=2))
 
 
-def _of_family(types: list[Instance], family: str) -> list[Instance]:
+def _check_family(family: str, types: Sequence[Instance]) -> None:
     families = sorted({instance.family for instance in types})
     wanted = family.lower()
     if wanted not in families:
@@ -123,50 +129,14 @@ def _of_family(types: list[Instance], family: str) -> list[Instance]:
             f"--family: no type with EFA is of family {family!r}{nearest(wanted, families)} "
             "(--efa-min 0 lists types without EFA too)"
         )
-    return [instance for instance in types if instance.family == wanted]
 
 
-def _accelerated(types: list[Instance], text: str) -> list[Instance]:
-    found = []
-    unknown = []
-    for instance in types:
-        device = instance.accelerators
-        words = (device.name, device.manufacturer, device.kind) if device else ()
-        if any(word is not None and text.lower() in word.lower() for word in words):
-            found.append(instance)
-        elif None in words:
-            unknown.append(instance.name)
-    _say_left_out(unknown, "not all of their accelerators is known")
-    return found
-
-
-def _without_unknown(types: list[Instance], field: str) -> list[Instance]:
-    unknown = [instance.name for instance in types if getattr(instance, field) is None]
-    _say_left_out(unknown, f"their {field} is unknown")
-    return [instance for instance in types if instance.name not in unknown]
-
-
-def _offered_in(types: list[Instance], region: str) -> list[Instance]:
+def _check_region(region: str) -> None:
     known = offerings.regions()
     if region not in known:
         raise UsageError(
             f"--region: nothing is known of offers in {region!r}{nearest(region, known)} (known: {', '.join(known)})"
         )
-    offered = {instance.name: offerings.offered_in_region(instance.name, region) for instance in types}
-    unknown = [instance.name for instance in types if instance.efa_capable and offered[instance.name] is None]
-    _say_left_out(unknown, "it is unknown where EC2 offers them")
-    if not all(instance.efa_capable for instance in types):
-        _note("types without EFA are left out: the catalog does not have where EC2 offers them")
-    return [instance for instance in types if offered[instance.name]]
-
-
-def _say_left_out(names: list[str], reason: str) -> None:
-    if names:
-        _note(f"left out, for {reason}: {', '.join(names)}")
-
-
-def _note(text: str) -> None:
-    click.echo(f"efakit: note: {text}", err=True)
 
 
 def _region_count(instance: Instance) -> int | None:
@@ -190,9 +160,9 @@ def _shown(instance: Instance) -> ShownType:
 
 def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
     """Return what efakit decides for two nodes of a type, and what it was asked, or why it decides nothing."""
-    from efakit.cli.init import spec_text
     from efakit.plan.plan import make_plan
     from efakit.spec.load import read_spec
+    from efakit.spec.starter import spec_text
     from efakit.spec.yamltext import Document
 
     block = instance.usage_classes is not None and "on-demand" not in instance.usage_classes
@@ -212,5 +182,6 @@ def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
         plan = make_plan(read_spec(Document(Path("spec"), text)))
     except EfakitError as error:
         return (), f"{basis}: nothing can be decided: {error}"
-    decisions = plan.cluster.decisions + tuple(decision for job in plan.jobs for decision in job.decisions)
+    decided = (plan.cluster, *plan.sections.values(), *plan.told_jobs)
+    decisions = tuple(decision for part in decided for decision in part.decisions)
     return decisions, f"{basis}, ParallelCluster {plan.stack.parallelcluster}"

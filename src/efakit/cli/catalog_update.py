@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -13,9 +11,11 @@ from typing import Any
 
 import click
 
-from efakit.catalog import instances, userdata, userfile
-from efakit.catalog.describe import ADDRESS, types_by_name
-from efakit.catalog.renew import Renewal, renew
+from efakit.catalog import instances
+from efakit.catalog.user_rows import userdata, userfile
+from efakit.catalog.user_rows.describe import ADDRESS, types_by_name
+from efakit.catalog.user_rows.renew import Renewal, renew
+from efakit.cli.files import replace_file
 from efakit.errors import UsageError
 
 Row = dict[str, Any]
@@ -155,20 +155,8 @@ def _say(found: Renewal, target: Path, *, dry_run: bool, form: str) -> None:
 
 
 def _write(target: Path, text: str) -> None:
-    """Write the file whole or not at all."""
-    temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}.", delete=False
-        ) as opened:
-            temporary = Path(opened.name)
-            opened.write(text)
-            opened.flush()
-            os.fsync(opened.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(target)
+        replace_file(target, text.encode())
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise UsageError(f"{error.filename or target}: cannot be written: {error.strerror}") from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from efakit.cli.hooks_checks import Check
+    from efakit.doctor.cluster_checks import Check
 
 _COLOURS = {"ok": "green", "info": "cyan", "warning": "yellow", "error": "red"}
 
@@ -23,8 +23,8 @@ def status(form: str) -> None:
     something is wrong that keeps the hooks from working, or that harms jobs.
     """
     from efakit import __version__
-    from efakit.cli.hooks_checks import checks
-    from efakit.cli.hooks_site import look_at
+    from efakit.doctor.cluster_checks import checks
+    from efakit.doctor.site import look_at
     from efakit.errors import UsageError
     from efakit.slurm import running_config
     from efakit.slurm.job import SourceError

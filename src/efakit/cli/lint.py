@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from efakit.cli.target_options import target_options
+from efakit.cli.target_options import target_from, target_options
+from efakit.errors import UsageError
 
 _FAILING = {"error": ("error",), "warning": ("error", "warning"), "info": ("error", "warning", "info")}
 
@@ -35,6 +36,7 @@ def lint(
     parallelcluster: str | None,
     plugin: str | None,
     nccl: str | None,
+    libfabric: str | None,
     os: str | None,
     spec: Path | None,
     form: str,
@@ -50,22 +52,32 @@ def lint(
     """
     from efakit.cli.lint_fix import mend
     from efakit.cli.lint_output import FORMATS
-    from efakit.cli.lint_subject import judge_files, where_from
+    from efakit.validate.files import judge_files, on_spec, on_target
 
     if dry_run and not fix:
         raise click.UsageError("--dry-run goes with --fix")
-    where = where_from(
-        spec,
-        instance=instance,
-        installer=installer,
-        parallelcluster=parallelcluster,
-        plugin=plugin,
-        nccl=nccl,
-        os=os,
-    )
-    subjects = judge_files(files, where)
+    named = {
+        "instance": instance,
+        "installer": installer,
+        "parallelcluster": parallelcluster,
+        "plugin": plugin,
+        "nccl": nccl,
+        "libfabric": libfabric,
+        "os": os,
+    }
+    if spec is None:
+        where = on_target(target_from(**named), parallelcluster)
+    elif given := [name for name, value in named.items() if value is not None]:
+        raise UsageError(f"--spec says what the jobs run on: leave --{given[0]} out")
+    else:
+        where = on_spec(spec)
+    subjects = judge_files(files, where, _say_left_out)
     if fix:
         subjects = [(path, mend(path, findings, where, write=not dry_run)) for path, findings in subjects]
     findings = [finding for _, found in subjects for finding in found]
     FORMATS[form](findings, len(subjects))
     sys.exit(1 if any(finding.severity in _FAILING[fail_on] for finding in findings) else 0)
+
+
+def _say_left_out(error: UsageError) -> None:
+    click.echo(f"efakit: left out: {error}", err=True)

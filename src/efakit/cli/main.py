@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import StringIO, TextIOWrapper
 
 import click
 
 from efakit import __version__
 from efakit.errors import EfakitError
+from efakit.printable import printable_lines
 
 # name -> (module, its command, short help)
 COMMANDS = {
@@ -60,20 +62,30 @@ def efakit() -> None:
 
 def main() -> None:
     """Run efakit; end with 2 and a message on every error that the user can mend."""
+    _print_whatever_comes()
     try:
         # Without standalone mode a command's Exit comes back as its number.
         code = efakit.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
-        error.show()
+        shown = StringIO()
+        error.show(shown)
+        click.echo("\n".join(printable_lines(shown.getvalue())), err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("efakit: stopped", err=True)
         sys.exit(130)
     except EfakitError as error:
-        click.echo("\n".join(f"efakit: {line}" for line in str(error).splitlines()), err=True)
+        # Names and texts of files, records and Slurm stand in it.
+        click.echo("\n".join(f"efakit: {line}" for line in printable_lines(error)), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone, as "| head" does. Nothing more can be said on stdout.
         sys.stdout = None
         sys.exit(141)
+
+
+def _print_whatever_comes() -> None:
+    """Let output in an encoding that lacks a letter show the letter's number: a name may be of any language."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")

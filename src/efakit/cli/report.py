@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from efakit.errors import RecordError, UsageError
+from efakit.jobs.json_file import Unusable, read_json
 from efakit.jobs.records import JobRun, expand, find_runs
 from efakit.jobs.verdict import VERDICTS, judge
+from efakit.printable import printable
 from efakit.report.job import JobReport, SlurmFacts, as_data
 from efakit.report.text import print_report
-from efakit.slurm.job import SlurmAnswer
+from efakit.slurm.job import SlurmAnswer, SlurmJob
 from efakit.slurm.lookup import find_job
 
 # Where the installer puts the hook's settings, which name the records folder.
 _HOOK_SETTINGS = "efakit/hook.json"
 _SLURM_ETC = "/opt/slurm/etc"
+_RUNNING = ("RUNNING", "COMPLETING")
+_MOST_SECONDS_BETWEEN_CLOCKS = 300
+_MOST_NAMES = 20
 
 
 @click.command(short_help="Say whether a job's bytes travelled over EFA.")
@@ -33,7 +40,11 @@ _SLURM_ETC = "/opt/slurm/etc"
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--cluster", help="The cluster, where records of several lie in the folder.")
-@click.option("--run", "run_name", help="One run of a requeued job: r0, r1, ... or its SLUID.  [default: the newest]")
+@click.option(
+    "--run",
+    "run_name",
+    help="One run: its name (r0, r1 after a requeue), its SLUID, or t and its start in seconds.  [default: the newest]",
+)
 @click.option(
     "--fail-on",
     metavar="VERDICT[,VERDICT...]",
@@ -44,16 +55,19 @@ def report(
 ) -> None:
     """Say whether the bytes of job JOBID travelled over EFA, on which node and device.
 
-    JOBID is a job's number, or 123_4 for an array's task where Slurm still knows it. The verdict is the first that
-    holds: incomplete (a node has no record, no baseline, or was reset), shared, single-node; then by traffic
-    no-traffic, tcp-fallback, mixed or efa. Name, state and elapsed time come from Slurm where it can be asked.
+    JOBID is a job's number, or 123_4 for an array's task where Slurm still knows it; of a heterogeneous job, the
+    leader's or any component's. The verdict is the first that holds: incomplete (a node has no record, no baseline, or
+    was reset, or it is in doubt whether the records are of one run), shared, single-node; then by traffic no-traffic,
+    tcp-fallback, mixed or efa. Name, state and elapsed time come from Slurm where it can be asked.
+
+    Files that cannot be used are listed, and the others reported; it is an error where not one record can be used.
     """
     failing = _verdicts(fail_on)
     answer = find_job(job_id)
     number = answer.job.job_id if answer.job else _number(job_id)
     folder = records or _installed_records_dir()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
-    found = JobReport(run, judge(run.node_names, run.records, run.damaged), _facts(answer, run), others)
+    found = JobReport(run, judge(run.node_names, run.records, run.damaged, run.doubts), _facts(answer, run), others)
     if form == "json":
         click.echo(json.dumps(as_data(found), indent=2))
     else:
@@ -83,12 +97,15 @@ def _installed_records_dir() -> Path:
     for etc in (*candidates, Path(_SLURM_ETC)):
         path = etc / _HOOK_SETTINGS
         try:
-            folder = json.loads(path.read_text(encoding="utf-8"))["records_dir"]
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RecordError(f"{path}: cannot be read ({error}); name the records with --records") from error
-        if isinstance(folder, str):
+            settings = read_json(path, follow_links=True)
+        except Unusable as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                continue
+            raise RecordError(f"{path}: {error}; name the records with --records") from error
+        if not isinstance(settings, dict) or "records_dir" not in settings:
+            raise RecordError(f"{path}: names no records_dir; name the records with --records")
+        folder = settings["records_dir"]
+        if isinstance(folder, str) and "\0" not in folder:
             return Path(folder)
     raise RecordError(f"no hook is installed here ({_SLURM_ETC}/{_HOOK_SETTINGS}): name the records with --records")
 
@@ -96,25 +113,80 @@ def _installed_records_dir() -> Path:
 def _choose(
     runs: list[JobRun], number: int, folder: Path, cluster: str | None, run_name: str | None, answer: SlurmAnswer
 ) -> tuple[JobRun, tuple[str, ...]]:
+    """Return the run to report, and the names of the others, newest first."""
     clusters = sorted({run.cluster for run in runs})
     if cluster is None and len(clusters) > 1:
-        raise UsageError(f"clusters {', '.join(clusters)} each have a job {number}: choose one with --cluster")
-    own = [run for run in runs if cluster in (None, run.cluster)]
-    if not own and answer.job and answer.job.node_list and run_name is None:
-        # Slurm knows the job and its nodes, and not one of them left a record: that is a finding, not an error.
-        return JobRun(cluster or "", number, "", {}, expand(answer.job.node_list), 0.0), ()
-    if not own:
+        raise UsageError(f"clusters {_some(clusters)} each have a job {number}: choose one with --cluster")
+    own = [run for run in reversed(runs) if cluster in (None, run.cluster)]
+    chosen: JobRun | None
+    if run_name is not None:
+        chosen = _called(own, run_name, number) if own else None
+    elif cluster is not None and runs:
+        chosen = own[0] if own else None  # Slurm answers for the cluster at hand, which may be another
+    else:
+        chosen = _newest(own, number, cluster, answer)
+    if chosen is None:
         raise RecordError(f"{folder}: no record of job {number}{_why_none(runs, cluster, answer)}")
-    names = [run.run for run in own]
-    if run_name is not None and run_name not in names:
-        raise UsageError(f"--run: job {number} has no run {run_name!r} (runs: {', '.join(names)})")
-    chosen = next(run for run in reversed(own) if run_name in (None, run.run))
     return chosen, tuple(run.run for run in own if run is not chosen)
+
+
+def _called(own: list[JobRun], run_name: str, number: int) -> JobRun:
+    found = [run for run in own if run.run == run_name] or [run for run in own if run.is_called(run_name)]
+    if len(found) == 1:
+        return found[0]
+    what = "several runs" if found else "no run"
+    raise UsageError(f"--run: job {number} has {what} {run_name!r} (runs: {_some([run.run for run in own])})")
+
+
+def _newest(own: list[JobRun], number: int, cluster: str | None, answer: SlurmAnswer) -> JobRun | None:
+    """Return the newest run that can be the one which Slurm knows, else one without records: that is a finding too."""
+    job = answer.job
+    fitting = [run for run in own if job is None or why_another_job(job, run) is None]
+    same_restart = [run for run in fitting if job and job.restart_count in _restart_counts(run)]
+    if fitting:
+        return (same_restart or fitting)[0]
+    nodes = _nodes(job) if job else ()
+    if not nodes or job is None:
+        return own[0] if own else None
+    notes = (f"no record of the job that Slurm knows: {why_another_job(job, own[0])}",) if own else ()
+    name = own[0].cluster if own else cluster or ""
+    faults = own[0].faults if own else ()
+    return JobRun(name, number, "", {}, nodes, 0.0, notes=notes, faults=faults)
+
+
+def why_another_job(job: SlurmJob, run: JobRun) -> str | None:
+    """Return why a run is not of the job that Slurm knows by this id, None where it may be: ids begin anew."""
+    if job.restart_count and all(count < job.restart_count for count in _restart_counts(run)):
+        return None  # an earlier run of the job, which may have been on other nodes
+    nodes = _nodes(job)
+    if nodes and run.node_names and set(nodes).isdisjoint(run.node_names):
+        return f"run {run.run} was on other nodes ({_some(run.node_names)})"
+    if job.state in _RUNNING and job.elapsed_seconds is not None and run.records:
+        started_at = time.time() - job.elapsed_seconds
+        if run.ended_at < started_at - _MOST_SECONDS_BETWEEN_CLOCKS:
+            return f"run {run.run} ended before this job began"
+    return None
+
+
+def _restart_counts(run: JobRun) -> set[int]:
+    return {record["restart_count"] or 0 for record in run.records.values()}
+
+
+def _nodes(job: SlurmJob) -> tuple[str, ...]:
+    try:
+        return expand(job.node_list) if job.node_list else ()
+    except RecordError:
+        return ()
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = [printable(name, 100) for name in names[:_MOST_NAMES]]
+    return ", ".join(shown) + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")
 
 
 def _why_none(runs: list[JobRun], cluster: str | None, answer: SlurmAnswer) -> str:
     if runs:
-        return f" of cluster {cluster!r} (clusters: {', '.join(sorted({run.cluster for run in runs}))})"
+        return f" of cluster {cluster!r} (clusters: {_some(sorted({run.cluster for run in runs}))})"
     if answer.job:
         return f"; Slurm says it is {answer.job.state.lower()}, and records appear when the job ends"
     return f" ({answer.reason})" if answer.reason else ""
@@ -124,7 +196,10 @@ def _facts(answer: SlurmAnswer, run: JobRun) -> SlurmFacts:
     job = answer.job
     if job is None:
         return SlurmFacts(note=f"name and state unknown: {answer.reason}" if answer.reason else None)
-    counts = {record["restart_count"] or 0 for record in run.records.values()}
+    other = why_another_job(job, run)
+    if other is not None:
+        return SlurmFacts(note=f"Slurm knows another job of this id ({job.state.lower()}): {other}")
+    counts = _restart_counts(run)
     if job.restart_count is not None and counts and job.restart_count not in counts:
         # Slurm answers for the job's latest run.
         note = f"Slurm knows the job's restart {job.restart_count} ({job.state.lower()}), not this run"

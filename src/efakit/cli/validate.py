@@ -9,10 +9,9 @@ from pathlib import Path
 
 import click
 
-from efakit.cli.validate_judges import Judgement, Simulation, by_aws, by_rules, look
-from efakit.cli.validate_subject import SpecRefused, Subject, read_subject
 from efakit.lint.finding import Finding
-from efakit.vendor.simulated_account import installed_pcluster_version
+from efakit.validate.ask import ask_judges
+from efakit.validate.judges import Judgement
 
 _OFFLINE = "Without AWS nothing is known of capacity, quota and permissions: --aws asks."
 _FAILING = {"error": ("error",), "warning": ("error", "warning")}
@@ -37,37 +36,13 @@ def validate(file: Path, version: str | None, form: str, no_vendor: bool, aws: b
     efakit's rules come first. With the extra 'pcluster', ParallelCluster's own validators follow, offline, on a
     simulated account. With --aws, AWS itself is asked; nothing is created. The output says who judged what.
     """
-    judgements = _judgements(file, version, vendor=not no_vendor, aws=aws)
+    judgements = ask_judges(file, version, vendor=not no_vendor, aws=aws)
     findings = [finding for judgement in judgements for finding in judgement.findings]
     if form == "json":
         _print_json(file, judgements, findings)
     else:
         _print_text(judgements, findings)
     sys.exit(1 if any(finding.severity in _FAILING[fail_on] for finding in findings) else 0)
-
-
-def _judgements(file: Path, version: str | None, *, vendor: bool, aws: bool) -> list[Judgement]:
-    try:
-        subject = read_subject(file, version, installed_pcluster_version())
-    except SpecRefused as refusal:
-        return _refused_spec(refusal)
-    return _ask(subject, vendor=vendor, aws=aws)
-
-
-def _ask(subject: Subject, *, vendor: bool, aws: bool) -> list[Judgement]:
-    with Simulation(subject, vendor) as simulation:
-        account = look(subject) if aws else None
-        judgements = [by_rules(subject, account)]
-        if account is not None:
-            judgements.append(by_aws(subject, account))
-        judgements.insert(1, simulation.judge())
-    return judgements
-
-
-def _refused_spec(refusal: SpecRefused) -> list[Judgement]:
-    detail = "efakit, of the spec; it renders no config as long as the spec has faults"
-    spec = Judgement("efakit", refusal.version, "refused", detail, tuple(refusal.findings))
-    return [spec, Judgement("pcluster", None, "not asked", "there is no config to judge yet")]
 
 
 def _print_json(file: Path, judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:

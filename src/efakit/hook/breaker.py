@@ -8,16 +8,16 @@ and then counts, so that of two nodes at once neither overlooks the other; no lo
 
 from __future__ import annotations
 
-import os
 import time
 
-from efakit.hook.spool import Untrusted, write_atomically
-from efakit.hook.trust import distrust
+from efakit.hook.folder import open_folder
 from efakit.node.record import safe_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from efakit.hook.folder import Folder
 
 FOLDER = ".breaker"
 _WINDOW_SECONDS = 3600
@@ -35,55 +35,33 @@ def may_fail(records_dir: str, cluster: str, node: str, boot_id: str | None, all
     """
     if allowed < 1:
         return "breaker_nodes_per_hour is 0"
-    folder = _prepare(records_dir)
     prefix = safe_name(cluster) + "."
     own = "%s%s.%s.%d" % (prefix, safe_name(node), safe_name(boot_id or "unknown")[:_BOOT_LETTERS], time.time())
-    path = os.path.join(folder, own)
-    write_atomically(path, failure.encode(), 0o644, durable=True)
-    here = os.lstat(path).st_mtime
-    failed = set()
-    for name, at, written in _notes(folder, prefix):
-        # Two clocks, the nodes' and the file system's: a note counts where either says that it is young, and one from
-        # the future counts as well. So no clock that is set back lets more nodes fail.
-        youngest = min(time.time() - at, here - written)
-        if youngest < _WINDOW_SECONDS:
-            failed.add(name.rpartition(".")[0])
-        elif youngest > _FORGET_SECONDS:
-            _forget(os.path.join(folder, name))
-    if len(failed) <= allowed:
-        return None
-    _forget(path)
+    # As with the records: where their folder is missing, its file system is probably not mounted.
+    with open_folder(records_dir) as records, records.sub(FOLDER, 0o755) as folder:
+        folder.write(own, failure.encode(), 0o644, durable=True)
+        here = folder.stat(own).st_mtime
+        failed = set()
+        for name, at, written in _notes(folder, prefix):
+            # Two clocks, the nodes' and the file system's: a note counts where either says that it is young, and one
+            # from the future counts as well. So no clock that is set back lets more nodes fail.
+            youngest = min(time.time() - at, here - written)
+            if youngest < _WINDOW_SECONDS:
+                failed.add(name.rpartition(".")[0])
+            elif youngest > _FORGET_SECONDS:
+                folder.remove(name)
+        if len(failed) <= allowed:
+            return None
+        folder.remove(own)
     return "%d nodes failed within the hour already, and %d may (circuit breaker)" % (len(failed) - 1, allowed)
 
 
-def _prepare(records_dir: str) -> str:
-    # As with the records: where their folder is missing, its file system is probably not mounted.
-    folder = os.path.join(records_dir, FOLDER)
-    reason = distrust(records_dir)
-    if reason is None:
-        try:
-            os.mkdir(folder, 0o755)
-        except FileExistsError:
-            pass
-        reason = distrust(folder)
-    if reason:
-        raise Untrusted(reason)
-    return folder
-
-
-def _notes(folder: str, prefix: str) -> Iterator[tuple[str, int, float]]:
+def _notes(folder: Folder, prefix: str) -> Iterator[tuple[str, int, float]]:
     """Give name, time by the node's clock and time by the file system's of each note."""
-    for name in os.listdir(folder):
+    for name in folder.names():
         at = name.rpartition(".")[2]
         if name.startswith(prefix) and at.isdigit():
             try:
-                yield name, int(at), os.lstat(os.path.join(folder, name)).st_mtime
+                yield name, int(at), folder.stat(name).st_mtime
             except FileNotFoundError:
                 pass  # withdrawn just now
-
-
-def _forget(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from efakit.node.record import CLOCK_JUMP_SECONDS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from efakit.node.record_type import Record
     from efakit.node.snapshot import DeviceReading, Snapshot
 
 _MOST_NAMES = 3
+_LACKS = {"driver-unbound": "no driver bound", "verbs-missing": "no uverbs device"}
 # Both count since the driver was loaded (``efa_fill_device_stats`` in amzn/amzn-drivers). A command that the device
 # never answered closes its admin queue (``efa_com.c``); one that it refused may be a job's own fault.
 _UNANSWERED, _REFUSED = "no_completion_cmds", "cmds_err"
@@ -21,28 +25,97 @@ def finding(rule: str, severity: str, message: str) -> dict[str, str]:
 
 
 def check_devices(snapshot: Snapshot, expectation: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the findings about the device set: count, driver, verbs device, files that could not be read."""
-    findings = _check_count(snapshot, expectation)
+    """Return the findings about the device set: count, driver, verbs device, what could not be read."""
+    findings = check_count(snapshot, expectation)
+    findings += fault_findings(device_faults(snapshot))
+    unread = _unreadable(snapshot)
+    if unread:
+        what = "; ".join("%s (%s)" % (_have(names, text), why) for text, names, why in unread)
+        findings.append(finding("device-unreadable", "warning", what))
+    return findings
+
+
+def device_faults(snapshot: Snapshot) -> dict[str, dict[str, str]]:
+    """Return, by rule, which devices or PCI functions show a fault of their own, and what it is.
+
+    What could not be read shows none: that may be a lack of the hook's own process.
+    """
     devices = snapshot["devices"]
-    unbound = [device["name"] for device in devices if device["driver"] != "efa"]
+    unbound = [device["name"] for device in devices if device["driver"] is None and not device["driver_error"]]
     # Without a driver there is no RDMA device, only the PCI function.
     unbound += snapshot["unbound_functions"]
-    if unbound:
-        findings.append(finding("driver-unbound", "error", _have(unbound, "no driver bound")))
-    without_verbs = [device["name"] for device in devices if not device["verbs"]]
-    if without_verbs:
-        findings.append(finding("verbs-missing", "error", _have(without_verbs, "no uverbs device")))
-    unusable = [device for device in devices if device["unusable"]]
-    if unusable:
-        what = "%s: %s" % (_list([device["name"] for device in unusable]), unusable[0]["unusable"])
-        findings.append(finding("verbs-unusable", "error", what))
-    unread = [device for device in devices if device["errors"]]
-    if unread:
-        errors = sum(len(device["errors"]) for device in unread)
-        message = "%s: %d counters could not be read (%s)"
-        what = message % (_list([device["name"] for device in unread]), errors, unread[0]["errors"][0])
-        findings.append(finding("counters-unreadable", "error", what))
+    without_verbs = [device["name"] for device in devices if not device["verbs"] and not device["verbs_error"]]
+    unread = {device["name"]: [e for e in device["errors"] if e not in device["own_errors"]] for device in devices}
+    return {
+        "driver-unbound": dict.fromkeys(unbound, ""),
+        "verbs-missing": dict.fromkeys(without_verbs, ""),
+        "verbs-unusable": {device["name"]: device["unusable"] for device in devices if device["unusable"]},
+        "counters-unreadable": {name: "\n".join(errors) for name, errors in unread.items() if errors},
+    }
+
+
+def fault_findings(faults: Mapping[str, Mapping[str, str]]) -> list[dict[str, str]]:
+    """Return a finding for each rule of which there are faulty devices."""
+    findings = []
+    for rule, by_name in faults.items():
+        names = list(by_name)
+        if not names:
+            continue
+        if rule in _LACKS:
+            what = _have(names, _LACKS[rule])
+        elif rule == "verbs-unusable":
+            what = "%s: %s" % (_list(names), by_name[names[0]])
+        else:
+            errors = [error for name in names for error in by_name[name].split("\n")]
+            what = "%s: %d counters could not be read (%s)" % (_list(names), len(errors), errors[0])
+        findings.append(finding(rule, "error", what))
     return findings
+
+
+def check_count(snapshot: Snapshot, expectation: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the findings about the number of devices, and whether all were looked at."""
+    if not snapshot["devices_listed"]:
+        # What was not looked at is not missing.
+        why = snapshot["list_error"] or "not done by the deadline"
+        return [finding("snapshot-incomplete", "warning", "the EFA devices could not be listed: %s" % why)]
+    findings = []
+    expected, found = expectation["devices_expected"], len(snapshot["devices_present"])
+    if not snapshot["complete"]:
+        findings.append(finding("snapshot-incomplete", "warning", "not every counter was read by the deadline"))
+    if expected is None:
+        kind = snapshot["instance_type"] or "unknown instance type"
+        findings.append(finding("devices-unknown", "warning", "no device count is known for %s" % kind))
+    elif found + len(snapshot["unknown_devices"]) < expected:
+        findings.append(_too_few(found, expectation))
+    elif found > expected:
+        findings.append(finding("devices-extra", "warning", "%d EFA devices found, %d expected" % (found, expected)))
+    return findings
+
+
+def _too_few(found: int, expectation: Mapping[str, Any]) -> dict[str, str]:
+    expected = expectation["devices_expected"]
+    if expectation["expected_from"] != "instance-type":
+        return finding("devices-missing", "error", "%d of %d EFA devices found" % (found, expected))
+    # Whoever made the cluster may have left EFA out on some network cards.
+    message = "%d EFA devices found; the %s can have %d: say in compute_resources how many this node is to have"
+    return finding("devices-fewer", "warning", message % (found, expectation["expected_by"], expected))
+
+
+def _unreadable(snapshot: Snapshot) -> list[tuple[str, list[str], str]]:
+    """Return what could not be read: what is unknown, of which devices, and why (of the first)."""
+    found = []
+    for text, items in (
+        ("a driver that cannot be told", [(item["name"], item["driver_error"]) for item in snapshot["devices"]]),
+        ("a verbs device that cannot be told", [(item["name"], item["verbs_error"]) for item in snapshot["devices"]]),
+        ("a verbs device that was not tried", [(item["name"], item["open_error"]) for item in snapshot["devices"]]),
+        ("counters that were not read", [(item["name"], item["own_errors"][:1]) for item in snapshot["devices"]]),
+        ("a kind that cannot be told", [(item["name"], item["error"]) for item in snapshot["unknown_devices"]]),
+        ("a driver that cannot be told", [(item["name"], item["error"]) for item in snapshot["unknown_functions"]]),
+    ):
+        named = [(name, why if isinstance(why, str) else why[0]) for name, why in items if why]
+        if named:
+            found.append((text, [name for name, _ in named], named[0][1]))
+    return found
 
 
 def check_node(snapshot: Snapshot) -> list[dict[str, str]]:
@@ -63,29 +136,32 @@ def check_node(snapshot: Snapshot) -> list[dict[str, str]]:
     return findings
 
 
+def check_known(record: Record) -> list[dict[str, str]]:
+    """Return the findings about what is not known of a record's bytes, and about a clock that was set."""
+    findings = []
+    if record["devices_unknown"] and not record["resets"]:
+        message = "the EFA devices were not listed at both moments: EFA bytes are not known"
+        findings.append(finding("devices-unlisted", "warning", message))
+    if record["interfaces_unknown"] and not record["resets"]:
+        message = "no TCP interface was found at both moments: TCP bytes are not known"
+        findings.append(finding("interfaces-unknown", "warning", message))
+    unread = [item["name"] for item in (*record["devices"], *record["interfaces"]) if item["unknown"]]
+    if unread and not record["resets"]:
+        message = "%s: counters not read at both moments; their bytes are not known" % _list(unread)
+        findings.append(finding("bytes-unknown", "warning", message))
+    if record["resets"]:
+        findings.append(finding("counters-reset", "warning", "counters began anew: %s" % "; ".join(record["resets"])))
+    jump = record["clock_jump_seconds"]
+    if jump is not None and abs(jump) >= CLOCK_JUMP_SECONDS:
+        message = "the node's clock was set by %.0f s while the job ran" % jump
+        findings.append(finding("clock-jumped", "warning", message))
+    return findings
+
+
 def check_growth(baseline: Snapshot, final: Snapshot) -> list[dict[str, str]]:
     """Return the findings about admin commands that failed while the job ran."""
     before = {device["name"]: device for device in baseline["devices"]}
     return _check_commands(before, final, "while the job ran", "warning")
-
-
-def _check_count(snapshot: Snapshot, expectation: Mapping[str, Any]) -> list[dict[str, str]]:
-    if not snapshot["devices_listed"]:
-        # What was not looked at is not missing.
-        why = snapshot["list_error"] or "not done by the deadline"
-        return [finding("snapshot-incomplete", "warning", "the EFA devices could not be listed: %s" % why)]
-    findings = []
-    expected, found = expectation["devices_expected"], len(snapshot["devices_present"])
-    if not snapshot["complete"]:
-        findings.append(finding("snapshot-incomplete", "warning", "not every counter was read by the deadline"))
-    if expected is None:
-        kind = snapshot["instance_type"] or "unknown instance type"
-        findings.append(finding("devices-unknown", "warning", "no device count is known for %s" % kind))
-    elif found < expected:
-        findings.append(finding("devices-missing", "error", "%d of %d EFA devices found" % (found, expected)))
-    elif found > expected:
-        findings.append(finding("devices-extra", "warning", "%d EFA devices found, %d expected" % (found, expected)))
-    return findings
 
 
 def _check_commands(

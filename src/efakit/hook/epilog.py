@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
-from efakit.hook.checks import check_devices, check_growth, finding
+from efakit.hook.checks import check_devices, check_growth, check_known, finding
 from efakit.hook.expectation import expected_devices
-from efakit.hook.job import as_its_tasks_know_it, job_from
-from efakit.hook.outbox import publish_all
+from efakit.hook.job import id_in_tasks, is_exclusive, job_from
+from efakit.hook.moment import Moment
+from efakit.hook.outbox import publish_all, tidy
 from efakit.hook.publish import publish_record
 from efakit.hook.run import PUBLISH_UNTIL, READ_UNTIL, SPOOL_UNTIL, failure
 from efakit.hook.spool import Spool
@@ -17,56 +16,73 @@ from efakit.node.snapshot import assemble, pieces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from efakit.hook.baselines import Found
     from efakit.hook.run import Run
+    from efakit.node.record_type import JobFields, Record
     from efakit.node.snapshot import Snapshot
+
+_KEPT, _SECOND = {"kept": True}, {"second": True}
 
 
 def epilog(run: Run) -> str:
     """Take the second snapshot at once, write the node's record to the spool and publish what waits there."""
     settings = run.settings
-    snapshot = assemble(run.bounded(lambda: pieces(settings["root"], settings["tcp_interfaces"]), READ_UNTIL))
-    job = job_from(run.environment)
-    expectation = expected_devices(settings, job["node"], snapshot["instance_type"], settings["efa_interfaces"])
+    values = run.bounded(lambda: pieces(settings["root"], settings["tcp_interfaces"]), READ_UNTIL, in_process=True)
+    snapshot = assemble(values)
+    job = job_from(run.environment, at_end=True)
+    expectation = expected_devices(settings, job["node"], snapshot["instance_type"], run.efa_interfaces)
     spool = Spool(settings["spool_dir"], job["node"])
 
     def keep() -> Iterator[Any]:
-        _forget_note(settings["run_dir"], as_its_tasks_know_it(job, run.environment))
+        _forget_note(settings["run_dir"], id_in_tasks(job))
         spool.prepare()
-        baseline, shared_with = spool.find_baseline(job)
-        record = _compose(run, job, expectation, baseline, snapshot)
-        record["shared_with"] = shared_with
+        now = Moment(settings, snapshot["boot_id"], snapshot["since_boot_seconds"], is_exclusive(run.environment))
+        found = spool.baselines.find(job, now)
+        if found.baseline is None and spool.has_ended(job, now):
+            yield _SECOND
+            return
+        lost = spool.lost()
+        found.given_up += spool.given_up()
+        record = _compose(run, job, expectation, found, snapshot, lost)
         try:
-            spool.keep_record(record)
+            spool.waiting.keep(record)
         except OSError:
             # Such as a disk that the job has filled: the shared folder may still take it.
             if not _published(run, record):
-                _forget(spool, baseline)  # which makes room
-                spool.keep_record(record)
+                _forget_job(spool, job)  # which makes room
+                spool.waiting.keep(record)
         finally:
             # A baseline that stayed would share this node with every job to come.
-            _forget(spool, baseline)
-        yield {}
+            _forget_job(spool, job)
+        yield _KEPT
+        spool.note_ended(job, record, now)
+        if lost or found.given_up:
+            spool.forget_told()
+        tidy(run, spool)
 
-    trouble = failure(run.in_time(keep, SPOOL_UNTIL))
-    if trouble is None:
+    values = run.in_time(keep, SPOOL_UNTIL, in_process=True)
+    if _SECOND in values:
+        trouble: str | None = publish_all(run, spool) or "an epilog has left this run's record already"
+    elif _KEPT in values:
         trouble = publish_all(run, spool)
-    elif settings["records_dir"] is not None:
-        trouble = _publish_past_spool(run, job, expectation, snapshot, trouble)
+    else:
+        trouble = failure(values)
+        if settings["records_dir"] is not None:
+            trouble = _publish_past_spool(run, job, expectation, snapshot, trouble)
     return summary("epilog", job, snapshot, expectation, trouble or "record published", run.findings)
 
 
-def _forget(spool: Spool, baseline: dict[str, Any] | None) -> None:
+def _forget_job(spool: Spool, job: JobFields) -> None:
     try:
-        if baseline is not None:
-            spool.forget_baseline(baseline["job"])
+        spool.baselines.forget_job(job["job_id"])
     except OSError:
         pass  # the record is worth more
 
 
-def _published(run: Run, record: dict[str, Any]) -> bool:
+def _published(run: Run, record: Record) -> bool:
     records_dir = run.settings["records_dir"]
     try:
         if records_dir is not None:
@@ -78,12 +94,10 @@ def _published(run: Run, record: dict[str, Any]) -> bool:
 
 
 def _publish_past_spool(
-    run: Run, job: dict[str, Any], expectation: dict[str, Any], snapshot: Snapshot, trouble: str
+    run: Run, job: JobFields, expectation: Mapping[str, Any], snapshot: Snapshot, trouble: str | None
 ) -> str:
     """Publish what is known without the spool, which is no use: no differences, but the devices and what is wrong."""
-    record = _compose(run, job, expectation, None, snapshot)
-    record["shared_with"] = []
-    record["findings"].append(finding("spool-unusable", "error", trouble))
+    record = _without_baseline(run, job, expectation, snapshot, [finding("spool-unusable", "error", str(trouble))])
 
     def publish() -> Iterator[Any]:
         publish_record(record, run.settings["records_dir"], int(run.settings["records_mode"], 8))
@@ -94,41 +108,109 @@ def _publish_past_spool(
 
 
 def _compose(
-    run: Run, job: dict[str, Any], expectation: dict[str, Any], baseline: dict[str, Any] | None, snapshot: Snapshot
-) -> dict[str, Any]:
+    run: Run,
+    job: JobFields,
+    expectation: Mapping[str, Any],
+    found: Found,
+    snapshot: Snapshot,
+    lost: Mapping[str, int],
+) -> Record:
     """Return the record; a baseline that another version wrote otherwise counts for none."""
-    late = run.findings + check_devices(snapshot, expectation)
-    if baseline is not None:
+    notes = _of_spool(found, lost)
+    if found.baseline is not None:
         try:
-            record = make_record(_with_baseline(job, baseline), expectation, baseline["snapshot"], snapshot)
-            early = list(baseline["findings"])
-            grown = [] if record["resets"] else check_growth(baseline["snapshot"], snapshot)
-            findings = early + [item for item in late + grown if item not in early]
-            record.update(mode=run.settings["mode"], findings=findings, prolog_failed=baseline.get("prolog_failed"))
-            return record
+            return _with_baseline(run, job, expectation, found, snapshot, notes)
         except (AttributeError, KeyError, TypeError, ValueError):
-            pass
-    record = make_record(job, expectation, None, snapshot)
-    record.update(mode=run.settings["mode"], findings=late, prolog_failed=None)
+            text = "the baseline cannot be read by this version of the hook"
+            notes.append(finding("baseline-unreadable", "warning", text))
+    return _without_baseline(run, job, expectation, snapshot, notes, found.shared_with)
+
+
+def _with_baseline(
+    run: Run,
+    job: JobFields,
+    expectation: Mapping[str, Any],
+    found: Found,
+    snapshot: Snapshot,
+    notes: list[dict[str, str]],
+) -> Record:
+    baseline: dict[str, Any] = found.baseline or {}
+    record = make_record(
+        _as_prolog_knew(job, baseline["job"]),
+        expectation,
+        baseline["snapshot"],
+        snapshot,
+        mode=run.settings["mode"],
+        shared_with=found.shared_with,
+        doubts=found.doubts,
+        prolog_failed=baseline.get("prolog_failed"),
+        installation_id=baseline.get("installation_id") or run.settings["installation_id"],
+        record_id=baseline.get("record_id"),
+    )
+    early = list(baseline["findings"])
+    late = run.findings + check_devices(snapshot, expectation) + notes + check_known(record)
+    late += [] if record["resets"] else check_growth(baseline["snapshot"], snapshot)
+    record["findings"] = early + [item for item in late if item not in early]
     return record
 
 
-def _with_baseline(job: dict[str, Any], baseline: dict[str, Any]) -> dict[str, Any]:
+def _without_baseline(
+    run: Run,
+    job: JobFields,
+    expectation: Mapping[str, Any],
+    snapshot: Snapshot,
+    notes: list[dict[str, str]],
+    shared_with: list[int] | None = None,
+) -> Record:
+    findings = run.findings + check_devices(snapshot, expectation) + notes
+    findings.append(finding("baseline-missing", "warning", "the prolog left no baseline of this run"))
+    return make_record(
+        job,
+        expectation,
+        None,
+        snapshot,
+        mode=run.settings["mode"],
+        shared_with=shared_with or (),
+        findings=findings,
+        installation_id=run.settings["installation_id"],
+    )
+
+
+def _of_spool(found: Found, lost: Mapping[str, int]) -> list[dict[str, str]]:
+    """Return the findings about what the spool held beside this job's baseline."""
+    notes = [finding("run-in-doubt", "warning", text) for text in found.doubts]
+    notes += [
+        finding("baseline-foreign", "warning", "a baseline of this job id is of another run: %s" % text)
+        for text in found.foreign
+    ]
+    notes += [finding("baseline-given-up", "info", text) for text in found.given_up]
+    if lost.get("damaged"):
+        text = "%d files in the spool could not be read and were set aside" % lost["damaged"]
+        notes.append(finding("spool-damaged", "warning", text))
+    if lost.get("dropped"):
+        text = "%d records that waited on this node were dropped: the spool reached its limit" % lost["dropped"]
+        notes.append(finding("spool-dropped", "warning", text))
+    return notes
+
+
+def _as_prolog_knew(job: JobFields, before: Mapping[str, Any]) -> JobFields:
     """Return the job with what only the prolog was told: Slurm tells the two different things.
 
-    Which run it is, the prolog knows better (see ``Spool.find_baseline``).
+    Which run it is, and which nodes it began on, the prolog knows better (see ``hook.same_run``).
     """
     known = {name: value for name, value in job.items() if value is not None}
-    run = {name: baseline["job"][name] for name in ("restart_count", "sluid")}
-    return {**baseline["job"], **known, **run}
+    run = {name: before.get(name, job[name]) for name in _PROLOG_KNOWS}  # type: ignore[literal-required]
+    # What an older hook's baseline does not have, the job has.
+    return {**job, **before, **known, **run}  # type: ignore[typeddict-item]
 
 
-def _forget_note(run_dir: str, job: dict[str, Any]) -> None:
-    if not os.path.isdir(run_dir):
-        return
+_PROLOG_KNOWS = ("restart_count", "sluid", "started_at", "node_list", "node_count")
+
+
+def _forget_note(run_dir: str, job_id: int) -> None:
     from efakit.hook.tell import forget_note
 
     try:
-        forget_note(run_dir, job)
+        forget_note(run_dir, job_id)
     except OSError:
         pass  # it names its job, so none but this one heeds it

@@ -11,18 +11,19 @@ if TYPE_CHECKING:
 def expected_devices(
     settings: Mapping[str, Any], node: str, instance_type: str | None, by_type: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return ``devices_expected`` (None: unknown) and ``expected_by``, the source of the number.
+    """Return ``devices_expected`` (None: unknown), ``expected_from`` and, for people, ``expected_by``.
 
-    In this order: a number in the settings, the compute resource that the node's name tells, the instance type.
+    The number comes from, in this order: a number in the ``settings``, the ``compute-resource`` that the node's name
+    tells, the ``instance-type``. The last is how many it can have: EFA may be left out on some of its network cards.
     """
     if settings["expected_devices"] != "auto":
-        return _expect(settings["expected_devices"], "settings")
+        return _expect(settings["expected_devices"], "settings", "settings")
     resource = compute_resource(node, settings["compute_resources"])
     if resource:
-        return _expect(settings["compute_resources"][resource], "compute resource " + resource)
+        return _expect(settings["compute_resources"][resource], "compute-resource", "compute resource " + resource)
     if instance_type is not None and instance_type in by_type:
-        return _expect(by_type[instance_type], "instance type " + instance_type)
-    return _expect(None, None)
+        return _expect(by_type[instance_type], "instance-type", "instance type " + instance_type)
+    return _expect(None, None, None)
 
 
 def compute_resource(node: str, resources: Mapping[str, int]) -> str | None:
@@ -40,5 +41,5 @@ def compute_resource(node: str, resources: Mapping[str, int]) -> str | None:
     return None
 
 
-def _expect(count: int | None, by: str | None) -> dict[str, Any]:
-    return {"devices_expected": count, "expected_by": by}
+def _expect(count: int | None, source: str | None, by: str | None) -> dict[str, Any]:
+    return {"devices_expected": count, "expected_from": source, "expected_by": by}

@@ -11,14 +11,18 @@ import time
 
 from efakit.hook.checks import finding
 from efakit.hook.expectation import expected_devices
+from efakit.hook.folder import open_folder
+from efakit.hook.job import node_name
 from efakit.hook.json_text import dumps_lines
 from efakit.hook.needed import keep_exports
 from efakit.hook.run import failure
-from efakit.hook.spool import HEALTH_FILE, Spool, write_atomically
+from efakit.hook.spool import ACTIVE, FOLDER_MODE, HEALTH_FILE
 from efakit.hook.trust import load_trusted
 from efakit.node.devices import find_devices
-from efakit.node.files import below, list_folder, read_text_or_none
+from efakit.node.files import below, read_text_or_none
 from efakit.node.limits import huge_pages, locked_memory_limit, login_limits, ptrace_scope
+from efakit.node.record import safe_name
+from efakit.node.snapshot import since_boot
 from efakit.node.software import PLUGIN_FILES, find_plugins, find_software
 
 TYPE_CHECKING = False
@@ -50,14 +54,14 @@ def health_check(run: Run) -> str:
     from efakit.hook.outbox import flush
 
     settings = run.settings
-    settings["deadline_seconds"] = _DEADLINE_SECONDS
+    run.deadline_seconds = _DEADLINE_SECONDS
     root, spool_dir = settings["root"], settings["spool_dir"]
-    node = run.environment.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
-    seen = _only(run.in_time(lambda: iter([look_at(root, spool_dir)]), _READ_UNTIL))
+    node = node_name(run.environment)
+    seen = _only(run.in_time(lambda: iter([look_at(settings, node)]), _READ_UNTIL))
     result = _judge(run, node, seen)
     # The tasks' exports first: they lie in memory, and a spool that hangs takes all the time there is.
     told = failure(run.in_time(lambda: keep_exports(root, settings["run_dir"]), _KEEP_UNTIL))
-    kept = failure(run.in_time(lambda: _keep(spool_dir, node, result), _KEEP_UNTIL))
+    kept = failure(run.in_time(lambda: _keep(spool_dir, result), _KEEP_UNTIL))
     notes = ["not kept for the prologs: %s" % kept] if kept else []
     notes += ["nothing left for the task prolog: %s" % told] if told else []
     return "health-check: %s; %s" % ("; ".join([_summary(result), *notes]), flush(run))
@@ -82,9 +86,10 @@ def _judge(run: Run, node: str, seen: Mapping[str, Any] | None) -> dict[str, Any
         result["findings"].append(unreadable)
         return result
     devices, instance_type = seen["devices"], seen["instance_type"]
-    expectation = expected_devices(run.settings, node, instance_type, run.settings["efa_interfaces"])
+    expectation = expected_devices(run.settings, node, instance_type, run.efa_interfaces)
     # That devices are missing is no finding here: each prolog counts them anew, and at boot some may come late.
-    result.update(devices_expected=expectation["devices_expected"], devices_found=len(devices))
+    found = None if devices is None else len(devices)
+    result.update(devices_expected=expectation["devices_expected"], devices_found=found)
     result.update({name: seen[name] for name in ("boot_id", "instance_type", "software")})
     if devices or result["devices_expected"]:
         fabric, domains = _fabric(run, seen)
@@ -105,8 +110,9 @@ def _of_software_and_limits(seen: Mapping[str, Any], planned: Any) -> list[dict[
     ]
 
 
-def look_at(root: str, spool_dir: str) -> dict[str, Any]:
-    """Read all that needs no program to be run, below ``root``."""
+def look_at(settings: Mapping[str, Any], node: str) -> dict[str, Any]:
+    """Read all that needs no program to be run, below the settings' ``root``."""
+    root, spool_dir = settings["root"], settings["spool_dir"]
     boot_id = read_text_or_none(below(root, "proc/sys/kernel/random/boot_id"))
     return {
         "software": find_software(root),
@@ -115,8 +121,8 @@ def look_at(root: str, spool_dir: str) -> dict[str, Any]:
         "has_gpu": os.path.isdir(below(root, "proc/driver/nvidia")),
         "boot_id": boot_id,
         "instance_type": read_text_or_none(below(root, "sys/class/dmi/id/product_name")),
-        "devices": [device["name"] for device in find_devices(root)[0]],
-        "busy": _is_busy(spool_dir, boot_id),
+        "devices": efa_names(root),
+        "busy": _is_busy(settings, node, boot_id),
         "last": load_trusted(os.path.join(spool_dir, HEALTH_FILE)) or {},
         "limits": {
             "locked_memory": locked_memory_limit(root),
@@ -125,6 +131,14 @@ def look_at(root: str, spool_dir: str) -> dict[str, Any]:
             "ptrace_scope": ptrace_scope(root),
         },
     }
+
+
+def efa_names(root: str) -> list[str] | None:
+    """Return the names of the EFA devices; None where the kernel would not tell, which is not "none"."""
+    try:
+        return [device["name"] for device in find_devices(root)[0]]
+    except OSError:
+        return None
 
 
 def loadable_plugins(root: str) -> list[str]:
@@ -144,16 +158,18 @@ def loadable_plugins(root: str) -> list[str]:
     return [text.decode("utf-8", "replace") for text in data.split(b"\0") if text[:1] == b"/" and text.endswith(ends)]
 
 
-def _is_busy(spool_dir: str, boot_id: str | None) -> bool:
-    """Return whether a job runs here: its baseline is in the spool, and not from before the node was started."""
-    folder = os.path.join(spool_dir, "active")
-    for name in list_folder(folder):
-        kept = load_trusted(os.path.join(folder, name)) if name.endswith(".json") else None
-        snapshot = kept.get("snapshot") if kept else None
-        # A snapshot that the deadline cut short does not know its boot.
-        if isinstance(snapshot, dict) and snapshot.get("boot_id") in (boot_id, None):
-            return True
-    return False
+def _is_busy(settings: Mapping[str, Any], node: str, boot_id: str | None) -> bool:
+    """Return whether a job may move bytes here now: its baseline is in the spool, and nothing says that it rests."""
+    from efakit.hook.baselines import Baselines
+    from efakit.hook.liveness import is_at_rest
+    from efakit.hook.moment import Moment
+
+    try:
+        with open_folder(os.path.join(settings["spool_dir"], ACTIVE)) as folder:
+            now = Moment(settings, boot_id, since_boot(), None)
+            return any(not is_at_rest(kept, now) for kept in Baselines(folder, safe_name(node)).all())
+    except OSError:
+        return False  # no spool, so no baseline
 
 
 def _fabric(run: Run, seen: Mapping[str, Any]) -> tuple[list[dict[str, str]], list[str] | None]:
@@ -165,12 +181,12 @@ def _fabric(run: Run, seen: Mapping[str, Any]) -> tuple[list[dict[str, str]], li
         if last.get("boot_id") != seen["boot_id"] or not isinstance(last.get("findings"), list):
             return [], None
         return [item for item in last["findings"] if item.get("rule") in _FABRIC_RULES], None
-    return check_fabric(run.settings["root"], seen["devices"], run.left(_FABRIC_UNTIL))
+    return check_fabric(run.settings["root"], seen["devices"] or [], run.left(_FABRIC_UNTIL))
 
 
-def _keep(spool_dir: str, node: str, result: dict[str, Any]) -> Iterator[Any]:
-    Spool(spool_dir, node).prepare()
-    write_atomically(os.path.join(spool_dir, HEALTH_FILE), dumps_lines(result).encode(), 0o600, durable=False)
+def _keep(spool_dir: str, result: dict[str, Any]) -> Iterator[Any]:
+    with open_folder(spool_dir, FOLDER_MODE) as folder:
+        folder.write(HEALTH_FILE, dumps_lines(result).encode(), 0o600)
     yield {}
 
 

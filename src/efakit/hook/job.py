@@ -11,45 +11,66 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+
+    from efakit.node.record_type import JobFields
 
 
 class NoJob(Exception):
     """The environment names no job or no node: there is nothing to record."""
 
 
-def job_from(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the job's part of a record; raise NoJob where there is no job id."""
+def node_name(environment: Mapping[str, str]) -> str:
+    """Return the node's name: as Slurm calls it, else the host's without its domain. Every command takes this one."""
+    return environment.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
+
+
+def job_from(environment: Mapping[str, str], *, at_end: bool = False) -> JobFields:
+    """Return the job's part of a record; raise NoJob where there is no job id.
+
+    ``at_end``: the epilog asks.
+    """
     get = environment.get
     job_id = _number(get("SLURM_JOB_ID") or get("SLURM_JOBID"))
     if job_id is None:
         raise NoJob("SLURM_JOB_ID is %r: no job to record" % get("SLURM_JOB_ID"))
+    # Before Slurm 23.02.6 the prolog has only the older name.
+    node_list = get("SLURM_JOB_NODELIST") or get("SLURM_NODELIST")
     return {
         "cluster": get("SLURM_CLUSTER_NAME") or "cluster",
         "job_id": job_id,
         "restart_count": _number(get("SLURM_JOB_RESTART_COUNT")),
         "sluid": get("SLURM_JOB_SLUID") or None,
-        "node": get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0],
-        # Before Slurm 23.02.6 the prolog has only the older name.
-        "node_list": get("SLURM_JOB_NODELIST") or get("SLURM_NODELIST"),
+        "started_at": _number(get("SLURM_JOB_START_TIME")) or None,
+        "ends_at": _number(get("SLURM_JOB_END_TIME")) or None,
+        "het_job_id": _number(get("SLURM_HET_JOB_ID") or get("SLURM_PACK_JOB_ID")) or None,
+        "node": node_name(environment),
+        "node_list": node_list,
+        "node_list_at_end": node_list if at_end else None,
         "node_count": _number(get("SLURM_JOB_NUM_NODES")),
         "user_id": _number(get("SLURM_JOB_UID")),
         "user": get("SLURM_JOB_USER"),
         "partition": get("SLURM_JOB_PARTITION"),
-        "started_at": _number(get("SLURM_JOB_START_TIME")),
         "exit_code": get("SLURM_JOB_EXIT_CODE2") or _exit_and_signal(_number(get("SLURM_JOB_EXIT_CODE"))),
         "derived_exit_code": _exit_and_signal(_number(get("SLURM_JOB_DERIVED_EC"))),
     }
 
 
-def as_its_tasks_know_it(job: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the job under the id that its tasks are told.
+def is_exclusive(environment: Mapping[str, str]) -> bool:
+    """Return whether Slurm says that no other job may run on the node: not said does not mean that one may.
+
+    SLURM_JOB_EXCLUSIVE since 26.05; SLURM_JOB_OVERSUBSCRIBE since 23.02, whose NO is a job that has its nodes to itself
+    (squeue(1), format %h).
+    """
+    return environment.get("SLURM_JOB_EXCLUSIVE") == "1" or environment.get("SLURM_JOB_OVERSUBSCRIBE") == "NO"
+
+
+def id_in_tasks(job: JobFields) -> int:
+    """Return the job's id as its tasks are told it.
 
     Prolog and epilog of a heterogeneous job have the id of the component, its tasks that of the whole (``task.c`` in
     SchedMD/slurm, ``src/slurmd/slurmstepd``: ``envtp->jobid = step->het_job_id``).
     """
-    whole = _number(environment.get("SLURM_HET_JOB_ID") or environment.get("SLURM_PACK_JOB_ID"))
-    return {**job, "job_id": whole} if whole else job
+    return job["het_job_id"] or job["job_id"]
 
 
 def _exit_and_signal(status: int | None) -> str | None:

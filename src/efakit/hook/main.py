@@ -2,7 +2,8 @@
 
 Whatever happens here, the job goes on: every way out is exit code 0, but that of a prolog which is to fail on purpose
 (mode ``enforce``): that one is 1, or what ``--refusal-status`` says. Python's own way to fail is 1 too, so whoever
-runs the hook tells the two apart by asking for another.
+runs the hook tells the two apart by asking for another; who does also hears, by any status but 0 and that one, that the
+hook has not begun, and may run it again.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import os
 
 from efakit.hook.run import Run
+from efakit.node.child import close, close_inherited
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
 __all__ = ["Run", "Usage", "main"]
 
@@ -26,6 +29,10 @@ class Usage(Exception):
     """The command line names no command of the hook."""
 
 
+class Unreadable(Exception):
+    """The hook's own file could not be read, so nothing has been done."""
+
+
 def main(arguments: Sequence[str], environment: Mapping[str, str], carried: Mapping[str, object]) -> int:
     """Run one command of the hook; say on stdout, which slurmd logs, what it did, and return the exit code.
 
@@ -34,17 +41,22 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], carried: Mapp
     quiet = _TASK_PROLOG in arguments
     status = 0
     try:
+        # Slurm's daemons, or whoever runs the hook by hand, may have left thousands; none is meant for it.
+        close_inherited()
         _open_standard_descriptors()
         command, options = _parse(arguments)
         if command == "compile":
             _say(_compile(options.get("--output")))
             return 0
+        program = _load(command)
         run = _start(options.get("--config"), environment, carried)
-        text = _command(command, run)
+        text = program(run)
         if run.refusal:
             status = int(options.get("--refusal-status", "1"))
             _say(run.refusal)
         _print(text) if quiet else _say(text)
+    except Unreadable:
+        raise
     except Exception as error:
         # A fault of ours is never the job's: it goes on.
         if not quiet:
@@ -57,31 +69,33 @@ def _start(config: str | None, environment: Mapping[str, str], carried: Mapping[
     from efakit.hook.settings import load_settings
 
     settings, problems = load_settings(config)
-    settings["efa_interfaces"] = carried.get("efa_interfaces", {})
-    return Run(settings, problems, environment)
+    counts: Any = carried.get("efa_interfaces", {})
+    return Run(settings, problems, environment, efa_interfaces=counts, config=config)
 
 
-def _command(command: str, run: Run) -> str:
-    """Run a command; each imports what it needs, since a task prolog must not wait for the epilog's modules."""
-    if command == "prolog":
-        from efakit.hook.prolog import prolog
+def _load(command: str) -> Callable[[Run], str]:
+    """Return the program of a command, with all that it is about to need; raise Unreadable.
 
-        return prolog(run)
-    if command == "epilog":
-        from efakit.hook.epilog import epilog
+    Each imports its own, since a task prolog must not wait for the epilog's modules.
+    """
+    try:
+        from efakit.hook import settings  # noqa: F401
 
-        return epilog(run)
-    if command == _TASK_PROLOG:
-        from efakit.hook.task_prolog import task_prolog
-
-        return task_prolog(run)
-    if command == "health-check":
-        from efakit.hook.health import health_check
-
-        return health_check(run)
-    from efakit.hook.outbox import flush
-
-    return flush(run)
+        if command != _TASK_PROLOG:
+            from efakit.hook import job, summary  # noqa: F401
+        if command == "prolog":
+            from efakit.hook.prolog import prolog as program
+        elif command == "epilog":
+            from efakit.hook.epilog import epilog as program
+        elif command == _TASK_PROLOG:
+            from efakit.hook.task_prolog import task_prolog as program
+        elif command == "health-check":
+            from efakit.hook.health import health_check as program
+        else:
+            from efakit.hook.outbox import flush as program
+    except Exception as error:
+        raise Unreadable("%s: %s" % (type(error).__name__, error)) from None
+    return program
 
 
 def _compile(output: str | None) -> str:
@@ -89,13 +103,15 @@ def _compile(output: str | None) -> str:
     import sys
 
     from efakit.bytecode import with_bytecode
-    from efakit.hook.spool import write_atomically
+    from efakit.hook.folder import open_holder
 
     if output is None:
         raise Usage("usage: efakit-hook.pyz compile --output FILE")
     with open(sys.path[0], "rb") as file:  # where Python finds the modules of a file such as this one
         archive = file.read()
-    write_atomically(output, with_bytecode(archive), 0o644, durable=True)
+    folder, name = open_holder(output)
+    with folder:
+        folder.write(name, with_bytecode(archive), 0o644, durable=True)
     return "compile: %s is written for Python %d.%d" % (output, *sys.version_info[:2])
 
 
@@ -137,7 +153,10 @@ def _print(text: str) -> None:
 
 def _open_standard_descriptors() -> None:
     """Open /dev/null where stdin, stdout or stderr is closed: else a pipe of ours would take its place."""
-    descriptor = os.open(os.devnull, os.O_RDWR)
-    while descriptor <= 2:
+    try:
         descriptor = os.open(os.devnull, os.O_RDWR)
-    os.close(descriptor)
+        while descriptor <= 2:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+        close(descriptor)
+    except OSError:
+        pass  # they are rarely closed

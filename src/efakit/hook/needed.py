@@ -34,13 +34,12 @@ def keep_exports(root: str, run_dir: str) -> Iterator[bool]:
     Raises OSError (Untrusted) where the folder cannot be used. For root only.
     """
     from efakit.hook.json_text import dumps_lines
-    from efakit.hook.spool import write_atomically
     from efakit.hook.tell import prepare_run_dir
 
     if load_exports(run_dir) is not None:
         yield False
         return
-    prepare_run_dir(run_dir)
+    folder = prepare_run_dir(run_dir)
     # What an installation changes, and an upgrade of this hook.
     files = (below(root, PACKAGES), below(root, PLUGIN_LOADER_FILE), os.path.abspath(sys.argv[0]))
     kept = {
@@ -48,7 +47,7 @@ def keep_exports(root: str, run_dir: str) -> Iterator[bool]:
         "seen": {path: age_and_size(path) for path in files},
         "exports": find_exports(root),
     }
-    write_atomically(os.path.join(run_dir, EXPORTS_FILE), dumps_lines(kept).encode(), 0o644, durable=False)
+    folder.write(EXPORTS_FILE, dumps_lines(kept).encode(), 0o644)
     yield True
 
 

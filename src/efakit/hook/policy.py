@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 # The word by which a person, and what runs the hook, know a failure that is meant.
 ON_PURPOSE = "prolog failed on purpose"
 _TOLD = ("error", "warning")
-# What these tell is a fault of the hook's own world, not of the node's devices, whatever the setting lists.
-_NEVER_ENFORCED = ("settings", "snapshot-incomplete", "enforce-suspended")
+# What these tell is a fault of the hook's own world, or unknown, and no sign that a device is at fault: whatever the
+# setting lists, no prolog fails for them.
+_NEVER_ENFORCED = (
+    *("settings", "snapshot-incomplete", "enforce-suspended", "hook-without-child"),
+    *("device-unreadable", "devices-fewer", "devices-unknown"),
+    *("node-unreadable", "fi-info-missing", "fi-info-untrusted", "fi-info-failed"),
+)
 
 
 def refused_for(settings: Mapping[str, Any], findings: Sequence[Finding]) -> list[Finding]:

@@ -7,13 +7,16 @@ import time
 
 from efakit.hook.checks import check_devices, check_node
 from efakit.hook.expectation import expected_devices
-from efakit.hook.job import as_its_tasks_know_it, job_from
+from efakit.hook.job import id_in_tasks, is_exclusive, job_from
 from efakit.hook.json_text import dumps
+from efakit.hook.moment import Moment
 from efakit.hook.policy import allowed_nodes, health_findings, refusal_message, refused_for, told, unenforced
-from efakit.hook.run import BREAKER_UNTIL, READ_UNTIL, SPOOL_UNTIL, WAIT_UNTIL, failure
+from efakit.hook.refusal import confirmed, pause_seconds
+from efakit.hook.run import BREAKER_UNTIL, LOOK_AGAIN_UNTIL, READ_UNTIL, SPOOL_UNTIL, WAIT_UNTIL, failure
 from efakit.hook.spool import HEALTH_FILE, Spool
 from efakit.hook.summary import summary
 from efakit.hook.trust import load_trusted
+from efakit.node.record import new_record_id
 from efakit.node.snapshot import assemble, pieces
 
 TYPE_CHECKING = False
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from efakit.hook.run import Run
+    from efakit.node.record_type import JobFields
     from efakit.node.snapshot import Snapshot
 
 
@@ -30,48 +34,82 @@ def prolog(run: Run) -> str:
     settings, job = run.settings, job_from(run.environment)
     snapshot, health = _read(run, job)
     expectation = _expect(run, job, snapshot["instance_type"])
-    findings = run.findings + check_devices(snapshot, expectation) + check_node(snapshot)
-    known = [item["rule"] for item in findings]
-    findings += health_findings(health, snapshot["boot_id"], time.time(), settings["health_max_age_seconds"], known)
+    findings = _find(run, snapshot, expectation, health)
 
     refusal = None
     reasons = refused_for(settings, findings)
+    if reasons:
+        first = "; ".join(item["message"] for item in reasons)
+        second = _look_again(run, job)
+        reasons = confirmed(reasons, snapshot, second, expectation)
+        if not reasons:
+            if second["complete"]:
+                snapshot = second
+                findings = _find(run, snapshot, expectation, health)
+            findings.append(unenforced("a second look did not show this any more: %s" % first))
     if reasons:
         refusal = refusal_message(job, reasons)
         why_not = _why_not_fail(run, job, snapshot["boot_id"], refusal)
         if why_not:
             refusal = None
             findings.append(unenforced(why_not))
-    baseline = {"job": job, "snapshot": snapshot, "findings": findings, "prolog_failed": refusal}
-    outcome = failure(run.in_time(lambda: _keep(run, baseline), SPOOL_UNTIL)) or "baseline kept"
+    baseline = {
+        "job": job,
+        "snapshot": snapshot,
+        "findings": findings,
+        "prolog_failed": refusal,
+        "record_id": new_record_id(),
+        "installation_id": settings["installation_id"],
+        "exclusive": is_exclusive(run.environment),
+        "doubts": [],
+    }
+    outcome = failure(run.in_time(lambda: _keep(run, baseline), SPOOL_UNTIL, in_process=True)) or "baseline kept"
     if refusal:
         outcome = _publish_refusal(run, expectation, baseline)
     run.refusal = refusal
     return summary("prolog", job, snapshot, expectation, outcome, findings)
 
 
-def _read(run: Run, job: dict[str, Any]) -> tuple[Snapshot, Any]:
+def _find(run: Run, snapshot: Snapshot, expectation: dict[str, Any], health: Any) -> list[dict[str, str]]:
+    findings = run.findings + check_devices(snapshot, expectation) + check_node(snapshot)
+    known = [item["rule"] for item in findings]
+    max_age = run.settings["health_max_age_seconds"]
+    return findings + health_findings(health, snapshot["boot_id"], time.time(), max_age, known)
+
+
+def _read(run: Run, job: JobFields) -> tuple[Snapshot, Any]:
     """Return the snapshot, and the result of the last health check where one could be read."""
+
+    def work() -> Iterator[Any]:
+        yield from _look(run, job, run.left(WAIT_UNTIL))
+        path = os.path.join(run.settings["spool_dir"], HEALTH_FILE)
+        yield {"piece": "health", "result": load_trusted(path)}
+
+    values = run.bounded(work, READ_UNTIL, in_process=True)
+    health = values.pop()["result"] if values and values[-1]["piece"] == "health" else None
+    return assemble(values), health
+
+
+def _look_again(run: Run, job: JobFields) -> Snapshot:
+    time.sleep(pause_seconds(run.deadline_seconds))
+    return assemble(run.bounded(lambda: _look(run, job, 0.0), LOOK_AGAIN_UNTIL))
+
+
+def _look(run: Run, job: JobFields, wait_seconds: float) -> Iterator[dict[str, Any]]:
     settings = run.settings
 
     def expected(instance_type: str | None) -> int | None:
         count: int | None = _expect(run, job, instance_type)["devices_expected"]
         return count
 
-    def work() -> Iterator[Any]:
-        yield from pieces(settings["root"], settings["tcp_interfaces"], expected, run.left(WAIT_UNTIL))
-        yield {"piece": "health", "result": load_trusted(os.path.join(settings["spool_dir"], HEALTH_FILE))}
-
-    values = run.bounded(work, READ_UNTIL)
-    health = values.pop()["result"] if values and values[-1]["piece"] == "health" else None
-    return assemble(values), health
+    return pieces(settings["root"], settings["tcp_interfaces"], expected, wait_seconds)
 
 
-def _expect(run: Run, job: dict[str, Any], instance_type: str | None) -> dict[str, Any]:
-    return expected_devices(run.settings, job["node"], instance_type, run.settings["efa_interfaces"])
+def _expect(run: Run, job: JobFields, instance_type: str | None) -> dict[str, Any]:
+    return expected_devices(run.settings, job["node"], instance_type, run.efa_interfaces)
 
 
-def _why_not_fail(run: Run, job: dict[str, Any], boot_id: str | None, refusal: str) -> str | None:
+def _why_not_fail(run: Run, job: JobFields, boot_id: str | None, refusal: str) -> str | None:
     """Return why the prolog may not fail, None where it may: whatever is in doubt speaks against it."""
     settings = run.settings
     if run.problems:
@@ -94,12 +132,20 @@ def _why_not_fail(run: Run, job: dict[str, Any], boot_id: str | None, refusal: s
 
 
 def _keep(run: Run, baseline: dict[str, Any]) -> Iterator[Any]:
-    """Tell what is to be told, and keep the baseline in the spool."""
+    """Tell what is to be told, and keep the baseline in the spool, and the settings where an epilog finds them."""
     _tell(run, baseline)
     spool = Spool(run.settings["spool_dir"], baseline["job"]["node"])
     spool.prepare()
-    spool.keep_baseline(baseline["job"], baseline)
+    snapshot = baseline["snapshot"]
+    now = Moment(run.settings, snapshot["boot_id"], snapshot["since_boot_seconds"], baseline["exclusive"])
+    given_up = spool.baselines.keep(baseline, now)
     yield {}
+    if given_up:
+        spool.note_given_up(given_up)
+    if run.config is not None and not run.problems:
+        from efakit.hook.remembered import remember
+
+        remember(run.config, run.settings)
 
 
 def _tell(run: Run, baseline: dict[str, Any]) -> None:
@@ -111,8 +157,8 @@ def _tell(run: Run, baseline: dict[str, Any]) -> None:
     from efakit.hook.tell import keep_note, to_syslog
 
     try:
-        known = as_its_tasks_know_it(job, run.environment)
-        keep_note(settings["run_dir"], known, settings["mode"], findings, task_prolog=wanted)
+        place = settings["run_dir"], id_in_tasks(job), job["node"]
+        keep_note(*place, settings["mode"], findings, task_prolog=wanted)
     except OSError:
         pass  # the record tells it all the same
     if findings:
@@ -138,14 +184,22 @@ def _publish_refusal(run: Run, expectation: dict[str, Any], baseline: dict[str, 
     from efakit.hook.outbox import publish_all
     from efakit.node.record import make_record
 
-    record = make_record(baseline["job"], expectation, None, baseline["snapshot"])
-    record.update(mode=run.settings["mode"], shared_with=[], findings=baseline["findings"])
-    record["prolog_failed"] = baseline["prolog_failed"]
+    record = make_record(
+        baseline["job"],
+        expectation,
+        None,
+        baseline["snapshot"],
+        mode=run.settings["mode"],
+        findings=baseline["findings"],
+        prolog_failed=baseline["prolog_failed"],
+        installation_id=baseline["installation_id"],
+        record_id=baseline["record_id"],
+    )
     spool = Spool(run.settings["spool_dir"], baseline["job"]["node"])
 
     def keep() -> Iterator[Any]:
         spool.prepare()
-        spool.keep_record(record)
+        spool.waiting.keep(record)
         yield {}
 
-    return failure(run.in_time(keep, SPOOL_UNTIL)) or publish_all(run, spool) or "record published"
+    return failure(run.in_time(keep, SPOOL_UNTIL, in_process=True)) or publish_all(run, spool) or "record published"

@@ -1,17 +1,18 @@
 """Takes records from the node's spool to the shared records folder.
 
-One file a node and run, ``CLUSTER/JOB/NODE.RUN.json``, written once and by rename: no lock, and a second try writes the
-same file again.
+One file a node and run, ``CLUSTER/JOB/NODE.RUN.ID.json``, written by rename: no lock. The id is the record's own, so a
+second try writes the same file again, and no other record's.
 """
 
 from __future__ import annotations
 
 import os
 
+from efakit.hook.folder import LARGE_BYTES, open_folder
 from efakit.hook.json_text import dumps_lines
-from efakit.hook.spool import Untrusted, is_second, write_atomically
-from efakit.hook.trust import distrust, load_trusted
-from efakit.node.record import record_path
+from efakit.hook.same_run import why_not_ended_by
+from efakit.hook.trust import load_from
+from efakit.node.record import record_path, safe_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,68 +21,71 @@ if TYPE_CHECKING:
 
     from efakit.hook.spool import Spool
 
+# Of the records of one job and node.
+_MOST_LOOKED_AT = 64
+
 
 def publish_waiting(spool: Spool, records_dir: str, mode: int) -> Iterator[str]:
     """Publish all waiting records and give the path of each.
 
     One that cannot be published stays, and does not hold up the others: the first failure is raised at the end, as
-    OSError.
+    OSError. One that is no record is set aside.
     """
     spool.prepare()
     failure: OSError | None = None
-    for waiting, record in spool.waiting_records():
+    for waiting, record in spool.waiting.records():
         try:
             path = publish_record(record, records_dir, mode)
-            os.unlink(waiting)
-            spool.forget_used_baseline(record)
-            yield path
+            if spool.waiting.forget(waiting):
+                spool.baselines.forget_used(record)
+                yield path
         except OSError as error:
             # Where it does not wait any more, another run of the hook has published it in the meantime.
-            if os.path.lexists(waiting):
+            if spool.waiting.is_waiting(waiting):
                 failure = failure or error
             # Where the records folder itself is to blame, none of thousands needs to be tried.
-            _refuse_untrusted(records_dir)
-        except (KeyError, TypeError) as error:
-            failure = failure or OSError("%s: no record: %s: %s" % (waiting, type(error).__name__, error))
-    spool.forget_ended(lambda baseline: _was_published_past_spool(baseline, records_dir))
+            open_folder(records_dir).close()
+        except (AttributeError, KeyError, TypeError, ValueError):
+            spool.waiting.set_aside(waiting)
+    spool.note_lost()
+    for baseline in spool.baselines.all():
+        if _was_published_past_spool(baseline, records_dir):
+            spool.baselines.forget_ended(baseline)
     if failure:
         raise failure
 
 
 def _was_published_past_spool(baseline: Mapping[str, Any], records_dir: str) -> bool:
     """Return whether the job's epilog could not use the spool in time, and so published without this baseline."""
-    record = load_trusted(os.path.join(records_dir, *record_path(baseline["job"]))) or {}
-    ended_at: Any = record.get("ended_at")
-    # A prolog that fails publishes its own snapshot, and a requeued job may get the same name: neither is later.
-    if record.get("baseline") != "missing" or type(ended_at) not in (int, float):
+    job, taken_at = baseline["job"], baseline["snapshot"].get("taken_at")
+    if type(taken_at) not in (int, float):
         return False
-    return bool(ended_at > baseline["snapshot"].get("taken_at", 0.0))
+    cluster, folder_name = safe_name(str(job.get("cluster"))), "%d" % (job.get("het_job_id") or job["job_id"])
+    start = safe_name(str(job.get("node"))) + "."
+    try:
+        with open_folder(os.path.join(records_dir, cluster, folder_name)) as folder:
+            names = [name for name in folder.names() if name.startswith(start)]
+            records = [load_from(folder, name, LARGE_BYTES) or {} for name in names[:_MOST_LOOKED_AT]]
+    except (OSError, ValueError):
+        return False
+    # A prolog that fails publishes its own snapshot, and has a baseline.
+    return any(
+        record.get("baseline") == "missing"
+        and record.get("job_id") == job["job_id"]
+        and type(record.get("ended_at")) in (int, float)
+        and record["ended_at"] > taken_at
+        and why_not_ended_by(job, record) is None
+        for record in records
+    )
 
 
 def publish_record(record: Mapping[str, Any], records_dir: str, mode: int) -> str:
     """Write one record into the shared folder and return its path; raise OSError (Untrusted) where that fails."""
-    _refuse_untrusted(records_dir)
-    path = os.path.join(records_dir, *record_path(record))
-    _make_folder(os.path.dirname(path), mode)
-    if not is_second(record, path):
-        write_atomically(path, dumps_lines(record).encode(), mode, durable=True)
-    return path
-
-
-def _make_folder(folder: str, mode: int) -> None:
+    cluster, job, name = record_path(record)
+    # Whoever may read a file needs to pass through its folder; nobody else ever writes there.
+    folder_mode = 0o700 | mode & 0o044 | (mode & 0o044) >> 2
     # The records folder itself is never made here: where it is missing, its file system is probably not mounted.
-    parent = os.path.dirname(folder)
-    for path in (parent, folder):
-        try:
-            os.mkdir(path)
-            # Whoever may read a file needs to pass through its folder; nobody else ever writes there.
-            os.chmod(path, 0o700 | mode & 0o044 | (mode & 0o044) >> 2)
-        except FileExistsError:
-            pass
-    _refuse_untrusted(folder)
-
-
-def _refuse_untrusted(folder: str) -> None:
-    reason = distrust(folder)
-    if reason:
-        raise Untrusted(reason)
+    with open_folder(records_dir) as records, records.sub(cluster, folder_mode, on_the_way=True) as jobs:
+        with jobs.sub(job, folder_mode) as folder:
+            folder.write(name, dumps_lines(record).encode(), mode, durable=True)
+    return os.path.join(records_dir, cluster, job, name)

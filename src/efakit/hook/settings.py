@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
+from efakit.hook.folder import Untrusted
 from efakit.hook.json_text import loads
-from efakit.hook.trust import distrust
+from efakit.hook.trust import read_trusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 DEFAULTS: dict[str, Any] = {
@@ -43,20 +42,32 @@ _MODES = ("observe", "warn", "enforce")
 
 def load_settings(path: str | None) -> tuple[dict[str, Any], list[str]]:
     """Return the settings of ``path`` over the defaults, and what was wrong with them."""
-    settings: dict[str, Any] = dict(DEFAULTS)
     if path is None:
-        return settings, ["no --config given: the defaults are in force"]
+        return dict(DEFAULTS), ["no --config given: the defaults are in force"]
     try:
-        reason = distrust(path)
-        if reason:
-            return settings, ["settings not read: %s" % reason]
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, encoding="utf-8") as file:
-            given = loads(file.read())
+        given = loads(read_trusted(path).decode())
+    except Untrusted as error:
+        return _remembered(path, str(error))
     except (OSError, ValueError, RecursionError) as error:
-        return settings, ["settings not read: %s: %s" % (path, error)]
+        return _remembered(path, "%s: %s" % (path, error))
     if not isinstance(given, dict):
-        return settings, ["settings not read: %s holds no JSON object" % path]
+        return _remembered(path, "%s holds no JSON object" % path)
+    return _checked(given)
+
+
+def _remembered(path: str, why: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings of this node's last prolog, else the defaults: a record lies where people look for it."""
+    from efakit.hook.remembered import recall
+
+    kept = recall(path)
+    if kept is None:
+        return dict(DEFAULTS), ["settings not read: %s" % why]
+    settings, problems = _checked(kept)
+    return settings, ["settings not read: %s; those of this node's last prolog are in force" % why, *problems]
+
+
+def _checked(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    settings: dict[str, Any] = dict(DEFAULTS)
     problems = []
     for name, value in given.items():
         check = _CHECKS.get(name)

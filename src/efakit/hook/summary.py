@@ -20,8 +20,8 @@ def summary(
 ) -> str:
     """Return what a run found and did, in one line."""
     expected = expectation["devices_expected"]
-    found = len(snapshot["devices_present"])
-    count = "%d of %s EFA devices" % (found, "?" if expected is None else expected)
+    found = "%d" % len(snapshot["devices_present"]) if snapshot["devices_listed"] else "unknown"
+    count = "%s of %s EFA devices" % (found, "?" if expected is None else expected)
     notes = "".join("; %s" % item["message"] for item in findings if item["severity"] != "info")
     return "%s of job %d: %s; %s%s" % (command, job["job_id"], count, outcome, notes)
 

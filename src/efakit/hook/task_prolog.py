@@ -47,7 +47,8 @@ def task_prolog(run: Run) -> str:
     settings, environment = run.settings, run.environment
     if environment.get(_SWITCH, "").lower() in _OFF or settings.get("task_prolog") is False:
         return ""
-    return "".join("%s\n" % line for line in run.bounded(lambda: _lines(settings, environment), READ_UNTIL))
+    lines = run.bounded(lambda: _lines(settings, environment), READ_UNTIL, in_process=True)
+    return "".join("%s\n" % line for line in lines)
 
 
 def _lines(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:

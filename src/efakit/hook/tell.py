@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 import time
 
+from efakit.hook.folder import open_folder
 from efakit.hook.json_text import dumps
-from efakit.hook.spool import Untrusted, write_atomically
 from efakit.hook.summary import printable
-from efakit.hook.trust import distrust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+
+    from efakit.hook.folder import Folder
 
     Finding = Mapping[str, str]
 
@@ -42,50 +42,44 @@ def to_syslog(root: str, messages: Sequence[tuple[str, str]]) -> None:
 
 
 def keep_note(
-    run_dir: str, job: Mapping[str, Any], mode: str, findings: Sequence[Finding], *, task_prolog: bool
+    run_dir: str, job_id: int, node: str, mode: str, findings: Sequence[Finding], *, task_prolog: bool
 ) -> None:
     """Leave what the job's processes are to know in ``run_dir/job-ID.json``; none where there is nothing to say.
 
+    ``job_id`` is the id that the job's tasks are told.
     ``task_prolog`` is what the job's comment says, which no other program of the job is told: whether its tasks may be
     given anything. Anybody may read the note, so it holds no more of the comment than that. Raises OSError.
     """
     if not findings and task_prolog:
-        forget_note(run_dir, job)
+        forget_note(run_dir, job_id)
         return
-    prepare_run_dir(run_dir)
     note = {
         "schema_version": NOTE_VERSION,
-        "job_id": job["job_id"],
-        "node": job["node"],
+        "job_id": job_id,
+        "node": node,
         "written_at": time.time(),
         "mode": mode,
         "task_prolog": task_prolog,
         "findings": list(findings),
     }
-    write_atomically(_path(run_dir, job), dumps(note).encode() + b"\n", 0o644, durable=False)
+    with prepare_run_dir(run_dir) as folder:
+        folder.write(_name(job_id), dumps(note).encode() + b"\n", 0o644)
 
 
-def forget_note(run_dir: str, job: Mapping[str, Any]) -> None:
+def forget_note(run_dir: str, job_id: int) -> None:
     """Remove the job's note, where there is one; raise OSError where that fails."""
     try:
-        os.lstat(_path(run_dir, job))
+        folder = open_folder(run_dir)
     except (FileNotFoundError, NotADirectoryError):
         return
-    prepare_run_dir(run_dir)
-    os.unlink(_path(run_dir, job))
+    with folder:
+        folder.remove(_name(job_id))
 
 
-def _path(run_dir: str, job: Mapping[str, Any]) -> str:
-    return os.path.join(run_dir, "job-%d.json" % job["job_id"])
+def prepare_run_dir(run_dir: str) -> Folder:
+    """Make the folder that the jobs' processes read and open it; raise OSError (Untrusted) where it is no use."""
+    return open_folder(run_dir, 0o755)
 
 
-def prepare_run_dir(run_dir: str) -> None:
-    """Make the folder that the jobs' processes read; raise OSError (Untrusted) where it cannot be used."""
-    try:
-        os.makedirs(run_dir, 0o755)
-        os.chmod(run_dir, 0o755)  # noqa: S103 - the job's processes read here
-    except FileExistsError:
-        pass
-    reason = distrust(run_dir)
-    if reason:
-        raise Untrusted(reason)
+def _name(job_id: int) -> str:
+    return "job-%d.json" % job_id

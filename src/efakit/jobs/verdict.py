@@ -1,54 +1,42 @@
-"""The verdict: what the records of a job amount to.
+"""The verdict: what the records of a job's run amount to.
 
 In this order, the first that holds:
 
-1. ``incomplete``: a node has no record, no baseline, not every counter, was reset in between, or its prolog failed on
-   purpose (the job then ran elsewhere).
-2. ``shared``: another job ran on one of the nodes at the same time; counters are per device, not per job.
+1. ``incomplete``: a node has no record or no baseline, was reset in between, or its prolog failed on purpose (the job
+   then ran elsewhere); or it is not sure that the records are of one run.
+2. ``shared``: another job ran, or may have run, on one of the nodes at the same time; counters are per device, not per
+   job.
 3. ``single-node``: the job had one node, whose ranks use NVLink or shared memory.
-4. By traffic, over the whole job:
-   ``no-traffic``: EFA below its floor, and TCP not above its own in both directions.
-   ``tcp-fallback``: EFA below its floor, TCP sent and TCP received both above theirs. Storage is read one-sidedly;
-   ranks talk both ways.
-   ``mixed``: EFA above its floor, but a node fell back by the rule above, or TCP sent and TCP received are both above
-   their floor and each exceeds half of all EFA bytes.
-   ``efa``: EFA above its floor, and none of that.
+4. By traffic, over the whole run. What the nodes exchanged over EFA is, of each operation class, the smaller of what
+   they sent and what they received: storage is one-sided (``efakit.jobs.traffic``).
+   ``no-traffic``: exchanged over EFA less than its floor, and TCP not above its own in both directions.
+   ``tcp-fallback``: exchanged over EFA less than its floor, TCP sent and TCP received both above theirs.
+   ``mixed``: exchanged over EFA at least its floor, but a node fell back by the rule above, or TCP sent and TCP
+   received are both above their floor and each exceeds what was exchanged over EFA.
+   ``efa``: exchanged over EFA at least its floor, and none of that.
 
-A node's own verdict follows from the same rules for its bytes alone. Thresholds: ``efakit.catalog.thresholds``.
+What was not read may be anything from zero up. A verdict by traffic is given only where every such completion gives
+the same one, with a note; else it is ``incomplete``. A node's own verdict follows from the same rules for its bytes
+alone. Thresholds: ``efakit.catalog.thresholds``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
-from efakit.catalog.counters import BYTES_BY_OPERATION
 from efakit.catalog.thresholds import EFA_FLOOR, TCP_FLOOR
-from efakit.jobs.records import Record
+from efakit.jobs.traffic import CLASSES, UNKNOWN, Traffic, traffic_of, unknown_parts
+
+Record = Mapping[str, Any]
+
+_NOTHING_KNOWN = Traffic(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, ((UNKNOWN, UNKNOWN),) * len(CLASSES))
+# Of a number in a node's name: int() refuses some thousand digits.
+_MOST_DIGITS = 20
 
 VERDICTS = ("efa", "tcp-fallback", "mixed", "no-traffic", "single-node", "shared", "incomplete")
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """Bytes by way and direction. ``efa_moved`` is the larger of tx + rx and the sum over operation classes."""
-
-    efa_tx_bytes: int = 0
-    efa_rx_bytes: int = 0
-    tcp_tx_bytes: int = 0
-    tcp_rx_bytes: int = 0
-    efa_moved_bytes: int = 0
-
-    def __add__(self, other: Traffic) -> Traffic:
-        """Return the sum of both."""
-        return Traffic(
-            self.efa_tx_bytes + other.efa_tx_bytes,
-            self.efa_rx_bytes + other.efa_rx_bytes,
-            self.tcp_tx_bytes + other.tcp_tx_bytes,
-            self.tcp_rx_bytes + other.tcp_rx_bytes,
-            self.efa_moved_bytes + other.efa_moved_bytes,
-        )
 
 
 @dataclass(frozen=True)
@@ -62,79 +50,159 @@ class NodeVerdict:
     devices_found: int | None
     devices: tuple[Mapping[str, Any], ...]
     notes: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    """What is not known of its bytes."""
 
 
 @dataclass(frozen=True)
 class JobVerdict:
-    """The verdict of a job's run, its reason in words, and its nodes."""
+    """The verdict of a job's run, its reason in words, and its nodes.
+
+    ``traffic`` is the sum over the nodes; None of it is complete where a node's is not known. ``notes`` say what the
+    verdict leaves open.
+    """
 
     verdict: str
     reason: str
     traffic: Traffic
     nodes: tuple[NodeVerdict, ...]
+    notes: tuple[str, ...] = ()
 
 
 def judge(
-    node_names: Iterable[str], records: Mapping[str, Record], damaged: Mapping[str, str] | None = None
+    node_names: Iterable[str],
+    records: Mapping[str, Record],
+    damaged: Mapping[str, str] | None = None,
+    doubts: Sequence[str] = (),
 ) -> JobVerdict:
-    """Return the verdict of one run: its nodes, the record of each that has one, and why others' cannot be used."""
+    """Return the verdict of one run.
+
+    ``node_names`` are the run's nodes, ``records`` those of them that left one, ``damaged`` says of others why theirs
+    cannot be used, and ``doubts`` why the records may not be of one run.
+    """
     broken = damaged or {}
     names = sorted({*node_names, *records}, key=_natural)
+    traffic = {name: _traffic(records[name]) for name in names if name in records}
+    whole = sum((traffic.get(name, _NOTHING_KNOWN) for name in names), Traffic())
     nodes = tuple(
-        _judge_node(name, records.get(name), broken.get(name, "no record"), single=len(names) == 1) for name in names
+        _judge_node(name, records[name], traffic[name], whole, single=len(names) == 1)
+        if name in records
+        else NodeVerdict(name, "incomplete", None, None, None, (), (broken.get(name, "no record"),))
+        for name in names
     )
-    traffic = sum((node.traffic for node in nodes if node.traffic), Traffic())
-    verdict, reason = _judge_job(nodes, traffic)
-    return JobVerdict(verdict, reason, traffic, nodes)
+    verdict, reason = _judge_job(nodes, whole)
+    if doubts and verdict != "incomplete":
+        verdict, reason = "incomplete", f"it is in doubt which run this is: {doubts[0]}"
+    return JobVerdict(verdict, reason, whole, nodes, tuple(_notes(verdict, nodes, whole)))
 
 
 def _judge_job(nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> tuple[str, str]:
-    for verdict in ("incomplete", "shared"):
-        concerned = [node for node in nodes if node.verdict == verdict]
+    lost = [node for node in nodes if node.traffic is None]
+    for verdict, concerned in (("incomplete", lost), ("shared", [node for node in nodes if node.verdict == "shared"])):
         if concerned:
             first = concerned[0]
             more = f", and {len(concerned) - 1} more nodes" if len(concerned) > 1 else ""
             return verdict, f"{first.node}: {first.notes[0]}{more}"
     if len(nodes) == 1:
         return "single-node", "one node: its ranks use NVLink or shared memory, so EFA may rest"
-    verdict = _by_traffic(traffic)
-    fallen = [node.node for node in nodes if node.verdict == "tcp-fallback"]
-    if verdict == "efa" and fallen:
-        return "mixed", f"{', '.join(fallen[:4])}{' ...' if len(fallen) > 4 else ''} fell back to TCP"
+    possible = set(_by_traffic(traffic))
+    fallen = [node for node in nodes if node.traffic is not None and _fell_back(node.traffic) == {True}]
+    maybe_fallen = [node for node in nodes if node.traffic is not None and True in _fell_back(node.traffic)]
+    if "efa" in possible and maybe_fallen:
+        possible |= {"mixed"}
+        if fallen:
+            possible -= {"efa"}
+    if len(possible) > 1:
+        return "incomplete", _undecided(nodes, possible)
+    verdict = possible.pop()
+    if verdict == "mixed" and fallen:
+        names = [node.node for node in fallen]
+        return verdict, f"{', '.join(names[:4])}{' ...' if len(names) > 4 else ''} fell back to TCP"
     return verdict, _REASONS[verdict]
 
 
 _REASONS = {
-    "efa": "the job's bytes travelled over EFA",
-    "tcp-fallback": "EFA was at rest while the nodes sent and received over TCP",
-    "mixed": "TCP sent and TCP received each exceed half of what travelled over EFA",
+    "efa": "the nodes exchanged their data over EFA",
+    "tcp-fallback": "no EFA traffic between the nodes: they exchanged their data over TCP",
+    "mixed": "the nodes exchanged more over TCP than over EFA",
     "no-traffic": "neither EFA nor TCP moved more than a job's housekeeping does",
 }
 
 
-def _by_traffic(traffic: Traffic) -> str:
-    talked_tcp = min(traffic.tcp_tx_bytes, traffic.tcp_rx_bytes) >= TCP_FLOOR.value
-    if traffic.efa_moved_bytes < EFA_FLOOR.value:
+def _undecided(nodes: tuple[NodeVerdict, ...], possible: set[str]) -> str:
+    unread = [node for node in nodes if node.unknown]
+    first = unread[0]
+    more = f", and {len(unread) - 1} more nodes" if len(unread) > 1 else ""
+    names = " or ".join(name for name in VERDICTS if name in possible)
+    return f"{first.node}: {first.unknown[0]}{more}; the verdict could be {names}"
+
+
+def _notes(verdict: str, nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> Iterator[str]:
+    unread = [node for node in nodes if node.traffic is not None and node.unknown]
+    if unread and verdict not in ("incomplete", "shared", "single-node"):
+        more = f", and {len(unread) - 1} more nodes" if len(unread) > 1 else ""
+        what = f"{unread[0].node}: {unread[0].unknown[0]}{more}"
+        yield f"not all bytes are known ({what}); the verdict is the same whatever they were"
+    if verdict in ("efa", "mixed") and not traffic.counts_classes():
+        yield "no counters by operation class: storage over EFA that reads and writes alike looks like ranks' traffic"
+
+
+def _by_traffic(traffic: Traffic) -> Iterator[str]:
+    """Give the verdict for each completion of what is not known."""
+    for exchanged, sent, received in product(
+        traffic.exchanged_bounds(), traffic.tcp_tx.bounds(), traffic.tcp_rx.bounds()
+    ):
+        yield _by_bytes(exchanged, exchanged, min(sent, received))
+
+
+def _by_bytes(efa_bytes: float, efa_one_way_bytes: float, tcp_bytes: float) -> str:
+    """Return the verdict: the first number is held to EFA's floor, TCP's smaller direction to the other two."""
+    talked_tcp = tcp_bytes >= TCP_FLOOR.value
+    if efa_bytes < EFA_FLOOR.value:
         return "tcp-fallback" if talked_tcp else "no-traffic"
-    more_tcp = 2 * min(traffic.tcp_tx_bytes, traffic.tcp_rx_bytes) > traffic.efa_moved_bytes
-    return "mixed" if talked_tcp and more_tcp else "efa"
+    return "mixed" if talked_tcp and tcp_bytes > efa_one_way_bytes else "efa"
 
 
-def _judge_node(name: str, record: Record | None, why_none: str, *, single: bool) -> NodeVerdict:
-    if record is None:
-        return NodeVerdict(name, "incomplete", None, None, None, (), (why_none,))
+def _fell_back(traffic: Traffic) -> set[bool]:
+    """Return whether a node's EFA rested while it talked TCP both ways, for each completion of what is not known."""
+    return {
+        moved < EFA_FLOOR.value and min(sent, received) >= TCP_FLOOR.value
+        for moved, sent, received in product(
+            traffic.efa_moved().bounds(), traffic.tcp_tx.bounds(), traffic.tcp_rx.bounds()
+        )
+    }
+
+
+def _node_by_traffic(traffic: Traffic, whole: Traffic) -> set[str]:
+    """Return a node's verdict for each completion.
+
+    A node alone may only send, or only receive; so of its bytes all count, but those that must be storage's: it cannot
+    have exchanged more than all nodes together did.
+    """
+    moved = traffic.efa_moved()
+    most = 2 * whole.exchanged_bounds()[-1]
+    return {
+        _by_bytes(min(efa, most), min(efa, most) / 2, min(sent, received))
+        for efa, sent, received in product(moved.bounds(), traffic.tcp_tx.bounds(), traffic.tcp_rx.bounds())
+    }
+
+
+def _judge_node(name: str, record: Record, known: Traffic, whole: Traffic, *, single: bool) -> NodeVerdict:
     troubles = _troubles(record)
     findings = [item["message"] for item in record["findings"] if item.get("severity") != "info"]
-    known = record["baseline"] != "missing" and not record["resets"]
-    traffic = _traffic(record) if known else None
-    notes = [*troubles, *findings]
-    if troubles or traffic is None:
+    traffic = None if troubles else known
+    unknown = () if traffic is None else tuple(unknown_parts(record))
+    notes = [*troubles, *unknown, *findings]
+    if traffic is None:
         verdict = "incomplete"
     elif record["shared_with"]:
         verdict = "shared"
         notes.insert(0, f"shared with job {', '.join(map(str, record['shared_with']))}")
+    elif single:
+        verdict = "single-node"
     else:
-        verdict = "single-node" if single else _by_traffic(traffic)
+        possible = _node_by_traffic(traffic, whole)
+        verdict = possible.pop() if len(possible) == 1 else "incomplete"
     return NodeVerdict(
         name,
         verdict,
@@ -143,6 +211,7 @@ def _judge_node(name: str, record: Record | None, why_none: str, *, single: bool
         record["devices_found"],
         tuple({"name": device["name"], "counters": device["counters"]} for device in record["devices"]),
         tuple(dict.fromkeys(notes)),
+        unknown,
     )
 
 
@@ -153,30 +222,11 @@ def _troubles(record: Record) -> list[str]:
         troubles.insert(0, record["prolog_failed"])
     elif record["baseline"] == "missing":
         troubles.append("no baseline: the prolog did not run, or could not keep it")
-    elif record["baseline"] == "incomplete":
-        troubles.append("not every counter was read by the deadline")
-    unread = [item["name"] for item in (*record["devices"], *record["interfaces"]) if item["errors"]]
-    if unread:
-        troubles.append(f"counters of {', '.join(unread[:4])}{' ...' if len(unread) > 4 else ''} could not be read")
     return troubles
 
 
 def _traffic(record: Record) -> Traffic:
-    devices = [device["counters"] for device in record["devices"]]
-    interfaces = [interface["counters"] for interface in record["interfaces"]]
-    sent, received = _sum(devices, "tx_bytes"), _sum(devices, "rx_bytes")
-    by_operation = sum(_sum(devices, name) for name in BYTES_BY_OPERATION)
-    return Traffic(
-        efa_tx_bytes=sent,
-        efa_rx_bytes=received,
-        tcp_tx_bytes=_sum(interfaces, "tx_bytes"),
-        tcp_rx_bytes=_sum(interfaces, "rx_bytes"),
-        efa_moved_bytes=max(sent + received, by_operation),
-    )
-
-
-def _sum(groups: Iterable[Mapping[str, int]], name: str) -> int:
-    return sum(group.get(name, 0) for group in groups)
+    return _NOTHING_KNOWN if _troubles(record) else traffic_of(record)
 
 
 def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
@@ -184,11 +234,11 @@ def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
     parts: list[tuple[int, int | str]] = []
     digits = ""
     for letter in name + "\0":
-        if letter.isdigit():
+        if letter in "0123456789":
             digits += letter
             continue
         if digits:
-            parts.append((0, int(digits)))
+            parts.append((0, int(digits[:_MOST_DIGITS])))
             digits = ""
         parts.append((1, letter))
     return tuple(parts)

@@ -6,9 +6,10 @@ have 5, 13, 17 or 22 port counters (``src/efa_verbs.c`` in amzn/amzn-drivers, by
 
 from __future__ import annotations
 
+import errno
 import os
 
-from efakit.node.files import below, link_name, list_folder
+from efakit.node.files import OWN_LACK, again, below, link_target, names_in, read_rest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     class Reading(TypedDict):
-        """The counters of one device or interface: values by name, and the files that could not be read."""
+        """The counters of one device or interface: values by name, and the files that could not be read.
+
+        ``own_errors`` are those of ``errors`` that tell of a lack of the hook's own process (``files.OWN_LACK``).
+        """
 
         counters: dict[str, int]
         errors: list[str]
+        own_errors: list[str]
 
 
 # ib_core's own file among the counters: how long, in ms, a reading is kept (linux, drivers/infiniband/core/sysfs.c).
@@ -49,34 +54,47 @@ def find_interfaces(root: str, wanted: str | Sequence[str]) -> list[str]:
     """Return the names of the interfaces whose bytes count as TCP.
 
     ``auto``: those whose driver is ``ena``, since lo, bridges and veth pairs would count a byte twice. Otherwise
-    the given names, present or not.
+    the given names, present or not. Raises OSError where the kernel would not tell: that is not "none".
     """
     if not isinstance(wanted, str):
         return list(wanted)
     folder = below(root, "sys/class/net")
-    return [name for name in list_folder(folder) if link_name(os.path.join(folder, name, "device/driver")) == "ena"]
+    return [name for name in again(names_in, folder) if _driver(os.path.join(folder, name)) == "ena"]
+
+
+def _driver(interface: str) -> str | None:
+    """Return the driver of a network interface, None for one that has no device, such as lo; raise OSError."""
+    try:
+        return again(link_target, os.path.join(interface, "device/driver"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # no link
+            return None
+        raise
 
 
 def read_interface(root: str, name: str) -> Reading:
     """Read bytes and packets, sent and received, of one network interface."""
     folder = below(root, "sys/class/net", name, "statistics")
     try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        handle = again(_open_folder, folder)
     except OSError as error:
-        return {"counters": {}, "errors": ["%s: %s" % (counter, error.strerror) for counter in _INTERFACE_COUNTERS]}
+        return _unread(error, *_INTERFACE_COUNTERS)
     try:
         return _read_files(handle, _INTERFACE_COUNTERS)
     finally:
-        os.close(handle)
+        os.closerange(handle, handle + 1)
 
 
 def _read_folder(device_path: str, name: str, *, may_lack: bool) -> Reading:
     # By a descriptor of the folder: a path through sysfs' links is resolved once instead of for each counter.
     try:
-        handle = os.open(os.path.join(device_path, name), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        handle = again(_open_folder, os.path.join(device_path, name))
+    except FileNotFoundError as error:
+        return _unread(error) if may_lack else _unread(error, name)
     except OSError as error:
-        lacking = may_lack and isinstance(error, FileNotFoundError)
-        return {"counters": {}, "errors": [] if lacking else ["%s: %s" % (name, error.strerror)]}
+        return _unread(error, name)
     try:
         names = os.listdir(handle)
         names.sort()
@@ -84,28 +102,53 @@ def _read_folder(device_path: str, name: str, *, may_lack: bool) -> Reading:
             names.remove(_NO_COUNTER)
         return _read_files(handle, names)
     except OSError as error:
-        return {"counters": {}, "errors": ["%s: %s" % (name, error.strerror)]}
+        return _unread(error, name)
     finally:
-        os.close(handle)
+        os.closerange(handle, handle + 1)
 
 
-def _read_files(folder: int, names: Sequence[str]) -> Reading:
+def _open_folder(path: str) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _unread(error: OSError, *names: str) -> Reading:
+    errors = ["%s: %s" % (name, error.strerror) for name in names]
+    return {"counters": {}, "errors": errors, "own_errors": errors if error.errno in OWN_LACK else []}
+
+
+def _read_files(folder: int, names: Sequence[str], *, last: bool = False) -> Reading:
     counters: dict[str, int] = {}
     errors: list[str] = []
-    open_file, read, close, flags = os.open, os.read, os.close, os.O_RDONLY | os.O_CLOEXEC
+    own_errors: list[str] = []
+    once_more: list[str] = []
+    # closerange, as it does not fail: what was read is read.
+    open_file, read, close, flags = os.open, os.read, os.closerange, os.O_RDONLY | os.O_CLOEXEC
     for name in names:
         try:
             file = open_file(name, flags, dir_fd=folder)
             try:
                 text = read(file, _MOST_BYTES)
+                if text[-1:] != b"\n":
+                    text = read_rest(file, text, _MOST_BYTES)
             finally:
-                close(file)
+                close(file, file + 1)
         except OSError as error:
-            errors.append("%s: %s" % (name, error.strerror))
+            if error.errno not in OWN_LACK:
+                errors.append("%s: %s" % (name, error.strerror))
+            elif last:
+                own_errors.append("%s: %s" % (name, error.strerror))
+            else:
+                once_more.append(name)
             continue
         digits = text.rstrip()
         if digits.isdigit() and int(digits) < _TOO_LARGE:
             counters[name] = int(digits)
         else:
             errors.append("%s: not a number" % name)
-    return {"counters": counters, "errors": errors}
+    reading: Reading = {"counters": counters, "errors": errors + own_errors, "own_errors": own_errors}
+    if once_more:
+        later = _read_files(folder, once_more, last=True)
+        counters.update(later["counters"])
+        reading["errors"] = errors + later["errors"]
+        reading["own_errors"] = later["own_errors"]
+    return reading

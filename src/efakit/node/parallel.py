@@ -30,28 +30,33 @@ def in_parallel_when_slow(work: Callable[[Item], Result], items: Sequence[Item])
     """Give ``work(item)`` of each item, as they come.
 
     One that never returns costs its own result: then this never ends, but has given all the others. Threads cannot be
-    ended, so the caller must be a process that is left behind. ``work`` must not raise.
+    ended, so the caller must be a process that is left behind. ``work`` must not raise. Where no thread can be started,
+    the caller's does it.
     """
     todo = list(reversed(items))
     results: list[Result] = []
     all_done = _thread.allocate_lock()
     all_done.acquire()
 
-    def work_on() -> None:
-        while True:
+    def do_one() -> bool:
+        try:
+            item = todo.pop()
+        except IndexError:
+            return False
+        results.append(work(item))
+        if len(results) == len(items) and all_done.locked():
             try:
-                item = todo.pop()
-            except IndexError:
-                return
-            results.append(work(item))
-            if len(results) == len(items) and all_done.locked():
-                try:
-                    all_done.release()
-                except RuntimeError:
-                    pass  # two were the last
+                all_done.release()
+            except RuntimeError:
+                pass  # two were the last
+        return True
+
+    def work_on() -> None:
+        while do_one():
+            pass
 
     if items:
-        _thread.start_new_thread(work_on, ())
+        _start(work_on, do_one)
     given = 0
     while given < len(items):
         began = time.monotonic()
@@ -62,4 +67,11 @@ def in_parallel_when_slow(work: Callable[[Item], Result], items: Sequence[Item])
         # A wait that a busy machine stretched says nothing about the device.
         if not ready and todo and time.monotonic() - began < 3 * _SLOW_SECONDS:
             for _ in range(min(_MORE_WORKERS, len(todo))):
-                _thread.start_new_thread(work_on, ())
+                _start(work_on, do_one)
+
+
+def _start(in_thread: Callable[[], object], else_here: Callable[[], object]) -> None:
+    try:
+        _thread.start_new_thread(in_thread, ())
+    except RuntimeError:  # the node is short of processes
+        else_here()

@@ -1,79 +1,156 @@
-"""The record: one node's part of one job, with the difference of both snapshots. This module owns its format.
+"""The record: one node's part of one run of a job, with the difference of both snapshots.
 
-Published as JSON Schema in ``record.schema.json`` beside this file. A reader must accept fields that it does not know;
-a field that changes its meaning raises ``SCHEMA_VERSION``.
+Its fields are defined in ``node.record_type``. What was not read is not zero: a difference exists only where both
+readings exist, and each counter that must exist and has no difference is named as unknown.
 """
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from efakit.node.record_type import DeviceRecord, InterfaceRecord, JobFields, Record
     from efakit.node.snapshot import Snapshot
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
+_MOST_LETTERS, _DIGEST_BYTES = 80, 16
+
+# Every driver and every interface has these (EFA since 1.4.0).
+BYTE_TOTALS = ("tx_bytes", "rx_bytes")
+# A driver has a family whole or not at all: EFA_DEFINE_PORT_STATS in amzn/amzn-drivers, ``src/efa_verbs.c``, by tag.
+BYTE_FAMILIES = (
+    ("send_bytes", "recv_bytes"),
+    ("rdma_read_bytes", "rdma_read_resp_bytes"),
+    ("rdma_write_bytes", "rdma_write_recv_bytes"),
+)
+# From here on, the node's clock was set between the snapshots, and does not drift.
+CLOCK_JUMP_SECONDS = 60.0
 
 
-def run_key(sluid: str | None, restart_count: int | None) -> str:
-    """Return what tells one run of a job from its other runs.
+def run_key(sluid: str | None, started_at: int | None, restart_count: int | None) -> str:
+    """Return what tells one run of a job from its other runs, and from other jobs of the same id.
 
-    A requeued job keeps its id. Slurm's SLUID (25.11 and later) names one run; before that the restart count does.
+    A requeued job keeps its id, and a cluster that was made anew starts at job 1 again (aws/aws-parallelcluster #6362).
+    Slurm's SLUID (25.11 and later) names one run; the start time (23.02 and later) does too; before that only the
+    restart count is told, which tells the runs of one job apart.
     """
-    return sluid if sluid else "r%d" % (restart_count or 0)
+    if sluid:
+        return sluid
+    return "r%d" % (restart_count or 0) if started_at is None else "t%d" % started_at
 
 
 def safe_name(text: str) -> str:
-    """Return ``text`` fit for a file name: no separator, no leading dot."""
+    """Return ``text`` fit for a part of a file name: at most 80 characters, no separator, no leading dot.
+
+    A name that is not so already gets a digest of the whole: no two names are one file's. What needs none has no ``~``.
+    """
     kept = "".join(letter if letter in _SAFE else "_" for letter in text)
-    return "_" + kept[1:] if kept.startswith(".") else kept
+    if kept[:1] in ("", "."):
+        kept = "_" + kept[1:]
+    if kept == text and 0 < len(text) <= _MOST_LETTERS:
+        return text
+    digest = _digest(text.encode("utf-8", "surrogatepass"))
+    return "%s~%s" % (kept[: _MOST_LETTERS - 1 - len(digest)], digest)
+
+
+def _digest(data: bytes) -> str:
+    try:
+        from _blake2 import blake2b  # hashlib takes long to import
+    except ImportError:
+        from hashlib import blake2b
+    return str(blake2b(data, digest_size=_DIGEST_BYTES).hexdigest())
 
 
 def record_path(record: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return where a record lies below the records folder: cluster, job, file."""
-    run = run_key(record["sluid"], record["restart_count"])
-    name = "%s.%s.json" % (safe_name(record["node"]), safe_name(run))
-    return safe_name(record["cluster"]), "%d" % record["job_id"], name
+    """Return where a record lies below the records folder: cluster, job, file.
+
+    The components of a heterogeneous job lie in the folder of its first one. A record of version 1 that still waits on
+    its node has no id: its own content gives it one, so that it takes no other's place.
+    """
+    run = record.get("run") or run_key(record["sluid"], None, record["restart_count"])
+    own = record.get("record_id") or _digest(repr(sorted(record.items())).encode("utf-8", "surrogatepass"))
+    name = "%s.%s.%s.json" % (safe_name(record["node"]), safe_name(run), safe_name(own))
+    return safe_name(record["cluster"]), "%d" % (record.get("het_job_id") or record["job_id"]), name
+
+
+def new_record_id() -> str:
+    """Return a random name for one record: no other record ever has it."""
+    return os.urandom(8).hex()
 
 
 def make_record(
-    job: dict[str, Any],
-    expectation: dict[str, Any],
+    job: JobFields,
+    expectation: Mapping[str, Any],
     baseline: Snapshot | None,
     final: Snapshot,
-) -> dict[str, Any]:
+    *,
+    mode: str,
+    findings: Sequence[Mapping[str, str]] = (),
+    shared_with: Sequence[int] = (),
+    doubts: Sequence[str] = (),
+    prolog_failed: str | None = None,
+    installation_id: str | None = None,
+    record_id: str | None = None,
+) -> Record:
     """Return the record of one node.
 
-    ``job`` holds what Slurm told the hook (``cluster``, ``job_id``, ``restart_count``, ``sluid``, ``node``, ...) and
-    stands in the record as it is. ``expectation`` holds ``devices_expected`` and ``expected_by``. Without a baseline,
-    or after a reset, differences mean nothing: the counters are then left out and the reason stands in their place.
+    ``job`` is what Slurm told of the run, by the baseline where there is one. ``expectation`` holds
+    ``devices_expected`` and ``expected_by``. Without a baseline, or after a reset, differences mean nothing: there are
+    none then, and all bytes are unknown. ``record_id`` is the baseline's, where it has one: whoever makes a record of
+    it again replaces the first.
     """
     resets = reset_signs(baseline, final) if baseline else []
     usable = baseline if baseline and not resets else None
     state = "missing" if baseline is None else "ok" if baseline["complete"] and final["complete"] else "incomplete"
-    record: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    record: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "record_id": record_id or new_record_id()}
     record.update(job)
-    record.update(expectation)
     record.update(
         {
+            "run": run_key(job["sluid"], job["started_at"], job["restart_count"]),
+            "run_from": "baseline" if baseline else "epilog",
+            "doubts": list(doubts),
+            "installation_id": installation_id,
+            "devices_expected": expectation["devices_expected"],
+            "expected_by": expectation["expected_by"],
             "began_at": baseline["taken_at"] if baseline else None,
             "ended_at": final["taken_at"],
+            "clock_jump_seconds": clock_jump(baseline, final) if baseline else None,
             "boot_id": final["boot_id"],
             "instance_type": final["instance_type"],
             "driver_version": final["driver_version"],
             "baseline": state,
             "resets": resets,
             "devices_found": len(final["devices_present"]),
+            "devices_unknown": not (usable and _listed(usable) and _listed(final)),
+            "interfaces_unknown": not (usable and interfaces_present(usable) and interfaces_present(final)),
             "foreign_devices": final["foreign_devices"],
             "late_devices": baseline.get("late") if baseline else None,
             "hugepages": final.get("hugepages"),
-            "devices": [_device(usable, device) for device in final["devices"]],
-            "interfaces": [_interface(usable, interface) for interface in final["interfaces"]],
+            "devices": _devices(usable, final),
+            "interfaces": _interfaces(usable, final),
+            "mode": mode,
+            "shared_with": list(shared_with),
+            "prolog_failed": prolog_failed,
+            "findings": list(findings),
         }
     )
-    return record
+    return record  # type: ignore[return-value] # checked against the type by tests/node
+
+
+def clock_jump(before: Snapshot, after: Snapshot) -> float | None:
+    """Return by how many seconds the clock was set between two snapshots of one boot; None where nobody knows.
+
+    The kernel's clock since boot is never set.
+    """
+    earlier, later = before.get("since_boot_seconds"), after.get("since_boot_seconds")
+    if earlier is None or later is None or not before["boot_id"] or before["boot_id"] != after["boot_id"]:
+        return None
+    return round((after["taken_at"] - before["taken_at"]) - (later - earlier), 1)
 
 
 def reset_signs(before: Snapshot, after: Snapshot) -> list[str]:
@@ -86,10 +163,12 @@ def reset_signs(before: Snapshot, after: Snapshot) -> list[str]:
         signs.append("the node was rebooted")
     if _listed(before) and _listed(after) and _set(before) != _set(after):
         signs.append("the set of EFA devices changed")
-    signs += ["%s is another device now" % name for name in _moved(before, after)]
     for kind in ("devices", "interfaces"):
-        earlier = {item["name"]: item for item in before[kind]}
-        for item in after[kind]:
+        signs += ["%s is another device now" % name for name in _moved(before, after, kind)]
+    pairs = (before["devices"], after["devices"]), (before["interfaces"], after["interfaces"])
+    for olds, news in pairs:
+        earlier = _by_name(olds)
+        for item in _by_name(news).values():
             old = earlier.get(item["name"])
             fallen = _fallen(old, item) if old else None
             if fallen:
@@ -102,18 +181,25 @@ def _listed(snapshot: Snapshot) -> bool:
     return bool(snapshot.get("devices_listed", snapshot["complete"]))
 
 
+def interfaces_present(snapshot: Snapshot) -> list[str]:
+    """Return the names of the TCP interfaces that a snapshot saw, read or not; an older hook kept those it read."""
+    return snapshot.get("interfaces_present", [item["name"] for item in snapshot["interfaces"]])
+
+
 def _set(snapshot: Snapshot) -> list[str]:
     return sorted(snapshot["devices_present"])
 
 
-def _moved(before: Snapshot, after: Snapshot) -> list[str]:
-    """Return the devices that are at another PCI address: the same name then means another device."""
-    earlier = {device["name"]: device["pci_address"] for device in before["devices"]}
-    return [
-        device["name"]
-        for device in after["devices"]
-        if device["pci_address"] != earlier.get(device["name"], device["pci_address"])
-    ]
+def _moved(before: Any, after: Any, kind: str) -> list[str]:
+    """Return what is at another PCI address: the same name then means another device."""
+    earlier = {item["name"]: item.get("pci_address") for item in before[kind]}
+    moved = []
+    for item in after[kind]:
+        # One that could not be read, or that an older hook did not read, says nothing.
+        addresses = earlier.get(item["name"]), item.get("pci_address")
+        if all(addresses) and addresses[0] != addresses[1]:
+            moved.append(item["name"])
+    return moved
 
 
 def _fallen(old: Any, new: Any) -> str | None:
@@ -124,33 +210,71 @@ def _fallen(old: Any, new: Any) -> str | None:
     return None
 
 
-def _device(baseline: Snapshot | None, device: Any) -> dict[str, Any]:
-    old = _named(baseline["devices"], device["name"]) if baseline else None
-    return {
-        "name": device["name"],
-        "pci_address": device["pci_address"],
-        "driver": device["driver"],
-        "counters": _difference(old, device, "counters"),
-        "device_counters": _difference(old, device, "device_counters"),
-        "errors": device["errors"],
-    }
+def _devices(baseline: Snapshot | None, final: Snapshot) -> list[DeviceRecord]:
+    earlier = _by_name(baseline["devices"] if baseline else ())
+    later = _by_name(final["devices"])
+    names = {*final["devices_present"], *(baseline["devices_present"] if baseline else ()), *earlier, *later}
+    records: list[DeviceRecord] = []
+    for name in sorted(names):
+        old, new = earlier.get(name), later.get(name)
+        known = new or old or {}
+        records.append(
+            {
+                "name": name,
+                "pci_address": known.get("pci_address"),
+                "driver": known.get("driver"),
+                "counters": _difference(old, new, "counters"),
+                "device_counters": _difference(old, new, "device_counters"),
+                "unknown": _unknown(old, new, BYTE_FAMILIES),
+                "errors": new["errors"] if new else [],
+            }
+        )
+    return records
 
 
-def _interface(baseline: Snapshot | None, interface: Any) -> dict[str, Any]:
-    old = _named(baseline["interfaces"], interface["name"]) if baseline else None
-    return {
-        "name": interface["name"],
-        "counters": _difference(old, interface, "counters"),
-        "errors": interface["errors"],
-    }
+def _interfaces(baseline: Snapshot | None, final: Snapshot) -> list[InterfaceRecord]:
+    earlier = _by_name(baseline["interfaces"] if baseline else ())
+    later = _by_name(final["interfaces"])
+    names = {*interfaces_present(final), *(interfaces_present(baseline) if baseline else ()), *earlier, *later}
+    records: list[InterfaceRecord] = []
+    for name in sorted(names):
+        old, new = earlier.get(name), later.get(name)
+        records.append(
+            {
+                "name": name,
+                "counters": _difference(old, new, "counters"),
+                "unknown": _unknown(old, new, ()),
+                "errors": new["errors"] if new else [],
+            }
+        )
+    return records
 
 
-def _named(items: Any, name: str) -> Any:
-    return next((item for item in items if item["name"] == name), None)
+def _by_name(items: Any) -> dict[str, Any]:
+    return {item["name"]: item for item in items}
 
 
 def _difference(old: Any, new: Any, group: str) -> dict[str, int]:
-    """Return the differences of the counters that both snapshots have."""
-    if old is None:
+    """Return the differences of the counters that both readings have."""
+    if old is None or new is None:
         return {}
     return {name: value - old[group][name] for name, value in new[group].items() if name in old[group]}
+
+
+def _unknown(old: Any, new: Any, families: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the counters that exist, or must, and have no difference.
+
+    One that neither reading has nor failed to read is one that the driver lacks, but for the totals, and but for a
+    member of a family of which another member is there.
+    """
+    before, after = (item["counters"] if item else {} for item in (old, new))
+    named = {*before, *after, *BYTE_TOTALS}
+    for item in (old, new):
+        named.update(error.partition(":")[0] for error in (item["errors"] if item else ()))
+    unread = not before and not after
+    for family in families:
+        if unread or any(name in named for name in family):
+            named.update(family)
+    # The name of a folder, or of another group's counter, is none of these.
+    known = {*before, *after, *BYTE_TOTALS, *(name for family in families for name in family)}
+    return sorted(name for name in named if name in known and not (name in before and name in after))

@@ -6,10 +6,11 @@ A snapshot arrives in pieces, one a device, so that a read which never returns c
 from __future__ import annotations
 
 import time
+from _functools import partial  # type: ignore[import-not-found] # functools itself imports collections
 
 from efakit.node.counters import find_interfaces, read_device_counters, read_interface, read_port_counters
-from efakit.node.devices import find_devices, unbound_functions, why_unusable
-from efakit.node.files import below, read_text_or_none
+from efakit.node.devices import find_devices, try_to_open, unbound_functions
+from efakit.node.files import below, link_name, read_text_or_none
 from efakit.node.limits import huge_pages
 from efakit.node.parallel import in_parallel_when_slow
 
@@ -18,26 +19,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, TypedDict
 
-    from efakit.node.devices import Device
+    from efakit.node.devices import Device, Unknown
     from efakit.node.limits import HugePages
 
     class DeviceReading(TypedDict):
-        """One EFA device and its counters; ``unusable`` says why no process could open it."""
+        """One EFA device and its counters; ``unusable`` says why no process could open it.
+
+        ``driver_error``, ``verbs_error`` and ``open_error`` say why one of these is not known, and ``own_errors`` which
+        of ``errors`` tell of a lack of the hook's own: none of that is the device's fault.
+        """
 
         name: str
         pci_address: str | None
         driver: str | None
+        driver_error: str | None
         device_id: str | None
         verbs: str | None
+        verbs_error: str | None
         unusable: str | None
+        open_error: str | None
         counters: dict[str, int]
         device_counters: dict[str, int]
         errors: list[str]
+        own_errors: list[str]
 
     class InterfaceReading(TypedDict):
         """One network interface and its counters."""
 
         name: str
+        pci_address: str | None
         counters: dict[str, int]
         errors: list[str]
 
@@ -51,9 +61,13 @@ if TYPE_CHECKING:
         """All pieces of one node; ``complete`` is false where some never came.
 
         ``devices_listed`` is false where the device set itself is not known, and ``devices_present`` then says nothing.
+        ``interfaces_present`` is empty where no TCP interface is known, and ``interfaces_error`` may say why.
+        ``since_boot_seconds`` is a clock that nobody sets.
+        ``unknown_devices`` and ``unknown_functions`` may be EFA devices, and functions without driver, or not.
         """
 
         taken_at: float
+        since_boot_seconds: float | None
         complete: bool
         devices_listed: bool
         list_error: str | None
@@ -64,7 +78,11 @@ if TYPE_CHECKING:
         late: Late | None
         devices_present: list[str]
         foreign_devices: list[str]
+        unknown_devices: list[Unknown]
         unbound_functions: list[str]
+        interfaces_present: list[str]
+        interfaces_error: str | None
+        unknown_functions: list[Unknown]
         devices: list[DeviceReading]
         interfaces: list[InterfaceReading]
 
@@ -92,47 +110,85 @@ def pieces(
         "driver_version": read_text_or_none(below(root, "sys/module/efa/version")),
         "hugepages": huge_pages(root),
     }
+    interfaces = _interfaces(root, tcp_interfaces, machine)
     wanted = expected(machine["instance_type"]) if expected else None
+    devices: list[Device] = []
+    listed = True
     try:
-        devices, foreign, machine["late"] = _look_for(root, wanted, wait_seconds)
+        devices, foreign, unknown, machine["late"] = _look_for(root, wanted, wait_seconds)
     except OSError as error:
-        yield {**machine, "devices_listed": False, "list_error": "%s: %s" % (error.filename, error.strerror)}
-        return
-    machine["devices_present"] = [device["name"] for device in devices]
-    machine["foreign_devices"] = foreign
-    # Only where devices are missing: a node has hundreds of PCI functions.
-    machine["unbound_functions"] = unbound_functions(root) if wanted is not None and len(devices) < wanted else []
+        listed = False
+        machine.update(devices_listed=False, list_error="%s: %s" % (error.filename, error.strerror))
+    else:
+        machine["devices_present"] = [device["name"] for device in devices]
+        machine["foreign_devices"] = foreign
+        machine["unknown_devices"] = unknown
+        # Only where devices are missing: a node has hundreds of PCI functions.
+        unbound = unbound_functions(root) if wanted is not None and len(devices) < wanted else ([], [])
+        machine["unbound_functions"], machine["unknown_functions"] = unbound
     yield machine
 
-    yield from in_parallel_when_slow(lambda device: _read(root, device), devices)
-    for name in find_interfaces(root, tcp_interfaces):
-        reading = read_interface(root, name)
-        yield {"piece": "interface", "name": name, "counters": reading["counters"], "errors": reading["errors"]}
-    yield {"piece": "end"}
+    # Interfaces and devices alike: one whose read never returns costs its own result only.
+    reads: list[Callable[[], dict[str, Any]]] = [partial(_read_interface, root, name) for name in interfaces]
+    reads += [partial(_read_device, root, device) for device in devices]
+    yield from in_parallel_when_slow(_call, reads)
+    if listed:
+        yield {"piece": "end"}
 
 
-def _look_for(root: str, wanted: int | None, wait_seconds: float) -> tuple[list[Device], list[str], Late | None]:
-    """Return the devices, EFA and foreign, once enough are ready or the time is up."""
-    devices, foreign = find_devices(root)
+def _call(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    return read()
+
+
+def _interfaces(root: str, tcp_interfaces: str | Sequence[str], machine: dict[str, Any]) -> list[str]:
+    """Return the TCP interfaces, and note in ``machine`` which they are, or why nobody knows."""
+    try:
+        names, error = find_interfaces(root, tcp_interfaces), None
+    except OSError as failed:
+        names, error = [], "%s: %s" % (failed.filename, failed.strerror)
+    machine["interfaces_present"] = names
+    machine["interfaces_error"] = error or (None if names else "no interface has the driver ena")
+    return names
+
+
+def _look_for(
+    root: str, wanted: int | None, wait_seconds: float
+) -> tuple[list[Device], list[str], list[Unknown], Late | None]:
+    """Return the devices, EFA, foreign and unknown, once enough are ready or the time is up."""
+    devices, foreign, unknown = find_devices(root)
     at_first = _ready(devices)
     began = time.monotonic()
     waited = 0.0
     while wanted is not None and _ready(devices) < wanted and waited + _LOOK_AGAIN_SECONDS <= wait_seconds:
         time.sleep(_LOOK_AGAIN_SECONDS)
-        devices, foreign = find_devices(root)
+        try:
+            devices, foreign, unknown = find_devices(root)
+        except OSError:
+            break  # what was seen before holds
         waited = time.monotonic() - began
     came_late = _ready(devices) > at_first
     late: Late | None = {"devices_at_first": at_first, "waited_seconds": round(waited, 1)} if came_late else None
-    return devices, foreign, late
+    return devices, foreign, unknown, late
 
 
 def _ready(devices: Iterable[Device]) -> int:
     return sum(device["driver"] == "efa" and device["verbs"] is not None for device in devices)
 
 
-def _read(root: str, device: Device) -> dict[str, Any]:
+def _read_interface(root: str, name: str) -> dict[str, Any]:
+    reading = read_interface(root, name)
+    return {
+        "piece": "interface",
+        "name": name,
+        "pci_address": link_name(below(root, "sys/class/net", name, "device")),
+        "counters": reading["counters"],
+        "errors": reading["errors"],
+    }
+
+
+def _read_device(root: str, device: Device) -> dict[str, Any]:
     verbs = device["verbs"]
-    unusable = why_unusable(root, verbs) if verbs else None
+    unusable, open_error = try_to_open(root, verbs) if verbs else (None, None)
     port = read_port_counters(device["path"])
     own = read_device_counters(device["path"])
     return {
@@ -140,12 +196,16 @@ def _read(root: str, device: Device) -> dict[str, Any]:
         "name": device["name"],
         "pci_address": device["pci_address"],
         "driver": device["driver"],
+        "driver_error": device["driver_error"],
         "device_id": device["device_id"],
         "verbs": verbs,
+        "verbs_error": device["verbs_error"],
         "unusable": unusable,
+        "open_error": open_error,
         "counters": port["counters"],
         "device_counters": own["counters"],
         "errors": port["errors"] + own["errors"],
+        "own_errors": port["own_errors"] + own["own_errors"],
     }
 
 
@@ -153,6 +213,7 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
     """Put the pieces that arrived together; ``taken_at`` is now, in seconds since the epoch."""
     snapshot: Snapshot = {
         "taken_at": time.time(),
+        "since_boot_seconds": since_boot(),
         "complete": False,
         "devices_listed": False,
         "list_error": None,
@@ -163,7 +224,11 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
         "late": None,
         "devices_present": [],
         "foreign_devices": [],
+        "unknown_devices": [],
         "unbound_functions": [],
+        "interfaces_present": [],
+        "interfaces_error": None,
+        "unknown_functions": [],
         "devices": [],
         "interfaces": [],
     }
@@ -178,4 +243,13 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
         elif kind == "end":
             snapshot["complete"] = True
     snapshot["devices"].sort(key=lambda device: device["name"])
+    snapshot["interfaces"].sort(key=lambda interface: interface["name"])
     return snapshot
+
+
+def since_boot() -> float | None:
+    """Return the seconds since the node was started, by a clock that nobody sets; None where there is none."""
+    try:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (AttributeError, OSError):  # another system than Linux, or a very old one
+        return None

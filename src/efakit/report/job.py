@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from efakit.jobs.records import JobRun
-from efakit.jobs.verdict import JobVerdict, Traffic
+from efakit.jobs.traffic import UNKNOWN, Amount, Traffic
+from efakit.jobs.verdict import JobVerdict
+
+_MOST_LISTED = 100
+"""Of faults and of doubts: the first tell, and thousands of nodes may each have one."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +26,17 @@ class SlurmFacts:
 
 @dataclass(frozen=True)
 class JobReport:
-    """A run of a job with its verdict; ``other_runs`` are the job's other runs, oldest first."""
+    """A run of a job with its verdict; ``other_runs`` are the job's other runs, newest first."""
 
     run: JobRun
     verdict: JobVerdict
     slurm: SlurmFacts
     other_runs: tuple[str, ...] = ()
+
+
+def component_names(run: JobRun) -> list[str]:
+    """Return the components of a heterogeneous job as Slurm shows them: 10+0, 10+1; empty for any other job."""
+    return [f"{run.job_id}+{job_id - run.job_id}" for job_id in run.het]
 
 
 def as_data(report: JobReport) -> dict[str, Any]:
@@ -37,7 +46,12 @@ def as_data(report: JobReport) -> dict[str, Any]:
         "job_id": run.job_id,
         "cluster": run.cluster,
         "run": run.run,
+        "run_key": run.key,
+        "started_at": run.started_at,
+        "began_at": run.began_at,
+        "ended_at": run.ended_at if run.records else None,
         "other_runs": list(report.other_runs),
+        "components": component_names(run),
         "verdict": verdict.verdict,
         "reason": verdict.reason,
         "name": report.slurm.name,
@@ -45,6 +59,9 @@ def as_data(report: JobReport) -> dict[str, Any]:
         "elapsed_seconds": report.slurm.elapsed_seconds,
         "node_list": report.slurm.node_list,
         **_bytes(verdict.traffic),
+        "storage_sent_bytes": verdict.traffic.storage_bytes()[0],
+        "storage_received_bytes": verdict.traffic.storage_bytes()[1],
+        "findings": _findings(run),
         "nodes": [
             {
                 "node": node.node,
@@ -53,13 +70,43 @@ def as_data(report: JobReport) -> dict[str, Any]:
                 "devices_found": node.devices_found,
                 **_bytes(node.traffic),
                 "devices": [dict(device) for device in node.devices],
+                "unknown": list(node.unknown),
                 "notes": list(node.notes),
             }
             for node in verdict.nodes
         ],
+        "doubts": list(run.doubts[:_MOST_LISTED]),
+        "notes": [*verdict.notes, *run.notes][:_MOST_LISTED],
+        "faults": [{"file": fault.file, "why": fault.why} for fault in run.faults[:_MOST_LISTED]],
+        "fault_count": len(run.faults),
     }
 
 
-def _bytes(traffic: Traffic | None) -> dict[str, int | None]:
-    names = ("efa_tx_bytes", "efa_rx_bytes", "tcp_tx_bytes", "tcp_rx_bytes")
-    return {name: None if traffic is None else getattr(traffic, name) for name in names}
+def byte_counts(traffic: Traffic | None) -> dict[str, Amount]:
+    """Return the four byte counts of a run or a node by the names that they have in the report."""
+    if traffic is None:
+        return dict.fromkeys(("efa_tx_bytes", "efa_rx_bytes", "tcp_tx_bytes", "tcp_rx_bytes"), UNKNOWN)
+    return {
+        "efa_tx_bytes": traffic.efa_tx,
+        "efa_rx_bytes": traffic.efa_rx,
+        "tcp_tx_bytes": traffic.tcp_tx,
+        "tcp_rx_bytes": traffic.tcp_rx,
+    }
+
+
+def _bytes(traffic: Traffic | None) -> dict[str, Any]:
+    """Return byte counts, null where not all of one is known, and what is known of them at least."""
+    counts = byte_counts(traffic)
+    return {
+        **{name: count.known_bytes if count.complete else None for name, count in counts.items()},
+        "at_least": {name: count.known_bytes for name, count in counts.items()},
+    }
+
+
+def _findings(run: JobRun) -> list[dict[str, Any]]:
+    """Return what the hooks found, each with its node."""
+    return [
+        {"node": node, **{name: item.get(name) for name in ("rule", "severity", "message")}}
+        for node, record in sorted(run.records.items())
+        for item in record["findings"]
+    ]

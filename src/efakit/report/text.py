@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TextIO
 
@@ -9,43 +10,77 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from efakit.catalog.thresholds import EFA_FLOOR
+from efakit.jobs.traffic import Amount
 from efakit.jobs.verdict import NodeVerdict
-from efakit.report.job import JobReport
+from efakit.printable import printable
+from efakit.report.job import JobReport, byte_counts, component_names
 
 _STYLES = {"efa": "bold green", "tcp-fallback": "bold red", "mixed": "bold yellow", "incomplete": "yellow"}
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+_MOST_LINES = 20
+"""Of the doubts, of the notes of one node, of the files that cannot be used."""
+_MOST_LETTERS_OF_A_NAME = 120
+_MOST_SECONDS = 10**11
 
 
 def print_report(report: JobReport, file: TextIO) -> None:
-    """Print verdict, reason and one row a node; colours only on a terminal."""
+    """Print verdict, reason and one row a node; colours only on a terminal.
+
+    Names and messages come from records, from Slurm and from users: each passes ``printable``, and none is markup.
+    """
     # Into a file or a pipe the table keeps its full width.
     width = None if file.isatty() else 200
     console = Console(file=file, highlight=False, soft_wrap=True, width=width)
-    verdict, slurm = report.verdict, report.slurm
+    verdict, slurm, run = report.verdict, report.slurm, report.run
     title = Text.assemble(
-        ("Job ", ""), (str(report.run.job_id), "bold"), (f" {_clean(slurm.name)}" if slurm.name else "", ""), ": "
+        ("Job ", ""), (str(run.job_id), "bold"), (f" {printable(slurm.name, 200)}" if slurm.name else "", ""), ": "
     )
     title.append(verdict.verdict, style=_STYLES.get(verdict.verdict, "bold"))
     console.print(title)
-    console.print(Text(f"  {verdict.reason}"))
-    console.print(Text("  " + ", ".join(_facts(report))))
+    console.print(_line(f"  {verdict.reason}"))
+    console.print(_line("  " + ", ".join(_facts(report))))
+    _print_some(console, "  in doubt: ", run.doubts)
+    _print_some(console, "  note: ", verdict.notes)
     console.print(_table(report.verdict.nodes))
     for node in verdict.nodes:
-        for note in node.notes:
-            console.print(Text(_clean(f"{node.node}: {note}")))
+        _print_some(console, f"{printable(node.node, _MOST_LETTERS_OF_A_NAME)}: ", node.notes)
+    _print_some(console, "", run.notes)
+    if run.faults:
+        console.print(_line(f"{len(run.faults)} of the job's files cannot be used:"))
+        _print_some(console, "  ", run.faults)
+
+
+def _line(text: str) -> Text:
+    return Text(printable(text))
+
+
+def _print_some(console: Console, before: str, items: Sequence[object]) -> None:
+    for item in items[:_MOST_LINES]:
+        console.print(_line(f"{before}{item}"))
+    if len(items) > _MOST_LINES:
+        console.print(_line(f"{before}and {len(items) - _MOST_LINES} more"))
 
 
 def _facts(report: JobReport) -> list[str]:
-    slurm, traffic = report.slurm, report.verdict.traffic
+    slurm, traffic, run = report.slurm, report.verdict.traffic, report.run
     facts = [slurm.state.lower()] if slurm.state else []
     if slurm.elapsed_seconds is not None:
-        facts.append(f"ran {timedelta(seconds=slurm.elapsed_seconds)}")
-    facts.append(f"EFA {_size(traffic.efa_tx_bytes)} sent and {_size(traffic.efa_rx_bytes)} received")
-    facts.append(f"TCP {_size(traffic.tcp_tx_bytes)} sent and {_size(traffic.tcp_rx_bytes)} received")
+        facts.append(f"ran {timedelta(seconds=min(slurm.elapsed_seconds, _MOST_SECONDS))}")
+    facts.append(f"EFA {_amount(traffic.efa_tx)} sent and {_amount(traffic.efa_rx)} received")
+    sent, received = traffic.storage_bytes()
+    if max(sent, received) >= EFA_FLOOR.value:
+        facts.append(f"of it {_size(sent)} to and {_size(received)} from storage")
+    facts.append(f"TCP {_amount(traffic.tcp_tx)} sent and {_amount(traffic.tcp_rx)} received")
+    if run.het:
+        facts.append(f"heterogeneous job {', '.join(component_names(run))}")
     if slurm.note:
         facts.append(slurm.note)
     if report.other_runs:
-        facts.append(f"run {report.run.run} (other runs: {', '.join(report.other_runs)})")
+        shown = [printable(name, 60) for name in report.other_runs[:_MOST_LINES]]
+        more = f" and {len(report.other_runs) - _MOST_LINES} more" if len(report.other_runs) > _MOST_LINES else ""
+        own = f"run {run.run} (other runs: " if run.run else "(runs: "
+        facts.append(f"{own}{', '.join(shown)}{more})")
     return facts
 
 
@@ -56,17 +91,9 @@ def _table(nodes: tuple[NodeVerdict, ...]) -> Table:
     for column in ("DEVICES", "EFA SENT", "EFA RECEIVED", "TCP SENT", "TCP RECEIVED"):
         table.add_column(column, justify="right", no_wrap=True)
     for node in nodes:
-        traffic = node.traffic
-        sizes = (
-            ["-"] * 4
-            if traffic is None
-            else [
-                _size(count)
-                for count in (traffic.efa_tx_bytes, traffic.efa_rx_bytes, traffic.tcp_tx_bytes, traffic.tcp_rx_bytes)
-            ]
-        )
+        sizes = [_amount(count) for count in byte_counts(node.traffic).values()]
         verdict = Text(node.verdict, style=_STYLES.get(node.verdict, ""))
-        table.add_row(Text(node.node), verdict, _devices(node), *sizes)
+        table.add_row(Text(printable(node.node, _MOST_LETTERS_OF_A_NAME)), verdict, _devices(node), *sizes)
     return table
 
 
@@ -76,9 +103,11 @@ def _devices(node: NodeVerdict) -> str:
     return f"{node.devices_found} of {'?' if node.devices_expected is None else node.devices_expected}"
 
 
-def _clean(text: str) -> str:
-    """Return ``text`` without what a terminal would obey: a job's name is its user's."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+def _amount(amount: Amount) -> str:
+    """Return a byte count as people read it; where not all of it was read, what it is at least."""
+    if amount.complete:
+        return _size(amount.known_bytes)
+    return f"{_size(amount.known_bytes)}+?" if amount.known_bytes else "?"
 
 
 def _size(count: int) -> str:

@@ -85,7 +85,11 @@ def _life_spans(name: str, about: Iterable[VariableRule]) -> list[VariableRule]:
         return own
     since = {found.component: found.since} if found.since else {}
     until = {found.component: found.until} if found.until else {}
-    return [VariableRule("variable-not-read", name, "option", "", found.source, since=since, until=until)]
+    return [
+        VariableRule(
+            id="variable-not-read", name=name, effect="option", reason="", source=found.source, since=since, until=until
+        )
+    ]
 
 
 def _out_of_range(options: Iterable[VariableRule], name: str, target: Target) -> list[Verdict]:

@@ -10,6 +10,7 @@ from efakit.rules.environment import Needed, holds, needed
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from efakit.catalog.instances import Instance
     from efakit.rules.target import Target
 
 
@@ -28,8 +29,18 @@ class Overview(NamedTuple):
     """What breaks the job, slows it or has no effect, at least with certain values."""
 
 
-def overview(target: Target, workloads: Collection[str]) -> Overview:
-    """Return what every row amounts to on ``target`` for what runs there (keys of ``WORKLOADS``)."""
+def usual_workloads(instance: Instance) -> tuple[str, ...]:
+    """Return what an instance type is bought for, where nobody says what runs there (keys of ``WORKLOADS``)."""
+    if instance.neuron_devices:
+        return ("neuron",)
+    return ("nccl",) if instance.gpus else ("openmpi",)
+
+
+def overview(target: Target, workloads: Collection[str], *, efa: bool = True) -> Overview:
+    """Return what every row amounts to on ``target`` for what runs there (keys of ``WORKLOADS``).
+
+    Without ``efa`` a job sets nothing for it: NCCL_NET=Libfabric and its like would end the job.
+    """
     must = needed(target, workloads)
     taken = {item.name for item in must}
     answers = [(row, holds(row, target, workloads)) for row in rows() if _concerns(row, workloads)]
@@ -45,7 +56,8 @@ def overview(target: Target, workloads: Collection[str]) -> Overview:
     undecided = take(("needed",), None)
     by_plugin = take(("set-by-plugin",), True)
     not_needed = take(("needed",), False)
-    return Overview(must, undecided, by_plugin, not_needed, take(("harmful", "no-effect"), True))
+    leave = take(("harmful", "no-effect"), True)
+    return Overview(must if efa else [], undecided if efa else [], by_plugin, not_needed, leave)
 
 
 # Whose variables they are, where a row speaks of them whatever the program is. With no workload all are told.

@@ -7,10 +7,15 @@ from typing import Any
 
 from efakit.errors import MissingExtra, UsageError
 
+_INSTANCE_TYPES = "asking EC2 for its instance types"
 
-def default_region() -> str | None:
-    """Return the region of the environment or of the AWS configuration; raise MissingExtra without boto3."""
-    boto3, _ = _boto3()
+
+def default_region(wanted_for: str = _INSTANCE_TYPES) -> str | None:
+    """Return the region of the environment or of the AWS configuration; raise MissingExtra without boto3.
+
+    ``wanted_for`` says in that error what needs the region.
+    """
+    boto3, _ = _boto3(wanted_for)
     region: str | None = boto3.Session().region_name
     return region
 
@@ -20,7 +25,7 @@ def instance_types(region: str) -> Iterator[list[dict[str, Any]]]:
 
     Raises MissingExtra without boto3, UsageError where AWS refuses or cannot be reached.
     """
-    boto3, botocore_errors = _boto3()
+    boto3, botocore_errors = _boto3(_INSTANCE_TYPES)
     try:
         pages = boto3.client("ec2", region_name=region).get_paginator("describe_instance_types").paginate()
         for page in pages:
@@ -32,10 +37,10 @@ def instance_types(region: str) -> Iterator[list[dict[str, Any]]]:
         ) from error
 
 
-def _boto3() -> tuple[Any, Any]:
+def _boto3(wanted_for: str) -> tuple[Any, Any]:
     try:
         import boto3
         import botocore.exceptions
     except ImportError as error:
-        raise MissingExtra("aws", "asking EC2 for its instance types") from error
+        raise MissingExtra("aws", wanted_for) from error
     return boto3, botocore.exceptions

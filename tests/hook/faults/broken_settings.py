@@ -15,6 +15,8 @@ from tests.hook.faults.story import (
     Step,
     Story,
     efa_bytes,
+    finding,
+    no_finding,
     prolog,
     record,
     said,
@@ -144,6 +146,6 @@ CASES = [
     Case(
         "a root that is not there",
         with_settings(root="/nonexistent"),
-        (record(devices_found=0, devices=0), said("0 of 4")),
+        (record(devices_found=0, devices=0), finding("snapshot-incomplete"), no_finding("devices-missing")),
     ),
 ]

@@ -164,6 +164,21 @@ CASES = [
         {**NAMED, "SLURM_CLUSTER_NAME": "../../x", "SLURMD_NODENAME": "../n"},
         below_records,
     ),
+    *(
+        both(
+            f"names {what}",
+            {**NAMED, "SLURM_CLUSTER_NAME": name, "SLURMD_NODENAME": name, "SLURM_JOB_SLUID": name},
+            record(baseline="ok", node=name, cluster=name, sluid=name),
+            below_records,
+        )
+        for what, name in {
+            "of 240 letters": "n" * 240,
+            "of 255 letters": "n" * 255,
+            "of 1000 letters": "n" * 1000,
+            "of 255 letters that are no ASCII": "\u6771" * 255,
+            "of which no letter can stay": "\u6771/ *" * 10,
+        }.items()
+    ),
     both("names of dots", {**NAMED, "SLURM_CLUSTER_NAME": "..", "SLURMD_NODENAME": "."}, below_records),
     both(
         "names with new lines and escapes",

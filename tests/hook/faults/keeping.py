@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from tests.hook.faults.story import (
 )
 
 OLD_FILES = 10_000
+ANOTHER_USER = 65534
 QUICK = {"deadline_seconds": 2}
 Breaking = Callable[[Path], None]
 
@@ -70,6 +72,59 @@ def a_link_elsewhere(path: Path) -> None:
         gone(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(elsewhere)
+
+
+def a_users_folder(path: Path) -> None:
+    """Make a folder of another user's with a link to root's own, below which the settings name one that is missing."""
+    elsewhere = path.parent.parent / "elsewhere-theirs"
+    elsewhere.mkdir(mode=0o700)
+    path.parent.mkdir()
+    path.symlink_to(elsewhere)
+    os.lchown(path, ANOTHER_USER, ANOTHER_USER)
+    os.chown(path.parent, ANOTHER_USER, ANOTHER_USER)
+
+
+def run_dir_below_a_user(story: Story) -> None:
+    """Let run_dir lie below a user's link, in the mode in which the prolog leaves notes there."""
+    link = story.node.root.parent / "theirs/link"
+    a_users_folder(link)
+    story.node.settings.update(run_dir=str(link / "run"), mode="warn", expected_devices=DEVICES + 1)
+
+
+def spool_dir_below_a_user(story: Story) -> None:
+    link = story.node.root.parent / "theirs/link"
+    a_users_folder(link)
+    story.node.settings["spool_dir"] = str(link / "spool")
+
+
+def under_umask(mask: int, step: Step) -> Step:
+    """Take a step in a process whose umask is another."""
+
+    def stepped(story: Story) -> None:
+        before = os.umask(mask)
+        try:
+            step(story)
+        finally:
+            os.umask(before)
+
+    return stepped
+
+
+def settings_are_there(story: Story) -> None:
+    """Let the settings have their mode from before; the installer is not what is tested."""
+    story.node.config.write_text("{}")
+
+
+def nobody_else_writes(story: Story) -> None:
+    """Check that all folders and files of the hook's are as they are under a usual umask."""
+    run_dir = Path(story.node.settings["run_dir"])
+    for folder, modes in (
+        (story.node.spool, (0o700, 0o600)),
+        (story.node.records / "lab", (0o755, 0o644)),
+        (run_dir, (0o755, 0o644)),
+    ):
+        for path in (folder, *folder.rglob("*")):
+            assert stat.S_IMODE(path.stat().st_mode) == modes[path.is_file()], path
 
 
 def of_anybody(path: Path) -> None:
@@ -234,6 +289,17 @@ CASES = [
         (prolog, traffic, spool(lambda path: many(path, OLD_FILES // 10), "active"), epilog),
         (record(baseline="ok"), efa_bytes(DEVICES * EFA_BYTES)),
     ),
+    *(
+        Case(
+            f"the umask is {mask:03o}",
+            (settings_are_there, *(under_umask(mask, step) for step in (prolog, traffic, epilog, hook("prolog", 8)))),
+            (record(baseline="ok"), published(7), nobody_else_writes),
+            {"mode": "warn", "expected_devices": DEVICES + 1},
+        )
+        for mask in (0o000, 0o077)
+    ),
+    Case("the spool is below a user's link", (spool_dir_below_a_user, *work()), (*UNKEPT, elsewhere_is_empty)),
+    Case("the run folder is below a user's link", (run_dir_below_a_user, *work()), (*KEPT, elsewhere_is_empty)),
     # The records folder.
     Case("the records folder is missing", then_healed(records(removed), heal=records(again)), KEPT),
     Case(

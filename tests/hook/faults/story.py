@@ -109,7 +109,10 @@ def judge(case: Case, story: Story) -> None:
     for check in case.must:
         check(story)
     for place in (story.published(), story.waiting()):
-        runs = [(one["job_id"], one["node"], one["sluid"] or one["restart_count"] or 0) for one in place]
+        runs = [
+            (one["job_id"], one["node"], one.get("run") or one["sluid"] or one["restart_count"], one["began_at"])
+            for one in place
+        ]
         assert len(runs) == len(set(runs)), f"two records of a run among {runs}"
     for one in (story.published() + story.waiting())[:MOST_JUDGED]:
         SCHEMA.validate(one)
@@ -121,7 +124,7 @@ def _report(story: Story, job_id: int) -> list[str]:
     """Report a job as efakit does; return the verdicts of its runs."""
     verdicts = []
     for run in find_runs(story.node.records, job_id):
-        verdict = verdict_of(run.node_names, run.records, run.damaged)
+        verdict = verdict_of(run.node_names, run.records, run.damaged, run.doubts)
         print_report(JobReport(run, verdict, SlurmFacts()), io.StringIO())
         verdicts.append(verdict.verdict)
     return verdicts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hook.faults import broken_settings, environments, keeping, lives, mounts, reading
+from tests.hook.faults import broken_settings, environments, keeping, lives, mounts, reading, shortage
 from tests.hook.faults.story import Case, play
 
 pytestmark = pytest.mark.thorough
@@ -15,6 +15,7 @@ TABLES = {
     "keeping": keeping.CASES,
     "environment": environments.CASES,
     "settings": broken_settings.CASES,
+    "shortage": shortage.CASES,
 }
 ROWS = [pytest.param(case, id=f"{table}: {case.name}") for table, cases in TABLES.items() for case in cases]
 LEAST_CASES = 60

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from efakit.cli.lint_fix import mended
-from efakit.cli.lint_subject import Where, judge_text
-from efakit.lint.script import Surroundings
+from efakit.lint.finding import Finding
+from efakit.lint.mend import mended
+from efakit.lint.script import Surroundings, lint_script
 from efakit.rules.target import any_supported
 from tests.lint.script.linting import CORPUS
 
-WHERE = Where(Surroundings(any_supported()))
+ANYWHERE = Surroundings(any_supported())
 CASES = {
     "export FI_LOG_LEVEL=1": "export FI_LOG_LEVEL=warn",
     "export NCCL_TIMEOUT=1 # why\ntrue": "true",
@@ -45,9 +44,15 @@ UNTOUCHED = [
 ]
 
 
+def mend(data: bytes, surroundings: Surroundings = ANYWHERE, file: str = "x.sh") -> tuple[bytes, list[Finding]]:
+    def judge(content: bytes) -> list[Finding]:
+        return lint_script(file, content, surroundings)
+
+    return mended(data, judge(data), judge)
+
+
 def fix(text: str) -> str:
-    data = f"#!/bin/bash\n{text}\n".encode()
-    done, _ = mended(Path("x.sh"), data, judge_text(Path("x.sh"), data, WHERE), WHERE)
+    done, _ = mend(f"#!/bin/bash\n{text}\n".encode())
     return done.decode().removeprefix("#!/bin/bash\n").removesuffix("\n")
 
 
@@ -64,19 +69,19 @@ def test_what_is_not_safe_is_left(text):
 def test_a_name_that_does_harm_on_the_target_is_taken_out_instead():
     from efakit.rules.releases import target_of
 
-    where = Where(Surroundings(target_of(instance="p5.48xlarge", installer="1.47.0")))
-    data = b"#!/bin/bash\nexport NCCL_BUFFERSIZE=8388608\ntrue\n"
-    done, _ = mended(Path("x.sh"), data, judge_text(Path("x.sh"), data, where), where)
+    where = Surroundings(target_of(instance="p5.48xlarge", installer="1.47.0"))
+    done, _ = mend(b"#!/bin/bash\nexport NCCL_BUFFERSIZE=8388608\ntrue\n", where)
     assert done == b"#!/bin/bash\ntrue\n"
 
 
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("*/*.s*h")), ids=lambda path: path.name)
 def test_a_mended_script_is_shell_and_stays_as_it_is(path):
     data = path.read_bytes()
-    once, left = mended(path, data, judge_text(path, data, WHERE), WHERE)
-    twice, _ = mended(path, once, left, WHERE)
+    surroundings = ANYWHERE._replace(has_folder=lambda folder: (path.parent / folder).is_dir())
+    once, left = mend(data, surroundings, str(path))
+    twice, _ = mend(once, surroundings, str(path))
     assert twice == once
     assert not any(item.edits for item in left)
     subprocess.run(["bash", "-n"], input=once, check=True)
-    before = [finding.rule for finding in judge_text(path, data, WHERE)]
+    before = [finding.rule for finding in lint_script(str(path), data, surroundings)]
     assert {finding.rule for finding in left} <= set(before)

@@ -1,0 +1,71 @@
+"""What a row of an environment variable may say, and the words of its fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COMPONENTS = {
+    "parallelcluster": "ParallelCluster",
+    "installer": "EFA installer",
+    "libfabric": "libfabric",
+    "driver": "EFA driver",
+    "plugin": "aws-ofi-nccl",
+    "nccl": "NCCL",
+    "cuda": "CUDA",
+    "rdma_core": "rdma-core",
+    "kernel": "Linux kernel",
+    "open_mpi": "Open MPI",
+    "nvshmem": "NVSHMEM",
+    "ranks_per_node": "ranks on a node",
+    "efa_interfaces": "EFA interfaces of a node",
+}
+
+WORKLOADS = {
+    "nccl": "NCCL through aws-ofi-nccl",
+    "mpi-launch": "NCCL, its ranks started by MPI",
+    "openmpi": "Open MPI",
+    "intelmpi": "Intel MPI",
+    "neuron": "Neuron (Trainium, Inferentia)",
+    "nvshmem": "NVSHMEM",
+}
+
+EFFECTS = {
+    "needed": "a job must set it to the value",
+    "set-by-plugin": "aws-ofi-nccl sets the value by itself where the job does not set the variable",
+    "harmful": "setting it to such a value breaks the job, slows it or hides a fault",
+    "no-effect": "setting it to such a value changes nothing",
+    "way-back": "right only against a certain trouble, and a cost otherwise",
+    "option": "a choice of the user, read within the bounds only",
+}
+
+
+class VariableRule(NamedTuple):
+    """One row: what one variable, or a family, does within certain bounds."""
+
+    id: str
+    """The rule's name in findings."""
+    name: str
+    """The variable, or a pattern with *."""
+    effect: str
+    """A key of ``EFFECTS``."""
+    reason: str
+    """Why to set it, or what goes wrong; a clause that can follow a colon."""
+    source: str
+    value: str = "*"
+    """``needed``, ``set-by-plugin``: the value, in which {ranks_per_node} stands for that count. Else a pattern of
+    values: alternatives by |, each with *; ! before all for any other; <= or >= before a number; "" is empty."""
+    workload: str = "*"
+    """A key of ``WORKLOADS``, several by blanks, or *: whatever the program is."""
+    severity: str = "warning"
+    fix: str = ""
+    """What to do about a value of this row; "" is what the effect suggests."""
+    since: Mapping[str, str] = {}
+    until: Mapping[str, str] = {}
+    instances: str = "*"
+    """Patterns of instance types, by blanks."""
+    except_instances: str = ""
+    os: str = "*"
+    """Patterns of ParallelCluster's names of operating systems, by blanks."""

@@ -1,0 +1,1 @@
+"""What a cluster must have for the hooks to work."""

@@ -1,0 +1,204 @@
+"""The baselines of the jobs that run on a node, in the spool's folder ``active``.
+
+A job has one. Names hold node, job and run. Whether a baseline is of the run in question decides ``hook.same_run``,
+whether its job still runs ``hook.liveness``.
+"""
+
+from __future__ import annotations
+
+from efakit.hook.folder import LARGE_BYTES
+from efakit.hook.json_text import dumps
+from efakit.hook.same_run import doubt, is_begun_again, why_not_ended_by
+from efakit.hook.trust import load_from, load_or_damage
+from efakit.node.record import run_key, safe_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from efakit.hook.folder import Folder
+    from efakit.hook.moment import Moment
+
+_SHARED = ".shared-with."
+_BEGUN_TWICE = (
+    "a prolog ran twice for this job id and restart count, once in another run perhaps; Slurm before 23.02 does not say"
+)
+
+
+class Found:
+    """What an epilog finds: its ``baseline`` (None: none of its run), and the jobs that ran here ``shared_with`` it.
+
+    ``doubts`` say why it is not sure that the baseline is of this run, ``foreign`` why those of the same id are not,
+    ``given_up`` which jobs' baselines were removed, since their jobs do not run any more, and why.
+    """
+
+    def __init__(self) -> None:
+        self.baseline: dict[str, Any] | None = None
+        self.shared_with: list[int] = []
+        self.doubts: list[str] = []
+        self.foreign: list[str] = []
+        self.given_up: list[str] = []
+
+
+class Baselines:
+    """The baselines of one node; methods raise OSError."""
+
+    def __init__(self, folder: Folder, node: str) -> None:
+        self._folder = folder
+        self._node = node
+
+    def keep(self, baseline: dict[str, Any], now: Moment) -> list[str]:
+        """Keep the baseline of a job that begins here; return which jobs' baselines were given up, and why.
+
+        Jobs that run here, or may, are noted beside it, and it beside theirs. Another baseline of this job is of an
+        earlier run and goes. But one of this very run stays, and counts: a slurmd that was killed may forget that it
+        has run the prolog.
+        """
+        job = baseline["job"]
+        own = self._name_of(job)
+        given_up: list[str] = []
+        kept = None
+        for name, other in self._all():
+            if other["job"]["job_id"] == job["job_id"]:
+                kept = self._of_own_run(name, other, baseline) or kept
+            else:
+                self._give_up(name, other, now, given_up)
+        # First our own, then the look at the others: of two jobs that begin at once, one at least sees the other.
+        if kept is None:
+            self._folder.write(own, dumps(baseline).encode(), 0o600)
+        for name, other in self._all():
+            if other["job"]["job_id"] != job["job_id"]:
+                self._note(name, job["job_id"])
+                self._note(kept or own, other["job"]["job_id"])
+        for job_id in now.other_jobs(job["job_id"], job["het_job_id"]):
+            # One whose prolog left no baseline.
+            self._note(kept or own, job_id)
+        return given_up
+
+    def _of_own_run(self, name: str, other: dict[str, Any], baseline: dict[str, Any]) -> str | None:
+        """Return the name of a baseline of the same job where it stays; remove it where it does not."""
+        boots = other["snapshot"].get("boot_id"), baseline["snapshot"]["boot_id"]
+        again = is_begun_again(other["job"], baseline["job"]) if None not in boots and boots[0] == boots[1] else False
+        told_nothing = again is None and other["job"].get("restart_count") is None
+        if again is None:
+            doubts = baseline if told_nothing else other
+            doubts["doubts"] = [*doubts.get("doubts", ()), _BEGUN_TWICE]
+        if again is False or told_nothing:
+            self._forget(name)
+            return None
+        if again is None:
+            self._folder.write(name, dumps(other).encode(), 0o600)
+        return name
+
+    def find(self, told: Mapping[str, Any], now: Moment) -> Found:
+        """Return what there is of the run that an epilog ends, which was ``told`` this of its job."""
+        found = Found()
+        own: list[tuple[bool, float, str, dict[str, Any]]] = []
+        sharing: set[int] = set()
+        for name, kept in self._all():
+            if kept["job"]["job_id"] == told["job_id"]:
+                why = why_not_ended_by(kept["job"], told)
+                if why:
+                    found.foreign.append(why)
+                else:
+                    taken_at: Any = kept["snapshot"].get("taken_at")
+                    at = taken_at if type(taken_at) in (int, float) else 0.0
+                    own.append((name == self._name_of(told), at, name, kept))
+            elif not self._give_up(name, kept, now, found.given_up):
+                sharing.add(kept["job"]["job_id"])
+                # It may not know of this job, whose prolog may have left no baseline.
+                self._note(name, told["job_id"])
+        sharing |= now.other_jobs(told["job_id"], told.get("het_job_id"))
+        if own:
+            _, _, name, found.baseline = max(own, key=lambda item: item[:2])
+            sharing.update(self._notes(name))
+            sharing.discard(told["job_id"])
+            unsure = doubt(found.baseline["job"], told)
+            kept_doubts: Any = found.baseline.get("doubts")
+            found.doubts = [str(text) for text in kept_doubts] if isinstance(kept_doubts, list) else []
+            found.doubts += [unsure] if unsure else []
+        found.shared_with = sorted(sharing)
+        return found
+
+    def forget_job(self, job_id: int) -> None:
+        """Remove all baselines of a job that has ended here, and the notes on them."""
+        start = "%s.%d." % (self._node, job_id)
+        for name in self._folder.names():
+            # A node may be called "n1.7": its files go on with another number.
+            if name.startswith(start) and name[len(start) :].partition(".")[2].startswith("json"):
+                self._folder.remove(name)
+
+    def forget_used(self, record: Mapping[str, Any]) -> None:
+        """Remove the baseline of which a record was made, where an epilog was killed before it could."""
+        for name, kept in self._all():
+            job_id, taken_at = kept["job"]["job_id"], kept["snapshot"].get("taken_at")
+            if job_id == record.get("job_id") and taken_at is not None and taken_at == record.get("began_at"):
+                self._forget(name)
+
+    def all(self) -> Iterator[dict[str, Any]]:
+        """Give all baselines that are here."""
+        return (kept for _, kept in self._all())
+
+    def forget_ended(self, ended: Mapping[str, Any]) -> None:
+        """Remove a baseline of ``all`` whose job is known to have ended."""
+        for name, kept in self._all():
+            if kept == ended:
+                self._forget(name)
+
+    def set_aside_damaged(self, aside: Folder) -> int:
+        """Move what is no baseline out of the way, and clear up what killed hooks left; return how many those were."""
+        moved = 0
+        for name in self._folder.names():
+            if name.startswith("."):
+                self._folder.remove_orphan(name)
+            elif name.endswith(".json"):
+                kept, damaged = load_or_damage(self._folder, name)
+                if damaged or (kept is not None and not _has_parts(kept)):
+                    moved += self._folder.move(name, aside)
+        return moved
+
+    def _give_up(self, name: str, kept: dict[str, Any], now: Moment, given_up: list[str]) -> bool:
+        """Remove the baseline of a job that does not run any more; return whether it was one."""
+        from efakit.hook.liveness import why_ended
+
+        why = why_ended(kept, now)
+        if why is None:
+            return False
+        self._forget(name)
+        given_up.append("job %d left no record here: no epilog came, and %s" % (kept["job"]["job_id"], why))
+        return True
+
+    def _name_of(self, job: Mapping[str, Any]) -> str:
+        run = safe_name(run_key(job.get("sluid"), job.get("started_at"), job.get("restart_count")))
+        return "%s.%d.%s.json" % (self._node, job["job_id"], run)
+
+    def _all(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for name in sorted(self._folder.names()):
+            if name.startswith(self._node + ".") and name.endswith(".json"):
+                kept = load_from(self._folder, name, LARGE_BYTES)
+                if kept is not None and self._is_baseline(kept):
+                    yield name, kept
+
+    def _is_baseline(self, kept: dict[str, Any]) -> bool:
+        # The file of node "a.b" begins as one of node "a" does.
+        return _has_parts(kept) and safe_name(str(kept["job"].get("node"))) == self._node
+
+    def _note(self, baseline: str, job_id: int) -> None:
+        """Note beside the baseline of this name that the job of this id ran at the same time."""
+        self._folder.write("%s%s%d" % (baseline, _SHARED, job_id), b"", 0o600)
+
+    def _notes(self, baseline: str) -> list[int]:
+        start = baseline + _SHARED
+        found = [name[len(start) :] for name in self._folder.names() if name.startswith(start)]
+        return [int(job_id) for job_id in found if job_id.isascii() and job_id.isdigit()]
+
+    def _forget(self, baseline: str) -> None:
+        for name in self._folder.names():
+            if name == baseline or name.startswith(baseline + _SHARED):
+                self._folder.remove(name)
+
+
+def _has_parts(kept: dict[str, Any]) -> bool:
+    job, snapshot = kept.get("job"), kept.get("snapshot")
+    return isinstance(job, dict) and isinstance(snapshot, dict) and type(job.get("job_id")) is int

@@ -1,0 +1,133 @@
+"""Slurm's node lists: counted before they are expanded, so that a few letters never cost minutes or gigabytes.
+
+A list is what Slurm writes: names with digits in brackets, ``gpu-st-p5-[1-4,7],cpu-1``. Groups, wildcards and set
+operators, which ClusterShell knows as well, are refused: they would ask this machine's group sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
+from ClusterShell.RangeSet import RangeSetException
+
+from efakit.errors import RecordError
+from efakit.printable import printable
+
+MOST_NODES = 100_000
+MOST_LETTERS = 1 << 18
+"""An environment variable, by which Slurm tells the hooks the list, has at most half of this on Linux."""
+_MOST_PARTS_WITH_BRACKETS = 4096
+_MOST_BRACKETS_OF_A_PART = 8
+_MOST_DIGITS = 18
+_DIGITS = frozenset("0123456789")
+_NAME = _DIGITS | frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.")
+
+
+def count_nodes(node_list: str) -> int:
+    """Return how many nodes Slurm's list names, without expanding it; raise RecordError where it is no such list."""
+    return sum(count for _, count in _parts(node_list))
+
+
+def expand(node_list: str) -> tuple[str, ...]:
+    """Return the names in Slurm's list, each once: gpu-st-p5-[1-2] -> gpu-st-p5-1, gpu-st-p5-2.
+
+    Raises:
+        RecordError: it is no node list, or names more than MOST_NODES nodes.
+    """
+    parts = list(_parts(node_list))
+    count = sum(count for _, count in parts)
+    if count > MOST_NODES:
+        raise RecordError(f"{_shown(node_list)} names {count} nodes, and at most {MOST_NODES} are read")
+    names: dict[str, None] = {}
+    for part, _ in parts:
+        if "[" not in part:
+            names[part] = None
+            continue
+        try:
+            names.update(dict.fromkeys(NodeSet(part, resolver=RESOLVER_NOGROUP)))
+        except (NodeSetException, RangeSetException, ValueError) as error:
+            raise RecordError(f"{_shown(node_list)} is not a node list: {printable(error, 200)}") from error
+    return tuple(names)
+
+
+class NodeLists:
+    """Expands the lists of many records: each list once, and all of them within one bound."""
+
+    def __init__(self, most_nodes: int = 10 * MOST_NODES) -> None:
+        self._left = self._most = most_nodes
+        self._known: dict[str, tuple[str, ...] | str] = {}
+
+    def names(self, node_list: str) -> tuple[str, ...]:
+        """Return what ``expand`` does; raise RecordError also where all lists together name too many nodes."""
+        if node_list not in self._known:
+            try:
+                if MOST_NODES >= count_nodes(node_list) > self._left:
+                    raise RecordError(f"{_shown(node_list)}: the records' lists name more than {self._most} nodes")
+                self._known[node_list] = names = expand(node_list)
+                self._left -= len(names)
+            except RecordError as error:
+                self._known[node_list] = str(error)
+        known = self._known[node_list]
+        if isinstance(known, str):
+            raise RecordError(known)
+        return known
+
+
+def _parts(node_list: str) -> Iterator[tuple[str, int]]:
+    """Give each part between two commas outside of brackets, and how many nodes it names."""
+    if len(node_list) > MOST_LETTERS:
+        raise RecordError(f"{_shown(node_list)} is too long for a node list")
+    with_brackets = 0
+    for part in _split(node_list):
+        with_brackets += "[" in part
+        if with_brackets > _MOST_PARTS_WITH_BRACKETS:
+            raise _not_a_list(node_list, f"more than {_MOST_PARTS_WITH_BRACKETS} parts with brackets")
+        yield part, _count_part(node_list, part)
+
+
+def _split(node_list: str) -> Iterator[str]:
+    """Give what stands between two commas that are outside of brackets."""
+    start, inside = 0, False
+    for position, letter in enumerate(node_list):
+        if letter == "," and not inside:
+            yield node_list[start:position]
+            start = position + 1
+        elif letter in "[]":
+            inside = letter == "["
+    yield node_list[start:]
+
+
+def _count_part(node_list: str, part: str) -> int:
+    before, *brackets = part.split("[")
+    if len(brackets) > _MOST_BRACKETS_OF_A_PART:
+        raise _not_a_list(node_list, f"more than {_MOST_BRACKETS_OF_A_PART} brackets in one name")
+    count, literals = 1, before
+    for piece in brackets:
+        ranges, closed, literal = piece.partition("]")
+        if not closed:
+            raise _not_a_list(node_list, "a bracket within brackets, or one that is not closed")
+        count *= sum(_count_range(node_list, one) for one in ranges.split(","))
+        literals += literal
+    if not part or not _NAME.issuperset(literals):
+        raise _not_a_list(node_list, "a name is empty" if not part else f"{_shown(part)} is no name")
+    return count
+
+
+def _count_range(node_list: str, text: str) -> int:
+    first, dash, last = text.partition("-")
+    for number in (first, last) if dash else (first,):
+        if not number or len(number) > _MOST_DIGITS or not _DIGITS.issuperset(number):
+            raise _not_a_list(node_list, f"{_shown(text)} is no range of numbers")
+    count = int(last) - int(first) + 1 if dash else 1
+    if count < 1:
+        raise _not_a_list(node_list, f"the range {_shown(text)} runs backwards")
+    return count
+
+
+def _not_a_list(node_list: str, why: str) -> RecordError:
+    return RecordError(f"{_shown(node_list)} is not a node list: {why}")
+
+
+def _shown(text: str) -> str:
+    return repr(printable(text, 60))

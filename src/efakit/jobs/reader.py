@@ -1,0 +1,239 @@
+"""Reads the files of a job from the records folder: CLUSTER/JOB/NODE.RUN.RECORDID.json, as the hook publishes them.
+
+Whatever lies there, the good records are read, and each file that cannot be used is told as a fault. A component of a
+heterogeneous job has its records in the folder of the leader, whose id is the lowest of all.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from efakit.errors import RecordError
+from efakit.jobs.fields import MOST_COMPONENTS, Record, check_record
+from efakit.jobs.json_file import Unusable, read_bytes, read_json, why_unreadable
+from efakit.jobs.node_list import NodeLists
+from efakit.jobs.version_1 import lift
+from efakit.node.record import safe_name
+from efakit.printable import printable
+
+MOST_FILES = 200_000
+"""Of one job's records: three runs on ten thousand nodes are a seventh of it."""
+_MOST_FOLDERS = 10_000
+_FILES_LOOKED_AT = 4
+"""In each job's folder that could be a leader's: so many of the latest runs, and so many files besides."""
+_HEX = frozenset("0123456789abcdef")
+_LETTERS_OF_AN_ID = (16, 32)
+"""Of a record of version 1 that waited for its publication, a digest stands in the id's place."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file or folder that cannot be used, and why: texts that are safe to print."""
+
+    file: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.why}"
+
+
+@dataclass(frozen=True)
+class DamagedRecord:
+    """A record that cannot be used, as far as its file's name tells of it: ``node`` and ``run`` are safe names."""
+
+    folder: str
+    job_id: int
+    node: str
+    run: str
+    modified_at: float
+    fault: Fault
+
+
+@dataclass
+class Found:
+    """What lies in the folders of one job.
+
+    ``records`` holds each record with the name of the cluster's folder; ``cut`` says where a folder had more files than
+    are read.
+    """
+
+    records: list[tuple[str, Record]] = field(default_factory=list)
+    damaged: list[DamagedRecord] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    cut: set[str] = field(default_factory=set)
+    lists: NodeLists = field(default_factory=NodeLists)
+
+
+def read_records(records_dir: Path, job_id: int) -> Found:
+    """Return the records of a job of this id, of all clusters, with those of a heterogeneous job that it is part of.
+
+    Raises:
+        RecordError: the records folder itself cannot be read.
+    """
+    found = Found()
+    for cluster in _clusters(records_dir, found):
+        read: set[int] = set()
+        wanted = {job_id, *_leaders(records_dir, cluster, job_id)}
+        while wanted - read:
+            for number in sorted(wanted - read):
+                read.add(number)
+                _read_folder(records_dir, cluster, number, found)
+            wanted = _related(found, cluster, job_id)
+    return found
+
+
+def _clusters(records_dir: Path, found: Found) -> list[str]:
+    try:
+        names = sorted(path.name for path in records_dir.iterdir())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        message = f"{printable(records_dir)}: no such folder; --records names the folder that the hooks publish to"
+        raise RecordError(message) from error
+    except OSError as error:
+        raise RecordError(f"{printable(records_dir)}: {why_unreadable(error)}") from error
+    # A name with a dot in front is the hooks' own.
+    folders = [name for name in names if not name.startswith(".")]
+    if len(folders) > _MOST_FOLDERS:
+        found.faults.append(_fault(records_dir, f"more than {_MOST_FOLDERS} clusters: the others are not read"))
+    return folders[:_MOST_FOLDERS]
+
+
+def _leaders(records_dir: Path, cluster: str, job_id: int) -> Iterator[int]:
+    """Give the ids of heterogeneous jobs in whose folder a record of this job may lie.
+
+    All records of one start of a heterogeneous job name its leader, and Slurm gives the components ids in a row: so a
+    few files of each folder tell. A folder of the job's own is no proof that there is no leader, since ids begin anew
+    with a cluster.
+    """
+    for leader in range(job_id - 1, max(job_id - MOST_COMPONENTS, 0), -1):
+        folder = records_dir / cluster / str(leader)
+        try:
+            names = [name for name in _record_files(folder) if _has_record_id(name)]
+        except OSError:
+            continue  # it is not this job's folder, and most ids have none
+        if any(_names_leader(folder / name, leader) for name in _sample(names)):
+            yield leader
+
+
+def _sample(names: Sequence[str]) -> list[str]:
+    by_run = {_node_and_run(name)[1]: name for name in names}
+    latest = [by_run[run] for run in sorted(by_run)[-_FILES_LOOKED_AT:]]
+    step = max(1, len(names) // _FILES_LOOKED_AT)
+    return list(dict.fromkeys([*latest, *names[::step][:_FILES_LOOKED_AT]]))
+
+
+def _names_leader(path: Path, leader: int) -> bool:
+    """Whether the record names this leader; a file of megabytes takes no longer than its reading."""
+    try:
+        _, _, rest = read_bytes(path).partition(b'"het_job_id"')
+    except Unusable:
+        return False
+    value, named = rest[:40].lstrip(b" \t\r\n:"), b"%d" % leader
+    return value.startswith(named) and not value[len(named) :][:1].isdigit()
+
+
+def _related(found: Found, cluster: str, job_id: int) -> set[int]:
+    """Return the ids of the job and of all that belong to one heterogeneous job with it, as far as records tell."""
+    related = {job_id}
+    parts = [
+        (record["het_job_id"], record["job_id"])
+        for folder, record in found.records
+        if folder == cluster and record["het_job_id"] is not None
+    ]
+    leaders = {leader for leader, own in parts if job_id in (leader, own)}
+    related.update(leaders)
+    related.update(own for leader, own in parts if leader in leaders)
+    return related
+
+
+def _read_folder(records_dir: Path, cluster: str, job_id: int, found: Found) -> None:
+    """Read all files of one job's folder; one that is not there holds nothing."""
+    folder = records_dir / cluster / str(job_id)
+    try:
+        names = _record_files(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        found.faults.append(_fault(folder, why_unreadable(error)))
+        return
+    if len(names) > MOST_FILES:
+        found.faults.append(_fault(folder, f"has {len(names)} files, and {MOST_FILES} of them are read"))
+        found.cut.add(cluster)
+    good: list[tuple[str, Record]] = []
+    bad: list[tuple[str, str]] = []
+    for name in names[:MOST_FILES]:
+        try:
+            good.append((name, _load(folder / name, f"{cluster}/{job_id}/{name}", job_id, found.lists)))
+        except Unusable as error:
+            bad.append((name, str(error)))
+    own = _own_cluster(cluster, Counter(record["cluster"] for _, record in good))
+    for name, record in good:
+        if record["cluster"] == own:
+            found.records.append((cluster, record))
+        else:
+            bad.append((name, f"is a record of cluster {record['cluster']}, in the folder of {own}"))
+    for name, why in sorted(bad):
+        fault = _fault(folder / name, why)
+        found.faults.append(fault)
+        node, run = _node_and_run(name)
+        if node:
+            found.damaged.append(DamagedRecord(cluster, job_id, node, run, _modified_at(folder / name), fault))
+
+
+def _own_cluster(folder: str, names: Counter[str]) -> str | None:
+    """Return the cluster whose folder this is: of the names in the records the one that it has, else the commonest.
+
+    A folder may have been renamed; that one damaged record made another cluster would ask for a choice.
+    """
+    return max(names, key=lambda name: (folder in (name, safe_name(name)), names[name], name), default=None)
+
+
+def _load(path: Path, below: str, folder_job_id: int, lists: NodeLists) -> Record:
+    record = check_record(read_json(path))
+    if record["schema_version"] == 1:
+        record = lift(record, below)
+    leader, job_id = record["het_job_id"], record["job_id"]
+    if leader is not None and not leader <= job_id < leader + MOST_COMPONENTS:
+        raise Unusable(f"is damaged: job {job_id} is no component of job {leader}")
+    if folder_job_id not in (job_id, leader):
+        raise Unusable(f"is a record of job {job_id}, in the folder of another")
+    try:
+        for node_list in (record["node_list"], record["node_list_at_end"]):
+            if node_list:
+                lists.names(node_list)
+    except RecordError as error:
+        raise Unusable(f"is damaged: {error}") from error
+    return record
+
+
+def _record_files(folder: Path) -> list[str]:
+    # A name with a dot in front is a file that is being written.
+    names = (path.name for path in folder.iterdir())
+    return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
+
+
+def _has_record_id(name: str) -> bool:
+    """Whether a file's name ends as today's hooks let it; the first hooks' end with the run."""
+    parts = name.removesuffix(".json").split(".")
+    return len(parts) > 2 and len(parts[-1]) in _LETTERS_OF_AN_ID and _HEX.issuperset(parts[-1])
+
+
+def _node_and_run(name: str) -> tuple[str, str]:
+    """Return node and run as a file's name has them, empty where it has not: NODE.RUN.json, NODE.RUN.RECORDID.json."""
+    parts = name.removesuffix(".json").split(".")[: -1 if _has_record_id(name) else None]
+    return ".".join(parts[:-1]), parts[-1]
+
+
+def _modified_at(path: Path) -> float:
+    try:
+        about = path.lstat()
+    except OSError:
+        return 0.0
+    return about.st_mtime if stat.S_ISREG(about.st_mode) else 0.0
+
+
+def _fault(path: Path, why: str) -> Fault:
+    return Fault(printable(path), printable(why, 300))

@@ -1,0 +1,153 @@
+"""The bytes of a run, with what is not known of them: each amount is a range, from what was counted upwards.
+
+What was not read is not zero. An amount of which a part was not read may be anything from the known part up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Record = Mapping[str, Any]
+
+# What one side sends and the other receives, by operation class. A node's read is its peer's answer to it.
+CLASSES = (
+    ("send_bytes", "recv_bytes"),
+    ("rdma_read_resp_bytes", "rdma_read_bytes"),
+    ("rdma_write_bytes", "rdma_write_recv_bytes"),
+)
+_BY_CLASS = tuple(name for pair in CLASSES for name in pair)
+# The classes' share of tx_bytes + rx_bytes from which on they explain the traffic. A driver counts all three.
+_EXPLAINED = 0.5
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A number of bytes: ``known_bytes`` were counted; where not ``complete``, there may be any more."""
+
+    known_bytes: int = 0
+    complete: bool = True
+
+    def __add__(self, other: Amount) -> Amount:
+        """Return the sum of both."""
+        return Amount(self.known_bytes + other.known_bytes, self.complete and other.complete)
+
+    def bounds(self) -> tuple[float, ...]:
+        """Return the least and the greatest value that it can have: one number where it is known."""
+        return (self.known_bytes,) if self.complete else (self.known_bytes, float("inf"))
+
+
+UNKNOWN = Amount(0, complete=False)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Bytes by way and direction, of one node or of all.
+
+    ``by_class`` holds sent and received bytes of each of CLASSES. ``classless``: a device counts no classes.
+    """
+
+    efa_tx: Amount = Amount()
+    efa_rx: Amount = Amount()
+    tcp_tx: Amount = Amount()
+    tcp_rx: Amount = Amount()
+    by_class: tuple[tuple[Amount, Amount], ...] = ((Amount(), Amount()),) * len(CLASSES)
+    classless: bool = False
+
+    def __add__(self, other: Traffic) -> Traffic:
+        """Return the sum of both."""
+        return Traffic(
+            self.efa_tx + other.efa_tx,
+            self.efa_rx + other.efa_rx,
+            self.tcp_tx + other.tcp_tx,
+            self.tcp_rx + other.tcp_rx,
+            tuple((a + c, b + d) for (a, b), (c, d) in zip(self.by_class, other.by_class, strict=True)),
+            self.classless or other.classless,
+        )
+
+    def counts_classes(self) -> bool:
+        """Return whether bytes by operation class explain what travelled.
+
+        Not where a driver does not count them, and not where they hold less than half of tx_bytes and rx_bytes.
+        """
+        if self.classless:
+            return False
+        explained = sum(side.known_bytes for pair in self.by_class for side in pair)
+        complete = all(side.complete for pair in self.by_class for side in pair)
+        return not complete or explained >= _EXPLAINED * (self.efa_tx.known_bytes + self.efa_rx.known_bytes)
+
+    def exchanged_bounds(self) -> tuple[float, ...]:
+        """Return the least and the greatest number of bytes that the nodes exchanged over EFA, one number if known.
+
+        Of each class the smaller of what they sent and what they received: what one side alone counts went to or came
+        from storage. Where the classes tell nothing, the smaller of tx_bytes and rx_bytes.
+        """
+        pairs = self.by_class if self.counts_classes() else ((self.efa_tx, self.efa_rx),)
+        least = sum(min(sent.known_bytes, received.known_bytes) for sent, received in pairs)
+        most = sum(min(sent.bounds()[-1], received.bounds()[-1]) for sent, received in pairs)
+        return (least,) if least == most else (least, most)
+
+    def storage_bytes(self) -> tuple[int, int]:
+        """Return what was sent and what was received one-sidedly, as far as it is known: storage, not other nodes."""
+        pairs = self.by_class if self.counts_classes() else ()
+        sent = sum(max(0, out.known_bytes - into.known_bytes) for out, into in pairs)
+        received = sum(max(0, into.known_bytes - out.known_bytes) for out, into in pairs)
+        return sent, received
+
+    def efa_moved(self) -> Amount:
+        """Return the bytes that EFA moved in both directions: the larger of the totals and of the sum over classes."""
+        totals = self.efa_tx + self.efa_rx
+        classes = sum((side for pair in self.by_class for side in pair), Amount())
+        known = max(totals.known_bytes, classes.known_bytes)
+        return Amount(known, totals.complete or (classes.complete and self.counts_classes()))
+
+
+def traffic_of(record: Record) -> Traffic:
+    """Return the bytes of one node's record."""
+    devices = [_Item(item) for item in record["devices"]]
+    interfaces = [_Item(item) for item in record["interfaces"]]
+    no_devices, no_interfaces = bool(record["devices_unknown"]), bool(record["interfaces_unknown"])
+    return Traffic(
+        efa_tx=_sum(devices, "tx_bytes", no_devices),
+        efa_rx=_sum(devices, "rx_bytes", no_devices),
+        tcp_tx=_sum(interfaces, "tx_bytes", no_interfaces),
+        tcp_rx=_sum(interfaces, "rx_bytes", no_interfaces),
+        by_class=tuple((_sum(devices, out, no_devices), _sum(devices, into, no_devices)) for out, into in CLASSES),
+        classless=any(device.lacks_all(_BY_CLASS) for device in devices),
+    )
+
+
+def unknown_parts(record: Record) -> list[str]:
+    """Return what is not known of a node's bytes, in words: ``rdmap16s27: tx_bytes, rx_bytes``."""
+    parts = []
+    if record["devices_unknown"] and not record["resets"] and record["baseline"] != "missing":
+        parts.append("the EFA devices could not be listed")
+    bytes_of_devices = ("tx_bytes", "rx_bytes", *_BY_CLASS)
+    for kind, names in (("devices", bytes_of_devices), ("interfaces", ("tx_bytes", "rx_bytes"))):
+        for item in record[kind]:
+            unread = [name for name in names if name in item["unknown"]]
+            if unread:
+                parts.append(f"{item['name']}: {_few(unread)} not read at both moments")
+    if record["interfaces_unknown"] and not record["resets"] and record["baseline"] != "missing":
+        parts.append("no TCP interface was found")
+    return parts
+
+
+class _Item:
+    def __init__(self, item: Mapping[str, Any]) -> None:
+        self._counters, self._unknown = item["counters"], frozenset(item["unknown"])
+
+    def amount(self, name: str) -> Amount:
+        return UNKNOWN if name in self._unknown else Amount(self._counters.get(name, 0))
+
+    def lacks_all(self, names: Iterable[str]) -> bool:
+        return not any(name in self._counters or name in self._unknown for name in names)
+
+
+def _sum(items: Iterable[_Item], name: str, unknown: bool) -> Amount:
+    return sum((item.amount(name) for item in items), UNKNOWN if unknown else Amount())
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")

@@ -1,0 +1,1 @@
+"""Judges a spec or a cluster config: efakit's rules, vendors' judges."""

@@ -1,0 +1,50 @@
+"""Asks every judge about a file: efakit's rules, pcluster's validators, AWS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from efakit.validate.judges import Judgement, Simulation, by_aws, by_rules, look, verdict_of
+from efakit.validate.subject import SpecAlone, SpecRefused, Subject, read_subject
+from efakit.vendor.simulated_account import installed_pcluster_version
+
+
+def ask_judges(file: Path, version: str | None, *, vendor: bool, aws: bool) -> list[Judgement]:
+    """Return each judge's judgement of a spec or a config, for ParallelCluster ``version`` (None: the file's own).
+
+    ``vendor`` and ``aws`` say whether pcluster's validators and AWS are asked. Raises UsageError for a file that is
+    neither a spec nor a config.
+    """
+    try:
+        subject = read_subject(file, version, installed_pcluster_version())
+    except SpecRefused as refusal:
+        return _refused_spec(refusal)
+    if isinstance(subject, SpecAlone):
+        return _without_config(subject, aws=aws)
+    return _ask(subject, vendor=vendor, aws=aws)
+
+
+def _ask(subject: Subject, *, vendor: bool, aws: bool) -> list[Judgement]:
+    with Simulation(subject, vendor) as simulation:
+        account = look(subject) if aws else None
+        judgements = [by_rules(subject, account)]
+        if account is not None:
+            judgements.append(by_aws(subject, account))
+        judgements.insert(1, simulation.judge())
+    return judgements
+
+
+def _without_config(spec: SpecAlone, *, aws: bool) -> list[Judgement]:
+    detail = "efakit's rules for a spec of a cluster that is up already"
+    missing = "the spec has no section 'parallelcluster', so there is no config to judge"
+    vendors = ("pcluster", "aws") if aws else ("pcluster",)
+    return [
+        Judgement("efakit", None, verdict_of(spec.findings), detail, spec.findings),
+        *(Judgement(vendor, None, "not asked", f"{vendor}: {missing}") for vendor in vendors),
+    ]
+
+
+def _refused_spec(refusal: SpecRefused) -> list[Judgement]:
+    detail = "efakit, of the spec; it renders no config as long as the spec has faults"
+    spec = Judgement("efakit", refusal.version, "refused", detail, tuple(refusal.findings))
+    return [spec, Judgement("pcluster", None, "not asked", "there is no config to judge yet")]

@@ -1,0 +1,154 @@
+"""Judges files of any kind: scripts for what they are to run on, cluster configs and specs by efakit's rules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from efakit.catalog import instances
+from efakit.errors import UsageError
+from efakit.lint.finding import Finding
+from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
+from efakit.rules.releases import target_of_stack
+from efakit.rules.target import Target, any_supported
+
+if TYPE_CHECKING:
+    from efakit.spec.model import Queue, Spec
+
+_SCRIPTS = (".sbatch", ".sh", ".slurm", ".bash", ".env", ".sbatch.j2", ".sh.j2", ".sbatch.template", ".sh.template")
+_CONFIGS = (".yaml", ".yml")
+_LARGEST_BYTES = 4 * 1024 * 1024  # Slurm's own limit for a batch script
+
+
+class Where(NamedTuple):
+    """What scripts are to run on: one target for all of them, or a spec that names one for each partition."""
+
+    surroundings: Surroundings
+    spec: Spec | None = None
+    parallelcluster: str | None = None
+
+
+def on_target(target: Target, parallelcluster: str | None = None) -> Where:
+    """Return one target for all scripts; ``parallelcluster`` is the release that configs are judged for."""
+    instance = instances.get(target.instance) if target.instance else None
+    return Where(Surroundings(target, instance), None, parallelcluster)
+
+
+def on_spec(path: Path) -> Where:
+    """Return what the partitions of a spec's cluster run on; raise SpecError where the spec has faults."""
+    from efakit.plan.plan import software_of
+    from efakit.spec.load import load_spec
+
+    spec = load_spec(path)
+    return Where(Surroundings(any_supported()), spec, software_of(spec).stack.parallelcluster)
+
+
+def judge_files(
+    paths: Iterable[Path], where: Where, left_out: Callable[[UsageError], None]
+) -> list[tuple[Path, list[Finding]]]:
+    """Return the findings in what is named, and in scripts, templates and env files of folders, each file once.
+
+    A file that is named and is no script is a UsageError; one that was found in a folder is told to ``left_out``.
+    """
+    judged: list[tuple[Path, list[Finding]]] = []
+    for path, named in find_files(paths).items():
+        try:
+            judged.append((path, judge_file(path, where)))
+        except UsageError as error:
+            if named:
+                raise
+            left_out(error)
+    return judged
+
+
+def find_files(paths: Iterable[Path]) -> dict[Path, bool]:
+    """Return the files to judge, and whether each was named itself and not found in a folder."""
+    found: dict[Path, bool] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = dict.fromkeys(_in_folder(path), False)
+            if not inside:
+                raise UsageError(f"{path}: the folder holds no script (looked for {', '.join(_SCRIPTS)})")
+            found = {**inside, **found}
+        else:
+            found[path] = True
+    return found
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(parent, name)
+            if name.endswith(_SCRIPTS) and path.is_file():  # a pipe would have to be waited for
+                yield path
+
+
+def judge_file(path: Path, where: Where) -> list[Finding]:
+    """Return the findings in a file; raise UsageError where it cannot be read or is nothing that lint takes."""
+    data = _read(path)
+    if path.suffix in _CONFIGS:
+        return _judge_config(path, where)
+    return judge_text(path, data, where)
+
+
+def judge_text(path: Path, data: bytes, where: Where) -> list[Finding]:
+    """Return the findings in a script of which ``data`` is the content."""
+    script = read_script(str(path), data)
+    surroundings = where.surroundings
+    if where.spec is not None:
+        surroundings = _of_partition(where.spec, partition_of(script))
+    return lint_model(script, surroundings._replace(has_folder=_folders_beside(path)))
+
+
+def _folders_beside(path: Path) -> Callable[[str], bool]:
+    return lambda folder: (path.parent / folder).is_dir()
+
+
+def _of_partition(spec: Spec, name: str | None) -> Surroundings:
+    """Return what a partition's jobs run on; without a name the first queue's, which is Slurm's default."""
+    from efakit.plan.cluster import plan_cluster
+    from efakit.plan.plan import software_of
+
+    software = software_of(spec)
+    queue = next((queue for queue in spec.cluster.queues if name in (None, queue.name)), None)
+    instance = _one_type(queue) if queue is not None else None
+    target = target_of_stack(software.stack, instance.name if instance else None, software.os)
+    if queue is None:
+        return Surroundings(target, instance)
+    efa = any(on for (of, _), on in plan_cluster(spec.cluster).efa.items() if of == queue.name)
+    return Surroundings(target, instance, efa=efa, shared=not queue.exclusive)
+
+
+def _one_type(queue: Queue) -> instances.Instance | None:
+    types = {instance.name: instance for resource in queue.compute_resources for instance in resource.instances}
+    return next(iter(types.values())) if len(types) == 1 else None
+
+
+def _judge_config(path: Path, where: Where) -> list[Finding]:
+    from efakit.validate.judges import by_rules
+    from efakit.validate.subject import SpecRefused, Subject, read_subject
+
+    try:
+        subject = read_subject(path, where.parallelcluster, None)
+    except SpecRefused as refusal:
+        return refusal.findings
+    return list(by_rules(subject).findings if isinstance(subject, Subject) else subject.findings)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            path.stat()
+            raise UsageError(f"{path}: not a file")  # reading a pipe or a device might never end
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{str(path)!r}: not a path: {error}") from None
+    if len(data) > _LARGEST_BYTES:
+        raise UsageError(f"{path}: larger than 4 MiB, which is no script that Slurm takes")
+    return data

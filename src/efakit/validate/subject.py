@@ -1,0 +1,189 @@
+"""What ``efakit validate`` judges: a spec's rendered config, or a config as it stands, and the way to its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from efakit.catalog.stacks import newest_parallelcluster, version_key
+from efakit.emit.parallelcluster.origins import origin
+from efakit.emit.registry import emit
+from efakit.errors import SpecError, UsageError
+from efakit.lint.config import JobNodes
+from efakit.lint.config import Path as ConfigPath
+from efakit.lint.config.document import ConfigDocument
+from efakit.lint.finding import Finding, Severity
+from efakit.plan.job import JobPlan
+from efakit.plan.plan import Plan, make_plan
+from efakit.rules.judgement import judge
+from efakit.rules.stack import stack_findings
+from efakit.spec.load import read_spec
+from efakit.spec.parallelcluster.model import ParallelCluster
+from efakit.spec.yamltext import Document
+
+_SPEC_SOURCE = "efakit/spec/spec.schema.json"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A config to judge. ``text`` is what pcluster reads; ``spec`` is the spec that it was rendered from, if any."""
+
+    file: str
+    text: str
+    config: ConfigDocument
+    version: str
+    spec: Document | None = None
+    jobs: tuple[JobNodes, ...] = ()
+    zones: Mapping[str, str] = field(default_factory=dict)
+    software: Mapping[str, str | None] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    """What the spec says that no config shows: its jobs' variables."""
+
+    @property
+    def data(self) -> Any:
+        """The config's data."""
+        return self.config.data
+
+    def where(self, path: ConfigPath) -> tuple[int, int]:
+        """Return line and column in the user's file of a place in the config."""
+        if self.spec is None:
+            return self.config.where(path)
+        place = self.spec.where(origin(path, self.spec.data), at_key=True).removeprefix(f"{self.file}:")
+        line, _, column = place.partition(":")
+        return int(line), int(column)
+
+
+@dataclass(frozen=True)
+class SpecAlone:
+    """A spec that renders no cluster config, and what there is to say of it all the same."""
+
+    findings: tuple[Finding, ...]
+
+
+class SpecRefused(Exception):
+    """A spec that efakit does not render: its faults as findings."""
+
+    def __init__(self, findings: list[Finding], version: str) -> None:
+        super().__init__(len(findings))
+        self.findings = findings
+        self.version = version
+
+
+def read_subject(path: Path, version: str | None, installed: str | None) -> Subject | SpecAlone:
+    """Read what is to be judged, for ParallelCluster ``version``.
+
+    Without one the spec's counts; for a config the installed pcluster's, else the newest that efakit knows. A spec
+    without the section ``parallelcluster`` comes alone. Raises SpecRefused for a spec with faults, UsageError for what
+    is neither a spec nor a config.
+    """
+    if version is not None and len(version_key(version)) < 2:
+        raise UsageError(f"--parallelcluster {version}: not a release; write it as 3.16.3")
+    text = _read(path)
+    document = ConfigDocument(str(path), text)
+    if document.data is None:
+        raise UsageError(f"{path}: the file is empty; 'efakit init' writes a spec to begin with")
+    if not isinstance(document.data, Mapping):
+        raise UsageError(f"{path}:1:1: neither a spec nor a ParallelCluster config: it holds no mapping")
+    if "cluster" in document.data and "HeadNode" not in document.data:
+        return _from_spec(path, text, version)
+    if not _CONFIG_KEYS & {str(key) for key in document.data}:
+        expected = "a spec has the key 'cluster', a ParallelCluster config HeadNode and Scheduling"
+        raise UsageError(f"{path}:1:1: neither a spec nor a ParallelCluster config ({expected})")
+    return Subject(str(path), text, document, version or installed or newest_parallelcluster())
+
+
+_CONFIG_KEYS = {"Region", "Image", "HeadNode", "Scheduling"}
+
+
+def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlone:
+    try:
+        document = Document(path, text)
+        spec = read_spec(document)
+    except SpecError as error:
+        findings = [_spec_finding(path, problem) for problem in error.problems]
+        raise SpecRefused(findings, version or newest_parallelcluster()) from error
+    section = spec.section(ParallelCluster)
+    if section is None:
+        return SpecAlone(tuple(_of_spec_alone(document, make_plan(spec))))
+    if version is not None:
+        spec = spec.with_section("parallelcluster", replace(section, version=version))
+    try:
+        plan = make_plan(spec)
+    except KeyError:
+        raise UsageError(f"--parallelcluster {version}: efakit knows no such release") from None
+    rendered = emit(plan, ("parallelcluster",))[0].content.decode()
+    return Subject(
+        file=str(path),
+        text=rendered,
+        config=ConfigDocument("cluster.yaml", rendered),
+        version=version or section.version,
+        spec=document,
+        jobs=tuple(_job_nodes(item) for item in plan.jobs),
+        zones=_zones(plan),
+        software=asdict(spec.cluster.stack),
+        findings=tuple(_of_variables(document, plan)),
+    )
+
+
+def _job_nodes(plan: JobPlan) -> JobNodes:
+    software = plan.job.container.stack if plan.job.container else {}
+    return JobNodes(plan.job.name, plan.nodes, plan.queue, software)
+
+
+def _zones(plan: Plan) -> dict[str, str]:
+    """Return the zones that the spec names for its queues' subnets; with one subnet it is clear which is meant."""
+    queues = [queue for queue in plan.spec.cluster.queues if queue.availability_zone and len(queue.subnets) == 1]
+    return {queue.subnets[0]: str(queue.availability_zone) for queue in queues}
+
+
+def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
+    """Give what a spec shows without a config: software that does not go together, and its jobs' variables."""
+    versions = plan.stack.versions()
+    for number, queue in enumerate(plan.cluster.queues):
+        for place, item in enumerate(queue.resources):
+            where = document.where(["cluster", "queues", number, "compute_resources", place, "instance"], at_key=True)
+            for instance in item.resource.instances if item.efa else ():
+                for found in stack_findings(versions, instance.name):
+                    rule = {"error": "software-broken", "warning": "software-risky"}.get(found.severity)
+                    if rule is not None:
+                        line, _, column = where.removeprefix(f"{document.path}:").partition(":")
+                        severity: Severity = found.severity  # type: ignore[assignment]  # error or warning
+                        at = (str(document.path), int(line), int(column))
+                        yield Finding(*at, rule, severity, found.message, found.fix, found.source)
+    yield from _of_variables(document, plan)
+
+
+def _of_variables(document: Document, plan: Plan) -> Iterator[Finding]:
+    """Give what is wrong with the variables that the spec itself sets for its jobs."""
+    for number, item in enumerate(plan.jobs):
+        for name, value in item.job.env.items() if item.efa else ():
+            for found in judge(name, value, item.target, item.workloads)[:1]:
+                place = document.where(["jobs", number, "env", name], at_key=True).removeprefix(f"{document.path}:")
+                line, _, column = place.partition(":")
+                severity: Severity = found.row.severity  # type: ignore[assignment]  # a row's word is one of them
+                fix, source = found.fix, found.source
+                message = f"job {item.job.name}: {found.message}"
+                yield Finding(str(document.path), int(line), int(column), found.row.id, severity, message, fix, source)
+
+
+def _spec_finding(path: Path, problem: str) -> Finding:
+    """Return a fault of a spec as a finding; it reads ``file:line:column: message; what to do``."""
+    line, _, rest = problem.removeprefix(f"{path}:").partition(":")
+    column, _, said = rest.partition(":")
+    if not (line.isdigit() and column.isdigit()):
+        line, column, said = "1", "1", problem
+    message, _, fix = said.strip().partition("; ")
+    return Finding(str(path), int(line), int(column), "spec", "error", message, fix, _SPEC_SOURCE)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file in UTF-8 (byte {error.start})") from None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{str(path)!r}: not a path: {error}") from None

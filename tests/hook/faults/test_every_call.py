@@ -1,0 +1,98 @@
+"""A fault at every call into libc, one at a time: no drain, no record lost that a disk could take, no harm later."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hook.faults.disturbed import (
+    AFTER,
+    BEFORE,
+    Scenario,
+    World,
+    a_job_has_worked,
+    a_record_waits,
+    another_comes,
+    nothing,
+    nothing_more,
+    play,
+    the_job_ends_and_another_comes,
+    the_job_has_its_record,
+    the_lines_are_whole,
+    the_next_job_is_unharmed,
+    the_node_is_checked,
+)
+from tests.hook.faults.fail_at import Point, compile_tools, missing_for_preload, points, points_at_start
+
+MISSING = missing_for_preload()
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(bool(MISSING), reason=f"no faults in libc's calls without {', '.join(MISSING)}"),
+]
+
+MODES = ("enforce", "observe", "enforce", "warn")
+SCENARIOS = [
+    Scenario("prolog", "prolog", 7, BEFORE, nothing, the_job_ends_and_another_comes, the_job_has_its_record, 8, 35),
+    Scenario("epilog", "epilog", 7, AFTER, a_job_has_worked, another_comes, the_job_has_its_record, 8, 45),
+    Scenario("flush", "flush", None, AFTER, a_record_waits, another_comes, the_job_has_its_record, 4, 50),
+    Scenario("health check", "health-check", None, BEFORE, nothing, another_comes, the_next_job_is_unharmed, 4, 50),
+    Scenario("task prolog", "task-prolog", 7, BEFORE, the_node_is_checked, nothing, the_lines_are_whole, 2, 45),
+    # Before the hook's first line: the shell and Python itself. A record is worth that Python is started again.
+    Scenario("start of a prolog", "prolog", 7, BEFORE, nothing, nothing, nothing_more, 1, 40, from_start=True),
+    Scenario(
+        *("start of an epilog", "epilog", 7, AFTER, a_job_has_worked, another_comes, the_job_has_its_record, 2, 20),
+        from_start=True,
+    ),
+]
+PARTS = [
+    pytest.param(scenario, part, id=f"{scenario.name}, part {part + 1} of {scenario.parts}")
+    for scenario in SCENARIOS
+    for part in range(scenario.parts)
+]
+LEAST_POINTS = 1000
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("tools")
+    compile_tools(folder)
+    return folder
+
+
+def points_of(world: World, scenario: Scenario) -> Iterator[Point]:
+    world.begin("enforce")
+    world.count(scenario.bytes_now)
+    calls = world.trace(scenario.command, scenario.job)
+    choose = points_at_start if scenario.from_start else points
+    return choose(calls, world.folder, world.archive)
+
+
+@pytest.mark.parametrize(("scenario", "part"), PARTS)
+def test_a_fault_at_any_call_drains_no_node_and_loses_no_record(scenario, part, tools, tmp_path):
+    world = World(tmp_path, tools, from_start=scenario.from_start)
+    scenario.before(world)
+    world.keep()
+    chosen = list(points_of(world, scenario))[part :: scenario.parts]
+    came, wrong = 0, []
+    for turn, point in enumerate(chosen):
+        has_come, found = play(world, scenario, point, MODES[turn % len(MODES)])
+        came += has_come
+        wrong += found
+    world.slurmd.close()
+    if os.environ.get("FAIL_LOG"):
+        with Path(os.environ["FAIL_LOG"]).open("a") as f:
+            f.write(f"{scenario.name} {part} {came}/{len(chosen)}\n" + "\n".join(wrong) + "\n")
+    assert wrong == []
+    assert came >= scenario.least
+
+
+def test_there_are_more_than_a_thousand_points(record_property):
+    """Each part asserts that so many faults came."""
+    count = sum(scenario.least * scenario.parts for scenario in SCENARIOS)
+    assert count >= LEAST_POINTS
+    record_property(
+        "says", f"faults at libc's calls: at least {count} points in {len(SCENARIOS)} commands and their start"
+    )
