@@ -19,8 +19,8 @@ import yaml
 from efakit.emit.hooks import emit_hooks
 from efakit.node.counters import read_port_counters
 from efakit.node.parallel import in_parallel_when_slow
-from efakit.plan.hooks import INSTALLER
 from efakit.plan.plan import make_plan
+from efakit.plan.slurm.site import INSTALLER
 from efakit.spec.load import load_spec
 from scripts.ratios import median_ratio
 from tests.hook.hookrun import Node

@@ -126,7 +126,7 @@ def _small_installer(text: str, hooks: tuple[tuple[str, object], ...]) -> bytes:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         path = Path(folder) / "spec.yaml"
         path.write_text(f"{head}hooks:\n{lines}{rest}")
-        patch.setattr(efakit.emit.hooks, "hook_sources", lambda: _small_hook(text))
+        patch.setattr(efakit.emit.hooks, "hook_archive", lambda: _small_hook(text))
         files = efakit.emit.hooks.emit_hooks(make_plan(load_spec(path)))
     (installer,) = [file for file in files if file.path == "hooks/install-hooks.sh"]
     return installer.content
