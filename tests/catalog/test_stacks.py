@@ -24,6 +24,7 @@ from efakit.catalog.stacks import (
         ("1.47.0", "2.4.0", "3.0.0", "1.18.0", "61.0", None),
         ("1.46.0", None, None, None, None, None),
         ("1.43.2", "2.1.0amzn5.0", "2.17.2", "1.16.3", "58.0", "4.1.7-2"),
+        ("1.39.0", None, None, "1.14.2", None, None),
         ("1.38.1", "1.22.0", "2.13.0", None, "54.0", "4.1.7-1"),
         ("1.18.0", "1.16.0~amzn4", "1.16.0", None, "41", "4.1.4"),
     ],
@@ -35,7 +36,10 @@ def test_a_stack_from_an_installer(installer, libfabric, driver, plugin, rdma_co
     assert (stack.rdma_core, stack.open_mpi) == (rdma_core, open_mpi)
 
 
-@pytest.mark.parametrize(("installer", "has_plugin"), [("1.36.0", False), ("1.38.0", True), ("1.44.0", True)])
+@pytest.mark.parametrize(
+    ("installer", "has_plugin"),
+    [("1.36.0", False), ("1.37.0", False), ("1.38.0", True), ("1.39.0", True), ("1.44.0", True)],
+)
 def test_the_plugin_comes_with_the_installer_from_1_38_on(installer, has_plugin):
     assert stack_of(installer=installer).has_plugin is has_plugin
 
@@ -65,10 +69,10 @@ def test_no_plugin_can_be_said():
 
 def test_an_unknown_installer_is_a_key_error_and_its_neighbours_are_told():
     with pytest.raises(KeyError):
-        stack_of(installer="1.35.0")
+        stack_of(installer="1.27.0")
     with pytest.raises(KeyError):
         efa_installer("1.43")
-    assert nearest_installers("1.35.0") == ("1.34.0", "1.36.0")
+    assert nearest_installers("1.27.0") == ("1.26.1", "1.29.1")
     assert nearest_installers("1.2.0") == ("1.18.0",)
     assert nearest_installers("9.0.0") == ("1.51.0",)
 

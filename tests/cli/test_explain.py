@@ -85,6 +85,32 @@ def test_a_variable_has_its_whole_story():
     assert {row["effect"] for row in data_of("--variable", "FI_PROVIDER")["rules"]} >= {"needed", "no-effect"}
 
 
+def test_a_variable_says_what_proves_each_of_its_boundaries():
+    story = run("--variable", "FI_EFA_SHM_AV_SIZE").output
+    assert "libfabric until 1.18.1: code: prov/efa/src/rdm/rxr_env.c of ofiwg/libfabric, in v1.18.0 and not in" in story
+    assert "proven by a report that shows it: https://github.com/open-mpi/ompi/issues/11924" in story
+    assert "NCCL until 2.31.2: a document: doc/gin-getting-started.md" in run("--variable", "NCCL_GIN_TYPE").output
+    evidence = data_of("--variable", "NCCL_NET")["rules"][0]["evidence"]
+    assert {"component": "plugin", "side": "since", "version": "1.13.0", "kind": "code"}.items() <= evidence[0].items()
+
+
+def test_versions_that_do_not_go_together_are_told():
+    pair = ("--instance", "p4de.24xlarge", "--plugin", "1.16.2", "--nccl", "2.20.5")
+    assert "error plugin-nccl-2.19-p4d" in run(*pair).output
+    assert data_of(*pair)["software"][0]["severity"] == "error"
+    assert not [row for row in data_of(*pair, "--workload", "openmpi")["software"] if row["severity"] == "error"]
+
+
+def test_ranks_over_nvshmem_need_shared_memory_off():
+    data = data_of("--instance", "p5en.48xlarge", "--workload", "nvshmem")
+    assert {"FI_EFA_ENABLE_SHM_TRANSFER": "0"}.items() <= {row["name"]: row["value"] for row in data["set"]}.items()
+
+
+def test_libfabric_can_be_ones_own():
+    old = data_of("--instance", "p5.48xlarge", "--libfabric", "1.18.1")
+    assert old["target"]["libfabric"] == "1.18.1"
+
+
 def test_without_efa_a_job_sets_nothing_for_it():
     assert data_of("--instance", "g5.xlarge")["set"] == []
     assert "without EFA" in run("--instance", "g5.xlarge").output
@@ -107,6 +133,7 @@ def test_variables_of_other_programs_are_left_out():
         (["--instance", "p5.48xlarge", "--parallelcluster", "3.99.0"], "newest known is"),
         (["--instance", "p5.48xlarge", "--plugin", "abc"], "--plugin abc: not a release"),
         (["--instance", "p5.48xlarge", "--nccl", "2..3"], "--nccl 2..3: not a release"),
+        (["--instance", "p5.48xlarge", "--libfabric", "new"], "--libfabric new: not a release"),
         (["--variable", "NCCL_NET", "--workload", "nccl"], "go with --instance"),
         ([str(SPEC), "--job", "none"], "its jobs: train"),
         (["--instance", "p5.48xlarge", "--job", "train"], "give SPEC too"),

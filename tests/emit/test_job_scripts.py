@@ -292,3 +292,9 @@ def test_a_script_of_the_user_s_own_stands_verbatim_below_header_and_environment
     assert text.index("#SBATCH") < text.index("export NCCL_NET=Libfabric") < text.index(BODY)
     done = Run(tmp_path, text).done
     assert (done.returncode, done.stdout.splitlines()[-2:]) == (5, ["1", "it's mine"])
+
+
+def test_a_job_of_nvshmem_keeps_off_shared_memory(tmp_path):
+    (tmp_path / "run.sh").write_text("srun python train.py\n")
+    text = script_of({"template": "body", "body": "run.sh", "workload": "nvshmem"}, "p5en.48xlarge", folder=tmp_path)
+    assert "export FI_EFA_ENABLE_SHM_TRANSFER=0\n" in text

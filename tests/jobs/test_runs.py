@@ -99,6 +99,11 @@ def test_the_newest_is_last_by_the_job_s_start_and_no_single_clock(tmp_path):
     assert [run.run for run in find_runs(tmp_path, 7)] == ["r0", "r1"]
 
 
+def test_the_newest_is_last_by_the_job_s_start_where_all_clocks_of_an_earlier_run_were_ahead(tmp_path):
+    write(tmp_path, started("n1", 1000, began_at=9e8, ended_at=9.1e8), started("n1", 2000, restart_count=1))
+    assert [run.run for run in find_runs(tmp_path, 7)] == ["r0", "r1"]
+
+
 def test_without_a_start_the_clock_in_the_middle_decides(tmp_path):
     write(tmp_path, *(counted(f"n{number}", 5000, 5100) for number in (1, 2, 3)))
     later = {"run": "r1", "restart_count": 1}
@@ -181,6 +186,12 @@ def test_a_run_of_which_it_is_not_sure_says_why(tmp_path, records, words):
     assert any(words in doubt for doubt in runs[-1].doubts), runs
 
 
+def test_a_record_without_a_baseline_of_another_installation_is_never_of_this_run(tmp_path):
+    bare = without_baseline(counted("n2", 0, 12, installation_id="y"))
+    write(tmp_path, counted("n1", 0, 9, installation_id="x"), bare)
+    assert [list(run.records) for run in find_runs(tmp_path, 7)] == [["n1"], ["n2"]]
+
+
 def test_a_clock_that_was_set_is_no_doubt_where_slurm_tells_the_run(tmp_path):
     write(tmp_path, started("n1", 5, clock_jump_seconds=9e5), started("n2", 5))
     assert find_runs(tmp_path, 7)[0].doubts == ()
@@ -214,6 +225,13 @@ def test_a_record_in_another_job_s_folder_is_a_fault(tmp_path):
     path.with_name("n2.r0.0123456789abcdef.json").write_text(json.dumps(counted("n2", 0, 9, job_id=8)))
     (run,) = find_runs(tmp_path, 7)
     assert [fault.why for fault in run.faults] == ["is a record of job 8, in the folder of another"]
+
+
+def test_a_cluster_s_folder_may_have_another_name_than_the_cluster(tmp_path):
+    write(tmp_path, *(started(node, 5, cluster="zz") for node in ("n1", "n2")), started("n3", 5, cluster="y"))
+    (tmp_path / "zz").rename(tmp_path / "archive")
+    (tmp_path / "y/7").rename(tmp_path / "y/8")
+    assert [(run.cluster, len(run.records)) for run in find_runs(tmp_path, 7)] == [("zz", 2)]
 
 
 def component(job_id, node, at=1000, leader=10, **changes):
@@ -250,6 +268,12 @@ def test_components_without_a_start_pair_by_overlap(tmp_path):
         ((10, 11), 0.0, ()),
         ((10, 11), 5000.0, ()),
     ]
+
+
+def test_components_of_two_restarts_never_pair_though_their_times_overlap(tmp_path):
+    for job, count in ((10, 0), (11, 1)):
+        write(tmp_path, component(job, f"n{job}", run=f"r{count}", restart_count=count, started_at=None))
+    assert [(run.run, run.het) for run in find_runs(tmp_path, 11)] == [("r1", (11,))]
 
 
 def test_components_of_two_installations_never_pair(tmp_path):
@@ -309,6 +333,19 @@ def test_a_damaged_record_counts_for_its_node_in_the_run_of_its_name(tmp_path):
     first, second = find_runs(tmp_path, 7)
     assert (list(first.damaged), name in first.damaged["n2"]) == (["n2"], True)
     assert (second.damaged, len(second.faults)) == ({}, 1)
+
+
+@pytest.mark.parametrize("name", ["n2.r0.json", "n2.r0.0123456789abcdef.json", f"n2.r0.{'0a' * 16}.json"])
+def test_each_form_of_a_file_s_name_tells_the_damaged_record_s_node(tmp_path, name):
+    damage(write(tmp_path, counted("n1", 0, 9)).with_name(name))
+    assert list(find_runs(tmp_path, 7)[0].damaged) == ["n2"]
+
+
+def test_a_record_of_version_1_under_two_names_counts_once(tmp_path):
+    path = write(tmp_path, version_1("n1"), version_1("n2"))
+    path.with_name(f"n2.r0.{'0a' * 16}.json").write_bytes(path.read_bytes())
+    (run,) = find_runs(tmp_path, 7)
+    assert (sorted(run.records), run.more, run.doubts) == (["n1", "n2"], (), ())
 
 
 def test_where_times_only_tell_runs_apart_a_damaged_record_counts_where_the_node_lacks(tmp_path):

@@ -236,10 +236,10 @@ def test_values_belong_to_releases_too(version, rule_id):
     assert ("value-not-allowed" in found) == (rule_id is not None)
 
 
-def test_features_are_a_nodes_own_since_3_16():
+def test_features_are_a_nodes_own_since_3_14_1():
     features = p5(CustomSlurmSettings={"Features": "fast"})
-    assert rules(features, version="3.15.0").get("slurm-denied") == "error"
-    assert "slurm-denied" not in rules(features, version="3.16.1")
+    assert rules(features, version="3.14.0").get("slurm-denied") == "error"
+    assert "slurm-denied" not in rules(features, version="3.14.1")
 
 
 def test_a_release_that_efakit_does_not_know_is_said_to_be_so():

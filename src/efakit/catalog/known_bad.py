@@ -12,11 +12,14 @@ from typing import NamedTuple
 from efakit.catalog.plugin_nccl import NOTES
 
 _PLATFORM = "https://github.com/aws/aws-ofi-nccl/blob/v1.21.1/src/platform-aws.cpp"
-_OLD_NAME = "https://github.com/NVIDIA/exemplar-performance/pull/39"
+_NOTES_1_11 = "https://github.com/aws/aws-ofi-nccl/blob/v1.11.1-aws/RELEASENOTES.md"
 
 # Where a job uses aws-ofi-nccl; on all others its faults are nobody's.
 _ACCELERATED = "p[3-9]* g[4-9]* gr[6-9]* trn[1-9]* inf[1-9]* dl[1-9]*"
 _TUNED = "p5.48xlarge p5e.48xlarge p5en.48xlarge p6-b200.48xlarge p6-b300.48xlarge"
+_SENDRECV = "p4d.* p4de.*"
+# All that the plugin's table of 1.10.0 has: p3dn.24xlarge, p4d, p4de, p5.48xlarge and g5.48xlarge.
+_UNKNOWN_TO_1_10 = "g4dn.* g5.[!4]* g6* gr6* g7* p5.4xlarge p5e.* p5en.* p6*"
 _RDMA = "p5.48xlarge p5e.* p5en.* p6* g7e.12xlarge g7e.24xlarge g7e.48xlarge trn*"
 
 
@@ -36,7 +39,7 @@ class BadPair(NamedTuple):
 KNOWN_BAD = (
     BadPair(
         id="plugin-1.11.0-driver",
-        since={"plugin": "1.11.0", "installer": "1.35.0"},
+        since={"plugin": "1.10.0", "installer": "1.35.0"},
         until={"plugin": "1.11.1"},
         instances=_ACCELERATED,
         effect="its order of the EFA devices makes jobs slow or crashes them on the drivers of EFA installer 1.35 and "
@@ -58,7 +61,7 @@ KNOWN_BAD = (
     ),
     BadPair(
         id="plugin-p5.4xlarge",
-        since={"plugin": "1.15.0"},
+        since={"plugin": "1.14.0"},
         until={"plugin": "1.16.2"},
         instances="p5.4xlarge",
         effect="it takes a p5.4xlarge for a p5.48xlarge and ends the job, for there is no GPUDirect RDMA",
@@ -68,8 +71,8 @@ KNOWN_BAD = (
     ),
     BadPair(
         id="plugin-nccl-2.28-crash",
-        since={"plugin": "1.17.0", "nccl": "2.28"},
-        until={"plugin": "1.17.2", "nccl": "2.29"},
+        since={"plugin": "1.17.0", "nccl": "2.28.3"},
+        until={"plugin": "1.17.2", "nccl": "2.29.2"},
         instances=_ACCELERATED,
         effect="NCCL crashes where libfabric fails to start, and hides why",
         fixed="aws-ofi-nccl 1.17.2",
@@ -78,27 +81,27 @@ KNOWN_BAD = (
     ),
     BadPair(
         id="plugin-memory-leak",
-        since={},
+        since={"plugin": "1.17.0"},
         until={"plugin": "1.17.3"},
-        instances=_ACCELERATED,
-        effect="it leaks host memory, which long jobs run out of",
+        instances=_RDMA,
+        effect="its RDMA protocol leaks host memory with each control message, which long jobs run out of",
         fixed="aws-ofi-nccl 1.17.3",
         severity="warning",
         source=NOTES,
     ),
     BadPair(
         id="plugin-sendrecv-leak",
-        since={},
-        until={"plugin": "1.20.0"},
-        instances=_ACCELERATED,
+        since={"plugin": "1.14.1"},
+        until={"plugin": "1.19.0"},
+        instances=_SENDRECV,
         effect="its SENDRECV protocol leaks host memory each time a communicator is closed",
-        fixed="aws-ofi-nccl 1.20.0",
+        fixed="aws-ofi-nccl 1.19.0",
         severity="info",
         source=NOTES,
     ),
     BadPair(
         id="plugin-receive-buffer-leak",
-        since={},
+        since={"plugin": "1.20.0"},
         until={"plugin": "1.21.0"},
         instances=_RDMA,
         effect="its RDMA protocol leaks host memory each time a communicator is closed",
@@ -117,39 +120,20 @@ KNOWN_BAD = (
         source=NOTES,
     ),
     BadPair(
-        id="plugin-multi-receive-hang",
-        since={"plugin": "1.20.0"},
-        until={"plugin": "1.21.0"},
-        instances=_RDMA,
-        effect="its multi-receive of small messages hangs now and then",
-        fixed="aws-ofi-nccl 1.21.0",
-        severity="info",
-        source=NOTES,
-    ),
-    BadPair(
-        id="tuner-algo-proto",
-        since={"plugin": "1.8.0"},
-        until={"plugin": "1.20.0"},
-        instances=_TUNED,
-        effect="NCCL_ALGO or NCCL_PROTO can crash its tuner",
-        fixed="aws-ofi-nccl 1.20.0, or leave the two variables unset",
-        severity="info",
-        source=NOTES,
-    ),
-    BadPair(
         id="plugin-topo-group",
-        since={},
+        since={"plugin": "1.16.1"},
         until={"plugin": "1.21.0"},
-        instances=_RDMA,
-        effect='it ends with "invalid topo group size" where no EFA device is at the PCI level of a GPU',
+        instances="p6e-gb200.*",
+        effect='it ends with "invalid topo group size" where none of the EFA devices that the job sees is at the PCI '
+        "level of a GPU",
         fixed="aws-ofi-nccl 1.21.0",
         severity="info",
         source=NOTES,
     ),
     BadPair(
         id="tuner-nccl-2.19",
-        since={"plugin": "1.8.0", "nccl": "2.19"},
-        until={"plugin": "1.9.2", "nccl": "2.21"},
+        since={"plugin": "1.9.0", "nccl": "2.19.1"},
+        until={"plugin": "1.9.2", "nccl": "2.21.5"},
         instances=_TUNED,
         effect="NCCL 2.19 and 2.20 do not load its tuner",
         fixed="aws-ofi-nccl 1.9.2",
@@ -157,13 +141,24 @@ KNOWN_BAD = (
         source=NOTES,
     ),
     BadPair(
-        id="plugin-old-name",
-        since={"nccl": "2.29"},
-        until={"plugin": "1.15.0"},
-        instances=_ACCELERATED,
-        effect="NCCL 2.29 and later do not find the plugin by its old file name, and go on over TCP",
-        fixed="aws-ofi-nccl 1.15.0, or NCCL_NET_PLUGIN with the file's name",
+        id="plugin-nccl-2.19-p4d",
+        since={"plugin": "1.16.0", "nccl": "2.19.1"},
+        until={"plugin": "1.17.0", "nccl": "2.21.5"},
+        instances="p4d.* p4de.*",
+        effect="on p4d and p4de the plugin sets NCCL_PROTO itself, beside which its tuner refuses to start: NCCL's "
+        "start fails (invalid argument)",
+        fixed="aws-ofi-nccl 1.17.0, or NCCL 2.21.5",
         severity="error",
-        source=_OLD_NAME,
+        source="https://github.com/aws/aws-ofi-nccl/issues/982",
+    ),
+    BadPair(
+        id="plugin-1.10.0-unknown-type",
+        since={"plugin": "1.10.0"},
+        until={"plugin": "1.11.0"},
+        instances=_UNKNOWN_TO_1_10,
+        effect="it has no settings for this type and ends with a segmentation fault",
+        fixed="aws-ofi-nccl 1.11.1",
+        severity="error",
+        source=_NOTES_1_11,
     ),
 )

@@ -18,7 +18,8 @@ class Minimum(NamedTuple):
     """The least version of one component on some instance types.
 
     ``instances``: patterns of instance types, by blanks. ``component``: a key of ``catalog.variables.COMPONENTS``.
-    ``better``: the version from which on it works well, None where that is ``least``. ``note``: why.
+    ``better``: the version from which on it works well, None where that is ``least``. ``note``: why. ``severity``
+    "error" takes proof that older versions fail there.
     """
 
     instances: str
@@ -27,6 +28,7 @@ class Minimum(NamedTuple):
     better: str | None
     note: str
     source: str
+    severity: str = "warning"
 
 
 MINIMUMS = (
@@ -59,7 +61,7 @@ MINIMUMS = (
         component="plugin",
         least="1.7.2",
         better="1.7.3",
-        note="older ones do not know it",
+        note="the least that its vendor asks for",
         source=_ENV_DOC,
     ),
     Minimum(
@@ -67,7 +69,7 @@ MINIMUMS = (
         component="installer",
         least="1.29.0",
         better=None,
-        note="older ones do not know it",
+        note="the least that the plugin's vendor asks for, with NCCL 2.19 and later",
         source=_ENV_DOC,
     ),
     Minimum(
@@ -75,7 +77,7 @@ MINIMUMS = (
         component="nccl",
         least="2.18.0",
         better="2.18.5",
-        note="older ones do not know Hopper GPUs",
+        note="the least that the plugin's vendor asks for",
         source=_ENV_DOC,
     ),
     Minimum(
@@ -83,7 +85,7 @@ MINIMUMS = (
         component="cuda",
         least="12.0",
         better=None,
-        note="older ones do not know Hopper GPUs",
+        note="the least that the plugin's vendor asks for",
         source=_ENV_DOC,
     ),
     Minimum(
@@ -147,7 +149,7 @@ MINIMUMS = (
         component="plugin",
         least="1.15.0",
         better="1.17.0",
-        note="older ones do not know it; 1.17.0 spreads NICs",
+        note="older ones take it for a p5; 1.17.0 spreads NICs",
         source=_PLATFORM,
     ),
     Minimum(
@@ -171,7 +173,7 @@ MINIMUMS = (
         component="plugin",
         least="1.16.1",
         better="1.19.0",
-        note="skips its NICs without GPU; 1.19.0 in Docker",
+        note="older ones use its NICs without a GPU beside them; 1.19.0 knows Docker's topology",
         source=_PLUGIN_NOTES,
     ),
     Minimum(
@@ -185,10 +187,10 @@ MINIMUMS = (
     Minimum(
         instances="p6e-gb200.*",
         component="nccl",
-        least="2.25",
+        least="2.25.1",
         better=None,
-        note="NVLink over several nodes",
-        source=_PLUGIN_NOTES,
+        note="older ones are not built for Blackwell GPUs",
+        source="https://github.com/NVIDIA/nccl/blob/master/makefiles/common.mk",
     ),
     Minimum(
         instances="g7e.1* g7e.2* g7e.48xlarge",

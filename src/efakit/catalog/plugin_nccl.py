@@ -11,9 +11,9 @@ NOTES = "https://github.com/aws/aws-ofi-nccl/blob/v1.21.1/RELEASENOTES.md"
 class PluginLine(NamedTuple):
     """One line of aws-ofi-nccl.
 
-    ``plugin`` is a pattern of its releases; ``tested_nccl`` what they were tested with. Below ``least_nccl`` it does
-    not work, and with less than ``least_libfabric`` it is not built for EFA. ``tested_libfabric`` is the newest that it
-    was tested with, which forbids no newer one.
+    ``plugin`` is a pattern of its releases; ``tested_nccl`` what they were tested with. Its vendor supports nothing
+    below ``least_nccl``, and with less than ``least_libfabric`` it is not built for EFA. ``tested_libfabric`` is the
+    newest that it was tested with, which forbids no newer one.
     """
 
     plugin: str

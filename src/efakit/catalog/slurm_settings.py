@@ -84,7 +84,7 @@ DENIED = (
     DeniedSetting(level="node", name="nodename"),
     DeniedSetting(level="node", name="state"),
     DeniedSetting(level="node", name="weight"),
-    DeniedSetting(level="node", name="features", until="3.16.0"),
+    DeniedSetting(level="node", name="features", until="3.14.1"),
 )
 
 # Items of these define nodes, node sets and partitions of one's own; each holds several parameters.

@@ -212,6 +212,8 @@ EFA_INSTALLERS = (
         open_mpi=("4.1.6-2", "5.0.0-11"),
         date=None,
     ),
+    # Of this one, and of 1.33.0, 1.35.0 and 1.37.0, no more is published than that they are there.
+    EfaInstaller(version="1.31.0", libfabric=None, driver=None, plugin="none", source=_EFA_CHANGELOG),
     EfaInstaller(
         version="1.32.0",
         libfabric="1.21.0",
@@ -222,6 +224,7 @@ EFA_INSTALLERS = (
         open_mpi=("4.1.6-3", "5.0.2-12"),
         date=None,
     ),
+    EfaInstaller(version="1.33.0", libfabric=None, driver=None, plugin="none", source=_AWSOME + "/issues/371"),
     EfaInstaller(
         version="1.34.0",
         libfabric="1.22.0",
@@ -232,6 +235,7 @@ EFA_INSTALLERS = (
         open_mpi=("4.1.6-3", "5.0.3-11"),
         date="2024",
     ),
+    EfaInstaller(version="1.35.0", libfabric=None, driver=None, plugin="none", source=_AWSOME + "/pull/454"),
     EfaInstaller(
         version="1.36.0",
         libfabric="1.22.0",
@@ -242,6 +246,7 @@ EFA_INSTALLERS = (
         open_mpi=("4.1.7-1", "5.0.5"),
         date="2024-11",
     ),
+    EfaInstaller(version="1.37.0", libfabric=None, driver=None, plugin="none", source=_EFA_CHANGELOG),
     # The first to bring the plugin; which release of it is not published.
     EfaInstaller(
         version="1.38.0",
@@ -261,6 +266,14 @@ EFA_INSTALLERS = (
         source=_COOKBOOK + "pull/2906",
         rdma_core="54.0",
         open_mpi=("4.1.7-1", "5.0.5"),
+        date="2025",
+    ),
+    EfaInstaller(
+        version="1.39.0",
+        libfabric=None,
+        driver=None,
+        plugin="1.14.2",
+        source="https://github.com/mosaicml/composer/pull/3844",
         date="2025",
     ),
     EfaInstaller(

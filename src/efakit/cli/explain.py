@@ -35,6 +35,7 @@ def explain(
     parallelcluster: str | None,
     plugin: str | None,
     nccl: str | None,
+    libfabric: str | None,
     os: str | None,
     workloads: tuple[str, ...],
     form: str,
@@ -45,7 +46,7 @@ def explain(
     environment variables a job needs there, which the plugin sets by itself, and which are best left alone. With
     --variable: what one variable does, where and since when.
     """
-    releases = (installer, parallelcluster, plugin, nccl)
+    releases = (installer, parallelcluster, plugin, nccl, libfabric)
     ways = {"SPEC": spec, "--variable": variable, "--instance": instance}
     given = [way for way, value in ways.items() if value is not None]
     if len(given) != 1:
@@ -53,7 +54,8 @@ def explain(
     if spec is None and job is not None:
         raise UsageError("--job names a job of a spec: give SPEC too")
     if instance is None and (any(releases) or os or workloads):
-        raise UsageError("--installer, --parallelcluster, --plugin, --nccl, --os and --workload go with --instance")
+        options = "--installer, --parallelcluster, --plugin, --nccl, --libfabric, --os and --workload"
+        raise UsageError(f"{options} go with --instance")
     if variable is not None:
         from efakit.cli.explain_variable import explain_variable
 
@@ -61,7 +63,9 @@ def explain(
     elif instance is not None:
         from efakit.cli.explain_environment import explain_instance
 
-        explain_instance(target_from(instance, *_or_newest(*releases), os), workloads, form)
+        installer, parallelcluster = _or_newest(installer, parallelcluster)
+        target = target_from(instance, installer, parallelcluster, plugin, nccl, libfabric, os)
+        explain_instance(target, workloads, form)
     elif spec is not None and job is not None:
         from efakit.cli.explain_environment import explain_job
 
@@ -70,13 +74,11 @@ def explain(
         _explain_spec(spec, form)
 
 
-def _or_newest(
-    installer: str | None, parallelcluster: str | None, plugin: str | None, nccl: str | None
-) -> tuple[str | None, str | None, str | None, str | None]:
-    """Return the releases; without any that decides the installer, those of the newest ParallelCluster."""
+def _or_newest(installer: str | None, parallelcluster: str | None) -> tuple[str | None, str | None]:
+    """Return both; without any that decides the installer, the newest ParallelCluster."""
     from efakit.catalog.stacks import newest_parallelcluster
 
-    return installer, parallelcluster or (None if installer else newest_parallelcluster()), plugin, nccl
+    return installer, parallelcluster or (None if installer else newest_parallelcluster())
 
 
 def _explain_spec(path: Path, form: str) -> None:
@@ -85,7 +87,12 @@ def _explain_spec(path: Path, form: str) -> None:
 
     plan = make_plan(load_spec(path))
     if form == "json":
-        decisions = [{**asdict(decision), "place": list(decision.place)} for decision in plan.decisions]
+        from efakit.emit.parallelcluster.comments import place_of
+
+        decisions = [
+            {**asdict(decision), "of": list(decision.of), "place": list(place_of(decision, plan))}
+            for decision in plan.decisions
+        ]
         click.echo(json.dumps({"stack": plan.stack._asdict(), "decisions": decisions}, indent=2))
         return
     click.echo(plan.stack.summary())

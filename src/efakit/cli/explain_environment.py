@@ -14,6 +14,7 @@ from efakit.catalog.variables import COMPONENTS, WORKLOADS, VariableRule
 from efakit.errors import UsageError
 from efakit.rules.environment import bounds_text
 from efakit.rules.overview import Overview, overview, usual_workloads
+from efakit.rules.stack import StackFinding, stack_findings
 from efakit.rules.target import Target
 
 _WIDTH = 110
@@ -42,13 +43,20 @@ def explain_job(spec_path: Path, name: str, form: str) -> None:
 def _show(target: Target, workloads: Sequence[str], own: dict[str, str], form: str, *, efa: bool) -> None:
     found = overview(target, workloads, efa=efa)
     if form == "json":
-        click.echo(json.dumps(_data(target, workloads, own, found), indent=2))
+        data = _data(target, workloads, own, found)
+        data["software"] = [fault._asdict() for fault in _wrong(target, workloads, efa=efa)]
+        click.echo(json.dumps(data, indent=2))
         return
     known = ", ".join(f"{COMPONENTS.get(name, name)} {version}" for name, version in target.versions.items())
     click.echo(f"{target.instance}: {known}")
     click.echo(f"runs: {', '.join(WORKLOADS[name] for name in workloads) or 'a program of which nothing is known'}")
     if not efa:
         click.echo("without EFA: no variable is set for it")
+    wrong = _wrong(target, workloads, efa=efa)
+    if wrong:
+        _section("Wrong with the software itself")
+    for fault in wrong:
+        _entry(f"{fault.severity} {fault.id}", "", f"{fault.message}; {fault.fix}", fault.source)
     for name, value in own.items():
         _entry(f"{name}={value}", "", "from the spec, which wins", "")
     sets = [item for item in found.set if item.name not in own]
@@ -59,6 +67,11 @@ def _show(target: Target, workloads: Sequence[str], own: dict[str, str], form: s
     _rows("The plugin sets by itself: leave it unset", found.by_plugin)
     _rows("Not needed here", found.not_needed)
     _rows("Leave alone", found.leave, harm=True)
+
+
+def _wrong(target: Target, workloads: Sequence[str], *, efa: bool) -> list[StackFinding]:
+    """Return what is wrong with the versions; they are about NCCL's jobs."""
+    return stack_findings(target.versions, target.instance) if efa and "nccl" in workloads else []
 
 
 def _rows(title: str, rows: Iterable[VariableRule], harm: bool = False) -> None:

@@ -8,6 +8,7 @@ import re
 
 import click
 
+from efakit.catalog.evidence import Evidence, of_variable
 from efakit.catalog.variable_names import Name, known, open_ended
 from efakit.catalog.variables import COMPONENTS, WORKLOADS, VariableRule, rows
 from efakit.cli.explain_environment import row_data
@@ -32,7 +33,16 @@ def explain_variable(name: str, form: str) -> None:
         raise UsageError(f"{name}: nothing is known of such a variable{_nearest(name)}")
     if form == "json":
         lives = None if life is None else life._asdict()
-        click.echo(json.dumps({"name": name, "read_by": lives, "rules": [row_data(row) for row in about]}, indent=2))
+        click.echo(
+            json.dumps(
+                {
+                    "name": name,
+                    "read_by": lives,
+                    "rules": [{**row_data(row), "evidence": _evidence_data(row)} for row in about],
+                },
+                indent=2,
+            )
+        )
         return
     click.echo(f"{name}: {_life(name, life)}")
     for row in about:
@@ -45,6 +55,26 @@ def explain_variable(name: str, form: str) -> None:
         if row.fix:
             click.echo(f"  instead: {row.fix}")
         click.echo(f"  rule {row.id}, {row.source}")
+        for line in _proofs(row):
+            click.echo(click.wrap_text(line, 110, "  ", "    "))
+
+
+def _evidence_data(row: VariableRule) -> list[dict[str, str]]:
+    """Return a row's evidence as JSON has it: of each boundary, or "document" where the row's source is all."""
+    found = [{key: value for key, value in entry._asdict().items() if value} for entry in of_variable(row)]
+    return found or [{"row": row.id, "name": row.name, "kind": "document", "address": row.source}]
+
+
+def _proofs(row: VariableRule) -> list[str]:
+    """Return the kind of evidence of each boundary of a row, in words."""
+    found = of_variable(row)
+    if all(entry.kind == "document" for entry in found):
+        return ["proven by a document only"]
+    return [f"{_boundary(entry)}: {entry}" if entry.component else f"proven by {entry}" for entry in found]
+
+
+def _boundary(entry: Evidence) -> str:
+    return f"{COMPONENTS.get(entry.component, entry.component)} {entry.side} {entry.version}"
 
 
 def _life(name: str, life: Name | None) -> str:

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import click
 
 from efakit.errors import UsageError
-from efakit.plan.hook_programs import HOME
-from efakit.plan.hooks import INSTALLER
+from efakit.plan.slurm.programs import HOME
+from efakit.plan.slurm.site import INSTALLER
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -47,11 +47,11 @@ def install(
     _need_root("install")
     options = _options(scripts_dir, home, dry_run, records_dir)
     if not spec_or_bundle.is_dir():
-        from efakit.emit.hooks import emit_hooks
+        from efakit.emit.registry import emit
         from efakit.plan.plan import make_plan
         from efakit.spec.load import load_spec
 
-        files = {file.path: file.content for file in emit_hooks(make_plan(load_spec(spec_or_bundle)))}
+        files = {file.path: file.content for file in emit(make_plan(load_spec(spec_or_bundle)), ("hooks",))}
         _run_text(files[f"hooks/{INSTALLER}"], options)
     installer = spec_or_bundle / "hooks" / INSTALLER
     if not installer.is_file():

@@ -36,6 +36,7 @@ def lint(
     parallelcluster: str | None,
     plugin: str | None,
     nccl: str | None,
+    libfabric: str | None,
     os: str | None,
     spec: Path | None,
     form: str,
@@ -61,6 +62,7 @@ def lint(
         "parallelcluster": parallelcluster,
         "plugin": plugin,
         "nccl": nccl,
+        "libfabric": libfabric,
         "os": os,
     }
     if spec is None:

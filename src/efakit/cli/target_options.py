@@ -16,7 +16,7 @@ from efakit.rules.target import Target, any_supported
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _RELEASE = re.compile(r"\d+(\.\d+)+([-+~a-z][\w.+~-]*)?", re.ASCII)
-_EXAMPLES = {"plugin": "1.16.3", "nccl": "2.27.5"}
+_EXAMPLES = {"plugin": "1.16.3", "nccl": "2.27.5", "libfabric": "2.4.0"}
 
 _OPTIONS = (
     click.option("--instance", metavar="TYPE", help="EC2 instance type of the nodes, such as p5.48xlarge."),
@@ -24,6 +24,7 @@ _OPTIONS = (
     click.option("--parallelcluster", metavar="RELEASE", help="Release of ParallelCluster; it decides the installer."),
     click.option("--plugin", metavar="RELEASE", help="Release of aws-ofi-nccl, where it is one of your own."),
     click.option("--nccl", metavar="RELEASE", help="Release of NCCL, such as 2.27.5."),
+    click.option("--libfabric", metavar="RELEASE", help="Release of libfabric, where it is one of your own."),
     click.option("--os", metavar="OS", help="Operating system by ParallelCluster's name, such as alinux2023."),
 )
 
@@ -36,8 +37,8 @@ def target_options(command: Command) -> Command:
 
 
 def check_releases(given: Mapping[str, str | None]) -> None:
-    """Raise UsageError where ``--plugin`` or ``--nccl``, whose releases have no rows, names none."""
-    for name in ("plugin", "nccl"):
+    """Raise UsageError where an option of a component whose releases have no rows names none."""
+    for name in _EXAMPLES:
         text = given.get(name)
         if text is not None and not _RELEASE.fullmatch(text):
             raise UsageError(f"--{name} {text}: not a release, such as {_EXAMPLES[name]}")
@@ -49,22 +50,29 @@ def target_from(
     parallelcluster: str | None,
     plugin: str | None,
     nccl: str | None,
+    libfabric: str | None = None,
     os: str | None = None,
 ) -> Target:
     """Return what the options name; nothing named: any target that is supported.
 
     Raises UnknownInstanceType, and UsageError for a release that has no row.
     """
-    check_releases({"plugin": plugin, "nccl": nccl})
+    check_releases({"plugin": plugin, "nccl": nccl, "libfabric": libfabric})
     if instance is not None:
         get(instance)
     if os is not None and os not in OPERATING_SYSTEMS:
         raise UsageError(f"--os {os}: not one of {', '.join(sorted(OPERATING_SYSTEMS))}")
-    if not any((instance, installer, parallelcluster, plugin, nccl, os)):
+    if not any((instance, installer, parallelcluster, plugin, nccl, libfabric, os)):
         return any_supported()
     try:
         return target_of(
-            parallelcluster=parallelcluster, installer=installer, plugin=plugin, instance=instance, nccl=nccl, os=os
+            parallelcluster=parallelcluster,
+            installer=installer,
+            plugin=plugin,
+            instance=instance,
+            nccl=nccl,
+            libfabric=libfabric,
+            os=os,
         )
     except KeyError as error:
         unknown = str(error.args[0])

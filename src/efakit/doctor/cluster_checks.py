@@ -206,7 +206,10 @@ def _program(site: Site, home: Home, what: str, setting: str, file: str, switch:
         if not on:
             return Check(rule, "ok", f"the {what} is turned off in hook.json", "", wanted)
         message = f"Slurm has no {setting}: the {what} never runs"
-        fix = f"set {setting}={wanted}{more} (ParallelCluster: under cluster.slurm_settings of the spec, then update)"
+        fix = (
+            f"set {setting}={wanted}{more} "
+            "(ParallelCluster: under parallelcluster.slurm_settings of the spec, then update)"
+        )
         return Check(rule, "warning", message, fix, "", _SLURM_CONF)
     there = Path(named).is_file()
     if not there and file == "task-prolog":

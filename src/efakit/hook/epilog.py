@@ -189,7 +189,7 @@ def _of_spool(found: Found, lost: Mapping[str, int]) -> list[dict[str, str]]:
         notes.append(finding("spool-damaged", "warning", text))
     if lost.get("dropped"):
         text = "%d records that waited on this node were dropped: the spool reached its limit" % lost["dropped"]
-        notes.append(finding("spool-dropped", "error", text))
+        notes.append(finding("spool-dropped", "warning", text))
     return notes
 
 

@@ -1,33 +1,45 @@
-"""Decides the software stack of a cluster, and says what is wrong with it on the instance types that use EFA."""
+"""Decides the software stack of the nodes, and says what is wrong with it on the instance types that use EFA."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
-from efakit.catalog.stacks import Stack, parallelcluster_release, stack_of
+from efakit.catalog.stacks import Stack, stack_of
 from efakit.plan.cluster import ClusterPlan
-from efakit.plan.container import container_stack
 from efakit.plan.decision import Decision
 from efakit.rules.stack import stack_findings
-from efakit.spec.model import Cluster, Job
+from efakit.spec.model import Cluster, Container, Job
 
 
-def cluster_stack(cluster: Cluster) -> Stack:
-    """Return the stack of a cluster's nodes: what its ParallelCluster release brings, and what the spec names.
+@dataclass(frozen=True)
+class Software:
+    """What runs on the nodes: ``stack`` and ``os`` (None: not known).
 
-    Raises KeyError for a release that has no row.
+    ``own_images`` are the queues whose image is the user's own: of their software only the versions that the spec names
+    are certain.
     """
-    parallelcluster_release(cluster.parallelcluster)  # stack_of also knows releases that efakit writes no config for
-    return stack_of(cluster.parallelcluster, **asdict(cluster.stack))
+
+    stack: Stack
+    os: str | None = None
+    own_images: frozenset[str] = frozenset()
 
 
-def decide_stack(stack: Stack, plan: ClusterPlan) -> tuple[Decision, ...]:
+def named_stack(cluster: Cluster) -> Stack:
+    """Return the stack of which only the versions are known that the spec names."""
+    return stack_of(None, **asdict(cluster.stack))
+
+
+def container_stack(host: Stack, container: Container) -> Stack:
+    """Return the stack of a container: the versions in the image, on the host's kernel and driver."""
+    return stack_of(driver=host.driver, kernel=host.kernel, **container.stack)
+
+
+def decide_stack(software: Software, plan: ClusterPlan) -> tuple[Decision, ...]:
     """Return what the user should know of the nodes' stack: each error and warning, once for each type with EFA."""
-    # Of an image of the user's own only that is sure which the spec names.
-    named = stack_of(None, **asdict(plan.cluster.stack))
+    named = named_stack(plan.cluster)
     types = {
-        instance.name: named if queue.queue.ami or plan.cluster.ami else stack
+        instance.name: named if queue.queue.name in software.own_images else software.stack
         for queue in plan.queues
         for item in queue.resources
         if item.efa
@@ -35,8 +47,8 @@ def decide_stack(stack: Stack, plan: ClusterPlan) -> tuple[Decision, ...]:
     }
     return tuple(
         decision
-        for name, sure in types.items()
-        for decision in _decisions(f"software on {name}", sure.versions(), name)
+        for name, certain in types.items()
+        for decision in _decisions(f"software on {name}", certain.versions(), name)
     )
 
 
@@ -51,4 +63,4 @@ def decide_container_software(job: Job, instance_type: str, host: Stack) -> tupl
 def _decisions(subject: str, versions: Mapping[str, str | None], instance_type: str) -> Iterator[Decision]:
     for found in stack_findings(versions, instance_type):
         if found.severity != "info":
-            yield Decision(subject, f"{found.severity}: {found.fix}", found.message, found.source)
+            yield Decision(subject, f"{found.severity}: {found.fix}", found.message, found.source, "software")

@@ -75,10 +75,9 @@ def _applies(row: Minimum, versions: Versions, instance: str | None, broken: set
 def _of_minimum(row: Minimum, versions: Versions, instance: str) -> StackFinding | None:
     version, name = versions.get(row.component), COMPONENTS[row.component]
     if within(version, None, row.least):
-        severity = "warning" if row.component == "installer" else "error"
         message = f"{name} {version} is too old for {instance}: the least is {row.least} ({row.note})"
         fix = f"use {name} {row.better or row.least} or later"
-        return StackFinding(f"least-{row.component}", severity, message, fix, row.source, (row.component,))
+        return StackFinding(f"least-{row.component}", row.severity, message, fix, row.source, (row.component,))
     if row.better and within(version, None, row.better):
         message = f"{name} {version} is not the best for {instance}: {row.better} is better ({row.note})"
         fix = f"use {name} {row.better} or later"
@@ -92,14 +91,13 @@ def _pairs_with_plugin(versions: Versions) -> Iterator[StackFinding]:
     line = plugin_line(plugin) if plugin else None
     if line is None:
         return
-    bounds = (("nccl", line.least_nccl, "error"), ("libfabric", line.least_libfabric, "warning"))
-    for component, least, severity in bounds:
+    for component, least in (("nccl", line.least_nccl), ("libfabric", line.least_libfabric)):
         version = versions.get(component)
         if version is not None and version_key(version) < version_key(least):
             name = COMPONENTS[component]
             message = f"{name} {version} is too old for aws-ofi-nccl {plugin}: the least is {least}"
             fix = f"use {name} {least} or later, or the aws-ofi-nccl of your EFA installer"
-            yield StackFinding(f"plugin-{component}", severity, message, fix, line.source, ("plugin", component))
+            yield StackFinding(f"plugin-{component}", "warning", message, fix, line.source, ("plugin", component))
 
 
 def _named(component: str, versions: Versions) -> str:

@@ -74,7 +74,7 @@ def by_rules(subject: Subject, account: AccountFacts | None = None) -> Judgement
         software=subject.software,
     )
     detail = f"efakit's rules for ParallelCluster {subject.version}"
-    return Judgement("efakit", subject.version, _verdict(findings), detail, tuple(findings))
+    return Judgement("efakit", subject.version, verdict_of(findings), detail, tuple(findings))
 
 
 class Simulation:
@@ -115,7 +115,7 @@ class Simulation:
         detail = f"pcluster {self._installed} offline, on a simulated account that has whatever the config names"
         if self._installed != self._subject.version:
             detail += f"; the config is for {self._subject.version}, which only efakit's rules know"
-        outcome = _verdict(findings)
+        outcome = verdict_of(findings)
         if outcome == "accepted" and not verdict.accepted:
             outcome = "undecided"
         return Judgement("pcluster", self._installed, outcome, detail, findings, (*notes, NEVER_PROVEN))
@@ -188,5 +188,6 @@ def _findings(judge: str, messages: Sequence[Message], subject: Subject) -> tupl
     return tuple(dict.fromkeys(found))
 
 
-def _verdict(findings: Sequence[Finding]) -> Verdict:
+def verdict_of(findings: Sequence[Finding]) -> Verdict:
+    """Return what findings come to."""
     return "refused" if any(finding.severity == "error" for finding in findings) else "accepted"

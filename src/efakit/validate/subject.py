@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from efakit.catalog.stacks import newest_parallelcluster, version_key
-from efakit.emit.origins import origin
+from efakit.emit.parallelcluster.origins import origin
 from efakit.emit.registry import emit
 from efakit.errors import SpecError, UsageError
 from efakit.lint.config import JobNodes
@@ -18,7 +18,9 @@ from efakit.lint.finding import Finding, Severity
 from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan, make_plan
 from efakit.rules.judgement import judge
+from efakit.rules.stack import stack_findings
 from efakit.spec.load import read_spec
+from efakit.spec.parallelcluster.model import ParallelCluster
 from efakit.spec.yamltext import Document
 
 _SPEC_SOURCE = "efakit/spec/spec.schema.json"
@@ -53,6 +55,13 @@ class Subject:
         return int(line), int(column)
 
 
+@dataclass(frozen=True)
+class SpecAlone:
+    """A spec that renders no cluster config, and what there is to say of it all the same."""
+
+    findings: tuple[Finding, ...]
+
+
 class SpecRefused(Exception):
     """A spec that efakit does not render: its faults as findings."""
 
@@ -62,11 +71,12 @@ class SpecRefused(Exception):
         self.version = version
 
 
-def read_subject(path: Path, version: str | None, installed: str | None) -> Subject:
+def read_subject(path: Path, version: str | None, installed: str | None) -> Subject | SpecAlone:
     """Read what is to be judged, for ParallelCluster ``version``.
 
-    Without one the spec's counts; for a config the installed pcluster's, else the newest that efakit knows. Raises
-    SpecRefused for a spec with faults, UsageError for what is neither a spec nor a config.
+    Without one the spec's counts; for a config the installed pcluster's, else the newest that efakit knows. A spec
+    without the section ``parallelcluster`` comes alone. Raises SpecRefused for a spec with faults, UsageError for what
+    is neither a spec nor a config.
     """
     if version is not None and len(version_key(version)) < 2:
         raise UsageError(f"--parallelcluster {version}: not a release; write it as 3.16.3")
@@ -87,15 +97,18 @@ def read_subject(path: Path, version: str | None, installed: str | None) -> Subj
 _CONFIG_KEYS = {"Region", "Image", "HeadNode", "Scheduling"}
 
 
-def _from_spec(path: Path, text: str, version: str | None) -> Subject:
+def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlone:
     try:
         document = Document(path, text)
         spec = read_spec(document)
     except SpecError as error:
         findings = [_spec_finding(path, problem) for problem in error.problems]
         raise SpecRefused(findings, version or newest_parallelcluster()) from error
+    section = spec.section(ParallelCluster)
+    if section is None:
+        return SpecAlone(tuple(_of_spec_alone(document, make_plan(spec))))
     if version is not None:
-        spec = replace(spec, cluster=replace(spec.cluster, parallelcluster=version))
+        spec = spec.with_section("parallelcluster", replace(section, version=version))
     try:
         plan = make_plan(spec)
     except KeyError:
@@ -105,7 +118,7 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject:
         file=str(path),
         text=rendered,
         config=ConfigDocument("cluster.yaml", rendered),
-        version=spec.cluster.parallelcluster,
+        version=version or section.version,
         spec=document,
         jobs=tuple(_job_nodes(item) for item in plan.jobs),
         zones=_zones(plan),
@@ -116,13 +129,30 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject:
 
 def _job_nodes(plan: JobPlan) -> JobNodes:
     software = plan.job.container.stack if plan.job.container else {}
-    return JobNodes(plan.job.name, plan.nodes, plan.partition, software)
+    return JobNodes(plan.job.name, plan.nodes, plan.queue, software)
 
 
 def _zones(plan: Plan) -> dict[str, str]:
     """Return the zones that the spec names for its queues' subnets; with one subnet it is clear which is meant."""
     queues = [queue for queue in plan.spec.cluster.queues if queue.availability_zone and len(queue.subnets) == 1]
     return {queue.subnets[0]: str(queue.availability_zone) for queue in queues}
+
+
+def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
+    """Give what a spec shows without a config: software that does not go together, and its jobs' variables."""
+    versions = plan.stack.versions()
+    for number, queue in enumerate(plan.cluster.queues):
+        for place, item in enumerate(queue.resources):
+            where = document.where(["cluster", "queues", number, "compute_resources", place, "instance"], at_key=True)
+            for instance in item.resource.instances if item.efa else ():
+                for found in stack_findings(versions, instance.name):
+                    rule = {"error": "software-broken", "warning": "software-risky"}.get(found.severity)
+                    if rule is not None:
+                        line, _, column = where.removeprefix(f"{document.path}:").partition(":")
+                        severity: Severity = found.severity  # type: ignore[assignment]  # error or warning
+                        at = (str(document.path), int(line), int(column))
+                        yield Finding(*at, rule, severity, found.message, found.fix, found.source)
+    yield from _of_variables(document, plan)
 
 
 def _of_variables(document: Document, plan: Plan) -> Iterator[Finding]:

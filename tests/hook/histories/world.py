@@ -370,7 +370,7 @@ def _add(path: Path, amount: int) -> None:
 
 
 def random_history(seed: int, folder: Path, built: bytes | None = None) -> World:
-    """Play the history of a seed, with the ``built`` hook where it is given: its jobs, and what goes wrong around them."""
+    """Play the history of a seed, its jobs and what goes wrong around them; by the ``built`` hook where it is given."""
     chance = random.Random(seed)  # noqa: S311 - the same history for the same seed
     world = World(folder, chance.choice(FLAVOURS), built)
     world.knows_installation = chance.random() < 0.8

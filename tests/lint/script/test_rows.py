@@ -44,6 +44,8 @@ def within(row: VariableRule) -> Target:
     versions = {component: just_below(until) for component, until in row.until.items()}
     versions |= dict(row.since)
     instance = row.instances.split()[0].replace("*", "48xlarge") if row.instances != "*" else None
+    if row.except_instances:
+        instance = "p5.48xlarge"
     return Target(versions=versions, instance=instance, os=row.os.split()[0] if row.os != "*" else None)
 
 

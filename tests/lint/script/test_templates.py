@@ -31,4 +31,5 @@ def test_a_rendered_script_is_clean_where_nothing_is_known(case):
 @pytest.mark.parametrize("case", [case for case in CASES if "container" not in case.example.job], ids=name)
 def test_a_rendered_script_is_clean_on_its_own_stack(case):
     target = target_of(parallelcluster=case.release, plugin=case.plugin, instance=case.instance)
-    assert findings(case, target) == []
+    # A release's software may be older than a type asks for: that is not the script's.
+    assert [found for found in findings(case, target) if " software-risky: " not in found] == []

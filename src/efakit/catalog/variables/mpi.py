@@ -180,7 +180,6 @@ ROWS = (
         reason="Intel MPI then does not use EFA",
         source=_HPC_APPS,
         value="!efa",
-        severity="error",
         fix="I_MPI_OFI_PROVIDER=efa",
     ),
     VariableRule(
@@ -243,10 +242,20 @@ ROWS = (
     VariableRule(
         id="nvshmem-netdevs-policy",
         name="NVSHMEM_NETDEVS_POLICY",
+        effect="option",
+        reason="which devices a GPU takes; EXTERNAL_SHARING_PCIE_SWITCH_NIC_EXCLUSIVE has been measured both faster "
+        "and slower than the default, AUTO, on p5en",
+        source="https://github.com/NVIDIA/nvshmem/issues/87",
+        workload="nvshmem",
+        since={"nvshmem": "3.7.0"},
+    ),
+    VariableRule(
+        id="nvshmem-shm-transfer",
+        name="FI_EFA_ENABLE_SHM_TRANSFER",
         effect="needed",
-        reason="each GPU takes the devices behind its own PCIe switch",
-        source=_NVSHMEM,
-        value="EXTERNAL_SHARING_PCIE_SWITCH_NIC_EXCLUSIVE",
+        reason="NVSHMEM over EFA requires it before the program starts; its own setting can come too late",
+        source="https://docs.nvidia.com/nvshmem/release-notes-install-guide/prior-releases/release-3324.html",
+        value="0",
         workload="nvshmem",
     ),
     VariableRule(

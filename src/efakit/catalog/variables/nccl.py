@@ -14,7 +14,10 @@ _SOCKET = _NCCL + "src/misc/socket.cc"
 _NCCL_ENV = "https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/env.html"
 _CHEATSHEET = "https://github.com/awslabs/awsome-distributed-ai/blob/main/1.architectures/efa-cheatsheet.md"
 _TORCH = "https://docs.pytorch.org/docs/stable/torch_nccl_environment_variables.html"
+_GIN = _PLUGIN + "doc/gin-getting-started.md"
 _NET_COMMIT = "https://github.com/aws/aws-ofi-nccl/commit/7c014f0d"
+_TUNER_COMMIT = "https://github.com/aws/aws-ofi-nccl/commit/d2040033"
+_TUNER_FAILS = "https://github.com/aws/aws-ofi-nccl/issues/982"
 
 # The types for which the plugin itself sets tuned variables (platform-aws.cpp): the first two of them, or all five.
 _HOPPER_AND_LATER = "p5.48xlarge p5e.* p5en.* p6*"
@@ -24,6 +27,7 @@ _TUNER_TYPES = "p5.48xlarge p5e.48xlarge p5en.48xlarge p6-b200.48xlarge p6-b300.
 _LOUD = "a plugin that is missing or fails ends the job at once; without this NCCL goes on over TCP"
 _SETS_BY_ITSELF = "the plugin sets it by itself only from 1.16.0 on; "
 _FREEZES = "the plugin sets it for each instance type; an export freezes an old tuning over the vendor's newer one"
+_TAKES_PROTOCOLS = "it takes protocols from NCCL and from the plugin's tuner; p5 and later gain from LL and LL128"
 _NOT_OURS = "it steers transports that a job on EFA does not use"
 
 ROWS = (
@@ -36,7 +40,7 @@ ROWS = (
         source=_NET_COMMIT,
         value="Libfabric",
         workload="nccl",
-        since={"plugin": "1.12.0"},
+        since={"plugin": "1.13.0"},
     ),
     VariableRule(
         id="nccl-net-old-name",
@@ -46,31 +50,21 @@ ROWS = (
         source=_NET_COMMIT,
         value="AWS Libfabric",
         workload="nccl",
-        until={"plugin": "1.12.0"},
+        until={"plugin": "1.13.0"},
     ),
+    # From 1.13.0 on the plugin takes all three names.
     VariableRule(
         id="nccl-net-name",
         name="NCCL_NET",
         effect="harmful",
-        reason="from plugin 1.12.0 on the network is called Libfabric: NCCL finds none of this name and the job ends",
+        reason="before plugin 1.13.0 the network is called AWS Libfabric: NCCL finds no network of this name and the "
+        "job ends",
         source=_NET_COMMIT,
-        value="AWS Libfabric",
-        workload="nccl",
-        severity="error",
-        fix="NCCL_NET=Libfabric",
-        since={"plugin": "1.12.0"},
-    ),
-    VariableRule(
-        id="nccl-net-name",
-        name="NCCL_NET",
-        effect="harmful",
-        reason="until plugin 1.11 the network is called AWS Libfabric: NCCL finds none of this name and the job ends",
-        source=_NET_COMMIT,
-        value="Libfabric",
+        value="Libfabric|libfabric|OFI|ofi",
         workload="nccl",
         severity="error",
         fix="NCCL_NET='AWS Libfabric'",
-        until={"plugin": "1.12.0"},
+        until={"plugin": "1.13.0"},
     ),
     VariableRule(
         id="nccl-net-socket",
@@ -232,12 +226,12 @@ ROWS = (
         id="nccl-nvls-chunksize",
         name="NCCL_NVLS_CHUNKSIZE",
         effect="needed",
-        reason=_SETS_BY_ITSELF + "since NCCL 2.19.3 jobs of more than four nodes are slower without",
+        reason="the plugin sets it by itself only from 1.9.0 on; NCCL's NVLSTree chunks cannot be larger than these",
         source=_PLATFORM,
         value="524288",
         workload="nccl",
         since={"nccl": "2.21.5"},
-        until={"plugin": "1.16.0"},
+        until={"plugin": "1.9.0"},
         instances=_HOPPER_AND_LATER,
     ),
     VariableRule(
@@ -247,7 +241,7 @@ ROWS = (
         reason=_FREEZES,
         source=_PLATFORM,
         value="524288",
-        since={"plugin": "1.16.0"},
+        since={"plugin": "1.9.0"},
         instances=_HOPPER_AND_LATER,
     ),
     VariableRule(
@@ -285,11 +279,12 @@ ROWS = (
         id="nccl-net-force-flush",
         name="NCCL_NET_FORCE_FLUSH",
         effect="needed",
-        reason="NCCL before 2.19.1 flushes needlessly on Hopper and later, and the plugin says so only from 1.16.0 on",
+        reason="NCCL before 2.19.1 flushes needlessly on Hopper and later, and the plugin says so only from 1.8.0 on",
         source=_PLATFORM,
         value="0",
         workload="nccl",
-        until={"nccl": "2.19.1", "plugin": "1.16.0"},
+        since={"nccl": "2.15.1"},
+        until={"nccl": "2.19.1", "plugin": "1.8.0"},
         instances=_HOPPER_AND_LATER,
     ),
     VariableRule(
@@ -299,7 +294,7 @@ ROWS = (
         reason=_FREEZES,
         source=_PLATFORM,
         value="0",
-        since={"plugin": "1.16.0"},
+        since={"plugin": "1.8.0"},
         instances=_HOPPER_AND_LATER,
     ),
     VariableRule(
@@ -328,11 +323,13 @@ ROWS = (
         id="nccl-tuner-plugin-path",
         name="NCCL_TUNER_PLUGIN",
         effect="harmful",
-        reason="NCCL 2.27 wants a base name and finds no tuner at a path",
-        source=_PLATFORM,
+        reason="NCCL 2.27.3 takes a name that begins with lib for a file and everything else, a path too, for a part "
+        "of a name: it finds no tuner at a path",
+        source=_NCCL + "src/plugin/plugin_open.cc",
         value="*/*",
         fix="remove it; with a plugin before 1.16.0: libnccl-ofi-tuner.so",
-        since={"nccl": "2.27.0"},
+        since={"nccl": "2.27.3"},
+        until={"nccl": "2.27.5"},
     ),
     VariableRule(
         id="nccl-tuner-plugin-fixed-path",
@@ -366,44 +363,75 @@ ROWS = (
         id="nccl-proto-old-plugin",
         name="NCCL_PROTO",
         effect="needed",
-        reason="plugins until 1.5.0 do not keep the byte order that LL and LL128 rely on",
+        reason="plugins before 1.6.0 do not switch LL and LL128 off where EFA does not keep the byte order that they "
+        "rely on",
         source=_ENV_DOC,
         value="simple",
         workload="nccl",
-        until={"plugin": "1.5.1"},
+        until={"plugin": "1.6.0"},
     ),
-    VariableRule(
-        id="nccl-proto-segfault",
-        name="NCCL_PROTO",
-        effect="harmful",
-        reason="with the plugin's tuner loaded NCCL dies of a segmentation fault (fixed in plugin 1.20.0)",
-        source="https://github.com/aws/aws-ofi-nccl/commit/d2040033",
-        severity="error",
-        fix="remove it",
-        since={"plugin": "1.8.0"},
-        until={"plugin": "1.20.0"},
-        instances=_TUNER_TYPES,
+    # The tuner's interfaces v1 (NCCL 2.19 and 2.20) and v2 (NCCL 2.21) refuse to start beside the two variables.
+    *(
+        VariableRule(
+            id=f"{name.lower().replace('_', '-')}-start-fails",
+            name=name,
+            effect="harmful",
+            reason="NCCL 2.19 and 2.20 load the plugin's tuner, which refuses to start beside it, and NCCL's start "
+            "fails (invalid argument)",
+            source=_TUNER_FAILS,
+            severity="error",
+            fix="remove it, or aws-ofi-nccl 1.17.0",
+            since={"plugin": "1.16.0", "nccl": "2.19.1"},
+            until={"plugin": "1.17.0", "nccl": "2.21.5"},
+        )
+        for name in ("NCCL_PROTO", "NCCL_ALGO")
+    ),
+    *(
+        VariableRule(
+            id=f"{name.lower().replace('_', '-')}-segfault",
+            name=name,
+            effect="harmful",
+            reason="where NCCL_TUNER_PLUGIN loads the plugin's tuner as a library of its own, NCCL's start fails or "
+            "ends with a segmentation fault",
+            source=_TUNER_COMMIT,
+            fix="remove it",
+            since={"nccl": "2.19.1", "plugin": since},
+            until={"nccl": until_nccl, "plugin": until},
+            instances=_TUNER_TYPES,
+        )
+        for name in ("NCCL_PROTO", "NCCL_ALGO")
+        for since, until, until_nccl in (("1.8.0", "1.16.0", "2.21.5"), ("1.17.0", "1.20.0", "2.22.3"))
     ),
     VariableRule(
         id="nccl-proto",
         name="NCCL_PROTO",
         effect="harmful",
-        reason="it takes LL and LL128 from NCCL, which p5 and later gain from, and switches the plugin's tuner off",
+        reason=_TAKES_PROTOCOLS,
         source=_NOTES,
+        value="simple|Simple|SIMPLE",
         fix="remove it",
-        since={"plugin": "1.5.1"},
+        since={"plugin": "1.6.0"},
+        except_instances="p4d.* p4de.*",
     ),
     VariableRule(
-        id="nccl-algo-segfault",
-        name="NCCL_ALGO",
+        id="nccl-proto",
+        name="NCCL_PROTO",
         effect="harmful",
-        reason="with the plugin's tuner loaded NCCL dies of a segmentation fault (fixed in plugin 1.20.0)",
-        source="https://github.com/aws/aws-ofi-nccl/commit/d2040033",
-        severity="error",
+        reason=_TAKES_PROTOCOLS,
+        source=_NOTES,
+        value="!simple|Simple|SIMPLE",
         fix="remove it",
-        since={"plugin": "1.8.0"},
-        until={"plugin": "1.20.0"},
-        instances=_TUNER_TYPES,
+        since={"plugin": "1.6.0"},
+    ),
+    VariableRule(
+        id="nccl-proto-set-by-plugin",
+        name="NCCL_PROTO",
+        effect="set-by-plugin",
+        reason="EFA does not keep the byte order there that LL and LL128 rely on",
+        source=_PLATFORM,
+        value="simple",
+        since={"plugin": "1.6.0"},
+        instances="p4d.* p4de.*",
     ),
     VariableRule(
         id="nccl-algo",
@@ -417,12 +445,24 @@ ROWS = (
         id="nccl-nvls-enable",
         name="NCCL_NVLS_ENABLE",
         effect="needed",
-        reason="NCCL 2.17 to 2.18.3 crashes or is slow with NVLink SHARP",
+        reason="NCCL before 2.18.5 crashes or is slow with NVLink SHARP over EFA; the plugin switches it off only from "
+        "1.7.0 on",
         source=_NOTES,
         value="0",
         workload="nccl",
-        since={"nccl": "2.17.0"},
-        until={"nccl": "2.18.4"},
+        since={"nccl": "2.17.1"},
+        until={"nccl": "2.18.5", "plugin": "1.7.0"},
+        instances=_HOPPER_AND_LATER,
+    ),
+    VariableRule(
+        id="nccl-nvls-enable-set-by-plugin",
+        name="NCCL_NVLS_ENABLE",
+        effect="set-by-plugin",
+        reason="NCCL before 2.18.5 crashes or is slow with NVLink SHARP over EFA",
+        source=_PLATFORM,
+        value="0",
+        since={"nccl": "2.17.1", "plugin": "1.7.0"},
+        until={"nccl": "2.18.5"},
         instances=_HOPPER_AND_LATER,
     ),
     VariableRule(
@@ -597,14 +637,21 @@ ROWS = (
         id="nccl-not-for-efa", name="NCCL_IBEXT_DISABLE", effect="no-effect", reason=_NOT_OURS, source=_NCCL_ENV
     ),
     VariableRule(
-        id="nccl-not-for-efa", name="NCCL_NET_GDR_LEVEL", effect="no-effect", reason=_NOT_OURS, source=_ENV_DOC
+        id="nccl-net-gdr-level",
+        name="NCCL_NET_GDR_LEVEL",
+        effect="way-back",
+        reason="how near a GPU and a device must be for GPUDirect RDMA, EFA's devices too: NCCL decides that by the "
+        "topology, and a level by hand can switch GPUDirect RDMA off",
+        source=_NCCL + "src/graph/paths.cc",
+        severity="info",
     ),
     VariableRule(
         id="nccl-async-error-handling",
         name="NCCL_ASYNC_ERROR_HANDLING",
-        effect="no-effect",
-        reason="PyTorch calls it TORCH_NCCL_ASYNC_ERROR_HANDLING, and it is on by default",
-        source=_TORCH,
+        effect="way-back",
+        reason="the old name, which PyTorch still reads, of TORCH_NCCL_ASYNC_ERROR_HANDLING; it is on by default",
+        source="https://github.com/pytorch/pytorch/blob/main/torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp",
+        severity="info",
         fix="remove it, or TORCH_NCCL_ASYNC_ERROR_HANDLING",
     ),
     VariableRule(
@@ -658,23 +705,35 @@ ROWS = (
         fix="NCCL_DEBUG=INFO",
     ),
     VariableRule(
+        id="nccl-gin-type-too-early",
+        name="NCCL_GIN_TYPE",
+        effect="harmful",
+        reason="NCCL reads it, but GPU-initiated networking over EFA needs NCCL 2.31.2 and aws-ofi-nccl 1.21.0: a "
+        "program that uses it fails",
+        source="https://github.com/NVIDIA/nccl/issues/1913",
+        fix="remove it",
+        since={"nccl": "2.28.7"},
+        until={"nccl": "2.31.2"},
+    ),
+    VariableRule(
         id="nccl-gin-type",
         name="NCCL_GIN_TYPE",
         effect="option",
-        reason="5 is GPU-initiated networking over EFA; without it a host proxy takes part",
-        source=_PLUGIN + "doc/gin-getting-started.md",
-        value="5",
+        reason="the kind of GPU-initiated networking: 5 is EFA's own, from NCCL 2.31.2, aws-ofi-nccl 1.21.0 and "
+        "libfabric 2.6.0 on; without it a host proxy takes part",
+        source=_GIN,
         workload="nccl",
-        since={"nccl": "2.31.2", "libfabric": "2.6.0"},
-        instances="p5en.* p6-b200.* p6-b300.*",
+        since={"nccl": "2.28.7"},
     ),
     VariableRule(
         id="nccl-gin-type-elsewhere",
         name="NCCL_GIN_TYPE",
-        effect="no-effect",
-        reason="GPU-initiated networking over EFA exists on p5en, p6-b200 and p6-b300 only",
-        source=_PLUGIN + "doc/gin-getting-started.md",
+        effect="harmful",
+        reason="EFA's own GPU-initiated networking exists on p5en, p6-b200 and p6-b300 only; the plugin refuses it "
+        "elsewhere",
+        source=_GIN,
         value="5",
+        fix="remove it: a host proxy takes part then",
         instances="p3dn.* p4d.* p4de.* p5.* p5e.* p6e* g*",
     ),
     VariableRule(
@@ -682,7 +741,7 @@ ROWS = (
         name="NCCL_SYM_GIN_KERNELS_ENABLE",
         effect="option",
         reason="0 goes with NCCL_GIN_TYPE=5 over EFA",
-        source=_PLUGIN + "doc/gin-getting-started.md",
+        source=_GIN,
         value="0",
         workload="nccl",
         since={"nccl": "2.29.7"},
@@ -765,16 +824,24 @@ ROWS = (
     ),
     *(
         VariableRule(
-            id="ofi-nccl-deprecated",
+            id="ofi-nccl-refused",
             name="OFI_NCCL_" + name,
-            effect="way-back",
-            reason="the plugin calls it deprecated from 1.15.0 on",
+            effect="harmful",
+            reason="the plugin does not start where it is set: two variables took its place, for control and for eager "
+            "messages",
             source=_PARAMETERS,
-            severity="warning",
+            severity="error",
             fix="remove it",
-            since={"plugin": "1.15.0"},
+            since=since,
+            until=until,
+            instances=instances,
         )
         for name in ("RDMA_MIN_POSTED_BOUNCE_BUFFERS", "RDMA_MAX_POSTED_BOUNCE_BUFFERS")
+        # At first only with the RDMA protocol.
+        for since, until, instances in (
+            ({"plugin": "1.15.0"}, {"plugin": "1.19.0"}, _HOPPER_AND_LATER),
+            ({"plugin": "1.19.0"}, {}, "*"),
+        )
     ),
     # Which releases read them: catalog.variable_names.
     *(

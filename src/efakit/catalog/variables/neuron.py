@@ -66,7 +66,6 @@ ROWS = (
         reason="Neuron takes at most 63 characters, and ParallelCluster's full host names are longer",
         source=_TROUBLE,
         value="?" * 64 + "*",
-        severity="error",
         fix="the head node's IP address instead of its name",
     ),
     VariableRule(

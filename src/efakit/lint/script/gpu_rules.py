@@ -46,16 +46,25 @@ def _way(item: Directive) -> str | None:
     "gpus-per-task-alone",
     "error",
     "--gpus-per-task without a number of tasks",
-    reason="Slurm refuses --gpus-per-task without --ntasks or --gpus; --ntasks-per-node does not count",
+    reason="Slurm refuses --gpus-per-task where it cannot tell the number of tasks: from --ntasks or --gpus, or from a "
+    "fixed --nodes with --ntasks-per-node, or without --cpus-per-task",
     source=sources.SLURM_GRES,
 )
 def gpus_per_task_alone(context: Context) -> Iterator[Problem]:
-    """Refuse --gpus-per-task beside neither --ntasks nor --gpus."""
-    if context.directive("gpus-per-task") is None:
+    """Refuse --gpus-per-task where nothing tells the number of tasks."""
+    if context.directive("gpus-per-task") is None or context.directive("ntasks", "gpus", "ntasks-per-gpu") is not None:
         return
-    if context.directive("ntasks") is None and context.directive("gpus") is None:
-        span = next(item.span for item in context.script.directives if item.option == "gpus-per-task")
-        yield Problem(span, "--gpus-per-task needs --ntasks or --gpus beside it: sbatch refuses it", "--gpus-per-node")
+    nodes = context.directive("nodes") or ""
+    least, _, most = nodes.partition("-")
+    if nodes and not least.isdigit():
+        return  # something else fills it in
+    # As in Slurm's gres.c: the nodes times the tasks a node, else one task a node, unless a task names its CPUs.
+    told = context.directive("ntasks-per-node") is not None or context.directive("cpus-per-task") is None
+    if nodes and most in ("", least) and told:
+        return
+    span = next(item.span for item in context.script.directives if item.option == "gpus-per-task")
+    needs = "--ntasks or --gpus beside it, or a fixed --nodes with --ntasks-per-node"
+    yield Problem(span, f"--gpus-per-task needs {needs}: sbatch refuses it", "--gpus-per-node")
 
 
 @rule(

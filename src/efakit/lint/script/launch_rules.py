@@ -114,7 +114,7 @@ def _is_itself(name: str, value: Word) -> bool:
 def forwarded_unset(context: Context) -> Iterator[Problem]:
     """Point out -x of a variable of the network that nothing in the script sets."""
     script = context.script
-    if script.takes_from_elsewhere or script.is_template:
+    if script.takes_efa_from_elsewhere or script.is_template:
         return
     names = {item.name for item in script.assignments} | script.defined | script.exported
     for _, chain in context.jobs.launches:

@@ -159,6 +159,8 @@ class Script:
     exported: set[str] = field(default_factory=set)
     takes_from_elsewhere: bool = False
     """Whether it sources a file or evaluates text: variables may come from there."""
+    takes_efa_from_elsewhere: bool = False
+    """Whether variables of EFA may come from there."""
     modules: list[tuple[tuple[str, ...], Span]] = field(default_factory=list)
     comments: list[Span] = field(default_factory=list)
     unread: list[Span] = field(default_factory=list)

@@ -15,7 +15,10 @@ from efakit.lint.script.text import Span
 from efakit.lint.script.workload import Jobs
 from efakit.rules.target import Target
 
-_MODULES = ("file_rules", "sbatch_rules", "task_rules", "gpu_rules", "launch_rules", "name_rules", "variable_rules")
+_MODULES = (
+    *("file_rules", "sbatch_rules", "task_rules", "gpu_rules", "launch_rules", "name_rules", "variable_rules"),
+    "software_rules",
+)
 
 
 class Problem(NamedTuple):
@@ -53,10 +56,14 @@ class Context:
         self.surroundings = surroundings
         self.jobs = Jobs(script)
 
-    @property
+    @cached_property
     def target(self) -> Target:
-        """The stack and the instance type, as far as they are known."""
-        return self.surroundings.target
+        """The stack and the instance type, as far as they are known, and with them the ranks of a node."""
+        target = self.surroundings.target
+        ranks = self.number("ntasks-per-node")
+        if ranks is None or not target.known:
+            return target
+        return target._replace(versions={"ranks_per_node": str(ranks), **target.versions})
 
     @cached_property
     def workloads(self) -> frozenset[str]:

@@ -133,10 +133,8 @@ def variable_missing(context: Context) -> Iterator[Problem]:
     script = context.script
     first = next(iter(context.jobs.launches), None)
     one_node = script.kind == "sbatch" and (context.number("nodes") or 1) == 1
-    elsewhere = script.takes_from_elsewhere or script.is_template or _in_container(context)
-    instance = context.surroundings.instance
-    no_efa = not context.surroundings.efa or (instance is not None and not instance.efa_capable)
-    if first is None or one_node or elsewhere or no_efa:
+    elsewhere = script.takes_efa_from_elsewhere or script.is_template
+    if first is None or one_node or elsewhere or not on_efa(context):
         return
     names = {item.name for item in script.assignments} | script.exported
     span = first[1][0].word.span
@@ -149,6 +147,13 @@ def variable_missing(context: Context) -> Iterator[Problem]:
             rule=item.row.id,
             source=item.row.source,
         )
+
+
+def on_efa(context: Context) -> bool:
+    """Return whether the job runs on the software that the caller named: on nodes with EFA, and in no image."""
+    instance = context.surroundings.instance
+    has_efa = context.surroundings.efa and (instance is None or instance.efa_capable)
+    return has_efa and not _in_container(context)
 
 
 def _in_container(context: Context) -> bool:
