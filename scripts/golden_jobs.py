@@ -109,11 +109,10 @@ def cases() -> list[Case]:
 def _script(name: str, job: str, instance: str, release: str, plugin: str | None) -> str:
     resource = {"name": "main", "instance": instance, "nodes": 4}
     queue = {"name": "queue", "subnet": "subnet-0123456789abcdef1", "compute_resources": [resource]}
-    cluster = {"region": "us-east-1", "key": "my-key", "parallelcluster": release, "queues": [queue]}
-    cluster["head_node"] = {"subnet": "subnet-0123456789abcdef0"}
-    if plugin:
-        cluster["plugin"] = plugin
-    text = json.dumps({"cluster": cluster, "jobs": [{"name": name, **json.loads(job)}]})
+    cluster = {"region": "us-east-1", "stack": {"plugin": plugin} if plugin else {}, "queues": [queue]}
+    own = {"version": release, "key": "my-key", "head_node": {"subnet": "subnet-0123456789abcdef0"}}
+    spec = {"cluster": cluster, "parallelcluster": own, "jobs": [{"name": name, **json.loads(job)}]}
+    text = json.dumps(spec)
     return emit(make_plan(read_spec(Document(Path("spec.yaml"), text))), ("sbatch",))[0].content.decode()
 
 

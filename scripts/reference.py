@@ -49,7 +49,9 @@ def architecture() -> str:
 def spec_reference() -> str:
     """Return docs/spec.md: each key of the spec, what it may hold, its default and its meaning."""
     schema = spec_schema()
-    lines = ["# The spec", "", _MADE, "", "The JSON Schema: `efakit init --print-schema`. Required keys are bold.", ""]
+    lines = ["# The spec", "", _MADE, "", schema["description"], ""]
+    lines += ["The JSON Schema: `efakit init --print-schema`. Required keys are bold.", ""]
+    needs = {part["x-section"]: part["then"].get("description") for part in schema["allOf"]}
     top = {"type": "object", **{key: schema[key] for key in ("required", "properties")}}
     for title, section in {"top level": top, **schema["$defs"]}.items():
         if "properties" not in section:
@@ -57,6 +59,8 @@ def spec_reference() -> str:
         lines += [f"## {title}", ""]
         if "description" in section:
             lines += [section["description"], ""]
+        if needs.get(title):
+            lines += [f"With it the spec needs {needs[title]}", ""]
         lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
         lines += [_row(schema, section, key, value) for key, value in section["properties"].items()]
         lines.append("")
@@ -86,6 +90,9 @@ def _kind(schema: dict[str, Any], value: dict[str, Any]) -> str:
         name = value["$ref"].rpartition("/")[2]
         return f"[{name}](#{name})"
     kind = resolved.get("type")
+    inner = resolved.get("additionalProperties")
+    if kind == "object" and isinstance(inner, dict) and "properties" in _resolve(schema, inner):
+        return f"mapping: name to {_kind(schema, inner)}"
     if kind == "array" or (isinstance(kind, list) and "array" in kind):
         return f"list: {_kind(schema, resolved['items'])}"
     names = {"object": "mapping", "string": "text", "integer": "whole number", "boolean": "true, false"}

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Installs the Debian or Ubuntu packages that the end-to-end tests and the demo need, where they are missing.
 set -euo pipefail
-packages=(slurm-wlm munge iproute2 libfabric-bin openmpi-bin iperf3 procps libpmix-dev fuse3) # libpmix-dev: srun --mpi=pmix
+# libpmix-dev: srun --mpi=pmix; gcc: the library that lets calls of the hook's fail
+packages=(slurm-wlm munge iproute2 libfabric-bin openmpi-bin iperf3 procps libpmix-dev fuse3 gcc libc6-dev)
 command -v node >/dev/null || packages+=(nodejs) # pcluster refuses to start without it
 missing=()
 for package in "${packages[@]}"; do

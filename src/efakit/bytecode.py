@@ -2,8 +2,8 @@
 
 Half of a run of the hook would go into compiling, since Python keeps nothing beside a file such as ours. Bytecode
 serves one version of Python only; any other passes over it and compiles the source, which stays beside it
-(``zipimport`` compares the magic number first). What is rendered has that of the Python that renders; on a cluster,
-``efakit-hook.pyz compile`` puts that of the nodes' Python in its place. Standard library only, Python 3.9.
+(``zipimport`` compares the magic number first). What is rendered has none; on a cluster the installer lets
+``efakit-hook.pyz compile`` add that of the nodes' Python. Standard library only, Python 3.9.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import zipfile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import CodeType
 
 # PEP 552: checked against nothing, as the two files never part.
@@ -33,11 +32,8 @@ def compiled(name: str, source: bytes) -> CodeType:
     return code
 
 
-def with_bytecode(archive: bytes, code_of: Callable[[str, bytes], CodeType] = compiled) -> bytes:
-    """Return the archive with this Python's bytecode beside each module, in place of what was there.
-
-    ``code_of`` gives a module's code for its path in the archive and its source.
-    """
+def with_bytecode(archive: bytes) -> bytes:
+    """Return the archive with this Python's bytecode beside each module, in place of what was there."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as given, zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as out:
         for info in given.infolist():
@@ -46,7 +42,7 @@ def with_bytecode(archive: bytes, code_of: Callable[[str, bytes], CodeType] = co
             content = given.read(info)
             out.writestr(info, content)
             wanted = info.filename.endswith(_SOURCE)
-            kept = _marshalled(code_of(info.filename, content), content) if wanted else None
+            kept = _marshalled(compiled(info.filename, content), content) if wanted else None
             if kept:
                 beside = zipfile.ZipInfo(info.filename[: -len(_SOURCE)] + _BYTECODE, info.date_time)
                 beside.external_attr = info.external_attr

@@ -216,3 +216,32 @@ def test_hooks_publish_says_what_is_missing(spec):
     refused(run("hooks", "publish", out), "hooks.bucket")
     done = run("hooks", "publish", out, "--to", "s3://b-1/p/install-hooks.sh", "--dry-run")
     assert "would upload" in done.stdout
+
+
+def test_hooks_publish_takes_the_address_that_the_bundle_was_rendered_with(spec):
+    """Also beside actions of the user's own, among which the installer is one of several in cluster.yaml."""
+    out, own = spec.parent / "bundle", "    custom_actions: {on_node_configured: {script: s3://theirs/own.sh}}\n"
+    text = spec.read_text().replace("  head_node:\n", f"  head_node:\n{own}")
+    spec.write_text(text.replace("  mode: observe", "  bucket: s3://b-1/p\n  mode: observe"))
+    address = "to s3://b-1/p/install-hooks.sh"
+    assert run("render", spec, "--out", out).returncode == 0
+    assert "Sequence" in (out / "cluster.yaml").read_text()
+    assert address in run("hooks", "publish", out, "--dry-run").stdout
+    assert run("render", spec, "--out", out, "--target", "sbatch").returncode == 0
+    assert address in run("hooks", "publish", out, "--dry-run").stdout, "hooks/ is as it was"
+    spec.write_text(spec.read_text().replace("  bucket: s3://b-1/p\n", ""))
+    assert run("render", spec, "--out", out).returncode == 0
+    refused(run("hooks", "publish", out, "--dry-run"), "names no address")
+
+
+def test_a_target_without_its_section_is_refused_and_nothing_is_written(spec):
+    text = spec.read_text()
+    start, end = text.index("# What only ParallelCluster"), text.index("hooks:")
+    spec.write_text(text[:start] + text[end:])
+    out = spec.parent / "bundle"
+    refused(run("render", spec, "--out", out, "--target", "parallelcluster"), "the section 'parallelcluster'")
+    assert not out.exists()
+    done = run("render", spec, "--out", out)
+    assert done.returncode == 0
+    assert "for a Slurm cluster that is up already" in done.stdout
+    assert not (out / "cluster.yaml").exists()

@@ -151,9 +151,17 @@ def test_a_spec_s_own_plugin_counts(tmp_path):
     script = "#!/bin/bash\n#SBATCH --nodes=2\nexport NCCL_BUFFSIZE=8388608\nsrun torchrun --nproc-per-node=8 x.py\n"
     path, text = written(tmp_path, script), (ROOT / "cluster-configs/p5.yaml").read_text()
     newest = written(tmp_path, text, "newest.yaml")
-    old = written(tmp_path, text.replace("cluster:\n", "cluster:\n  plugin: '1.14.2'\n", 1), "old.yaml")
+    old = written(tmp_path, text.replace("cluster:\n", "cluster:\n  stack: {plugin: '1.14.2'}\n", 1), "old.yaml")
     assert "nccl-buffsize-set-by-plugin" in [item["rule"] for item in as_json(path, "--spec", newest)]
     assert "nccl-buffsize-set-by-plugin" not in [item["rule"] for item in as_json(path, "--spec", old)]
+
+
+def test_a_spec_of_a_cluster_that_is_up_names_the_target_too(tmp_path):
+    script = "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --partition=GPU\nsrun torchrun --nproc_per_node=9 x.py\n"
+    queue = "{name: GPU, compute_resources: [{name: p5, instance: p5.48xlarge, nodes: 2}]}"
+    spec = written(tmp_path, f"cluster: {{queues: [{queue}]}}\n", "plain.yaml")
+    assert "gpus-of-instance" in [item["rule"] for item in as_json(written(tmp_path, script), "--spec", spec)]
+    assert as_json(spec, "--spec", spec) == []
 
 
 def test_a_type_without_efa_needs_no_variable_for_it(tmp_path):

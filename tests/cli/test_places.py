@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from efakit.cli import bundle
-from efakit.cli.bundle import MANIFEST, write_bundle
+from efakit.cli.bundle import MANIFEST, Manifest, read_manifest, write_bundle
 from efakit.cli.init import _write
 from efakit.emit.registry import File
 from efakit.errors import UsageError
@@ -73,13 +73,26 @@ def test_a_manifest_that_names_files_elsewhere_is_damaged(written, path, force):
     """Files of a manifest that are gone from the spec are removed; somebody else may have written it."""
     precious = written.parent / "precious"
     precious.write_text("x")
-    (written / MANIFEST).write_text(json.dumps({path: bundle._digest(b"x")}))
-    with pytest.raises(UsageError, match="is damaged"):
-        write_bundle(written, FILES, force=force)
+    files = {path: bundle._digest(b"x")}
+    for content in (files, {"installer": None, "files": files}):
+        (written / MANIFEST).write_text(json.dumps(content))
+        with pytest.raises(UsageError, match="is damaged"):
+            write_bundle(written, FILES, force=force)
     assert precious.exists()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', "[" * 100_000])
+def test_a_bundle_of_an_older_efakit_is_known_as_its_own(written):
+    """Its manifest held the files alone."""
+    content = json.loads((written / MANIFEST).read_text())
+    (written / MANIFEST).write_text(json.dumps(content["files"]))
+    assert read_manifest(written) == Manifest(content["files"], None)
+    write_bundle(written, FILES[:1], force=False)
+    assert set(contents(written)) == {"cluster.yaml", "jobs/train.sbatch", MANIFEST}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"a": 1}', "[" * 100_000, '{"files": 7}', '{"files": {}, "installer": 7}']
+)
 def test_a_manifest_that_is_none_is_damaged(written, text):
     (written / MANIFEST).write_text(text)
     with pytest.raises(UsageError, match="is damaged"):

@@ -55,7 +55,7 @@ def test_a_good_spec_and_a_good_config_pass(tmp_path):
 
 
 def test_a_finding_in_a_spec_stands_on_the_specs_line(tmp_path):
-    spec = SPEC.replace("  queues:\n", "  slurm_settings:\n    PrologFlags: X11\n    KilWait: 60\n  queues:\n")
+    spec = SPEC.replace("  key: my-key\n", "  key: my-key\n  slurm_settings:\n    PrologFlags: X11\n    KilWait: 60\n")
     path = written(tmp_path, spec)
     done = run(path, "--no-vendor")
     assert done.exit_code == 1
@@ -73,7 +73,8 @@ def test_what_a_job_sets_itself_is_judged_on_its_line(tmp_path):
 
 
 def test_a_finding_in_an_override_stands_there(tmp_path):
-    spec = SPEC.replace("          nodes: 4\n", "          nodes: 4\n          overrides:\n            MaxCont: 4\n")
+    own = "  queues:\n    gpu:\n      compute_resources:\n        p5:\n          overrides:\n            MaxCont: 4\n"
+    spec = SPEC.replace("  key: my-key\n", f"  key: my-key\n{own}")
     path = written(tmp_path, spec)
     [finding] = [item for item in found(path, "--no-vendor")["findings"] if item["rule"] == "unknown-key"]
     assert spec.splitlines()[finding["line"] - 1].strip() == "MaxCont: 4"
@@ -86,6 +87,33 @@ def test_a_spec_that_efakit_refuses_has_its_faults_as_findings(tmp_path):
     assert {item["rule"] for item in answer["findings"]} == {"spec"}
     assert all(item["line"] > 1 and item["severity"] == "error" for item in answer["findings"])
     assert [item["outcome"] for item in answer["judged_by"]] == ["refused", "not asked"]
+
+
+PLAIN = """\
+cluster:
+  stack: {plugin: "1.15.0"}
+  queues:
+    - name: gpu
+      compute_resources:
+        - {name: p5, instance: p5.4xlarge, nodes: 2}
+jobs:
+  - {name: train, template: torchrun, script: train.py, env: {FI_PROVIDER: tcp}}
+"""
+
+
+def test_a_spec_without_a_platform_is_judged_by_what_it_says_itself(tmp_path):
+    answer = found(written(tmp_path, PLAIN), "--aws")
+    assert answer["code"] == 1
+    assert [(item["rule"], item["line"]) for item in answer["findings"]] == [
+        ("software-broken", 6),
+        ("fi-provider-other", 8),
+    ]
+    assert [(item["judge"], item["outcome"]) for item in answer["judged_by"]] == [
+        ("efakit", "refused"),
+        ("pcluster", "not asked"),
+        ("aws", "not asked"),
+    ]
+    assert "no section 'parallelcluster', so there is no config" in answer["judged_by"][1]["detail"]
 
 
 def test_json_has_every_field_of_a_finding_and_who_judged(tmp_path):

@@ -35,27 +35,25 @@ _COMMANDS = {
 }
 
 
-def plan_of(job: dict[str, Any], instance: str = "p5.48xlarge", folder: Path = Path(), **cluster: Any) -> Plan:
-    """Return the plan of a spec with one queue of four nodes and one job; ``folder`` is the spec's."""
+def plan_of(job: dict[str, Any], instance: str = "p5.48xlarge", folder: Path = Path(), **more: Any) -> Plan:
+    """Return the plan of a spec with one queue of four nodes and one job; ``folder`` is the spec's.
+
+    ``more`` goes into the spec as it is.
+    """
     resource = {"name": "main", "instance": instance, "nodes": 4}
     queue = {"name": "queue", "subnet": "subnet-0123456789abcdef1", "compute_resources": [resource]}
     data = {
-        "cluster": {
-            "region": "us-east-1",
-            "key": "my-key",
-            "head_node": {"subnet": "subnet-0123456789abcdef0"},
-            "queues": [queue],
-            **{key: value for key, value in cluster.items() if key not in ("hooks", "templates")},
-        },
+        "cluster": {"region": "us-east-1", "queues": [queue]},
+        "parallelcluster": {"key": "my-key", "head_node": {"subnet": "subnet-0123456789abcdef0"}},
         "jobs": [{"name": "job", **job}],
-        **{key: cluster[key] for key in ("hooks", "templates") if key in cluster},
+        **more,
     }
     return make_plan(read_spec(Document(folder / "spec.yaml", json.dumps(data))))
 
 
-def script_of(job: dict[str, Any], instance: str = "p5.48xlarge", folder: Path = Path(), **cluster: Any) -> str:
+def script_of(job: dict[str, Any], instance: str = "p5.48xlarge", folder: Path = Path(), **more: Any) -> str:
     """Return the script of a job as ``plan_of`` makes it."""
-    return emit(plan_of(job, instance, folder, **cluster), ("sbatch",))[0].content.decode()
+    return emit(plan_of(job, instance, folder, **more), ("sbatch",))[0].content.decode()
 
 
 def exports(script: str) -> dict[str, str]:

@@ -102,7 +102,7 @@ def test_every_decision_is_in_decisions_md_with_its_source():
 
 def test_a_target_s_name_can_be_taken_once():
     files_of(p5())
-    with pytest.raises(ValueError, match="there twice"):
+    with pytest.raises(ValueError, match="duplicate target"):
         target("sbatch")(lambda plan: [])
 
 

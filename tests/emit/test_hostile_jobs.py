@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from efakit.catalog.sbatch_options import SBATCH_OPTIONS
 from efakit.emit.shell import sbatch_option
 from efakit.errors import SpecError
-from efakit.plan.slurm_options import Directive
+from efakit.plan.slurm.options import Directive
 from tests.emit.jobscript import Run, plan_of, script_of
 
 NASTY = [
@@ -145,7 +145,7 @@ def test_sbatch_reads_one_word_out_of_each_option(first, second):
         plan = plan_of({**BASES["torchrun"][0], "slurm": {"comment": first, "wckey": second}})
     except SpecError:
         return
-    lines = {line.option: sbatch_option(line) for line in plan.jobs[0].directives}
+    lines = {line.option: sbatch_option(line) for line in plan.slurm.jobs[0].directives}
     for option, value in (("comment", first), ("wckey", second)):
         assert words_of(lines[option]) == [f"--{option}={value}"]
 

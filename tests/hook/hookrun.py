@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from efakit.bytecode import with_bytecode
 from efakit.emit.hooks import hook_archive
 
 # Far beyond any deadline of the hook: whoever is still there then does not return by itself.
@@ -17,8 +18,8 @@ _NEVER_SECONDS = 90
 
 @functools.cache
 def built_hook() -> bytes:
-    """Return the hook as a bundle holds it, built once in a test process."""
-    return hook_archive()
+    """Return the hook as the installer leaves it, compiled for this Python; made once in a test process."""
+    return with_bytecode(hook_archive())
 
 
 class Node:

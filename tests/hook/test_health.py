@@ -229,6 +229,39 @@ class TestFiInfo:
         findings, domains = check_fabric(str(tmp_path), ["rdmap16s27"], 0.3)
         assert ([item["rule"] for item in findings], domains) == (["fi-info-hangs"], None)
 
+    @pytest.mark.parametrize(
+        ("first", "second", "rule"),
+        [
+            (["a"], ["a", "b"], None),
+            ([], ["a", "b"], None),
+            (["a"], ["b"], None),
+            (["a"], ["a"], "domains-missing"),
+            ([], [], "provider-missing"),
+            ([], ["a"], "fi-info-failed"),
+        ],
+    )
+    def test_what_is_an_error_it_says_twice(self, tmp_path, first, second, rule):
+        """A prolog may fail for it: one answer of a busy node is not enough."""
+        efa_software.write_fi_info(tmp_path, second)
+        later = tmp_path / "opt/amazon/efa/bin/fi_info"
+        later.rename(later.with_name("later"))
+        efa_software.write_fi_info(tmp_path, first)
+        # The first run puts the other one in its place.
+        later.write_text(
+            later.read_text().replace("#!/bin/sh", f"#!/bin/sh\n/bin/mv {later.with_name('later')} {later}")
+        )
+        findings, _ = check_fabric(str(tmp_path), ["a", "b"], 60)
+        assert [item["rule"] for item in findings] == ([rule] if rule else [])
+
+    def test_one_that_cannot_be_run_is_no_device_s_fault(self, tmp_path):
+        efa_software.write_fi_info(tmp_path, ["a"])
+        (tmp_path / "opt/amazon/efa/bin/fi_info").write_text("#!/nonexistent/interpreter\n")
+        findings, domains = check_fabric(str(tmp_path), ["a"], 60)
+        assert ([(item["rule"], item["severity"]) for item in findings], domains) == (
+            [("fi-info-failed", "warning")],
+            None,
+        )
+
 
 class TestPrograms:
     def test_status_and_output_come_back(self):

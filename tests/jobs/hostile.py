@@ -178,6 +178,8 @@ REFUSED: list[tuple[str, Put, str]] = [
         "node", "cluster", "run", "record_id", "devices", "interfaces", "devices_unknown", "node_list_at_end", "doubts",
     )),
     ("another job's", mutated(job_id=8), "in the folder of another"),
+    ("another cluster's", mutated(cluster="zz"), "is a record of cluster zz, in the folder of lab"),
+    ("another cluster's, with escapes", mutated(cluster=ESCAPES), "is a record of cluster ?"),
     ("a component that can be none", mutated(het_job_id=8), "no component"),
     *((f"node list {value[:30]!r}", mutated(node_list=value), words) for value, words in (
         ("n[0-9999999]", "10000000 nodes"), ("n[1-9][1-9][1-9][1-9][1-9][1-9]", "531441 nodes"),

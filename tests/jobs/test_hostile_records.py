@@ -147,6 +147,7 @@ def bent_bytes(draw):
     return data
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "kind", [bent_records(), bent_bytes(), st.binary(max_size=300)], ids=["record", "bytes", "raw"]
 )

@@ -197,6 +197,11 @@ def test_a_clock_that_was_set_is_no_doubt_where_slurm_tells_the_run(tmp_path):
     assert find_runs(tmp_path, 7)[0].doubts == ()
 
 
+def test_ends_far_apart_are_no_doubt_where_the_id_was_used_once(tmp_path):
+    write(tmp_path, counted("n1", 0, 9), counted("n2", 0, 900))
+    assert find_runs(tmp_path, 7)[0].doubts == ()
+
+
 def test_an_epilog_that_ran_again_is_noted_and_does_not_count(tmp_path):
     first, again = started("n1", 5), without_baseline(started("n1", 5, ended_at=999.0))
     write(tmp_path, first, again, started("n2", 5))
@@ -225,6 +230,13 @@ def test_a_record_in_another_job_s_folder_is_a_fault(tmp_path):
     path.with_name("n2.r0.0123456789abcdef.json").write_text(json.dumps(counted("n2", 0, 9, job_id=8)))
     (run,) = find_runs(tmp_path, 7)
     assert [fault.why for fault in run.faults] == ["is a record of job 8, in the folder of another"]
+
+
+def test_a_cluster_s_folder_may_have_another_name_than_the_cluster(tmp_path):
+    write(tmp_path, *(started(node, 5, cluster="zz") for node in ("n1", "n2")), started("n3", 5, cluster="y"))
+    (tmp_path / "zz").rename(tmp_path / "archive")
+    (tmp_path / "y/7").rename(tmp_path / "y/8")
+    assert [(run.cluster, len(run.records)) for run in find_runs(tmp_path, 7)] == [("zz", 2)]
 
 
 def component(job_id, node, at=1000, leader=10, **changes):
@@ -326,6 +338,19 @@ def test_a_damaged_record_counts_for_its_node_in_the_run_of_its_name(tmp_path):
     first, second = find_runs(tmp_path, 7)
     assert (list(first.damaged), name in first.damaged["n2"]) == (["n2"], True)
     assert (second.damaged, len(second.faults)) == ({}, 1)
+
+
+@pytest.mark.parametrize("name", ["n2.r0.json", "n2.r0.0123456789abcdef.json", f"n2.r0.{'0a' * 16}.json"])
+def test_each_form_of_a_file_s_name_tells_the_damaged_record_s_node(tmp_path, name):
+    damage(write(tmp_path, counted("n1", 0, 9)).with_name(name))
+    assert list(find_runs(tmp_path, 7)[0].damaged) == ["n2"]
+
+
+def test_a_record_of_version_1_under_two_names_counts_once(tmp_path):
+    path = write(tmp_path, version_1("n1"), version_1("n2"))
+    path.with_name(f"n2.r0.{'0a' * 16}.json").write_bytes(path.read_bytes())
+    (run,) = find_runs(tmp_path, 7)
+    assert (sorted(run.records), run.more, run.doubts) == (["n1", "n2"], (), ())
 
 
 def test_where_times_only_tell_runs_apart_a_damaged_record_counts_where_the_node_lacks(tmp_path):

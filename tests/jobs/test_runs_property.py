@@ -42,7 +42,7 @@ def name_of(record):
     return record["partition"], record["node"], record["ended_at"]
 
 
-@settings(max_examples=700, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seeds)
 def test_runs_are_never_mixed_and_each_record_is_somewhere(seed):
     world = make_world(seed)
@@ -61,7 +61,7 @@ def test_runs_are_never_mixed_and_each_record_is_somewhere(seed):
     assert len({(run.cluster, run.run) for run in runs}) == len(runs)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(seeds)
 def test_where_nothing_is_lost_the_runs_are_the_true_ones_and_nothing_is_in_doubt(seed):
     world = make_world(seed, trouble=False)

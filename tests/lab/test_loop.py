@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.lab.cluster import missing_requirements
 from tests.lab.loop import BYTES_PER_DEVICE, REPOSITORY, Loop, efa_job, efakit_argv, tcp_job
@@ -174,6 +175,20 @@ def test_uninstalled_hooks_leave_the_cluster_as_it_was(loop):
     assert sorted(left) == ["90_pcluster_health_check_manager", "90_pcluster_noop"]
     assert not loop.home.exists()
     assert any(loop.records.iterdir())
+
+
+def test_a_spec_made_from_the_running_slurm_has_a_job_that_slurm_takes(loop):
+    """The nodes get the features that ParallelCluster gives its own."""
+    features = "AvailableFeatures=static,p5.48xlarge,p5,efa,gpu"
+    loop.cluster.run(["scontrol", "update", f"NodeName={','.join(loop.nodes)}", features])
+    spec, bundle = loop.work_dir / "existing.yaml", loop.work_dir / "existing"
+    loop.efakit("init", "--existing", "--output", spec)
+    (queue,) = yaml.safe_load(spec.read_text())["cluster"]["queues"]
+    assert queue["name"] == "gpu"
+    assert queue["compute_resources"] == [{"name": "p5", "instance": "p5.48xlarge", "nodes": len(loop.nodes)}]
+    loop.efakit("render", spec, "--out", bundle)
+    said = loop.cluster.run(["sbatch", "--test-only", str(bundle / "jobs/train.sbatch")])
+    assert "to start at" in said.stdout + said.stderr
 
 
 def test_rendered_nccl_tests_start_one_rank_a_gpu_through_pmix(tmp_path_factory):

@@ -21,9 +21,7 @@ from tests.pcluster.simulated import config, standard_account, text
 SPEC = """\
 cluster:
   region: us-east-1
-  key: my-key
-  parallelcluster: "{release}"
-{more}  head_node: {{subnet: subnet-0123456789abcdef0}}
+  stack: {stack}
   queues:
     - name: gpu
       subnet: subnet-0123456789abcdef0
@@ -32,12 +30,18 @@ cluster:
           instance: {instance}
           nodes: 2
           efa: {efa}
+parallelcluster:
+  key: my-key
+  version: "{release}"
+{own}  head_node: {{subnet: subnet-0123456789abcdef0}}
 """
 
 
-def written(folder: Path, instance: str, release: str = "3.11.0", more: str = "", efa: str = "auto") -> Path:
+def written(
+    folder: Path, instance: str, release: str = "3.11.0", stack: str = "{}", own: str = "", efa: str = "auto"
+) -> Path:
     path = folder / "spec.yaml"
-    path.write_text(SPEC.format(instance=instance, release=release, more=more, efa=efa))
+    path.write_text(SPEC.format(instance=instance, release=release, stack=stack, own=own, efa=efa))
     return path
 
 
@@ -48,40 +52,36 @@ def judged(*arguments: str) -> tuple[int, str]:
 
 
 def test_a_plugin_that_cannot_work_is_an_error_with_its_fix(tmp_path):
-    code, output = judged(str(written(tmp_path, "p5.4xlarge", more='  plugin: "1.15.0"\n')))
+    code, output = judged(str(written(tmp_path, "p5.4xlarge", stack='{plugin: "1.15.0"}')))
     assert code == 1
-    assert f"{tmp_path / 'spec.yaml'}:12:11: error software-broken: aws-ofi-nccl 1.15.0 on p5.4xlarge" in output
+    assert f"{tmp_path / 'spec.yaml'}:9:11: error software-broken: aws-ofi-nccl 1.15.0 on p5.4xlarge" in output
     assert "fix: use aws-ofi-nccl 1.16.2" in output
 
 
-@pytest.mark.parametrize(
-    "more", ['  plugin: "1.16.3"\n', '  stack: {plugin: "1.16.3"}\n', '  stack: {installer: "1.43.2"}\n']
-)
-def test_a_plugin_that_works_is_not(tmp_path, more):
-    code, output = judged(str(written(tmp_path, "p5.4xlarge", more=more)))
+@pytest.mark.parametrize("stack", ['{plugin: "1.16.3"}', '{installer: "1.43.2"}'])
+def test_a_plugin_that_works_is_not(tmp_path, stack):
+    code, output = judged(str(written(tmp_path, "p5.4xlarge", stack=stack)))
     assert code == 0
     assert "software-broken" not in output
 
 
 def test_without_efa_its_software_does_not_matter(tmp_path):
-    _, output = judged(str(written(tmp_path, "p5.4xlarge", more='  plugin: "1.15.0"\n', efa="off")))
+    _, output = judged(str(written(tmp_path, "p5.4xlarge", stack='{plugin: "1.15.0"}', efa="off")))
     assert "software-" not in output
 
 
 def test_of_an_image_of_the_users_own_only_what_is_named_is_sure(tmp_path):
     image = "  ami: ami-0123456789abcdef0\n"
-    assert "software-" not in judged(str(written(tmp_path, "p6-b200.48xlarge", "3.13.1", more=image)))[1]
-    named = image + '  stack: {plugin: "1.14.0"}\n'
-    assert (
-        "aws-ofi-nccl 1.14.0 is too old" in judged(str(written(tmp_path, "p6-b200.48xlarge", "3.13.1", more=named)))[1]
-    )
+    assert "software-" not in judged(str(written(tmp_path, "p6-b200.48xlarge", "3.13.1", own=image)))[1]
+    named = written(tmp_path, "p6-b200.48xlarge", "3.13.1", '{plugin: "1.14.0"}', image)
+    assert "aws-ofi-nccl 1.14.0 is too old" in judged(str(named))[1]
 
 
 def test_too_old_nccl_for_the_plugin_is_found(tmp_path):
-    more = '  stack: {nccl: "2.16.2"}\n'
-    code, output = judged(str(written(tmp_path, "p4d.24xlarge", "3.16.3", more)))
+    stack = '{nccl: "2.16.2"}'
+    code, output = judged(str(written(tmp_path, "p4d.24xlarge", "3.16.3", stack)))
     assert code == 0  # of the newest plugin no row is known
-    code, output = judged(str(written(tmp_path, "p4d.24xlarge", "3.16.1", more)))
+    code, output = judged(str(written(tmp_path, "p4d.24xlarge", "3.16.1", stack)))
     assert code == 0
     assert "NCCL 2.16.2 is too old for aws-ofi-nccl 1.20.0: the least is 2.17.1" in output
 
@@ -124,7 +124,7 @@ def test_a_config_with_its_own_image_is_not():
 
 
 def test_explain_and_the_bundle_tell_it_too(tmp_path):
-    path = written(tmp_path, "p5.4xlarge", more='  plugin: "1.15.0"\n')
+    path = written(tmp_path, "p5.4xlarge", stack='{plugin: "1.15.0"}')
     found = [item for item in make_plan(load_spec(path)).findings if item.message.startswith("nodes of p5.4xlarge: ")]
     assert ("error", "use aws-ofi-nccl 1.16.2") in [(item.severity, item.fix) for item in found]
     explained = CliRunner().invoke(explain, [str(path)])
@@ -135,29 +135,26 @@ def test_explain_and_the_bundle_tell_it_too(tmp_path):
 
 
 def test_the_stack_that_a_spec_names_is_the_plans(tmp_path):
-    more = (
-        '  stack: {installer: "1.43.2", libfabric: "2.3.1amzn1.0", nccl: "2.28.3-1", cuda: "13.0", kernel: "6.1.134"}\n'
-    )
-    stack = make_plan(load_spec(written(tmp_path, "p5.48xlarge", "3.15.0", more))).stack
+    named = '{installer: "1.43.2", libfabric: "2.3.1amzn1.0", nccl: "2.28.3-1", cuda: "13.0", kernel: "6.1.134"}'
+    stack = make_plan(load_spec(written(tmp_path, "p5.48xlarge", "3.15.0", named))).stack
     assert stack.parallelcluster == "3.15.0"
     assert (stack.installer, stack.plugin, stack.libfabric) == ("1.43.2", "1.16.3", "2.3.1amzn1.0")
     assert (stack.nccl, stack.cuda, stack.kernel) == ("2.28.3-1", "13.0", "6.1.134")
 
 
 @pytest.mark.parametrize(
-    ("more", "message"),
+    ("stack", "message"),
     [
         (
-            '  stack: {installer: "1.27.0"}\n',
+            '{installer: "1.27.0"}',
             "EFA installer 1.27.0 is not known; the nearest are 1.26.1 and 1.29.1 (known:",
         ),
-        ('  stack: {installer: "1.43"}\n', "'1.43' is not allowed: it must be a release of the EFA installer"),
-        ('  stack: {plugin: "latest"}\n', "it must be a release of aws-ofi-nccl such as '1.16.3'"),
-        ('  stack: {ncc: "2.28.3"}\n', "unknown key 'ncc'; did you mean 'nccl'?"),
-        ('  plugin: "1.15.0"\n  stack: {plugin: "1.16.0"}\n', "1.15.0 here, and 1.16.0 in stack.plugin: one of them"),
+        ('{installer: "1.43"}', "'1.43' is not allowed: it must be a release of the EFA installer"),
+        ('{plugin: "latest"}', "it must be a release of aws-ofi-nccl such as '1.16.3'"),
+        ('{ncc: "2.28.3"}', "unknown key 'ncc'; did you mean 'nccl'?"),
     ],
 )
-def test_a_stack_that_makes_no_sense_is_refused(tmp_path, more, message):
+def test_a_stack_that_makes_no_sense_is_refused(tmp_path, stack, message):
     with pytest.raises(SpecError) as refused:
-        load_spec(written(tmp_path, "p5.48xlarge", more=more))
+        load_spec(written(tmp_path, "p5.48xlarge", stack=stack))
     assert message in str(refused.value)

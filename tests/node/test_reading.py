@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from efakit.node.counters import read_device_counters, read_port_counters
-from efakit.node.devices import find_devices, try_to_open
+from efakit.node.devices import find_devices, try_to_open, unbound_functions
+from efakit.node.files import read_rest
 from efakit.node.parallel import in_parallel_when_slow
 from efakit.node.snapshot import assemble, pieces
 from tests.lab import efa_tree
@@ -174,3 +175,62 @@ def test_a_verbs_device_is_one_that_a_job_can_open(tmp_path, make, why):
     found, error = try_to_open(str(tmp_path), "uverbs0")
     assert error is None
     assert (found is None) if why is None else (found is not None and why in found)
+
+
+def test_a_function_that_another_driver_has_is_used_otherwise_and_not_unbound(root):
+    name = efa_names(root)[0]
+    address = (root / "sys/class/infiniband" / name / "device").readlink().name
+    efa_tree.unbind_device(root, name)
+    assert unbound_functions(str(root)) == ([address], [])
+    (root / "sys/bus/pci/devices" / address / "driver").symlink_to("../../../bus/pci/drivers/vfio-pci")
+    assert unbound_functions(str(root)) == ([], [])
+
+
+def circle(path: Path) -> None:
+    """Let a path be unreadable: ELOOP, as good as any error that is not "none"."""
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def test_a_device_whose_kind_cannot_be_read_is_neither_efa_nor_foreign(root):
+    name, *others = efa_names(root)
+    function = (root / "sys/class/infiniband" / name / "device").resolve()
+    circle(function / "vendor")
+    assert efa_names(root) == [name, *others], "its driver says what it is"
+    (function / "driver").unlink()
+    efa, foreign, unknown = find_devices(str(root))
+    assert [device["name"] for device in efa] == others
+    assert (foreign, [item["name"] for item in unknown]) == ([], [name])
+    assert unbound_functions(str(root))[1] == [{"name": function.name, "error": unknown[0]["error"]}]
+    (function / "device").unlink()
+    (function / "device").write_text("0x1017\n")
+    assert find_devices(str(root))[1] == [name], "whoever makes it, it is no EFA"
+
+
+def test_a_driver_that_cannot_be_read_is_not_missing(root):
+    name = efa_names(root)[0]
+    driver = (root / "sys/class/infiniband" / name / "device").resolve() / "driver"
+    driver.unlink()
+    (device,) = [device for device in find_devices(str(root))[0] if device["name"] == name]
+    assert (device["driver"], device["driver_error"]) == (None, None)
+    driver.write_text("no link")
+    (device,) = [device for device in find_devices(str(root))[0] if device["name"] == name]
+    assert (device["driver"], device["driver_error"]) == (None, "Invalid argument")
+
+
+def test_a_verbs_device_whose_name_cannot_be_read_may_be_of_any_device_without_one(root):
+    circle(root / "sys/class/infiniband_verbs/uverbs1" / "ibdev")
+    without = [device for device in find_devices(str(root))[0] if device["verbs"] is None]
+    assert [bool(device["verbs_error"]) for device in without] == [True]
+    (root / "sys/class/infiniband_verbs/uverbs1").unlink()
+    assert [device["verbs_error"] for device in find_devices(str(root))[0]] == [None] * 4
+
+
+@pytest.mark.parametrize("text", ["12", "12\n", "1" * 20])
+def test_a_number_that_comes_in_two_parts_is_one_number(tmp_path, text):
+    """As where a signal cuts a read short."""
+    pipe_out, pipe_in = os.pipe()
+    os.write(pipe_in, text[1:].encode())
+    os.close(pipe_in)
+    assert read_rest(pipe_out, text[:1].encode(), 32) == text.encode()
+    os.close(pipe_out)

@@ -93,6 +93,27 @@ STORAGE = st.sampled_from(
 )
 
 
+# What only ParallelCluster says of a queue and of a compute resource.
+OF_QUEUE = (
+    *("public_ip", "security_groups", "additional_security_groups", "gpu_health_check", "slurm_settings"),
+    *("custom_actions", "iam"),
+)
+OF_RESOURCE = ("tags", "slurm_settings")
+
+
+def _own_options(queues: list[dict[str, Any]]) -> dict[str, Any]:
+    """Take what only ParallelCluster says out of the queues, and return it by their names."""
+    found: dict[str, Any] = {}
+    for queue in queues:
+        own = found[queue["name"]] = {key: queue.pop(key) for key in OF_QUEUE if key in queue}
+        resources = queue["compute_resources"]
+        own["compute_resources"] = {
+            resource["name"]: {key: resource.pop(key) for key in OF_RESOURCE if key in resource}
+            for resource in resources
+        }
+    return found
+
+
 @st.composite
 def specs(draw: st.DrawFn) -> dict[str, Any]:
     """Draw a spec without jobs."""
@@ -109,10 +130,9 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     )
     cluster = {
         "region": draw(st.sampled_from(["us-east-1", "us-east-2", "us-west-2"])),
-        "key": "my-key",
-        "head_node": head,
         "queues": draw(_list_of(queues(), 3)),
     }
+    section = {"key": "my-key", "head_node": head, "queues": _own_options(cluster["queues"])}
     more = some(
         os=st.sampled_from(["alinux2023", "ubuntu2204", "ubuntu2404", "rhel8", "rhel9", "rocky9"]),
         storage=st.lists(STORAGE, max_size=2, unique_by=lambda item: item["name"]),
@@ -125,7 +145,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
         tags=st.just({"project": "demo"}),
         monitoring=st.sampled_from([{}, {"logs": True, "log_days": 30}, {"dashboard": False, "detailed": True}]),
     )
-    spec = {"cluster": {**cluster, **draw(more)}}
+    spec = {"cluster": cluster, "parallelcluster": {**section, **draw(more)}}
     if draw(st.booleans()):
         spec["hooks"] = {"bucket": "s3://my-bucket/efakit"}
     return spec

@@ -14,10 +14,10 @@ import yaml
 
 from efakit.catalog import instances
 from efakit.catalog.instances import Instance
-from efakit.cli.init import spec_text
 from efakit.emit.parallelcluster import cluster_config
 from efakit.plan.plan import make_plan
 from efakit.spec.load import read_spec
+from efakit.spec.starter import spec_text
 from efakit.spec.yamltext import Document
 from efakit.vendor.simulated_account import Judge, account_for
 

@@ -65,7 +65,7 @@ def test_variations_are_accepted(change, judge: Judge):
     change = dict(change)
     queue.update(change.pop("queue", {}))
     queue["compute_resources"][0].update(change.pop("resource", {}))
-    spec["cluster"].update(change)
+    spec["parallelcluster"].update(change)
     spec["jobs"] = []
     instance = instances.get(queue["compute_resources"][0]["instance"])
     if instance.name.startswith("hpc7g"):
@@ -82,7 +82,7 @@ def test_the_launch_template_holds_as_many_efa_interfaces_as_the_hook_expects(sy
     templates = synthesising_judge.synthesise(config, account_for(yaml.safe_load(config)))
     interfaces = [interface for template in templates for interface in template.get("NetworkInterfaces", [])]
     with_efa = [interface for interface in interfaces if "efa" in str(interface.get("InterfaceType"))]
-    assert len(with_efa) == plan.hooks.settings["compute_resources"]["gpu/p5"] == 32
+    assert len(with_efa) == plan.slurm.hooks.settings["compute_resources"]["gpu/p5"] == 32
 
 
 def test_publish_uploads_the_installer_to_where_the_cluster_fetches_it(tmp_path, monkeypatch):

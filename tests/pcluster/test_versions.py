@@ -32,9 +32,10 @@ def test_a_ready_spec_rendered_for_the_installed_release_is_accepted_by_it(name,
     path = CONFIGS / f"{name}.yaml"
     spec = Document(path, path.read_text()).data
     spec["jobs"] = []
-    spec["cluster"]["parallelcluster"] = version
-    if spec["cluster"]["os"] == "ubuntu2404" and version.startswith(("3.11", "3.12")):
-        spec["cluster"]["os"] = "ubuntu2204"
+    section = spec["parallelcluster"]
+    section["version"] = version
+    if section["os"] == "ubuntu2404" and version.startswith(("3.11", "3.12")):
+        section["os"] = "ubuntu2204"
     config = cluster_config(make_plan(read_spec(Document(Path("spec.yaml"), yaml.safe_dump(spec)))))
     answer = judge.dry_run(yaml.safe_dump(config), account_for(config))
     assert answer.accepted, answer.findings
@@ -45,7 +46,7 @@ def test_the_spec_takes_the_operating_systems_of_the_installed_release(judge: Ju
     accepted, refused = set(), set()
     for os_name in ("alinux2", "alinux2023", "ubuntu2004", "ubuntu2204", "ubuntu2404", "rhel8", "rhel9"):
         spec = Document(CONFIGS, (CONFIGS / "p5.yaml").read_text()).data
-        spec["cluster"].update(parallelcluster=version, os=os_name)
+        spec["parallelcluster"].update(version=version, os=os_name)
         spec["jobs"] = []
         try:
             config = cluster_config(make_plan(read_spec(Document(Path("spec.yaml"), yaml.safe_dump(spec)))))

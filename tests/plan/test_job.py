@@ -6,14 +6,14 @@ import pytest
 
 from efakit.catalog.job_templates import JOB_TEMPLATES
 from efakit.catalog.sbatch_options import DECIDED_OPTIONS, SBATCH_OPTIONS
-from efakit.plan.slurm_options import Directive
+from efakit.plan.slurm.options import Directive
 from tests.emit.jobscript import plan_of
 
 TORCHRUN = {"template": "torchrun", "script": "train.py"}
 
 
-def layout(job, instance="p5.48xlarge", **cluster):
-    found = plan_of(job, instance, **cluster).jobs[0].layout
+def layout(job, instance="p5.48xlarge", **more):
+    found = plan_of(job, instance, **more).slurm.jobs[0].layout
     return found.ranks_per_node, found.ntasks_per_node, found.gpus_per_node, found.cpus_per_task
 
 
@@ -41,8 +41,8 @@ def test_ranks_tasks_gpus_and_cpus_follow_from_the_catalog(job, instance, expect
     assert layout(job, instance) == expected
 
 
-def directives(job, **cluster):
-    return [(line.option, line.value) for line in plan_of(job, **cluster).jobs[0].directives]
+def directives(job, **more):
+    return [(line.option, line.value) for line in plan_of(job, **more).slurm.jobs[0].directives]
 
 
 def test_every_option_that_passes_through_becomes_its_line():
@@ -62,7 +62,7 @@ def test_a_flag_that_is_false_and_numbers_as_they_are():
 
 
 def test_raw_lines_come_last_and_as_they_are():
-    lines = plan_of({**TORCHRUN, "slurm": {"extra": ["--spread-job --bell"], "qos": "high"}}).jobs[0].directives
+    lines = plan_of({**TORCHRUN, "slurm": {"extra": ["--spread-job --bell"], "qos": "high"}}).slurm.jobs[0].directives
     assert lines[-1] == Directive("--spread-job --bell", raw=True) or lines[-2].raw
     assert Directive("qos", "high") in lines
 
@@ -85,7 +85,7 @@ def test_each_job_of_an_array_has_an_output_of_its_own(job, output):
 
 
 def test_an_output_folder_is_told_of_as_slurm_makes_it():
-    decisions = plan_of({**TORCHRUN, "output": "logs/%x.out"}).jobs[0].decisions
+    decisions = plan_of({**TORCHRUN, "output": "logs/%x.out"}).slurm.jobs[0].decisions
     assert any("makes the folder logs" in decision.reason for decision in decisions)
 
 
@@ -100,29 +100,24 @@ def test_slurm_s_own_signal_goes_to_the_steps():
 
 
 @pytest.mark.parametrize(
-    ("job", "cluster", "found"),
-    [
-        (TORCHRUN, {}, 32),
-        ({**TORCHRUN, "preflight": False}, {}, None),
-        ({**TORCHRUN, "nodes": 1}, {}, None),
-    ],
+    ("job", "found"), [(TORCHRUN, 32), ({**TORCHRUN, "preflight": False}, None), ({**TORCHRUN, "nodes": 1}, None)]
 )
-def test_the_check_of_the_nodes_wants_as_many_devices_as_the_type_has(job, cluster, found):
-    preflight = plan_of(job, **cluster).jobs[0].preflight
+def test_the_check_of_the_nodes_wants_as_many_devices_as_the_type_has(job, found):
+    preflight = plan_of(job).jobs[0].preflight
     assert (preflight and preflight.devices) == found
 
 
 def test_a_container_s_stack_decides_the_environment():
     """The host's plugin is too new to need the tuning; the image's is not."""
     image = {"runtime": "pyxis", "image": "image", "stack": {"plugin": "1.13.2"}}
-    names = [variable.name for variable in plan_of({**TORCHRUN, "container": image}).jobs[0].variables]
+    names = [variable.name for variable in plan_of({**TORCHRUN, "container": image}).slurm.jobs[0].variables]
     assert "NCCL_BUFFSIZE" in names
-    assert "NCCL_BUFFSIZE" not in [variable.name for variable in plan_of(TORCHRUN).jobs[0].variables]
+    assert "NCCL_BUFFSIZE" not in [variable.name for variable in plan_of(TORCHRUN).slurm.jobs[0].variables]
 
 
 def test_pyxis_is_told_the_names_of_exactly_what_is_exported():
     job = {"template": "nccl-tests", "env": {"OWN": "1"}, "container": {"runtime": "pyxis", "image": "image"}}
-    plan = plan_of(job).jobs[0]
+    plan = plan_of(job).slurm.jobs[0]
     names = ",".join(variable.name for variable in plan.variables)
     assert f"--container-env={names}" in plan.container.srun_options
     assert "OWN" in names.split(",")
@@ -130,24 +125,24 @@ def test_pyxis_is_told_the_names_of_exactly_what_is_exported():
 
 def test_apptainer_gets_the_fabric_the_gpus_and_the_mounts():
     image = {"runtime": "apptainer", "image": "a.sif", "mounts": ["/fsx:/data"], "workdir": "/data"}
-    command = plan_of({**TORCHRUN, "container": image}).jobs[0].container.command
+    command = plan_of({**TORCHRUN, "container": image}).slurm.jobs[0].container.command
     assert command == (
         *("apptainer", "exec", "--nv", "--bind=/dev/infiniband", "--bind=/fsx:/data"),
         *("--pwd=/data", "a.sif"),
     )
     cpu = {"template": "openmpi", "program": "x", "container": image}
-    assert "--nv" not in plan_of(cpu, "hpc7a.96xlarge").jobs[0].container.command
+    assert "--nv" not in plan_of(cpu, "hpc7a.96xlarge").slurm.jobs[0].container.command
 
 
 def test_the_user_s_own_value_of_a_template_s_variable_wins():
-    plan = plan_of({"template": "nccl-tests", "env": {"NCCL_DEBUG": "WARN"}}).jobs[0]
+    plan = plan_of({"template": "nccl-tests", "env": {"NCCL_DEBUG": "WARN"}}).slurm.jobs[0]
     assert [variable.value for variable in plan.variables if variable.name == "NCCL_DEBUG"] == ["WARN"]
 
 
 def test_intel_mpi_under_srun_is_told_where_slurm_s_pmi_is():
     job = {"template": "intelmpi", "program": "x"}
     for mpi, there in ((None, False), ("mpirun", False), ("pmi2", True)):
-        plan = plan_of(job | ({"mpi": mpi} if mpi else {}), "hpc7a.96xlarge").jobs[0]
+        plan = plan_of(job | ({"mpi": mpi} if mpi else {}), "hpc7a.96xlarge").slurm.jobs[0]
         assert ("I_MPI_PMI_LIBRARY" in [variable.name for variable in plan.variables]) is there
 
 
@@ -168,9 +163,9 @@ def test_a_decision_is_no_finding():
 
 
 def test_mpi_and_nccl_have_opposite_environments():
-    nccl = {variable.name: variable.value for variable in plan_of({"template": "nccl-tests"}).jobs[0].variables}
+    nccl = {variable.name: variable.value for variable in plan_of({"template": "nccl-tests"}).slurm.jobs[0].variables}
     job = {"template": "openmpi", "program": "x"}
-    mpi = {variable.name: variable.value for variable in plan_of(job, "hpc7a.96xlarge").jobs[0].variables}
+    mpi = {variable.name: variable.value for variable in plan_of(job, "hpc7a.96xlarge").slurm.jobs[0].variables}
     assert (nccl["OMPI_MCA_pml"], mpi["OMPI_MCA_pml"]) == ("^cm,ucx", "cm")
 
 
@@ -180,7 +175,7 @@ def test_every_decision_of_a_job_has_a_reason(template, tmp_path):
     values = {"script": "a.py", "program": "a", "body": "run.sh"}
     instance = {"gpu": "p5.48xlarge", "neuron": "trn1.32xlarge"}.get(template.needs, "hpc7a.96xlarge")
     job = {"template": template.name, **{key: values[key] for key in template.required}}
-    for decision in plan_of(job, instance, tmp_path).jobs[0].decisions:
+    for decision in plan_of(job, instance, tmp_path).slurm.jobs[0].decisions:
         assert decision.subject
         assert decision.choice
         assert decision.reason

@@ -51,22 +51,22 @@ def test_efa_counts_the_nodes_of_the_whole_queue():
 
 
 @pytest.mark.parametrize(
-    ("options", "instance", "efa", "section"),
+    ("options", "instance", "efa", "group"),
     [
-        ({}, "p5.48xlarge", True, {"Enabled": True}),
-        ({}, "p5.48xlarge", False, {"Enabled": False}),
-        ({"capacity": "spot"}, "p5.48xlarge", True, {"Enabled": True}),
-        ({"capacity": "capacity-block"}, "p5.48xlarge", True, {"Enabled": False}),
-        ({}, "vt1.24xlarge", True, {"Enabled": False}),
-        ({"reservation": "cr-0123456789abcdef0"}, "p5.48xlarge", True, {"Enabled": False}),
-        ({"reservation": "cr-0123456789abcdef0", "placement_group": "mine"}, "p5.48xlarge", True, {"Name": "mine"}),
-        ({"placement_group": "none"}, "p5.48xlarge", True, {"Enabled": False}),
-        ({"placement_group": "mine"}, "p5.48xlarge", True, {"Name": "mine"}),
-        ({"placement_group": "managed"}, "p5.48xlarge", False, {"Enabled": True}),
+        ({}, "p5.48xlarge", True, "managed"),
+        ({}, "p5.48xlarge", False, "none"),
+        ({"capacity": "spot"}, "p5.48xlarge", True, "managed"),
+        ({"capacity": "capacity-block"}, "p5.48xlarge", True, "none"),
+        ({}, "vt1.24xlarge", True, "none"),
+        ({"reservation": "cr-0123456789abcdef0"}, "p5.48xlarge", True, "none"),
+        ({"reservation": "cr-0123456789abcdef0", "placement_group": "mine"}, "p5.48xlarge", True, "mine"),
+        ({"placement_group": "none"}, "p5.48xlarge", True, "none"),
+        ({"placement_group": "mine"}, "p5.48xlarge", True, "mine"),
+        ({"placement_group": "managed"}, "p5.48xlarge", False, "managed"),
     ],
 )
-def test_the_placement_group_is_managed_unless_something_speaks_against_it(options, instance, efa, section):
+def test_the_placement_group_is_managed_unless_something_speaks_against_it(options, instance, efa, group):
     queue, resource = queue_of(instance, **options)
     decided, decision = decide_placement_group(queue, resource, efa)
-    assert decided == section
+    assert decided == decision.choice == group
     assert decision.reason

@@ -115,7 +115,7 @@ def test_a_container_that_cannot_be_is_refused(container, words):
 def test_mpirun_cannot_start_ranks_in_pyxis():
     job = {"template": "intelmpi", "program": "x", "container": {"runtime": "pyxis", "image": "x"}}
     assert "outside of it: write mpi: pmi2" in refusal(job, "hpc7a.96xlarge")
-    assert plan_of(job | {"mpi": "pmi2"}, "hpc7a.96xlarge").jobs[0].mpi == "pmi2"
+    assert plan_of(job | {"mpi": "pmi2"}, "hpc7a.96xlarge").slurm.jobs[0].mpi == "pmi2"
 
 
 def test_an_unknown_option_of_sbatch_is_refused_with_all_there_are_and_the_nearest_first():

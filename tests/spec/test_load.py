@@ -8,13 +8,12 @@ import pytest
 
 from efakit.errors import SpecError
 from efakit.spec.load import load_spec, read_spec
+from efakit.spec.parallelcluster.model import ParallelCluster
 from efakit.spec.yamltext import Document
 
 GOOD = """\
 cluster:
   region: us-east-1
-  key: my-key
-  head_node: {subnet: subnet-0123456789abcdef0}
   queues:
     - name: gpu
       subnet: subnet-0123456789abcdef1
@@ -22,6 +21,9 @@ cluster:
         - name: p5
           instance: p5.48xlarge
           nodes: 4
+parallelcluster:
+  key: my-key
+  head_node: {subnet: subnet-0123456789abcdef0}
 jobs:
   - name: train
     template: torchrun
@@ -37,7 +39,9 @@ def problems_of(text: str) -> list[str]:
 
 def test_a_good_spec_gets_its_defaults():
     spec = read_spec(Document(Path("spec.yaml"), GOOD))
-    assert spec.cluster.os == "alinux2023"
+    section = spec.section(ParallelCluster)
+    assert section is not None
+    assert section.os == "alinux2023"
     assert spec.cluster.queue("gpu").exclusive
     assert spec.cluster.queue("gpu").compute_resources[0].instance.efa_interfaces == 32
     assert spec.hooks.mode == "observe"
@@ -49,26 +53,26 @@ def test_a_good_spec_gets_its_defaults():
     [
         ("region:", "regoin:", "2:3", ["unknown key 'regoin'", "did you mean 'region'", "the key 'region' is missing"]),
         ("us-east-1", "nowhere", "2:11", ["'nowhere'", "a region such as us-east-1"]),
-        ("nodes: 4", "nodes: 0", "11:18", ["cluster.queues[0].compute_resources[0].nodes: 0 is not at least 1"]),
-        ("nodes: 4", "nodes: four", "11:18", ["'four' is not a whole number"]),
-        ("nodes: 4", "nodes: true", "11:18", ["true is not a whole number"]),
-        ("p5.48xlarge", "p5.48xlage", "10:21", ["'p5.48xlage'", "p5.48xlarge"]),
-        ("name: gpu", "name: GPU 1", "6:13", ["'GPU 1'", "lower-case letters"]),
-        ("name: train", 'name: "a b"', "13:11", ["'a b'", "letters, digits"]),
-        ("name: train", "name: 'it''s'", "13:11", ["letters, digits"]),
-        ("name: train", 'name: "a\\nb"', "13:11", ["letters, digits"]),
-        ("template: torchrun", "template: torchrum", "14:15", ["one of torchrun", "did you mean 'torchrun'"]),
-        ("script: train.py", "scirpt: train.py", "15:5", ["unknown key 'scirpt'", "did you mean 'script'"]),
-        ("script: train.py", "script: train.py\n    mpi: pmix", "16:5", ["not an option of this job's template"]),
-        ("script: train.py", "script: train.py\n    queue: gpo", "16:12", ["no queue is named 'gpo'", "'gpu'"]),
-        ("script: train.py", "script: train.py\n    nodes: 5", "16:12", ["5 is more than the 4 nodes"]),
-        ("subnet: subnet-0123456789abcdef1", "subnet: mine", "7:15", ["'mine'", "the id of a subnet"]),
-        ("key: my-key", "key: my-key\n  os: alinux2", "4:7", ["does not support alinux2", "alinux2023"]),
-        ("key: my-key", "key: my-key\n  parallelcluster: '3.99.0'", "4:20", ["3.99.0 is not known", "3.16.3"]),
-        ("nodes: 4", "nodes: 4\n          efa: on\n          min_nodes: 9", "13:22", ["9 is more than nodes (4)"]),
-        ("p5.48xlarge", "m5.large", "14:15", ["torchrun needs GPUs, and m5.large of queue 'gpu' has none"]),
-        ("- name: gpu", "- capacity: spot\n      name: default", "7:13", ["not 'default'"]),
-        ("- name: gpu", "- capacity: capacity-block\n      name: gpu", "10:11", ["'reservation'"]),
+        ("nodes: 4", "nodes: 0", "9:18", ["cluster.queues[0].compute_resources[0].nodes: 0 is not at least 1"]),
+        ("nodes: 4", "nodes: four", "9:18", ["'four' is not a whole number"]),
+        ("nodes: 4", "nodes: true", "9:18", ["true is not a whole number"]),
+        ("p5.48xlarge", "p5.48xlage", "8:21", ["'p5.48xlage'", "p5.48xlarge"]),
+        ("name: gpu", "name: GPU 1", "4:13", ["'GPU 1'", "lower-case letters"]),
+        ("name: train", 'name: "a b"', "14:11", ["'a b'", "letters, digits"]),
+        ("name: train", "name: 'it''s'", "14:11", ["letters, digits"]),
+        ("name: train", 'name: "a\\nb"', "14:11", ["letters, digits"]),
+        ("template: torchrun", "template: torchrum", "15:15", ["one of torchrun", "did you mean 'torchrun'"]),
+        ("script: train.py", "scirpt: train.py", "16:5", ["unknown key 'scirpt'", "did you mean 'script'"]),
+        ("script: train.py", "script: train.py\n    mpi: pmix", "17:5", ["not an option of this job's template"]),
+        ("script: train.py", "script: train.py\n    queue: gpo", "17:12", ["no queue is named 'gpo'", "'gpu'"]),
+        ("script: train.py", "script: train.py\n    nodes: 5", "17:12", ["5 is more than the 4 nodes"]),
+        ("subnet: subnet-0123456789abcdef1", "subnet: mine", "5:15", ["'mine'", "the id of a subnet"]),
+        ("key: my-key", "key: my-key\n  os: alinux2", "12:7", ["does not support alinux2", "alinux2023"]),
+        ("key: my-key", "key: my-key\n  version: '3.99.0'", "12:12", ["3.99.0 is not known", "3.16.3"]),
+        ("nodes: 4", "nodes: 4\n          efa: on\n          min_nodes: 9", "11:22", ["9 is more than nodes (4)"]),
+        ("p5.48xlarge", "m5.large", "15:15", ["torchrun needs GPUs, and m5.large of queue 'gpu' has none"]),
+        ("- name: gpu", "- capacity: spot\n      name: default", "5:13", ["not 'default'"]),
+        ("- name: gpu", "- capacity: capacity-block\n      name: gpu", "8:11", ["'reservation'"]),
     ],
 )
 def test_a_fault_is_named_with_its_place(old, new, place, said):
@@ -109,9 +113,9 @@ def test_an_empty_section_is_the_same_as_none():
 
 def test_rocky_needs_an_image_of_ones_own():
     text = GOOD.replace("key: my-key", "key: my-key\n  os: rocky9")
-    assert any("cluster.ami" in problem for problem in problems_of(text))
+    assert any("parallelcluster.ami" in problem for problem in problems_of(text))
     with_image = text.replace("os: rocky9", "os: rocky9\n  ami: ami-0123456789abcdef0")
-    assert read_spec(Document(Path("spec.yaml"), with_image)).cluster.ami
+    assert read_spec(Document(Path("spec.yaml"), with_image)).section(ParallelCluster).ami
 
 
 def test_every_fault_is_told_at_once():

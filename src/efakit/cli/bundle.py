@@ -8,26 +8,41 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from efakit.emit.registry import File
 from efakit.errors import UsageError
 
-# What efakit wrote into the folder, by path and SHA-256: so a later run knows its own files, and changed ones.
 MANIFEST = ".efakit-bundle.json"
+_HOOKS = "hooks"
 
 
-def write_bundle(folder: Path, files: Sequence[File], *, force: bool) -> None:
-    """Write ``files`` into ``folder``; raise UsageError, with nothing written, where that would harm other files."""
+class Manifest(NamedTuple):
+    """What efakit wrote into the folder, by path and SHA-256: so a later run knows its own files, and changed ones.
+
+    ``installer`` is the address from which the cluster fetches the hooks' installer; None: it fetches none.
+    """
+
+    files: dict[str, str]
+    installer: str | None = None
+
+
+def write_bundle(folder: Path, files: Sequence[File], *, force: bool, installer: str | None = None) -> None:
+    """Write ``files`` into ``folder``; raise UsageError, with nothing written, where that would harm other files.
+
+    ``installer`` is the address from which the cluster fetches hooks/install-hooks.sh, where that is among the files.
+    """
     try:
-        written = _manifest(folder)
+        written = read_manifest(folder)
         if not force:
-            _refuse_foreign(folder, files, written)
-        _write(folder, files, written)
+            _refuse_foreign(folder, files, written.files)
+        _write(folder, files, written, installer)
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
-def _manifest(folder: Path) -> dict[str, str]:
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest of a bundle, an empty one where there is none; raise UsageError where it is damaged."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; --out names a folder")
     if folder.is_symlink() and not folder.exists():
@@ -35,14 +50,20 @@ def _manifest(folder: Path) -> dict[str, str]:
     try:
         listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {}
+        return Manifest({})
     except (ValueError, RecursionError):
         listed = None
-    if not isinstance(listed, dict) or not all(
-        isinstance(value, str) and _stays_inside(path) for path, value in listed.items()
+    content = listed if isinstance(listed, dict) else {}
+    # Before there was more to say than that, the files stood alone.
+    files = content.get("files") if isinstance(content.get("files"), dict) else listed
+    installer = content.get("installer") if files is not listed else None
+    if (
+        not isinstance(files, dict)
+        or not all(isinstance(value, str) and _stays_inside(path) for path, value in files.items())
+        or not isinstance(installer, (str, type(None)))
     ):
         raise UsageError(f"{folder / MANIFEST}: is damaged; remove the folder, or name another with --out")
-    return listed
+    return Manifest(files, installer)
 
 
 def _stays_inside(path: str) -> bool:
@@ -66,7 +87,7 @@ def _refuse_foreign(folder: Path, files: Sequence[File], written: dict[str, str]
             )
 
 
-def _write(folder: Path, files: Sequence[File], written: dict[str, str]) -> None:
+def _write(folder: Path, files: Sequence[File], written: Manifest, installer: str | None) -> None:
     # Beside a folder that is still to be made, so that it appears all at once; inside one that is there, since it may
     # be a mount of its own, or the only place where the user may write.
     there = folder.exists()
@@ -76,9 +97,10 @@ def _write(folder: Path, files: Sequence[File], written: dict[str, str]) -> None
     try:
         # Folders of targets that were not asked for stay as they were.
         tops = {file.path.partition("/")[0] for file in files}
-        kept = {path: digest for path, digest in written.items() if path.partition("/")[0] not in tops}
-        manifest = {**kept, **{file.path: _digest(file.content) for file in files}}
-        text = json.dumps(dict(sorted(manifest.items())), indent=1) + "\n"
+        kept = {path: digest for path, digest in written.files.items() if path.partition("/")[0] not in tops}
+        listed = {**kept, **{file.path: _digest(file.content) for file in files}}
+        address = installer if _HOOKS in tops else written.installer
+        text = json.dumps({"installer": address, "files": dict(sorted(listed.items()))}, indent=1) + "\n"
         for file in (*files, File(MANIFEST, text.encode())):
             path = staging / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +115,7 @@ def _write(folder: Path, files: Sequence[File], written: dict[str, str]) -> None
             (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
         for file in (*files, File(MANIFEST, b"")):
             (staging / file.path).replace(folder / file.path)
-        for stale in set(written) - set(manifest):
+        for stale in set(written.files) - set(listed):
             (folder / stale).unlink(missing_ok=True)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -160,9 +160,9 @@ def _shown(instance: Instance) -> ShownType:
 
 def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
     """Return what efakit decides for two nodes of a type, and what it was asked, or why it decides nothing."""
-    from efakit.cli.init import spec_text
     from efakit.plan.plan import make_plan
     from efakit.spec.load import read_spec
+    from efakit.spec.starter import spec_text
     from efakit.spec.yamltext import Document
 
     block = instance.usage_classes is not None and "on-demand" not in instance.usage_classes
@@ -182,5 +182,6 @@ def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
         plan = make_plan(read_spec(Document(Path("spec"), text)))
     except EfakitError as error:
         return (), f"{basis}: nothing can be decided: {error}"
-    decisions = plan.cluster.decisions + tuple(decision for job in plan.jobs for decision in job.decisions)
+    decided = (plan.cluster, *plan.sections.values(), *plan.told_jobs)
+    decisions = tuple(decision for part in decided for decision in part.decisions)
     return decisions, f"{basis}, ParallelCluster {plan.stack.parallelcluster}"

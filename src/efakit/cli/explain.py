@@ -104,7 +104,12 @@ def _explain_spec(path: Path, form: str) -> None:
 
     plan = make_plan(load_spec(path))
     if form == "json":
-        decisions = [{**asdict(decision), "place": list(decision.place)} for decision in plan.decisions]
+        from efakit.emit.parallelcluster.comments import place_of
+
+        decisions = [
+            {**asdict(decision), "of": list(decision.of), "place": list(place_of(decision, plan))}
+            for decision in plan.decisions
+        ]
         findings = [{**finding.as_data(), "place": list(finding.place.keys)} for finding in plan.findings]
         document = {"stack": plan.stack._asdict(), "decisions": decisions, "findings": findings}
         click.echo(json.dumps(document, indent=2))

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import click
 
 from efakit.errors import UsageError
-from efakit.plan.hook_programs import HOME
-from efakit.plan.hooks import INSTALLER
+from efakit.plan.slurm.programs import HOME
+from efakit.plan.slurm.site import INSTALLER
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -47,11 +47,11 @@ def install(
     _need_root("install")
     options = _options(scripts_dir, home, dry_run, records_dir)
     if not spec_or_bundle.is_dir():
-        from efakit.emit.hooks import emit_hooks
+        from efakit.emit.registry import emit
         from efakit.plan.plan import make_plan
         from efakit.spec.load import load_spec
 
-        files = {file.path: file.content for file in emit_hooks(make_plan(load_spec(spec_or_bundle)))}
+        files = {file.path: file.content for file in emit(make_plan(load_spec(spec_or_bundle)), ("hooks",))}
         _run_text(files[f"hooks/{INSTALLER}"], options)
     installer = spec_or_bundle / "hooks" / INSTALLER
     if not installer.is_file():
@@ -66,7 +66,9 @@ def install(
 def uninstall(scripts_dir: str | None, home: str | None, dry_run: bool) -> None:
     """Remove the hooks from this cluster. Records stay.
 
-    Run it as root on the head node.
+    Run it as root on the head node. Slurm drains every node that starts a job where it finds no file for Prolog or
+    Epilog, and fails every task without its TaskProlog. So where a script of the hooks' is all that Slurm would find,
+    one that does nothing takes its place. Once Slurm finds another file, or does not look for one, run this again.
     """
     from efakit.emit.hooks import uninstaller
 

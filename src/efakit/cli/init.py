@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -13,12 +12,11 @@ from typing import Any, NoReturn
 import click
 
 from efakit.catalog import instances
-from efakit.catalog.instances import Instance
-from efakit.catalog.stacks import newest_parallelcluster
 from efakit.cli.files import replace_file
 from efakit.errors import SpecError, UsageError
 from efakit.spec.load import read_spec
 from efakit.spec.schema import spec_schema
+from efakit.spec.starter import spec_text
 from efakit.spec.yamltext import Document
 
 _ASKED = {
@@ -37,33 +35,30 @@ _ASKED = {
 @click.option("--head-subnet", metavar="ID", help="Subnet of the head node.  [default: that of the compute nodes]")
 @click.option("--key", metavar="NAME", help="EC2 key pair for ssh.")
 @click.option("--region", metavar="R", help="AWS region, such as us-east-1.")
-@click.option("--os", "os_name", metavar="OS", default="alinux2023", show_default=True, help="Operating system.")
+@click.option("--os", "os_name", metavar="OS", help="Operating system.  [default: alinux2023]")
 @click.option("--bucket", metavar="S3-ADDRESS", help="Where 'efakit hooks publish' puts the hooks' installer.")
 @click.option("--reservation", metavar="ID", help="Id of a Capacity Block, where the nodes come from one.")
+@click.option(
+    "--existing",
+    is_flag=True,
+    help="Write a spec for a Slurm cluster that is up: partitions and nodes from sinfo, where Slurm can be asked.",
+)
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="File to write; - for stdout.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 @click.option("--print-schema", is_flag=True, help="Print the JSON Schema of the spec, for editors, and end.")
-def init(
-    output: Path | None, os_name: str, head_subnet: str | None, force: bool, print_schema: bool, **given: Any
-) -> None:
+def init(output: Path | None, existing: bool, force: bool, print_schema: bool, **given: Any) -> None:
     """Write a spec that renders as it stands, with comments that teach it.
 
-    On a terminal, what is not given as an option is asked for.
+    On a terminal, what is not given as an option is asked for. With --existing nothing is asked: run it on the
+    cluster's head node; --instance names the type of nodes of which Slurm does not tell it.
     """
     if print_schema:
         click.echo(json.dumps(spec_schema(), indent=2))
         return
-    answers = _ask(given)
+    text = _existing(given) if existing else _new(given)
     if output is None and not _on_terminal():
         _missing(["output"])
     target = output or Path(_prompted("File to write", default="spec.yaml"))
-    instance = instances.get(answers["instance"])
-    text = spec_text(
-        instance,
-        os_name=os_name,
-        head_subnet=answers["subnet"] if head_subnet is None else head_subnet,
-        **_chosen(answers),
-    )
     try:
         read_spec(Document(Path("the spec"), text))
     except SpecError as error:
@@ -75,67 +70,32 @@ def init(
     click.echo(f"wrote {target}; next: efakit render {shlex.quote(str(target))} --out bundle")
 
 
-def spec_text(
-    instance: Instance,
-    *,
-    nodes: int,
-    subnet: str,
-    head_subnet: str,
-    key: str,
-    region: str,
-    os_name: str,
-    bucket: str | None,
-    reservation: str | None,
-) -> str:
-    """Return the spec's text: one queue, one job."""
-    queue = "gpu" if instance.gpus else "compute"
-    kind = re.sub(r"[^a-z0-9-]", "-", instance.family)
-    bought = "on-demand" if reservation is None else "capacity-block"
-    lines = [
-        "# An efakit spec. From it come the cluster's config, sbatch scripts, and hooks that record EFA's counters:",
-        "#   efakit render THIS-FILE --out bundle",
-        "# All keys: efakit init --print-schema",
-        "cluster:",
-        f"  region: {_scalar(region)}",
-        f"  os: {_scalar(os_name)}",
-        f"  parallelcluster: {_scalar(newest_parallelcluster())}  # decides EFA installer, libfabric and Slurm",
-        f"  key: {_scalar(key)}  # an EC2 key pair; Ubuntu wants an ed25519 key",
-        "  head_node:",
-        f"    subnet: {_scalar(head_subnet)}",
-        "  queues:",
-        f"    - name: {queue}",
-        "      # Private, with a NAT gateway, in one availability zone: EFA does not cross zones.",
-        f"      subnet: {_scalar(subnet)}",
-        f"      capacity: {bought}  # on-demand, spot or capacity-block",
-        "      # Each job gets whole nodes: EFA's counters are per device, so only then are they one job's.",
-        "      exclusive: true",
-        "      compute_resources:",
-        f"        - name: {kind}",
-        f"          instance: {_scalar(instance.name)}",
-        f"          nodes: {nodes}",
-    ]
-    if reservation is not None:
-        lines.append(f"          reservation: {_scalar(reservation)}")
-    lines += ["hooks:", "  mode: observe  # record only: whatever the hook finds, the job runs"]
-    if bucket is not None:
-        lines.append(f"  bucket: {_scalar(bucket)}  # before the cluster is created: efakit hooks publish bundle")
-    else:
-        lines.append("  # bucket: s3://my-bucket/efakit  # with a bucket the cluster installs the hooks by itself")
-    lines += ["jobs:", *_job_lines(instance, queue, nodes)]
-    return "\n".join(lines) + "\n"
+def _new(given: dict[str, Any]) -> str:
+    answers = _ask({name: value for name, value in given.items() if name != "head_subnet"})
+    head_subnet = answers["subnet"] if given["head_subnet"] is None else given["head_subnet"]
+    os_name = "alinux2023" if given["os_name"] is None else given["os_name"]
+    instance = instances.get(answers["instance"])
+    return spec_text(instance, os_name=os_name, head_subnet=head_subnet, **_chosen(answers))
 
 
-def _job_lines(instance: Instance, queue: str, nodes: int) -> list[str]:
-    """Return a job of what the type is for; each has a program of the user's own to put in."""
-    place = [f"    queue: {queue}", f"    nodes: {nodes}"]
-    if instance.gpus or instance.neuron_devices:
-        template = "torchrun" if instance.gpus else "neuron"
-        head = ["  - name: train", f"    template: {template}", *place, "    script: train.py", "    args: []"]
-        return [*head, "    # setup: source /shared/venv/bin/activate"]
-    if instance.efa_capable:
-        head = ["  - name: solver", "    template: openmpi  # srun and PMIx, one rank a core", *place]
-        return [*head, "    program: ./solver"]
-    return ["  - name: hosts", "    template: command  # srun, one rank a core", *place, "    program: hostname"]
+def _existing(given: dict[str, Any]) -> str:
+    from efakit.slurm import node_groups
+    from efakit.slurm.job import SourceError
+    from efakit.spec.existing import existing_text
+
+    for name, value in given.items():
+        if value is not None and name not in ("instance", "bucket"):
+            option = {"os_name": "os"}.get(name, name).replace("_", "-")
+            raise UsageError(f"--existing writes a spec for a cluster that is up: leave --{option} out")
+    placeholder = None if given["instance"] is None else instances.get(given["instance"])
+    try:
+        found = node_groups()
+    except SourceError as error:
+        click.echo(
+            f"efakit: Slurm cannot be asked for its nodes: sinfo: {error}; placeholders stand for them", err=True
+        )
+        found = []
+    return existing_text(found, placeholder, given["bucket"])
 
 
 def _ask(given: dict[str, Any]) -> dict[str, Any]:
@@ -164,9 +124,9 @@ def _missing(names: list[str]) -> NoReturn:
 
 _OPTIONS = {
     "cluster.region": "--region",
-    "cluster.os": "--os",
-    "cluster.key": "--key",
-    "cluster.head_node.subnet": "--head-subnet (or --subnet)",
+    "parallelcluster.os": "--os",
+    "parallelcluster.key": "--key",
+    "parallelcluster.head_node.subnet": "--head-subnet (or --subnet)",
     "cluster.queues[0].subnet": "--subnet",
     "cluster.queues[0].compute_resources[0].instance": "--instance",
     "cluster.queues[0].compute_resources[0].nodes": "--nodes",
@@ -183,12 +143,6 @@ def _by_option(problem: str) -> str:
         if message.startswith(field + ": "):
             return f"{option}: {message[len(field) + 2 :]}"
     return message
-
-
-def _scalar(value: str) -> str:
-    """Return ``value`` as a YAML scalar, quoted where it could be taken for something else."""
-    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_./-]*(:[A-Za-z0-9_./-]+)*", value)
-    return value if plain and value.lower() not in ("true", "false", "null") else json.dumps(value)
 
 
 def _write(target: Path, text: str, *, force: bool) -> None:

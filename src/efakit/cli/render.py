@@ -9,7 +9,7 @@ import click
 
 from efakit.cli.bundle import write_bundle
 from efakit.emit.decisions import emit_decisions
-from efakit.emit.registry import emit, target_names
+from efakit.emit.registry import applying, emit, target_names
 from efakit.errors import UsageError
 from efakit.plan.plan import Plan, make_plan
 from efakit.spec.load import load_spec
@@ -24,7 +24,7 @@ from efakit.spec.schema import nearest
     "targets",
     multiple=True,
     type=click.Choice(target_names()),
-    help="Write only this target; may be given several times.  [default: all]",
+    help="Write only this target; may be given several times.  [default: all that the spec has a section for]",
 )
 @click.option("--show", metavar="JOB", help="Print one job's sbatch script and write nothing.")
 @click.option(
@@ -48,8 +48,9 @@ def render(
 ) -> None:
     """Write the bundle of SPEC: cluster.yaml, jobs/, hooks/ and DECISIONS.md.
 
-    The same spec gives the same bytes. Files that are not efakit's, or that were changed by hand, are never overwritten
-    unless --force is given.
+    A target is written where the spec has its section; without a platform's section, jobs/ and hooks/ are for a Slurm
+    cluster that is up already. The same spec gives the same bytes. Files that are not efakit's, or that were changed by
+    hand, are never overwritten unless --force is given.
     """
     loaded = load_spec(spec, templates)
     if no_preflight:
@@ -61,14 +62,17 @@ def render(
     if not out:  # an empty text would be the present folder
         raise click.UsageError("--out DIR is missing (or --show JOB)")
     folder = Path(out)
-    files = [*emit(plan, targets or target_names()), emit_decisions(plan)]
-    write_bundle(folder, files, force=force)
+    written = targets or applying(plan)
+    files = [*emit(plan, written), emit_decisions(plan)]
+    write_bundle(folder, files, force=force, installer=_installer(plan))
     for file in files:
         click.echo(f"wrote {folder / file.path}")
-    _say_next_steps(plan, folder, targets)
+    _say_next_steps(plan, folder, written)
 
 
 def _script(plan: Plan, name: str) -> str:
+    if plan.slurm is None:
+        raise UsageError(f"--show: {', '.join(plan.spec.platforms)} runs no Slurm, so the spec has no sbatch scripts")
     names = [job.job.name for job in plan.jobs]
     if name not in names:
         known = f"jobs: {', '.join(names)}" if names else "the spec has no jobs"
@@ -77,16 +81,26 @@ def _script(plan: Plan, name: str) -> str:
     return scripts[f"jobs/{name}.sbatch"].decode()
 
 
-def _say_next_steps(plan: Plan, out: Path, targets: tuple[str, ...]) -> None:
-    if not targets or "parallelcluster" in targets:
+def _installer(plan: Plan) -> str | None:
+    """Return the address from which the cluster fetches the hooks' installer, None where it does not."""
+    publication = plan.slurm.hooks.publication if plan.slurm else None
+    return publication.address if publication else None
+
+
+def _say_next_steps(plan: Plan, out: Path, written: tuple[str, ...]) -> None:
+    if "parallelcluster" in written:
         click.echo("Judge it before you create the cluster: efakit validate SPEC")
-    if targets and "hooks" not in targets:
+    if "hooks" not in written or plan.slurm is None:
         return
-    if plan.hooks.publication is None:
+    address, script = _installer(plan), out / "hooks/install-hooks.sh"
+    if not plan.spec.platforms:
+        click.echo("The spec names no platform, so the jobs and hooks are for a Slurm cluster that is up already. Copy")
+        click.echo(f"{script} to its head node and run there: sudo sh install-hooks.sh")
+    elif address is None:
         click.echo(
             "The spec names no bucket, so the cluster does not install the hooks by itself. Once the cluster is up,"
         )
-        click.echo(f"copy {out / 'hooks/install-hooks.sh'} to its head node and run there: sudo sh install-hooks.sh")
+        click.echo(f"copy {script} to its head node and run there: sudo sh install-hooks.sh")
     else:
-        click.echo(f"The cluster fetches the hooks from {plan.hooks.publication.address}. Put them there before you")
+        click.echo(f"The cluster fetches the hooks from {address}. Put them there before you")
         click.echo(f"create it: efakit hooks publish {out}")

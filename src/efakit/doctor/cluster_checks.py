@@ -69,7 +69,10 @@ def _scripts(site: Site) -> Iterator[Check]:
         message = "Slurm is configless: nodes get single scripts from the controller, and no folders"
         yield _finding("configless", "warning", message, "give each node the folders and a slurm.conf", "", _CONFIGLESS)
     for setting, own in SCRIPTS.items():
-        yield _own_script(site, setting, own)
+        unmatched = list(_unmatched(site, setting))
+        yield from unmatched
+        if not unmatched or any(Path(script.path).name == own for script in site.scripts[setting]):
+            yield _own_script(site, setting, own)
         for script in site.scripts[setting]:
             name = Path(script.path).name
             if script.trouble:
@@ -84,6 +87,18 @@ def _scripts(site: Site) -> Iterator[Check]:
                 yield _finding("script-twice", "error", message, "remove it", script.path, _PROLOG_GUIDE)
 
 
+def _unmatched(site: Site, setting: str) -> Iterator[Check]:
+    rule = _SCRIPT_RULES[setting]
+    for value, why in site.unmatched.get(setting, {}).items():
+        if why is None:
+            message = f"Slurm's {setting} is {value}, a folder that this user cannot read"
+            yield _finding(rule, "warning", message, "run this as root", value)
+        else:
+            message = f"Slurm's {setting} is {value}, and {why}: every job fails and its nodes are drained"
+            fix = f"{_INSTALL}, or put a script that does nothing there, or take {setting} out of slurm.conf"
+            yield _finding(rule, "error", message, fix, value, _PROLOG_GUIDE)
+
+
 def _own_script(site: Site, setting: str, own: str) -> Check:
     rule, folder = _SCRIPT_RULES[setting], f"{setting.lower()}.d"
     values = site.config.all(setting)
@@ -95,6 +110,9 @@ def _own_script(site: Site, setting: str, own: str) -> Check:
     if place is None:
         message = f"no {own} among what Slurm runs as {setting} ({', '.join(values)})"
         return _finding(rule, "error", message, f"{_INSTALL}; --scripts-dir names the folder above", "", _PROLOG_GUIDE)
+    if site.scripts[setting][place].home is None:
+        message = f"{paths[place]} does nothing: the hooks are not installed"
+        return _finding(rule, "error", message, _INSTALL, paths[place], _PROLOG_GUIDE)
     between = paths[place + 1 :] if setting == "Prolog" else paths[:place]
     if between:
         message = f"{', '.join(between)} runs between {own} and the job: what it sends is counted as the job's"
@@ -216,7 +234,10 @@ def _program(site: Site, home: Home, what: str, setting: str, file: str, switch:
         if not on:
             return Passed(rule, f"the {what} is turned off in hook.json", wanted)
         message = f"Slurm has no {setting}: the {what} never runs"
-        fix = f"set {setting}={wanted}{more} (ParallelCluster: under cluster.slurm_settings of the spec, then update)"
+        fix = (
+            f"set {setting}={wanted}{more} "
+            "(ParallelCluster: under parallelcluster.slurm_settings of the spec, then update)"
+        )
         return _finding(rule, "warning", message, fix, "", _SLURM_CONF)
     there = Path(named).is_file()
     if not there and file == "task-prolog":
@@ -228,6 +249,9 @@ def _program(site: Site, home: Home, what: str, setting: str, file: str, switch:
         return _finding(
             rule, "warning", f"Slurm's {setting} is {named}, which is not there", _INSTALL, named, _SLURM_CONF
         )
+    if home.closed and named == wanted == f"{home.path}/task-prolog":
+        message = f"not every user may pass {home.closed}: tasks of those who cannot run {named} fail"
+        return _finding(rule, "error", message, f"chmod a+rx {home.closed}", home.closed, _PROLOG_GUIDE)
     if named == wanted or wanted in site.texts.get(setting, ""):
         return Passed(rule, f"{setting} is {named}", named, _SLURM_CONF)
     if not on:

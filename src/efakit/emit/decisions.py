@@ -13,11 +13,7 @@ def emit_decisions(plan: Plan) -> File:
     from efakit import __version__
 
     lines = ["# Decisions", "", f"Made by efakit {__version__} for {plan.stack.summary()}.", ""]
-    for title, decisions in (
-        ("Cluster", plan.cluster.decisions),
-        ("Hooks", plan.hooks.decisions),
-        *((f"Job {job.job.name}", job.decisions) for job in plan.jobs),
-    ):
+    for title, decisions in plan.chapters:
         lines += [f"## {title}", "", *(_line(decision) for decision in decisions), ""]
     if plan.findings:
         lines += ["## Findings", "", *map(_finding, plan.findings), ""]

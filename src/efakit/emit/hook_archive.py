@@ -6,10 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from importlib.machinery import SourceFileLoader
-from types import CodeType
 
-from efakit.bytecode import compiled, with_bytecode
 from efakit.catalog.instances import efa_table
 from efakit.emit.resources import package_file
 
@@ -42,29 +39,11 @@ _NAME = re.compile(r"\w+")
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def hook_archive(sources: bytes | None = None) -> bytes:
+def hook_archive() -> bytes:
     """Return efakit-hook.pyz: what ``python3 -I -S`` runs on a compute node, with nothing but itself.
 
-    ``sources``: what ``hook_sources`` gave, where that is there already.
+    The same bytes whatever Python makes it: the installer has a Python of the cluster's compile it.
     """
-    return with_bytecode(sources or hook_sources(), _code_of)
-
-
-def _code_of(name: str, source: bytes) -> CodeType:
-    """Return a module's code as Python itself keeps it in its cache: compiling it anew would take far longer."""
-    file = package_file("__init__.py").parent.parent / name
-    code = SourceFileLoader(name, str(file)).get_code(name) if file.is_file() else None
-    return compiled(name, source) if code is None else _renamed(code, name)
-
-
-def _renamed(code: CodeType, name: str) -> CodeType:
-    """Return code that says it is of the file ``name``, wherever efakit is installed."""
-    inner = (_renamed(item, name) if isinstance(item, CodeType) else item for item in code.co_consts)
-    return code.replace(co_filename=name, co_consts=tuple(inner))
-
-
-def hook_sources() -> bytes:
-    """Return efakit-hook.pyz without any Python's bytecode: it does the same, and starts more slowly."""
     buffer = io.BytesIO()
     # Stored, not deflated: the hook then starts without importing zlib.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

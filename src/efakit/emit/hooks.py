@@ -9,12 +9,12 @@ import json
 import tarfile
 
 from efakit import __version__
-from efakit.emit.hook_archive import hook_archive, hook_sources
-from efakit.emit.registry import File, target
+from efakit.emit.hook_archive import hook_archive
+from efakit.emit.registry import File, slurm_target
 from efakit.emit.resources import folder
 from efakit.emit.shell import quote
-from efakit.plan.hooks import INSTALLER
 from efakit.plan.plan import Plan
+from efakit.plan.slurm.site import INSTALLER
 
 __all__ = ["emit_hooks", "hook_archive", "uninstaller"]
 
@@ -22,21 +22,20 @@ __all__ = ["emit_hooks", "hook_archive", "uninstaller"]
 _PROGRAMS = ("run-hook", "task-prolog", "health-check")
 
 
-@target("hooks")
+@slurm_target("hooks")
 def emit_hooks(plan: Plan) -> list[File]:
     """Return the files of hooks/."""
-    source = folder("prolog")
-    settings = json.dumps(plan.hooks.settings, indent=2) + "\n"
-    hook = File("efakit-hook.pyz", hook_sources())
-    payload = [hook, File("hook.json", settings.encode())]
+    if plan.slurm is None:
+        return []
+    source, settings = folder("prolog"), plan.slurm.hooks.settings
+    hook = File("efakit-hook.pyz", hook_archive())
+    payload = [hook, File("hook.json", (json.dumps(settings, indent=2) + "\n").encode())]
     payload += [File(name, (source / name).read_bytes(), executable=True) for name in _PROGRAMS]
     for name in ("prolog.d", "epilog.d"):
         for script in sorted((source / name).iterdir()):
             payload.append(File(f"{name}/{script.name}", script.read_bytes(), executable=True))
-    text = _script(plan.hooks.settings["records_dir"])
-    # The installer has the cluster's own Python compile the hook.
+    text = _script(settings["records_dir"])
     installer = File(INSTALLER, text + _packed(payload), executable=True)
-    payload[0] = File(hook.path, hook_archive(hook.content))
     return [File(f"hooks/{file.path}", file.content, file.executable) for file in (*payload, installer)]
 
 

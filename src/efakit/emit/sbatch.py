@@ -7,22 +7,23 @@ from pathlib import Path
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateError
 
-from efakit.emit.registry import File, target
+from efakit.emit.registry import File, slurm_target
 from efakit.emit.resources import folder
 from efakit.emit.shell import quote, sbatch_option
 from efakit.errors import UsageError
-from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan
+from efakit.plan.slurm.job import SlurmJobPlan
 
 
-@target("sbatch")
+@slurm_target("sbatch")
 def emit_sbatch(plan: Plan) -> list[File]:
     """Return jobs/NAME.sbatch for each job; raise UsageError where a template of the user's own cannot be used."""
     environment = _environment(plan.spec.templates)
-    return [File(f"jobs/{job.job.name}.sbatch", render_job(environment, job).encode()) for job in plan.jobs]
+    jobs = plan.slurm.jobs if plan.slurm else ()
+    return [File(f"jobs/{job.job.name}.sbatch", render_job(environment, job).encode()) for job in jobs]
 
 
-def render_job(environment: Environment, plan: JobPlan) -> str:
+def render_job(environment: Environment, plan: SlurmJobPlan) -> str:
     """Return one job's script; raise UsageError where its template is at fault."""
     name = f"{plan.job.template}.sbatch.j2"
     try:

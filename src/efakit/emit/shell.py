@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from efakit.plan.slurm_options import Directive
+    from efakit.plan.slurm.options import Directive
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./\[\]{}()|&*!^~<>-]+")
 

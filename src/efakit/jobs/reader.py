@@ -7,6 +7,7 @@ heterogeneous job has its records in the folder of the leader, whose id is the l
 from __future__ import annotations
 
 import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from efakit.jobs.fields import MOST_COMPONENTS, Record, check_record
 from efakit.jobs.json_file import Unusable, read_bytes, read_json, why_unreadable
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.version_1 import lift
+from efakit.node.record import safe_name
 from efakit.printable import printable
 
 MOST_FILES = 200_000
@@ -24,6 +26,8 @@ _MOST_FOLDERS = 10_000
 _FILES_LOOKED_AT = 4
 """In each job's folder that could be a leader's: so many of the latest runs, and so many files besides."""
 _HEX = frozenset("0123456789abcdef")
+_LETTERS_OF_AN_ID = (16, 32)
+"""Of a record of version 1 that waited for its publication, a digest stands in the id's place."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def _leaders(records_dir: Path, cluster: str, job_id: int) -> Iterator[int]:
     for leader in range(job_id - 1, max(job_id - MOST_COMPONENTS, 0), -1):
         folder = records_dir / cluster / str(leader)
         try:
-            names = [name for name in _record_files(folder) if _of_version_2(name)]
+            names = [name for name in _record_files(folder) if _has_record_id(name)]
         except OSError:
             continue  # it is not this job's folder, and most ids have none
         if any(_names_leader(folder / name, leader) for name in _sample(names)):
@@ -158,18 +162,33 @@ def _read_folder(records_dir: Path, cluster: str, job_id: int, found: Found) -> 
     if len(names) > MOST_FILES:
         found.faults.append(_fault(folder, f"has {len(names)} files, and {MOST_FILES} of them are read"))
         found.cut.add(cluster)
+    good: list[tuple[str, Record]] = []
+    bad: list[tuple[str, str]] = []
     for name in names[:MOST_FILES]:
-        path = folder / name
         try:
-            record = _load(path, f"{cluster}/{job_id}/{name}", job_id, found.lists)
+            good.append((name, _load(folder / name, f"{cluster}/{job_id}/{name}", job_id, found.lists)))
         except Unusable as error:
-            fault = _fault(path, str(error))
-            found.faults.append(fault)
-            node, run = _node_and_run(name)
-            if node:
-                found.damaged.append(DamagedRecord(cluster, job_id, node, run, _modified_at(path), fault))
-        else:
+            bad.append((name, str(error)))
+    own = _own_cluster(cluster, Counter(record["cluster"] for _, record in good))
+    for name, record in good:
+        if record["cluster"] == own:
             found.records.append((cluster, record))
+        else:
+            bad.append((name, f"is a record of cluster {record['cluster']}, in the folder of {own}"))
+    for name, why in sorted(bad):
+        fault = _fault(folder / name, why)
+        found.faults.append(fault)
+        node, run = _node_and_run(name)
+        if node:
+            found.damaged.append(DamagedRecord(cluster, job_id, node, run, _modified_at(folder / name), fault))
+
+
+def _own_cluster(folder: str, names: Counter[str]) -> str | None:
+    """Return the cluster whose folder this is: of the names in the records the one that it has, else the commonest.
+
+    A folder may have been renamed; that one damaged record made another cluster would ask for a choice.
+    """
+    return max(names, key=lambda name: (folder in (name, safe_name(name)), names[name], name), default=None)
 
 
 def _load(path: Path, below: str, folder_job_id: int, lists: NodeLists) -> Record:
@@ -196,14 +215,15 @@ def _record_files(folder: Path) -> list[str]:
     return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
 
 
-def _of_version_2(name: str) -> bool:
+def _has_record_id(name: str) -> bool:
+    """Whether a file's name ends as today's hooks let it; the first hooks' end with the run."""
     parts = name.removesuffix(".json").split(".")
-    return len(parts) > 2 and len(parts[-1]) == 16 and _HEX.issuperset(parts[-1])
+    return len(parts) > 2 and len(parts[-1]) in _LETTERS_OF_AN_ID and _HEX.issuperset(parts[-1])
 
 
 def _node_and_run(name: str) -> tuple[str, str]:
     """Return node and run as a file's name has them, empty where it has not: NODE.RUN.json, NODE.RUN.RECORDID.json."""
-    parts = name.removesuffix(".json").split(".")[: -1 if _of_version_2(name) else None]
+    parts = name.removesuffix(".json").split(".")[: -1 if _has_record_id(name) else None]
     return ".".join(parts[:-1]), parts[-1]
 
 

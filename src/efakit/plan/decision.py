@@ -9,12 +9,14 @@ from dataclasses import dataclass
 class Decision:
     """One choice that efakit made.
 
-    ``subject`` names what was decided in words, ``place`` where it stands in cluster.yaml (empty: nowhere), ``source``
-    is the public address of the rule (empty: the user's own word).
+    ``subject`` names what was decided in words, ``source`` is the public address of the rule (empty: the user's own
+    word). ``topic`` is the same for all decisions of a kind, and ``of`` says what of the spec it is about, such as a
+    queue's name and a compute resource's: so a target can show it where its own file has what was decided.
     """
 
     subject: str
     choice: str
     reason: str
     source: str = ""
-    place: tuple[str | int, ...] = ()
+    topic: str = ""
+    of: tuple[str, ...] = ()

@@ -71,12 +71,12 @@ def _rest(stack: Stack, target: Target, workloads: Collection[str]) -> list[tupl
     if not stack.has_plugin:
         reason = (
             f"EFA installer {stack.installer} brings no aws-ofi-nccl, and NCCL needs it for EFA: install it, and "
-            "name its release in cluster.plugin"
+            "name its release in cluster.stack.plugin"
         )
         return [("no variable that depends on the plugin", reason)]
     if stack.plugin is None:
         which = f"EFA installer {stack.installer}" if stack.installer else "the stack"
-        reason = f"{which} tells no release of aws-ofi-nccl; name yours in cluster.plugin"
+        reason = f"{which} tells no release of aws-ofi-nccl; name yours in cluster.stack.plugin"
         return [("no variable that depends on the plugin's release", reason)]
     if not has_trait("plugin-sets-tuning", stack.plugin):
         return [("nothing else", f"no further rule holds for aws-ofi-nccl {stack.plugin}")]

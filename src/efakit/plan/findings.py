@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 
-from efakit.catalog.stacks import Stack, stack_of
 from efakit.finding import INFO, Finding, Place
 from efakit.plan.cluster import ClusterPlan
-from efakit.plan.container import container_stack
 from efakit.plan.job import JobPlan
+from efakit.plan.stack import Software, container_stack, named_stack
 from efakit.rules.stack import stack_findings
 
 _STACK = ("cluster", "stack")
 
 
-def plan_findings(stack: Stack, cluster: ClusterPlan, jobs: Iterable[JobPlan]) -> tuple[Finding, ...]:
+def plan_findings(software: Software, cluster: ClusterPlan, jobs: Iterable[JobPlan]) -> tuple[Finding, ...]:
     """Return the findings about a plan; each place has the keys that lead to it in the spec."""
     planned = list(jobs)
-    return (*_of_nodes(stack, cluster), *_of_containers(stack, cluster, planned), *variable_findings(planned))
+    return (*_of_nodes(software, cluster), *_of_containers(software, planned), *variable_findings(planned))
 
 
 def variable_findings(jobs: Iterable[JobPlan]) -> Iterator[Finding]:
@@ -35,11 +33,10 @@ def variable_findings(jobs: Iterable[JobPlan]) -> Iterator[Finding]:
                 yield found.replaced(message=f"job {plan.job.name}: {found.message}", place=place, mendable=False)
 
 
-def _of_nodes(stack: Stack, plan: ClusterPlan) -> Iterator[Finding]:
-    # For a custom AMI, only the versions named in the spec are known.
-    named = stack_of(None, **asdict(plan.cluster.stack))
+def _of_nodes(software: Software, plan: ClusterPlan) -> Iterator[Finding]:
+    named = named_stack(plan.cluster)
     types = {
-        instance.name: named if queue.queue.ami or plan.cluster.ami else stack
+        instance.name: named if queue.queue.name in software.own_images else software.stack
         for queue in plan.queues
         for item in queue.resources
         if item.efa
@@ -49,14 +46,12 @@ def _of_nodes(stack: Stack, plan: ClusterPlan) -> Iterator[Finding]:
         yield from _of_software(known.versions(), name, f"nodes of {name}", Place(keys=_STACK))
 
 
-def _of_containers(stack: Stack, cluster: ClusterPlan, jobs: Iterable[JobPlan]) -> Iterator[Finding]:
+def _of_containers(software: Software, jobs: Iterable[JobPlan]) -> Iterator[Finding]:
     for number, plan in enumerate(jobs):
-        if plan.job.container is None or not any(
-            efa for (queue, _), efa in cluster.efa.items() if queue == plan.partition
-        ):
+        if plan.job.container is None or not plan.efa:
             continue
         place = Place(keys=("jobs", number, "container", "stack"))
-        versions = container_stack(stack, plan.job.container).versions()
+        versions = container_stack(software.stack, plan.job.container).versions()
         yield from _of_software(versions, plan.instance_type, f"container of job {plan.job.name}", place)
 
 

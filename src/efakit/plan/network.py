@@ -1,4 +1,4 @@
-"""Decides EFA and the placement group of each compute resource. Here is why a group is on or off."""
+"""Decides EFA, nearness and capacity of each compute resource. Here is why a placement group is wanted or not."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from efakit.spec.model import ComputeResource, Queue
 
 _EFA_PAGE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa.html"
 _PLACEMENT_PAGE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/placement-strategies.html"
+_RESERVATION_PAGE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-capacity-reservations.html"
 _CAPACITY_BLOCKS = "https://github.com/aws/aws-parallelcluster/issues/6311"
 _RESERVATIONS = "https://github.com/aws/aws-parallelcluster/issues/4342"
-
-_Section = dict[str, object]
 
 
 def decide_efa(queue: Queue, resource: ComputeResource) -> tuple[bool, Decision]:
@@ -34,29 +33,36 @@ def decide_efa(queue: Queue, resource: ComputeResource) -> tuple[bool, Decision]
         interfaces = "an unknown number of" if count is None else count
         reason = f"{names} has {interfaces} EFA interfaces and the queue more than one node"
         on, source = True, _EFA_PAGE
-    return on, Decision(_subject(queue, resource, "EFA"), "on" if on else "off", reason, source)
+    return on, _decision(queue, resource, "EFA", "on" if on else "off", reason, source)
 
 
-def decide_placement_group(queue: Queue, resource: ComputeResource, efa: bool) -> tuple[_Section, Decision]:
-    """Return ParallelCluster's PlacementGroup section, and the decision.
+def decide_placement_group(queue: Queue, resource: ComputeResource, efa: bool) -> tuple[str, Decision]:
+    """Return the placement group and the decision, for a platform that makes the nodes.
 
-    It is always written out: ParallelCluster refuses an EFA queue that says nothing of it (EfaPlacementGroupValidator).
+    The group is ``managed`` (the platform makes one), ``none``, or the name of a group of the user's.
     """
-    section, choice, reason, source = _placement(queue, resource, efa)
-    return section, Decision(_subject(queue, resource, "placement group"), choice, reason, source)
-
-
-def _placement(queue: Queue, resource: ComputeResource, efa: bool) -> tuple[_Section, str, str, str]:
     asked = resource.placement_group or queue.placement_group
-    if asked == "managed":
-        return {"Enabled": True}, "managed", "as the spec says", ""
-    if asked is not None and asked != "none":
-        return {"Name": asked}, asked, "the group that the spec names", ""
-    reason, source = _against(queue, resource, efa) if asked is None else ("as the spec says", "")
-    if reason:
-        return {"Enabled": False}, "none", reason, source
-    reason = "nodes near each other have the lowest latency; ParallelCluster makes the group and removes it"
-    return {"Enabled": True}, "managed", reason, _PLACEMENT_PAGE
+    if asked is not None:
+        reason, source = "as the spec says" if asked in ("managed", "none") else "the group that the spec names", ""
+    else:
+        reason, source = _against(queue, resource, efa)
+    choice = asked or ("none" if reason else "managed")
+    if not reason:
+        reason, source = "nodes near each other have the lowest latency", _PLACEMENT_PAGE
+    return choice, _decision(queue, resource, "placement group", choice, reason, source)
+
+
+def decide_capacity(queue: Queue, resource: ComputeResource) -> Decision:
+    """Return how the nodes are bought, for a platform that makes them."""
+    target = resource.reservation or resource.reservation_group or queue.reservation or queue.reservation_group
+    if target:
+        kind = "a Capacity Block" if queue.capacity == "capacity-block" else "a capacity reservation"
+        choice, reason = target, f"{kind} that the spec names"
+    elif queue.capacity == "spot":
+        choice, reason = "spot", "as the spec says; EC2 may take an instance back, and the job is requeued"
+    else:
+        choice, reason = "on-demand", "no reservation is named, and EC2 takes nothing back"
+    return _decision(queue, resource, "capacity", choice, reason, _RESERVATION_PAGE)
 
 
 def _against(queue: Queue, resource: ComputeResource, efa: bool) -> tuple[str, str]:
@@ -84,5 +90,6 @@ def is_reserved(queue: Queue, resource: ComputeResource) -> bool:
     return any(parts)
 
 
-def _subject(queue: Queue, resource: ComputeResource, what: str) -> str:
-    return f"{what} of {queue.name}/{resource.name}"
+def _decision(queue: Queue, resource: ComputeResource, what: str, choice: str, reason: str, source: str) -> Decision:
+    subject = f"{what} of {queue.name}/{resource.name}"
+    return Decision(subject, choice, reason, source, what.replace(" ", "-").lower(), (queue.name, resource.name))

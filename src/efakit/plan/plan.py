@@ -2,48 +2,91 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from efakit.catalog.stacks import Stack
 from efakit.finding import Finding
 from efakit.plan.cluster import ClusterPlan, plan_cluster
 from efakit.plan.decision import Decision
 from efakit.plan.findings import plan_findings
-from efakit.plan.hooks import HooksPlan, plan_hooks
 from efakit.plan.job import JobPlan, plan_job
-from efakit.plan.stack import cluster_stack
+from efakit.plan.platforms import SectionPlan, platform_of
+from efakit.plan.slurm.plan import SlurmPlan, plan_slurm
+from efakit.plan.slurm.site import SlurmSite, plain_site
+from efakit.plan.stack import Software, named_stack
 from efakit.spec.model import Spec
+
+_Section = TypeVar("_Section")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What efakit decided for a spec."""
+    """What efakit decided for a spec.
+
+    ``cluster`` and ``jobs`` hold whatever the platform is; ``slurm`` is None where the spec's platform has no Slurm;
+    ``sections`` holds what was decided for each section, by its name.
+    """
 
     spec: Spec
     stack: Stack
     cluster: ClusterPlan
-    hooks: HooksPlan
     jobs: tuple[JobPlan, ...]
+    slurm: SlurmPlan | None = None
+    sections: Mapping[str, SectionPlan] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     """What is wrong with what the spec names; their places have keys of the spec, and no line."""
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
-        """Every decision: cluster, hooks, jobs."""
-        jobs = tuple(decision for job in self.jobs for decision in job.decisions)
-        return self.cluster.decisions + self.hooks.decisions + jobs
+        """Every decision: cluster, sections, hooks, jobs."""
+        return tuple(decision for _, decisions in self.chapters for decision in decisions)
+
+    @property
+    def chapters(self) -> tuple[tuple[str, tuple[Decision, ...]], ...]:
+        """The decisions by what they are about: each chapter's title and its decisions."""
+        found = [("Cluster", self.cluster.decisions)]
+        found += [(f"Section {name}", section.decisions) for name, section in self.sections.items()]
+        if self.slurm is not None:
+            found.append(("Hooks", self.slurm.hooks.decisions))
+        return (*found, *((f"Job {job.job.name}", job.decisions) for job in self.told_jobs))
+
+    @property
+    def told_jobs(self) -> tuple[JobPlan, ...]:
+        """The jobs with all that was decided for them: with what is Slurm's own, where the platform has Slurm."""
+        return self.jobs if self.slurm is None else self.slurm.jobs
+
+    def section(self, kind: type[_Section]) -> _Section | None:
+        """Return what was decided for a section, by its type; None where the spec does not have the section."""
+        return next((section for section in self.sections.values() if isinstance(section, kind)), None)
 
 
 def make_plan(spec: Spec) -> Plan:
     """Return the plan of a spec that was loaded without faults."""
-    stack = cluster_stack(spec.cluster)
+    software = software_of(spec)
     cluster = plan_cluster(spec.cluster)
-    jobs = tuple(plan_job(job, cluster, stack, spec.cluster.os, spec.hooks.root) for job in spec.jobs)
-    return Plan(
-        spec,
-        stack,
-        cluster,
-        plan_hooks(spec, cluster.efa, stack),
-        jobs,
-        plan_findings(stack, cluster, jobs),
-    )
+    jobs = tuple(plan_job(job, cluster, software, spec.hooks.root) for job in spec.jobs)
+    plan = Plan(spec, software.stack, cluster, jobs, findings=plan_findings(software, cluster, jobs))
+    site = _slurm_site(spec)
+    if site is not None:
+        plan = replace(plan, slurm=plan_slurm(spec.hooks, cluster, software.stack, jobs, site))
+    return replace(plan, sections={name: platform_of(name).plan(plan) for name in spec.sections})
+
+
+def software_of(spec: Spec) -> Software:
+    """Return what runs on the nodes: what the platform installs, else what the spec names.
+
+    Raises KeyError for a release of the platform's that has no row.
+    """
+    for name in spec.platforms:
+        return platform_of(name).software(spec)
+    return Software(named_stack(spec.cluster))
+
+
+def _slurm_site(spec: Spec) -> SlurmSite | None:
+    """Return the Slurm cluster that a platform makes, or one that is up where no platform makes nodes."""
+    if not spec.platforms:
+        return plain_site()
+    makers = [platform_of(name).slurm for name in spec.platforms]
+    return next((slurm(spec) for slurm in makers if slurm is not None), None)

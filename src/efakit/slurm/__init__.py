@@ -1,7 +1,17 @@
-"""What Slurm knows of a job: one interface, pyslurm behind it, and Slurm's own commands where pyslurm is absent."""
+"""What Slurm knows of a job and of its nodes: pyslurm, or Slurm's own commands where pyslurm is absent."""
 
 from efakit.slurm.config import SlurmConfig, running_config
 from efakit.slurm.job import Attempt, SlurmAnswer, SlurmJob
 from efakit.slurm.lookup import find_job
+from efakit.slurm.nodes import NodeGroup, node_groups
 
-__all__ = ["Attempt", "SlurmAnswer", "SlurmConfig", "SlurmJob", "find_job", "running_config"]
+__all__ = [
+    "Attempt",
+    "NodeGroup",
+    "SlurmAnswer",
+    "SlurmConfig",
+    "SlurmJob",
+    "find_job",
+    "node_groups",
+    "running_config",
+]

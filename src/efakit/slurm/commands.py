@@ -1,4 +1,4 @@
-"""Slurm's own commands: squeue asks slurmctld, sacct asks slurmdbd.
+"""Slurm's own commands: squeue and sinfo ask slurmctld, sacct asks slurmdbd.
 
 Text, not ``--json``. The JSON of squeue and sacct is whatever parser plugin the release has (22.05: openapi v0.0.36 to
 v0.0.38, 26.05: data_parser v0.0.42 to v0.0.45, none in common; ``job_state`` is a string in the one and a list in the
@@ -53,7 +53,7 @@ def ask_squeue(ref: JobRef, timeout_seconds: float) -> SlurmJob | None:
     Raises:
         SourceError: squeue is not here, or slurmctld does not answer it.
     """
-    separator = _new_separator()
+    separator = new_separator()
     fields = ",".join(f"{field}:0{separator}" for field in _SQUEUE_FIELDS)
     done = run_command(
         "squeue",
@@ -76,7 +76,7 @@ def ask_sacct(ref: JobRef, timeout_seconds: float) -> SlurmJob | None:
     Raises:
         SourceError: sacct is not here, the cluster has no accounting, or slurmdbd does not answer.
     """
-    separator = _new_separator()
+    separator = new_separator()
 
     def ask(fields: tuple[str, ...]) -> Finished:
         options = ["--noheader", "--local", "--allocations", "--parsable", f"--delimiter={separator}"]
@@ -111,12 +111,12 @@ def squeue_job(row: list[str]) -> SlurmJob:
     """One row of squeue, in the order of the fields asked for."""
     job_id, shown_id, name, state, time_used, nodes, partition, user, restarts = row
     return SlurmJob(
-        job_id=_number(job_id),
+        job_id=number(job_id),
         name=name,
         state=state,
         elapsed_seconds=time_used_seconds(time_used),
         node_list=nodes,
-        restart_count=_number(restarts),
+        restart_count=number(restarts),
         partition=partition or None,
         user=user or None,
         array=array_task(shown_id),
@@ -128,12 +128,12 @@ def sacct_job(row: list[str]) -> SlurmJob:
     """One row of sacct, in the order of the fields asked for, with or without the restarts."""
     job_id, shown_id, name, state, elapsed, nodes, partition, user, *restarts = row
     return SlurmJob(
-        job_id=_number(job_id),
+        job_id=number(job_id),
         name=name,
         state=state.split(" ")[0],  # "CANCELLED by 1000"
-        elapsed_seconds=_number(elapsed) if elapsed else None,
+        elapsed_seconds=number(elapsed) if elapsed else None,
         node_list="" if nodes == "None assigned" else nodes,
-        restart_count=_number(restarts[0]) if restarts and restarts[0] else None,
+        restart_count=number(restarts[0]) if restarts and restarts[0] else None,
         partition=partition or None,
         user=user or None,
         array=array_task(shown_id),
@@ -184,16 +184,22 @@ def _environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("SQUEUE_", "SACCT_")) and name not in ("SLURM_CLUSTERS", "SLURM_BITSTR_LEN")
+        if not name.startswith(("SQUEUE_", "SACCT_", "SINFO_")) and name not in ("SLURM_CLUSTERS", "SLURM_BITSTR_LEN")
     }
 
 
-def _new_separator() -> str:
+def new_separator() -> str:
+    """Return a word that stands in no other text, to separate fields."""
     # Not to begin with a digit, which --Format would take for the size; no comma, which would end the field.
     return f"|{secrets.token_hex(8)}|"
 
 
-def _number(text: str) -> int:
+def number(text: str) -> int:
+    """Return a field that is a whole number.
+
+    Raises:
+        SourceError: it is none.
+    """
     try:
         return int(text)
     except ValueError:

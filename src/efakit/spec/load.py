@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from efakit.catalog import instances
-from efakit.catalog.stacks import (
-    EFA_INSTALLERS,
-    PARALLELCLUSTER_RELEASES,
-    nearest_installers,
-    newest_parallelcluster,
-    parallelcluster_release,
-)
-from efakit.errors import SpecError, UnknownInstanceType
+from efakit.catalog.stacks import EFA_INSTALLERS, nearest_installers
+from efakit.errors import SpecError
 from efakit.spec.build import build_spec
+from efakit.spec.faults import At, doubles, unknown_type
 from efakit.spec.job_checks import job_problems
 from efakit.spec.job_files import own_templates, read_bodies
 from efakit.spec.model import Spec
-from efakit.spec.schema import nearest, schema_problems, spell
+from efakit.spec.schema import schema_problems, spell
+from efakit.spec.sections import sections
 from efakit.spec.yamltext import Document, KeyPath, read_document
-
-_At = Callable[[KeyPath, str], str]
 
 
 def load_spec(path: Path, templates: Path | None = None) -> Spec:
@@ -42,8 +36,8 @@ def read_spec(document: Document, templates: Path | None = None) -> Spec:
     if problems:
         raise SpecError(problems)
 
-    def at(keys: KeyPath, message: str) -> str:
-        return f"{document.where(keys)}: {spell(keys)}: {message}"
+    def at(keys: KeyPath, message: str, *, at_key: bool = False) -> str:
+        return f"{document.where(keys, at_key=at_key)}: {spell(keys)}: {message}"
 
     bodies, faults = read_bodies(document.data.get("jobs") or [], document.path.parent, at)
     problems = [*_problems(document, own, at), *faults]
@@ -59,49 +53,39 @@ def _templates_folder(document: Document, templates: Path | None) -> str | None:
     return str(document.path.parent / named) if isinstance(named, str) else None
 
 
-def _problems(document: Document, templates: str | None, at: _At) -> Iterator[str]:
+def _problems(document: Document, templates: str | None, at: At) -> Iterator[str]:
     """Give the faults that the schema cannot see."""
-    cluster = document.data["cluster"]
-    yield from _instance_problems(cluster, at)
-    yield from _release_problems(cluster, at)
+    data = document.data
+    cluster = data["cluster"]
     yield from _stack_problems(cluster, at)
-    yield from _doubles(cluster["queues"], ["cluster", "queues"], "queue", at)
+    yield from doubles(cluster["queues"], ["cluster", "queues"], "queue", at)
     for number, queue in enumerate(cluster["queues"]):
         keys: list[str | int] = ["cluster", "queues", number]
-        yield from _doubles(queue["compute_resources"], [*keys, "compute_resources"], "compute resource", at)
+        yield from _instance_problems(queue, keys, at)
+        yield from doubles(queue["compute_resources"], [*keys, "compute_resources"], "compute resource", at)
         yield from _capacity_problems(queue, keys, at)
-    yield from _doubles(cluster.get("login_nodes", []), ["cluster", "login_nodes"], "login pool", at)
-    yield from _storage_problems(cluster.get("storage", []), at)
-    jobs = document.data.get("jobs") or []
-    yield from _doubles(jobs, ["jobs"], "job", at)
+    for name, section in sections().items():
+        if name in data:
+            yield from section.faults(data, at)
+    jobs = data.get("jobs") or []
+    yield from doubles(jobs, ["jobs"], "job", at)
     if templates is not None and not Path(templates).is_dir():
         yield at(["templates"], f"{templates}: no such folder")
     yield from job_problems(cluster, jobs, at)
 
 
-def _instance_problems(cluster: Mapping[str, Any], at: _At) -> Iterator[str]:
-    named: list[tuple[list[str | int], str]] = []
-    if "instance" in cluster["head_node"]:
-        named.append((["cluster", "head_node", "instance"], cluster["head_node"]["instance"]))
-    for number, pool in enumerate(cluster.get("login_nodes", [])):
-        if "instance" in pool:
-            named.append((["cluster", "login_nodes", number, "instance"], pool["instance"]))
-    for number, queue in enumerate(cluster["queues"]):
-        for place, resource in enumerate(queue["compute_resources"]):
-            keys: list[str | int] = ["cluster", "queues", number, "compute_resources", place]
-            if "instance" in resource:
-                named.append(([*keys, "instance"], resource["instance"]))
-            named += [([*keys, "instances", index], name) for index, name in enumerate(resource.get("instances", []))]
-            if resource.get("min_nodes", 0) > resource["nodes"]:
-                yield at([*keys, "min_nodes"], f"{resource['min_nodes']} is more than nodes ({resource['nodes']})")
-            for name in _types(resource):
-                if resource.get("efa") == "on" and instances.known(name) and not instances.get(name).efa_capable:
-                    yield at([*keys, "efa"], f"{name} has no EFA: write auto or off, or take another type")
-    for where, name in named:
-        try:
-            instances.get(name)
-        except UnknownInstanceType as error:
-            yield at(where, str(error))
+def _instance_problems(queue: Mapping[str, Any], keys: list[str | int], at: At) -> Iterator[str]:
+    for place, resource in enumerate(queue["compute_resources"]):
+        where = [*keys, "compute_resources", place]
+        if "instance" in resource:
+            yield from unknown_type(resource["instance"], [*where, "instance"], at)
+        for index, name in enumerate(resource.get("instances", [])):
+            yield from unknown_type(name, [*where, "instances", index], at)
+        if resource.get("min_nodes", 0) > resource["nodes"]:
+            yield at([*where, "min_nodes"], f"{resource['min_nodes']} is more than nodes ({resource['nodes']})")
+        for name in _types(resource):
+            if resource.get("efa") == "on" and instances.known(name) and not instances.get(name).efa_capable:
+                yield at([*where, "efa"], f"{name} has no EFA: write auto or off, or take another type")
 
 
 def _types(resource: Mapping[str, Any]) -> list[str]:
@@ -109,42 +93,7 @@ def _types(resource: Mapping[str, Any]) -> list[str]:
     return names
 
 
-def _storage_problems(storage: list[Mapping[str, Any]], at: _At) -> Iterator[str]:
-    yield from _doubles(storage, ["cluster", "storage"], "storage", at)
-    prefixes = {"fsx-lustre": "fs", "efs": "fs", "fsx-openzfs": "fsvol", "fsx-ontap": "fsvol", "ebs": "vol"}
-    mounts: set[str] = set()
-    for number, item in enumerate(storage):
-        keys: list[str | int] = ["cluster", "storage", number]
-        prefix = prefixes[item["type"]]
-        if "id" in item and not item["id"].startswith(prefix + "-"):
-            yield at([*keys, "id"], f"{item['id']!r} is no id of {item['type']}: it begins with {prefix}-")
-        mount = item["mount"].rstrip("/")
-        if mount in mounts:
-            yield at([*keys, "mount"], f"{item['mount']!r} is there twice")
-        mounts.add(mount)
-
-
-def _release_problems(cluster: Mapping[str, Any], at: _At) -> Iterator[str]:
-    version = cluster.get("parallelcluster", newest_parallelcluster())
-    try:
-        release = parallelcluster_release(version)
-    except KeyError:
-        known = [row.version for row in PARALLELCLUSTER_RELEASES]
-        message = f"ParallelCluster {version} is not known{nearest(version, known)} (known: {', '.join(known)})"
-        yield at(["cluster", "parallelcluster"], message)
-        return
-    os_name = cluster.get("os", "alinux2023")
-    if os_name not in release.operating_systems:
-        supported = ", ".join(release.operating_systems)
-        message = f"ParallelCluster {version} does not support {os_name} (it supports: {supported})"
-        yield at(["cluster", "os"], message)
-    if os_name.startswith("rocky") and "ami" not in cluster:
-        yield at(
-            ["cluster", "os"], f"AWS publishes no ParallelCluster image for {os_name}: name yours with cluster.ami"
-        )
-
-
-def _stack_problems(cluster: Mapping[str, Any], at: _At) -> Iterator[str]:
+def _stack_problems(cluster: Mapping[str, Any], at: At) -> Iterator[str]:
     stack = cluster.get("stack", {})
     known = [row.version for row in EFA_INSTALLERS]
     installer = stack.get("installer")
@@ -152,11 +101,9 @@ def _stack_problems(cluster: Mapping[str, Any], at: _At) -> Iterator[str]:
         near = " and ".join(nearest_installers(installer))
         message = f"EFA installer {installer} is not known; the nearest are {near} (known: {', '.join(known)})"
         yield at(["cluster", "stack", "installer"], message)
-    if "plugin" in cluster and stack.get("plugin", cluster["plugin"]) != cluster["plugin"]:
-        yield at(["cluster", "plugin"], f"{cluster['plugin']} here, and {stack['plugin']} in stack.plugin: one of them")
 
 
-def _capacity_problems(queue: Mapping[str, Any], keys: list[str | int], at: _At) -> Iterator[str]:
+def _capacity_problems(queue: Mapping[str, Any], keys: list[str | int], at: At) -> Iterator[str]:
     capacity = queue.get("capacity", "on-demand")
     yield from _two_reservations(queue, keys, at)
     for place, resource in enumerate(queue["compute_resources"]):
@@ -176,16 +123,6 @@ def _capacity_problems(queue: Mapping[str, Any], keys: list[str | int], at: _At)
 _RESERVATIONS = ("reservation", "reservation_group")
 
 
-def _two_reservations(part: Mapping[str, Any], keys: list[str | int], at: _At) -> Iterator[str]:
+def _two_reservations(part: Mapping[str, Any], keys: list[str | int], at: At) -> Iterator[str]:
     if all(key in part for key in _RESERVATIONS):
         yield at([*keys, "reservation_group"], "not together with 'reservation': one of them")
-
-
-def _doubles(items: list[Mapping[str, Any]], keys: list[str | int], kind: str, at: _At) -> Iterator[str]:
-    seen: set[str] = set()
-    for number, item in enumerate(items):
-        # Files are named after jobs, and on a Mac Train.sbatch is train.sbatch.
-        name = item["name"].lower() if kind == "job" else item["name"]
-        if name in seen:
-            yield at([*keys, number, "name"], f"the {kind} {item['name']!r} is there twice")
-        seen.add(name)

@@ -1,59 +1,19 @@
 """The spec as frozen dataclasses, defaults filled in where they do not depend on anything else.
 
 They compare by identity: Python makes each method of each class at every start, and nothing compares specs by value.
-``overrides`` hold keys of ParallelCluster's own, merged last; they are plain data, and judged with the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from efakit.catalog.enforceable import ENFORCED_BY_DEFAULT
 from efakit.catalog.instances import Instance
 
-Overrides = Mapping[str, Any]
-SlurmSettings = Mapping[str, "str | int | float | bool"]
 SlurmOptions = Mapping[str, "str | int | float | bool | tuple[str, ...]"]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class CustomAction:
-    """A script that ParallelCluster fetches and runs."""
-
-    script: str
-    args: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class S3Access:
-    """A bucket, or an object or prefix of it, that nodes may read, or write as well."""
-
-    bucket: str
-    key: str | None = None
-    write: bool = False
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Iam:
-    """What nodes may do: more than ParallelCluster's role, or a role or profile in its place."""
-
-    policies: tuple[str, ...] = ()
-    s3_access: tuple[S3Access, ...] = ()
-    role: str | None = None
-    profile: str | None = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Node:
-    """What head node, login nodes and queues have in common. ``custom_actions`` is keyed as in the spec."""
-
-    security_groups: tuple[str, ...] = ()
-    additional_security_groups: tuple[str, ...] = ()
-    custom_actions: Mapping[str, tuple[CustomAction, ...]] = field(default_factory=dict)
-    iam: Iam = field(default_factory=Iam)
-    overrides: Overrides = field(default_factory=dict)
+_Section = TypeVar("_Section")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,10 +30,6 @@ class ComputeResource:
     reservation: str | None = None
     reservation_group: str | None = None
     smt: bool = True
-    gpu_health_check: bool | None = None
-    slurm_settings: SlurmSettings = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    overrides: Overrides = field(default_factory=dict)
 
     @property
     def instance(self) -> Instance:
@@ -88,23 +44,18 @@ class ComputeResource:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Queue(Node):
-    """A Slurm partition; ``placement_group`` None leaves the choice to efakit."""
+class Queue:
+    """A Slurm partition, or what takes its place; ``placement_group`` None leaves the choice to efakit."""
 
-    name: str = ""
-    subnets: tuple[str, ...] = ()
+    name: str
     compute_resources: tuple[ComputeResource, ...] = ()
+    subnets: tuple[str, ...] = ()
     availability_zone: str | None = None
     capacity: str = "on-demand"
     reservation: str | None = None
     reservation_group: str | None = None
     placement_group: str | None = None
     exclusive: bool = True
-    public_ip: bool | None = None
-    ami: str | None = None
-    gpu_health_check: bool | None = None
-    slurm_settings: SlurmSettings = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def nodes(self) -> int:
@@ -113,61 +64,8 @@ class Queue(Node):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class HeadNode(Node):
-    """The head node; ``instance`` None leaves the choice to efakit."""
-
-    subnet: str = ""
-    instance: Instance | None = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class LoginPool(Node):
-    """A pool of login nodes; ``instance`` None: as the head node's."""
-
-    name: str = ""
-    subnet: str = ""
-    instance: Instance | None = None
-    count: int = 1
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Storage:
-    """A shared file system: an existing one (``id``) or one that ParallelCluster makes. Size in GiB (ebs: GB)."""
-
-    name: str
-    mount: str
-    type: str
-    id: str | None = None
-    size_gb: int | None = None
-    deployment: str = "PERSISTENT_2"
-    throughput: int | None = None
-    keep: bool = True
-    overrides: Overrides = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Accounting:
-    """Slurm's accounting database."""
-
-    uri: str
-    user: str
-    password_secret: str
-    database: str | None = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Monitoring:
-    """CloudWatch; None leaves ParallelCluster's own choice."""
-
-    logs: bool | None = None
-    log_days: int | None = None
-    dashboard: bool | None = None
-    detailed: bool | None = None
-
-
-@dataclass(frozen=True, eq=False, repr=False)
 class SoftwareStack:
-    """Versions that the user names, where they are not those of the ParallelCluster release; None: not named."""
+    """Versions of the software on the nodes that the user names; None: not named."""
 
     installer: str | None = None
     libfabric: str | None = None
@@ -179,25 +77,11 @@ class SoftwareStack:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Cluster:
-    """What the ParallelCluster config is made from."""
+    """What every platform needs to know."""
 
-    region: str
-    key: str
-    head_node: HeadNode
     queues: tuple[Queue, ...]
-    os: str
-    parallelcluster: str
+    region: str | None = None
     stack: SoftwareStack = field(default_factory=SoftwareStack)
-    ami: str | None = None
-    login_nodes: tuple[LoginPool, ...] = ()
-    storage: tuple[Storage, ...] = ()
-    accounting: Accounting | None = None
-    slurm_settings: SlurmSettings = field(default_factory=dict)
-    efa_interface_type: str | None = None
-    imds: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    monitoring: Monitoring = field(default_factory=Monitoring)
-    overrides: Overrides = field(default_factory=dict)
 
     def queue(self, name: str) -> Queue:
         """Return a queue by name; raise KeyError where there is none."""
@@ -296,3 +180,15 @@ class Spec:
     jobs: tuple[Job, ...] = ()
     templates: str | None = None
     """Folder of the user's own job templates."""
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    """What each section that is there was built to, by its name."""
+    platforms: tuple[str, ...] = ()
+    """The sections whose platforms make nodes; none: the nodes are there already."""
+
+    def section(self, kind: type[_Section]) -> _Section | None:
+        """Return the section that was built to this type, None where it is not there."""
+        return next((section for section in self.sections.values() if isinstance(section, kind)), None)
+
+    def with_section(self, name: str, section: Any) -> Spec:
+        """Return the spec with another section of this name."""
+        return replace(self, sections={**self.sections, name: section})

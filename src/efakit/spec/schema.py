@@ -10,8 +10,11 @@ from importlib.resources import files
 from typing import Any
 
 from efakit.spec.job_schema import complete, with_templates
+from efakit.spec.sections import sections
 from efakit.spec.yamltext import Document, KeyPath
 
+# Not a keyword of JSON Schema: the section whose needs a part of the schema says.
+_SECTION = "x-section"
 _TYPE_NAMES = {
     "object": "a mapping",
     "array": "a list",
@@ -23,12 +26,25 @@ _TYPE_NAMES = {
 }
 
 
-@lru_cache(maxsize=1)
 def spec_schema() -> dict[str, Any]:
-    """Return the published JSON Schema (draft 2020-12)."""
+    """Return the published JSON Schema (draft 2020-12): the common parts, and each section's own."""
+    return _schema(tuple(sections()))
+
+
+@lru_cache(maxsize=2)
+def _schema(names: tuple[str, ...]) -> dict[str, Any]:
     text = files("efakit.spec").joinpath("spec.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     complete(schema)
+    schema["allOf"] = []
+    for name in names:
+        section = sections()[name]
+        taken = set(section.defs) & set(schema["$defs"])
+        if taken:
+            raise ValueError(f"section {name!r}: the definitions {', '.join(sorted(taken))} are others' already")
+        schema["$defs"].update(section.defs)
+        schema["properties"][name] = {"$ref": f"#/$defs/{name}"}
+        schema["allOf"].append({"if": {"required": [name]}, "then": section.needs, _SECTION: name})
     return schema
 
 
@@ -37,9 +53,12 @@ def schema_problems(document: Document, templates: Iterable[str] = ()) -> list[s
 
     ``templates`` are the names of job templates of the user's own.
     """
-    errors = sorted(
-        _validator(tuple(templates)).iter_errors(document.data), key=lambda error: list(map(str, error.path))
-    )
+    found = _validator(tuple(templates), tuple(sections())).iter_errors(document.data)
+    # Of a text that two patterns refuse, the common one and a section's, the section's is told: it allows less.
+    single = {
+        (error.json_path, error.validator if error.validator == "pattern" else id(error)): error for error in found
+    }
+    errors = sorted(single.values(), key=lambda error: list(map(str, error.path)))
     return list(dict.fromkeys(problem for error in errors for problem in _explain(document, error)))
 
 
@@ -72,22 +91,47 @@ def _explain(document: Document, error: Any) -> Iterator[str]:
     keys = list(error.absolute_path)
     place, field, value = document.where(keys), spell(keys), error.instance
     if error.validator == "additionalProperties":
-        for key in sorted(set(map(str, value)) - set(error.schema.get("properties", {}))):
-            yield f"{document.where([*keys, key], at_key=True)}: {field}: {_unknown(key, error.schema)}"
+        for key in [str(key) for key in value if key not in error.schema.get("properties", {})]:
+            where = document.where([*keys, key], at_key=True)
+            yield f"{where}: {field}: {_moved(key, error, document) or _unknown(key, error.schema)}"
     elif error.validator == "required":
         for key in error.validator_value:
             if key not in value:
-                yield f"{place}: {field}: the key {key!r} is missing"
+                yield f"{place}: {field}: the key {key!r} is missing{_needed_by(error)}"
+    elif error.validator == "not" and "required" in error.validator_value:
+        names = " and ".join(map(repr, error.validator_value["required"]))
+        yield f"{place}: {field}: only one of the keys {names} is allowed"
     elif error.validator == "not":  # the key belongs to another kind of it
         kind = "job's template" if keys[0] == "jobs" else "kind of storage"
         yield f"{document.where(keys, at_key=True)}: {field}: not an option of this {kind}"
-    elif error.validator == "oneOf":
-        names = [name for choice in error.validator_value for name in choice["required"]]
-        yield f"{place}: {field}: exactly one of the keys {' and '.join(map(repr, names))} is needed"
+    elif error.validator in ("oneOf", "anyOf") and "required" in error.validator_value[0]:
+        keyed = [repr(name) for choice in error.validator_value for name in choice["required"]]
+        needed = f"exactly one of the keys {' and '.join(keyed)} is needed"
+        yield f"{place}: {field}: {needed}{_needed_by(error)}"
     elif "propertyNames" in error.absolute_schema_path:
         yield f"{document.where([*keys, value], at_key=True)}: {field}: {value!r} is not a name that is allowed here"
     else:
         yield f"{place}: {field}: {_shown(value)} is not {_allowed(error)}{_near(error)}"
+
+
+def _moved(key: str, error: Any, document: Document) -> str:
+    """Return where a key of an older spec stands now, an empty text for a key that no spec ever had here."""
+    place = error.schema.get("x-moved", {}).get(key)
+    if place is None:
+        return ""
+    names = {"QUEUE": "QUEUE", "RESOURCE": "RESOURCE"}
+    part = document.data
+    for step in error.absolute_path:
+        part = part[step]
+        if isinstance(step, int) and isinstance(part.get("name"), str):
+            names["RESOURCE" if "RESOURCE" in place and names["QUEUE"] != "QUEUE" else "QUEUE"] = part["name"]
+    return f"{key!r} has moved; write it as {'.'.join(names.get(word, word) for word in place.split('.'))}"
+
+
+def _needed_by(error: Any) -> str:
+    """Return which section of the spec asks for what is missing, an empty text where every spec needs it."""
+    path = list(error.absolute_schema_path)
+    return f" (the section {spec_schema()['allOf'][path[1]][_SECTION]!r} needs it)" if path[:1] == ["allOf"] else ""
 
 
 def _unknown(key: str, schema: dict[str, Any]) -> str:
@@ -99,7 +143,7 @@ def _unknown(key: str, schema: dict[str, Any]) -> str:
 
 
 @lru_cache(maxsize=4)
-def _validator(templates: tuple[str, ...]) -> Any:
+def _validator(templates: tuple[str, ...], names: tuple[str, ...]) -> Any:
     """Return the validator, in whose patterns $ is the end of the text, as JSON Schema has it.
 
     In Python it would match before a newline at the end too, and a name with a newline would pass.
@@ -111,7 +155,7 @@ def _validator(templates: tuple[str, ...]) -> Any:
             yield ValidationError(f"{instance!r} does not match {wanted!r}")
 
     kind: Any = validators
-    return kind.extend(Draft202012Validator, {"pattern": pattern})(with_templates(spec_schema(), templates))
+    return kind.extend(Draft202012Validator, {"pattern": pattern})(with_templates(_schema(names), templates))
 
 
 def _allowed(error: Any) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from efakit.validate.judges import Judgement, Simulation, by_aws, by_rules, look
-from efakit.validate.subject import SpecRefused, Subject, read_subject
+from efakit.validate.judges import Judgement, Simulation, by_aws, by_rules, look, outcome_of
+from efakit.validate.subject import SpecAlone, SpecRefused, Subject, read_subject
 from efakit.vendor.simulated_account import installed_pcluster_version
 
 
@@ -19,6 +19,8 @@ def ask_judges(file: Path, version: str | None, *, vendor: bool, aws: bool) -> l
         subject = read_subject(file, version, installed_pcluster_version())
     except SpecRefused as refusal:
         return _refused_spec(refusal)
+    if isinstance(subject, SpecAlone):
+        return _without_config(subject, aws=aws)
     return _ask(subject, vendor=vendor, aws=aws)
 
 
@@ -30,6 +32,16 @@ def _ask(subject: Subject, *, vendor: bool, aws: bool) -> list[Judgement]:
             judgements.append(by_aws(subject, account))
         judgements.insert(1, simulation.judge())
     return judgements
+
+
+def _without_config(spec: SpecAlone, *, aws: bool) -> list[Judgement]:
+    detail = "efakit's rules for a spec of a cluster that is up already"
+    missing = "the spec has no section 'parallelcluster', so there is no config to judge"
+    vendors = ("pcluster", "aws") if aws else ("pcluster",)
+    return [
+        Judgement("efakit", None, outcome_of(spec.findings), detail, spec.findings),
+        *(Judgement(vendor, None, "not asked", f"{vendor}: {missing}") for vendor in vendors),
+    ]
 
 
 def _refused_spec(refusal: SpecRefused) -> list[Judgement]:

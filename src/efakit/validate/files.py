@@ -38,10 +38,11 @@ def on_target(target: Target, parallelcluster: str | None = None) -> Where:
 
 def on_spec(path: Path) -> Where:
     """Return what the partitions of a spec's cluster run on; raise SpecError where the spec has faults."""
+    from efakit.plan.plan import software_of
     from efakit.spec.load import load_spec
 
     spec = load_spec(path)
-    return Where(Surroundings(any_supported()), spec, spec.cluster.parallelcluster)
+    return Where(Surroundings(any_supported()), spec, software_of(spec).stack.parallelcluster)
 
 
 def judge_files(
@@ -109,11 +110,12 @@ def _folders_beside(path: Path) -> Callable[[str], bool]:
 def _of_partition(spec: Spec, name: str | None) -> Surroundings:
     """Return what a partition's jobs run on; without a name the first queue's, which is Slurm's default."""
     from efakit.plan.cluster import plan_cluster
-    from efakit.plan.stack import cluster_stack
+    from efakit.plan.plan import software_of
 
+    software = software_of(spec)
     queue = next((queue for queue in spec.cluster.queues if name in (None, queue.name)), None)
     instance = _one_type(queue) if queue is not None else None
-    target = target_of_stack(cluster_stack(spec.cluster), instance.name if instance else None, spec.cluster.os)
+    target = target_of_stack(software.stack, instance.name if instance else None, software.os)
     if queue is None:
         return Surroundings(target, instance)
     efa = any(on for (of, _), on in plan_cluster(spec.cluster).efa.items() if of == queue.name)
@@ -127,13 +129,13 @@ def _one_type(queue: Queue) -> instances.Instance | None:
 
 def _judge_config(path: Path, where: Where) -> list[Finding]:
     from efakit.validate.judges import by_rules
-    from efakit.validate.subject import SpecRefused, read_subject
+    from efakit.validate.subject import SpecRefused, Subject, read_subject
 
     try:
         subject = read_subject(path, where.parallelcluster, None)
     except SpecRefused as refusal:
         return refusal.findings
-    return list(by_rules(subject).findings)
+    return list(by_rules(subject).findings if isinstance(subject, Subject) else subject.findings)
 
 
 def _read(path: Path) -> bytes:

@@ -70,7 +70,7 @@ def by_rules(subject: Subject, account: AccountFacts | None = None) -> Judgement
         software=subject.software,
     )
     detail = f"efakit's rules for ParallelCluster {subject.version}"
-    return Judgement("efakit", subject.version, _outcome(findings), detail, tuple(findings))
+    return Judgement("efakit", subject.version, outcome_of(findings), detail, tuple(findings))
 
 
 class Simulation:
@@ -112,7 +112,7 @@ class Simulation:
         detail = f"pcluster {self._installed} offline, on a simulated account that has whatever the config names"
         if self._installed != self._subject.version:
             detail += f"; the config is for {self._subject.version}, which only efakit's rules know"
-        outcome = _outcome(findings)
+        outcome = outcome_of(findings)
         if outcome == "accepted" and not answer.accepted:
             outcome = "undecided"
         return Judgement("pcluster", self._installed, outcome, detail, findings, (*notes, NEVER_PROVEN))
@@ -184,5 +184,6 @@ def _placed(findings: Iterable[Finding], subject: Subject) -> tuple[Finding, ...
     return tuple(dict.fromkeys(found))
 
 
-def _outcome(findings: Iterable[Finding]) -> Outcome:
+def outcome_of(findings: Iterable[Finding]) -> Outcome:
+    """Return what findings come to."""
     return "refused" if any(finding.severity == ERROR for finding in findings) else "accepted"

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from efakit.catalog.stacks import newest_parallelcluster
-from efakit.emit.origins import origin
+from efakit.emit.parallelcluster.origins import origin
 from efakit.emit.registry import emit
 from efakit.errors import SpecError, UsageError
-from efakit.finding import Finding, Place
+from efakit.finding import ERROR, WARNING, Finding, Place
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
 from efakit.plan.findings import variable_findings
 from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan, make_plan
+from efakit.rules.stack import stack_findings
 from efakit.spec.load import read_spec
+from efakit.spec.parallelcluster.model import ParallelCluster
 from efakit.spec.yamltext import Document
 from efakit.versions import is_release
 
@@ -49,9 +51,15 @@ class Subject:
         """Return line and column in the user's file of a place in the config."""
         if self.spec is None:
             return self.config.where(path)
-        place = self.spec.where(origin(path, self.spec.data), at_key=True).removeprefix(f"{self.file}:")
-        line, _, column = place.partition(":")
-        return int(line), int(column)
+        place = self.spec.place(origin(path, self.spec.data), at_key=True)
+        return place.line, place.column
+
+
+@dataclass(frozen=True)
+class SpecAlone:
+    """A spec that renders no cluster config, and what there is to say of it all the same."""
+
+    findings: tuple[Finding, ...]
 
 
 class SpecRefused(Exception):
@@ -63,11 +71,12 @@ class SpecRefused(Exception):
         self.version = version
 
 
-def read_subject(path: Path, version: str | None, installed: str | None) -> Subject:
+def read_subject(path: Path, version: str | None, installed: str | None) -> Subject | SpecAlone:
     """Read what is to be judged, for ParallelCluster ``version``.
 
-    Without one the spec's counts; for a config the installed pcluster's, else the newest that efakit knows. Raises
-    SpecRefused for a spec with faults, UsageError for what is neither a spec nor a config.
+    Without one the spec's counts; for a config the installed pcluster's, else the newest that efakit knows. A spec
+    without the section ``parallelcluster`` comes alone. Raises SpecRefused for a spec with faults, UsageError for what
+    is neither a spec nor a config.
     """
     if version is not None and not is_release(version):
         raise UsageError(f"--parallelcluster {version}: not a release; write it as 3.16.3")
@@ -88,15 +97,18 @@ def read_subject(path: Path, version: str | None, installed: str | None) -> Subj
 _CONFIG_KEYS = {"Region", "Image", "HeadNode", "Scheduling"}
 
 
-def _from_spec(path: Path, text: str, version: str | None) -> Subject:
+def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlone:
     try:
         document = Document(path, text)
         spec = read_spec(document)
     except SpecError as error:
         findings = [_spec_finding(path, problem) for problem in error.problems]
         raise SpecRefused(findings, version or newest_parallelcluster()) from error
+    section = spec.section(ParallelCluster)
+    if section is None:
+        return SpecAlone(tuple(_of_spec_alone(document, make_plan(spec))))
     if version is not None:
-        spec = replace(spec, cluster=replace(spec.cluster, parallelcluster=version))
+        spec = spec.with_section("parallelcluster", replace(section, version=version))
     try:
         plan = make_plan(spec)
     except KeyError:
@@ -106,7 +118,7 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject:
         file=str(path),
         text=rendered,
         config=ConfigDocument("cluster.yaml", rendered),
-        version=spec.cluster.parallelcluster,
+        version=version or section.version,
         spec=document,
         jobs=tuple(_job_nodes(item) for item in plan.jobs),
         zones=_zones(plan),
@@ -117,7 +129,7 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject:
 
 def _job_nodes(plan: JobPlan) -> JobNodes:
     software = plan.job.container.stack if plan.job.container else {}
-    return JobNodes(plan.job.name, plan.nodes, plan.partition, software)
+    return JobNodes(plan.job.name, plan.nodes, plan.queue, software)
 
 
 def _zones(plan: Plan) -> dict[str, str]:
@@ -126,13 +138,24 @@ def _zones(plan: Plan) -> dict[str, str]:
     return {queue.subnets[0]: str(queue.availability_zone) for queue in queues}
 
 
+def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
+    """Give what a spec shows without a config: software that does not go together, and its jobs' variables."""
+    versions = plan.stack.versions()
+    for number, queue in enumerate(plan.cluster.queues):
+        for place, item in enumerate(queue.resources):
+            keys = ("cluster", "queues", number, "compute_resources", place, "instance")
+            for instance in item.resource.instances if item.efa else ():
+                for found in stack_findings(versions, instance.name):
+                    rule = {ERROR: "software-broken", WARNING: "software-risky"}.get(found.severity)
+                    if rule is not None:
+                        yield found.replaced(rule=rule, place=document.place(keys, at_key=True))
+    yield from _of_variables(document, plan)
+
+
 def _of_variables(document: Document, plan: Plan) -> Iterator[Finding]:
     """Give what is wrong with the variables that the spec itself sets for its jobs, each with its line."""
     for found in variable_findings(plan.jobs):
-        place = document.where(found.place.keys, at_key=True).removeprefix(f"{document.path}:")
-        line, _, column = place.partition(":")
-        at = Place(str(document.path), int(line), int(column), keys=found.place.keys)
-        yield found.replaced(place=at)
+        yield found.replaced(place=document.place(found.place.keys, at_key=True))
 
 
 def _spec_finding(path: Path, problem: str) -> Finding:

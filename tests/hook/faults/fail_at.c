@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -234,6 +235,7 @@ CALL(int, pipe2, -1, NULL, -1, (a, b), int a[2], int b)
 CALL(int, poll, -1, NULL, -1, (a, b, c), struct pollfd *a, nfds_t b, int c)
 CALL(int, select, -1, NULL, -1, (a, b, c, d, e), int a, fd_set *b, fd_set *c, fd_set *d, struct timeval *e)
 CALL(pid_t, waitpid, -1, NULL, -1, (a, b, c), pid_t a, int *b, int c)
+CALL(pid_t, wait3, -1, NULL, -1, (a, b, c), int *a, int b, struct rusage *c)
 CALL(int, dup2, -1, NULL, a, (a, b), int a, int b)
 CALL(int, dup3, -1, NULL, a, (a, b, c), int a, int b, int c)
 CALL(int, close_range, -1, NULL, -1, (a, b, c), unsigned a, unsigned b, int c)
@@ -279,3 +281,6 @@ pid_t fork(void) {
   if (child == 0) number = child_number < MOST_PROCESSES ? child_number : -1;
   return child;
 }
+
+/* The shell's: a child that shares no memory with its parent does for it as well. */
+pid_t vfork(void) { return fork(); }

@@ -6,6 +6,7 @@ import atexit
 import errno
 import functools
 import mmap
+import os
 import shutil
 import struct
 import subprocess
@@ -20,6 +21,11 @@ _SOURCES = Path(__file__).parent
 _MOST_PROCESSES, _WHAT_BYTES, _TRACE_BYTES = 64, 512, 1 << 20
 _HEAD = struct.Struct(f"4i{_MOST_PROCESSES}i")
 _HANGS = 125
+
+# Set, each call meets each fault: for an hour's search.
+EVERY_FAULT = bool(os.environ.get("EFAKIT_EVERY_FAULT"))
+# One of so many is disturbed.
+_LOADING, _ALIKE = 8, 4
 
 SHORT, KILL, KILL_GROUP = "short", "kill", "killgroup"
 # What the kernel may answer, and what a node that is short of something does. A name stands for its like too: open64.
@@ -49,6 +55,7 @@ _FAULTS: dict[str, Sequence[int | str]] = {
     "poll": (errno.EINTR, errno.ENOMEM),
     "select": (errno.EINTR, errno.ENOMEM),
     "waitpid": (errno.EINTR,),
+    "wait3": (errno.EINTR,),
     "dup2": (errno.EINTR, errno.EMFILE),
     "dup3": (errno.EINTR, errno.EMFILE),
     "fcntl": (errno.EINTR, errno.ENOMEM),
@@ -134,11 +141,16 @@ class Outcome:
     fired: str
 
 
-class Preloaded:
-    """Programs run with the library; ``folder`` holds the tools and gets the state."""
+class LikeSlurmd:
+    """Runs programs as slurmd does, with /run and /var/spool of their own below ``folder``, and lets calls fail.
 
-    def __init__(self, tools: Path, folder: Path, marker: Path) -> None:
-        self._tools, self._marker = tools, marker
+    ``marker`` is the path from whose opening on a process counts its calls; None: from its beginning.
+    """
+
+    def __init__(self, tools: Path, folder: Path, marker: Path | None) -> None:
+        self._tools, self._folder, self._marker = tools, folder, marker
+        for name in ("run", "spool"):
+            (folder / name).mkdir(parents=True)
         self._path = folder / "fail-at.state"
         with self._path.open("wb") as file:
             file.truncate(_HEAD.size + _WHAT_BYTES + _TRACE_BYTES)
@@ -148,8 +160,14 @@ class Preloaded:
     def close(self) -> None:
         self._state.close()
 
+    def clear(self) -> None:
+        """Empty what stands for /run and /var/spool."""
+        for name in ("run", "spool"):
+            shutil.rmtree(self._folder / name)
+            (self._folder / name).mkdir()
+
     def trace(self, argv: Sequence[str], environment: dict[str, str]) -> list[Call]:
-        """Run to the end and return all calls, those of the hook itself first."""
+        """Run to the end and return all calls, process by process."""
         self._run(argv, environment, "")
         length = _HEAD.unpack_from(self._state)[3]
         assert length < _TRACE_BYTES, "the trace has no more room"
@@ -158,8 +176,11 @@ class Preloaded:
         calls = [Call(int(process), int(number), name, path) for process, number, name, path in map(_parts, lines)]
         return sorted(calls, key=lambda call: (call.process, call.number))
 
-    def run(self, argv: Sequence[str], environment: dict[str, str], point: Point) -> Outcome:
-        """Run with one fault, to the end of all that is left behind."""
+    def run(self, argv: Sequence[str], environment: dict[str, str], point: Point | None = None) -> Outcome:
+        """Run, with one fault or none, to the end of all that is left behind."""
+        if point is None:
+            done = self._start("", argv, environment)
+            return Outcome(done.returncode, done.stdout, done.stderr, "")
         call = point.call
         done = self._run(argv, environment, f"{call.process}:{call.number}:{point.fault}")
         fired = _HEAD.unpack_from(self._state)[1]
@@ -168,16 +189,22 @@ class Preloaded:
 
     def _run(self, argv: Sequence[str], environment: dict[str, str], at: str) -> subprocess.CompletedProcess[str]:
         self._state[: _HEAD.size + _WHAT_BYTES] = bytes(_HEAD.size + _WHAT_BYTES)
-        more = {"FAIL_STATE": str(self._path), "FAIL_MARKER": str(self._marker), "FAIL_AT": at}
+        marker = "" if self._marker is None else str(self._marker)
+        more = {"FAIL_STATE": str(self._path), "FAIL_MARKER": marker, "FAIL_AT": at}
+        return self._start(str(self._tools / "fail_at.so"), argv, {**environment, **more})
+
+    def _start(
+        self, library: str, argv: Sequence[str], environment: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [self._tools / "as_slurmd", self._tools / "fail_at.so", *argv],
-            env={**environment, **more},
+            [self._tools / "as_slurmd", self._folder, library, *argv],
+            env=environment,
             cwd="/",
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
         )
-        assert done.returncode != _HANGS, f"something is still there after a minute: {at}"
+        assert done.returncode != _HANGS, f"something is still there after a minute: {environment}"
         return done
 
 
@@ -187,27 +214,50 @@ def _parts(line: str) -> tuple[str, str, str, str]:
 
 
 def points(calls: Sequence[Call], own: Path, archive: Path) -> Iterator[Point]:
-    """Give the points at which a run is to be disturbed.
+    """Give the points at which a run is to be disturbed: faults that take turns.
 
-    Each call of the hook's own meets all its faults, and is killed. Of the hundreds by which Python loads its modules,
-    and of the reads of one counter after the other, which are all alike, each meets one, in turn.
+    Each call of the hook's own meets two. Of those that are alike, one counter after the other, and of the hundreds by
+    which Python loads its modules, a part meets one.
     """
     seen: set[tuple[int, str, str]] = set()
+    loading = alike = 0
     for turn, call in enumerate(calls):
-        kills = (KILL, KILL_GROUP)
-        faults = call.faults()
-        # Alike: the same call on another counter, device or entry of a folder.
-        kind = (call.process, call.name, call.path.rpartition("/")[0] if "hw_counters" in call.path else call.path)
-        is_alike = kind in seen or "hw_counters" in call.path or ("/" not in call.path and call.name == "openat64")
-        is_loading = call.path == str(archive) or (call.path.startswith("/") and not _is_below(call.path, own))
-        seen.add(kind)
-        if is_loading or is_alike:
-            yield Point(call, ([*faults, kills[turn % 2]] if turn % 2 else faults)[turn % len(faults)])
+        faults = [*call.faults(), KILL if turn % 4 < 2 else KILL_GROUP]
+        chosen = [Point(call, faults[(turn + more) % len(faults)]) for more in range(2)]
+        in_counters = "hw_counters" in call.path or ("/" not in call.path and call.name == "openat64")
+        kind = (call.process, call.name, call.path)
+        if EVERY_FAULT:
+            yield from (Point(call, fault) for fault in faults)
+        elif call.path == str(archive) or (call.path.startswith("/") and not _is_below(call.path, own)):
+            loading += 1
+            yield from chosen[: loading % _LOADING == 0]
+        elif kind in seen or in_counters:
+            alike += 1
+            yield from chosen[: alike % _ALIKE == 0]
         else:
-            for fault in faults:
-                yield Point(call, fault)
-            yield Point(call, kills[turn % 2])
+            yield from chosen
+        seen.add(kind)
 
 
 def _is_below(path: str, folder: Path) -> bool:
-    return path.startswith((str(folder) + "/", "/proc/", "/dev/"))
+    return path.startswith((str(folder) + "/", "/proc/", "/dev/", "/run/", "/var/"))
+
+
+def points_at_start(calls: Sequence[Call], _own: Path, archive: Path) -> Iterator[Point]:
+    """Give points before the hook's first line: in the shell that runs its script, and in Python.
+
+    Not where the shell reads that script: who cannot do that runs no hook at all.
+    """
+    first = next(call.process for call in calls if call.path == str(archive))
+    begun = {call.process for call in calls if call.process > first}
+    turn = 0
+    for call in calls:
+        if call.process in begun or (call.process == first and call.path == str(archive)):
+            begun.add(call.process)
+            continue
+        if call.process == 0 and call.name not in ("fork", "wait3", "execve"):
+            continue
+        turn += 1
+        if call.process < first or turn % _LOADING == 0 or EVERY_FAULT:
+            faults = [*call.faults(), *([KILL] if call.process else [])]
+            yield Point(call, faults[turn % len(faults)])

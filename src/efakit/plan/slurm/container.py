@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from efakit.catalog.stacks import Stack, stack_of
 from efakit.plan.decision import Decision
 from efakit.spec.model import Container
 
@@ -38,11 +37,6 @@ def decide_container(
     reason = "an image may set a variable of its own; the prefix APPTAINERENV_ gets the job's past it"
     plan = ContainerPlan(command=_apptainer(container, gpus, efa), handed_on=listed)
     return plan, Decision(subject, choice, reason, _APPTAINER_ENV)
-
-
-def container_stack(host: Stack, container: Container) -> Stack:
-    """Return the stack of a container: the versions in the image, on the host's kernel and driver."""
-    return stack_of(driver=host.driver, kernel=host.kernel, **container.stack)
 
 
 def _pyxis(container: Container, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from efakit.plan.cluster import QueuePlan, ResourcePlan
-from efakit.plan.plan import Plan
-from efakit.spec.model import Cluster, CustomAction, Iam, Monitoring, Node, Queue, S3Access, Storage
+from efakit.plan.parallelcluster.nodes import HeadNodePlan, LoginPlan
+from efakit.plan.parallelcluster.queues import PcQueuePlan, PcResourcePlan
+from efakit.plan.parallelcluster.storage import StoragePlan
+from efakit.spec.model import Queue
+from efakit.spec.parallelcluster.model import (
+    Accounting,
+    CustomAction,
+    Iam,
+    Monitoring,
+    Node,
+    QueueOptions,
+    SlurmSettings,
+)
 
 _CAPACITY = {"on-demand": "ONDEMAND", "spot": "SPOT", "capacity-block": "CAPACITY_BLOCK"}
 _EVENTS = {
@@ -15,39 +25,30 @@ _EVENTS = {
     "on_node_configured": "OnNodeConfigured",
     "on_node_updated": "OnNodeUpdated",
 }
-_INSTALL_ON = ("on_node_configured", "on_node_updated")
 _Section = dict[str, Any]
 
 
-def head_node(plan: Plan) -> _Section:
-    """Return HeadNode, with the hooks' installer after the user's own actions."""
-    cluster, publication = plan.cluster.cluster, plan.hooks.publication
-    node = cluster.head_node
-    actions, iam = dict(node.custom_actions), node.iam
-    if publication:
-        installer = CustomAction(publication.address, ("--custom-action",))
-        for event in _INSTALL_ON:
-            actions[event] = (*actions.get(event, ()), installer)
-        if not (iam.role or iam.profile):  # ParallelCluster refuses S3Access beside a role of the user's own
-            access = (*iam.s3_access, S3Access(publication.bucket, publication.key))
-            iam = Iam(iam.policies, access, iam.role, iam.profile)
+def head_node(plan: HeadNodePlan, key: str) -> _Section:
+    """Return HeadNode."""
+    node = plan.node
     section: _Section = {
-        "InstanceType": plan.cluster.head_instance,
+        "InstanceType": plan.instance,
         "Networking": {"SubnetId": node.subnet, **_security_groups(node)},
-        "Ssh": {"KeyName": cluster.key},
-        **_custom_actions(actions),
-        **_iam(iam),
+        "Ssh": {"KeyName": key},
+        **_custom_actions(plan.custom_actions),
+        **_iam(plan.iam),
     }
     return merged(section, node.overrides)
 
 
-def login_nodes(plan: Plan) -> _Section:
+def login_nodes(plans: Iterable[LoginPlan]) -> _Section:
     """Return LoginNodes. They have no key of their own: ParallelCluster 3.15 and later refuse one."""
     pools = []
-    for pool, instance in zip(plan.cluster.cluster.login_nodes, plan.cluster.login_instances, strict=True):
+    for plan in plans:
+        pool = plan.pool
         section: _Section = {
             "Name": pool.name,
-            "InstanceType": instance,
+            "InstanceType": plan.instance,
             "Count": pool.count,
             "Networking": {"SubnetIds": [pool.subnet], **_security_groups(pool)},
             **_custom_actions(pool.custom_actions),
@@ -57,37 +58,37 @@ def login_nodes(plan: Plan) -> _Section:
     return {"Pools": pools}
 
 
-def slurm_settings(plan: Plan) -> _Section:
+def slurm_settings(wanted: SlurmSettings, accounting: Accounting | None) -> _Section:
     """Return SlurmSettings."""
     # One item a setting: ParallelCluster takes an item of two keys for a custom node and checks neither.
-    wanted = {**plan.cluster.slurm_settings, **plan.hooks.slurm_settings}
     settings = [{name: value} for name, value in wanted.items()]
-    return {"CustomSlurmSettings": settings, **_accounting(plan.cluster.cluster)}
+    return {"CustomSlurmSettings": settings, **_accounting(accounting)}
 
 
-def queue(plan: QueuePlan) -> _Section:
+def queue(plan: PcQueuePlan) -> _Section:
     """Return one item of SlurmQueues."""
-    item = plan.queue
+    item, options = plan.plan.queue, plan.options
     section: _Section = {
         "Name": item.name,
         "CapacityType": _CAPACITY[item.capacity],
         "JobExclusiveAllocation": item.exclusive,
         **_reservation(item.reservation, item.reservation_group),
-        "Networking": _queue_networking(item),
+        "Networking": _queue_networking(item, options),
         "ComputeResources": [_resource(resource) for resource in plan.resources],
-        **_custom_actions(item.custom_actions),
-        **_iam(item.iam),
-        **_health_check(item.gpu_health_check),
+        **_custom_actions(options.custom_actions),
+        **_iam(options.iam),
+        **_health_check(options.gpu_health_check),
     }
-    if item.ami:
-        section["Image"] = {"CustomAmi": item.ami}
-    if item.slurm_settings:
-        section["CustomSlurmSettings"] = dict(item.slurm_settings)
-    return merged({**section, **_tags(item.tags)}, item.overrides)
+    if options.ami:
+        section["Image"] = {"CustomAmi": options.ami}
+    if options.slurm_settings:
+        section["CustomSlurmSettings"] = dict(options.slurm_settings)
+    return merged({**section, **_tags(options.tags)}, options.overrides)
 
 
-def shared_storage(storage: Storage) -> _Section:
+def shared_storage(plan: StoragePlan) -> _Section:
     """Return one item of SharedStorage."""
+    storage = plan.storage
     kind, settings_name, id_name = _STORAGE[storage.type]
     settings: _Section = {}
     if storage.id:
@@ -95,13 +96,10 @@ def shared_storage(storage: Storage) -> _Section:
     elif storage.type == "fsx-lustre":
         settings["StorageCapacity"] = storage.size_gb
         settings["DeploymentType"] = storage.deployment
-        if storage.throughput or storage.deployment.startswith("PERSISTENT"):
-            default = 125 if storage.deployment == "PERSISTENT_2" else 50
-            settings["PerUnitStorageThroughput"] = storage.throughput or default
+        settings |= _present(PerUnitStorageThroughput=plan.throughput)
     elif storage.size_gb:
         settings["Size"] = storage.size_gb
-    if not storage.id:
-        settings["DeletionPolicy"] = "Retain" if storage.keep else "Delete"
+    settings |= _present(DeletionPolicy=plan.deletion_policy)
     section: _Section = {"Name": storage.name, "MountDir": storage.mount, "StorageType": kind, settings_name: settings}
     return merged(section, storage.overrides)
 
@@ -126,8 +124,8 @@ def monitoring(wanted: Monitoring) -> _Section:
     return {"Monitoring": section} if section else {}
 
 
-def _resource(plan: ResourcePlan) -> _Section:
-    item = plan.resource
+def _resource(plan: PcResourcePlan) -> _Section:
+    item, options = plan.plan.resource, plan.options
     types: _Section = {"InstanceType": item.instance.name}
     if item.flexible:
         types = {"Instances": [{"InstanceType": instance.name} for instance in item.instances]}
@@ -136,21 +134,29 @@ def _resource(plan: ResourcePlan) -> _Section:
         **types,
         "MinCount": plan.min_nodes,
         "MaxCount": item.nodes,
-        "Efa": {"Enabled": plan.efa},
-        "Networking": {"PlacementGroup": plan.placement_group},
+        "Efa": {"Enabled": plan.plan.efa},
+        "Networking": {"PlacementGroup": _placement_group(plan.plan.placement_group)},
         **_reservation(item.reservation, item.reservation_group),
-        **_health_check(item.gpu_health_check),
+        **_health_check(options.gpu_health_check),
     }
     if not item.smt:
         section["DisableSimultaneousMultithreading"] = True
     if plan.slurm_settings:
         section["CustomSlurmSettings"] = dict(plan.slurm_settings)
-    return merged({**section, **_tags(item.tags)}, item.overrides)
+    return merged({**section, **_tags(options.tags)}, options.overrides)
 
 
-def _queue_networking(item: Queue) -> _Section:
-    networking: _Section = {"SubnetIds": list(item.subnets), **_security_groups(item)}
-    return {**networking, **_present(AssignPublicIp=item.public_ip)}
+def _placement_group(group: str) -> _Section:
+    """Return PlacementGroup.
+
+    It is always written out: ParallelCluster refuses an EFA queue that says nothing of it (EfaPlacementGroupValidator).
+    """
+    return {"Enabled": group == "managed"} if group in ("managed", "none") else {"Name": group}
+
+
+def _queue_networking(item: Queue, options: QueueOptions) -> _Section:
+    networking: _Section = {"SubnetIds": list(item.subnets), **_security_groups(options)}
+    return {**networking, **_present(AssignPublicIp=options.public_ip)}
 
 
 def _reservation(id_: str | None, group: str | None) -> _Section:
@@ -196,8 +202,7 @@ def _tags(tags: Mapping[str, str]) -> _Section:
     return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}
 
 
-def _accounting(cluster: Cluster) -> _Section:
-    wanted = cluster.accounting
+def _accounting(wanted: Accounting | None) -> _Section:
     if wanted is None:
         return {}
     database = _present(

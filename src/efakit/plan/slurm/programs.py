@@ -1,7 +1,7 @@
 """Decides which of the hooks' programs Slurm is told of in its configuration: task prolog and health check.
 
-Prolog and epilog need no setting: ParallelCluster's point to folders already. These two are settings, and what happens
-where the file that they name is missing is not the same: every task fails without its TaskProlog, while a missing
+Prolog and epilog are folders that Slurm's settings name already. These two are settings, and what happens where the
+file that they name is missing is not the same: every task fails without its TaskProlog, while a missing
 HealthCheckProgram is a line in slurmd's log (SchedMD/slurm, 22.05 to 26.05, ``src/slurmd/slurmstepd/task.c``,
 ``src/slurmd/slurmd/slurmd.c`` and ``src/common/run_command.c``).
 """
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from efakit.plan.decision import Decision
+from efakit.plan.slurm.site import SlurmSite
 from efakit.spec.model import Hooks
 
 # Where the installer puts what Slurm's configuration names, unless told otherwise.
@@ -21,7 +22,7 @@ HEALTH_CHECK = f"{HOME}/health-check"
 # Drained nodes too, which are idle; and not all nodes at the same moment.
 HEALTH_CHECK_NODE_STATE = "IDLE,CYCLE"
 
-_PLACE = ("Scheduling", "SlurmSettings", "CustomSlurmSettings")
+_TASK, _HEALTH = "task-prolog", "health-check"
 _TASK_PROLOG_RULE = "https://slurm.schedmd.com/prolog_epilog.html"
 _HEALTH_CHECK_RULE = "https://slurm.schedmd.com/slurm.conf.html#OPT_HealthCheckProgram"
 _PYXIS = "https://github.com/NVIDIA/pyxis/issues/83"
@@ -38,58 +39,54 @@ class Programs:
     decisions: tuple[Decision, ...]
 
 
-def plan_programs(
-    hooks: Hooks, theirs: Mapping[str, _Value], *, installed_by_cluster: bool, pyxis: bool = False
-) -> Programs:
-    """Return the settings of task prolog and health check.
+def plan_programs(hooks: Hooks, site: SlurmSite, *, installed_first: bool, pyxis: bool = False) -> Programs:
+    """Return the settings of task prolog and health check; those that the user set stay as they are.
 
-    ``theirs`` are the spec's own Slurm settings, which stay as they are; ``installed_by_cluster`` says that the files
-    are there before the first job is; ``pyxis``, that jobs run in Pyxis's containers.
+    ``installed_first``: the files are there before the first job is; ``pyxis``: jobs run in Pyxis's containers.
     """
-    names = {name.lower(): value for name, value in theirs.items()}
-    task_settings, task_decision = _task_prolog(hooks, names, installed_by_cluster, pyxis)
-    health_settings, health_decision = _health_check(hooks, names)
+    names = {name.lower(): value for name, value in site.settings.items()}
+    task_settings, task_decision = _task_prolog(hooks, site, names, installed_first, pyxis)
+    health_settings, health_decision = _health_check(hooks, site, names)
     return Programs({**task_settings, **health_settings}, (task_decision, health_decision))
 
 
 def _task_prolog(
-    hooks: Hooks, theirs: Mapping[str, _Value], by_cluster: bool, pyxis: bool
+    hooks: Hooks, site: SlurmSite, theirs: Mapping[str, _Value], installed_first: bool, pyxis: bool
 ) -> tuple[dict[str, _Value], Decision]:
     subject = "task prolog"
     if not hooks.task_prolog:
-        return {}, Decision(subject, "off", "as the spec says: tasks get the environment that their script sets")
+        reason = "as the spec says: tasks get the environment that their script sets"
+        return {}, Decision(subject, "off", reason, topic=_TASK)
     if "taskprolog" in theirs:
         reason = f"the spec's own; to have efakit's too, let it run {TASK_PROLOG} and print what that prints"
-        return {}, Decision(subject, str(theirs["taskprolog"]), reason, _TASK_PROLOG_RULE, _PLACE)
+        return {}, Decision(subject, str(theirs["taskprolog"]), reason, _TASK_PROLOG_RULE, _TASK)
     if pyxis:
         reason = (
             "jobs of the spec run in Pyxis's containers, where Slurm looks for the file of TaskProlog in the image and "
             "fails the task that has none"
         )
-        return {}, Decision(subject, "off", reason, _PYXIS)
-    if not by_cluster:
+        return {}, Decision(subject, "off", reason, _PYXIS, _TASK)
+    if not installed_first:
         reason = (
-            "Slurm fails every task whose TaskProlog is not there, and without a bucket the hooks are installed only "
-            f"after the cluster is up. Once they are, set TaskProlog: {TASK_PROLOG} under cluster.slurm_settings and "
-            "update the cluster ('efakit hooks status' says when)"
+            f"Slurm fails every task whose TaskProlog is not there, and {site.installed_late}. Once they are, "
+            f"{site.how_to_set({'TaskProlog': TASK_PROLOG})} ('efakit hooks status' says when)"
         )
-        return {}, Decision(subject, "not yet", reason, _MISSING_FILE)
+        return {}, Decision(subject, "not yet", reason, _MISSING_FILE, _TASK)
     reason = (
         "gives each task the environment that the software on its node needs, where the user has not set it. Slurm "
         "fails tasks whose TaskProlog is missing: on a cluster that is up already, run the installer before you set it"
     )
-    return {"TaskProlog": TASK_PROLOG}, Decision(subject, TASK_PROLOG, reason, _MISSING_FILE, _PLACE)
+    return {"TaskProlog": TASK_PROLOG}, Decision(subject, TASK_PROLOG, reason, _MISSING_FILE, _TASK)
 
 
-def _health_check(hooks: Hooks, theirs: Mapping[str, _Value]) -> tuple[dict[str, _Value], Decision]:
+def _health_check(hooks: Hooks, site: SlurmSite, theirs: Mapping[str, _Value]) -> tuple[dict[str, _Value], Decision]:
     subject = "health check"
     if not hooks.health_check:
-        return {}, Decision(
-            subject, "off", "as the spec says: prologs check what sysfs shows, and nothing that takes long"
-        )
+        reason = "as the spec says: prologs check what sysfs shows, and nothing that takes long"
+        return {}, Decision(subject, "off", reason, topic=_HEALTH)
     if "healthcheckprogram" in theirs:
         reason = f"the spec's own; to have efakit's too, let it run {HEALTH_CHECK}"
-        return {}, Decision(subject, str(theirs["healthcheckprogram"]), reason, _HEALTH_CHECK_RULE, _PLACE)
+        return {}, Decision(subject, str(theirs["healthcheckprogram"]), reason, _HEALTH_CHECK_RULE, _HEALTH)
     settings: dict[str, _Value] = {
         "HealthCheckProgram": HEALTH_CHECK,
         "HealthCheckInterval": hooks.health_check_interval_seconds,
@@ -102,4 +99,6 @@ def _health_check(hooks: Hooks, theirs: Mapping[str, _Value]) -> tuple[dict[str,
         f"{hooks.health_max_age_seconds} s. As long as the hooks are not installed, slurmd logs that it is missing, "
         "and nothing else happens"
     )
-    return settings, Decision(subject, HEALTH_CHECK, reason, _HEALTH_CHECK_RULE, _PLACE)
+    if not site.writes_settings:
+        reason = f"{reason}. Once they are, {site.how_to_set(settings)}"
+    return settings, Decision(subject, HEALTH_CHECK, reason, _HEALTH_CHECK_RULE, _HEALTH)

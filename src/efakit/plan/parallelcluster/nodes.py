@@ -1,0 +1,89 @@
+"""Decides head node and login nodes: their types, what they run when they are made, what they may read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from efakit.catalog import head_nodes
+from efakit.plan.cluster import ClusterPlan
+from efakit.plan.decision import Decision
+from efakit.plan.slurm.site import Publication
+from efakit.spec.parallelcluster.model import CustomAction, HeadNode, Iam, LoginPool, ParallelCluster, S3Access
+
+_ACCESS = "https://docs.aws.amazon.com/parallelcluster/latest/ug/HeadNode-v3.html#yaml-HeadNode-Iam-S3Access"
+_INSTALL_ON = ("on_node_configured", "on_node_updated")
+
+
+@dataclass(frozen=True)
+class HeadNodePlan:
+    """The head node: the user's own actions and rights, and after them what the hooks need."""
+
+    node: HeadNode
+    instance: str
+    custom_actions: Mapping[str, tuple[CustomAction, ...]]
+    iam: Iam
+
+
+@dataclass(frozen=True)
+class LoginPlan:
+    """A pool of login nodes and its instance type."""
+
+    pool: LoginPool
+    instance: str
+
+
+def plan_head_node(
+    section: ParallelCluster, cluster: ClusterPlan, publication: Publication | None
+) -> tuple[HeadNodePlan, list[Decision]]:
+    """Return the head node; ``publication`` is where it fetches the hooks' installer (None: it does not)."""
+    node = section.head_node
+    instance, decision = _head_type(node, cluster)
+    decisions = [decision]
+    actions, iam = dict(node.custom_actions), node.iam
+    if publication is not None:
+        installer = CustomAction(publication.address, ("--custom-action",))
+        for event in _INSTALL_ON:
+            actions[event] = (*actions.get(event, ()), installer)
+        iam, decision = _with_access(iam, publication)
+        decisions.append(decision)
+    return HeadNodePlan(node, instance, actions, iam), decisions
+
+
+def plan_login_nodes(section: ParallelCluster, head_instance: str) -> tuple[tuple[LoginPlan, ...], list[Decision]]:
+    """Return the pools of login nodes, and a decision for each whose type the spec does not name."""
+    plans, decisions = [], []
+    for pool in section.login_nodes:
+        plans.append(LoginPlan(pool, pool.instance.name if pool.instance else head_instance))
+        if pool.instance is None:
+            reason = "as the head node's: login nodes start from the same image, so they have its architecture"
+            subject = f"login nodes of {pool.name}"
+            decisions.append(Decision(subject, head_instance, reason, head_nodes.SOURCE, "login-nodes", (pool.name,)))
+    return tuple(plans), decisions
+
+
+def _head_type(node: HeadNode, cluster: ClusterPlan) -> tuple[str, Decision]:
+    if node.instance is not None:
+        name = node.instance.name
+        return name, Decision("head node", name, "as the spec says", topic="head-node")
+    architecture = cluster.queues[0].resources[0].resource.instance.architecture or "x86_64"
+    size = next(
+        row
+        for row in head_nodes.HEAD_NODE_SIZES
+        if row.architecture == architecture and cluster.nodes <= row.most_nodes
+    )
+    reason = f"{architecture} as the compute nodes; {size.reason}"
+    return size.instance, Decision("head node", size.instance, reason, head_nodes.SOURCE, "head-node")
+
+
+def _with_access(iam: Iam, publication: Publication) -> tuple[Iam, Decision]:
+    """Return the rights with the one to read the installer."""
+    subject = "the head node's access to the hooks' installer"
+    theirs = iam.role or iam.profile
+    if theirs:
+        reason = "ParallelCluster refuses S3Access beside a role or profile of the user's own, which must allow it"
+        return iam, Decision(subject, f"that of {theirs}", reason, _ACCESS, "installer-access")
+    access = (*iam.s3_access, S3Access(publication.bucket, publication.key))
+    reason = "it fetches the installer with its own role, which may read nothing in S3 but what the config names"
+    choice = f"to read {publication.address}"
+    return replace(iam, s3_access=access), Decision(subject, choice, reason, _ACCESS, "installer-access")

@@ -1,0 +1,66 @@
+"""The plan of a spec's section ``parallelcluster``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from efakit.catalog.release_traits import has_trait
+from efakit.plan.decision import Decision
+from efakit.plan.parallelcluster.nodes import HeadNodePlan, LoginPlan, plan_head_node, plan_login_nodes
+from efakit.plan.parallelcluster.queues import PcQueuePlan, plan_queues
+from efakit.plan.parallelcluster.section import section_of
+from efakit.plan.parallelcluster.storage import StoragePlan, plan_storage
+from efakit.plan.slurm.settings import with_prolog_flags
+from efakit.spec.parallelcluster.model import ParallelCluster, SlurmSettings
+
+if TYPE_CHECKING:
+    from efakit.plan.plan import Plan
+
+
+@dataclass(frozen=True)
+class ParallelClusterPlan:
+    """All that cluster.yaml says."""
+
+    section: ParallelCluster
+    region: str
+    head_node: HeadNodePlan
+    login_nodes: tuple[LoginPlan, ...]
+    queues: tuple[PcQueuePlan, ...]
+    storage: tuple[StoragePlan, ...]
+    slurm_settings: SlurmSettings
+    decisions: tuple[Decision, ...]
+
+
+def plan_parallelcluster(plan: Plan) -> ParallelClusterPlan:
+    """Return what was decided for ParallelCluster's config."""
+    section = section_of(plan.spec)
+    hooks = plan.slurm.hooks if plan.slurm else None
+    head, of_head = plan_head_node(section, plan.cluster, hooks.publication if hooks else None)
+    login, of_login = plan_login_nodes(section, head.instance)
+    settings, flags = with_prolog_flags(section.slurm_settings)
+    queues, of_queues = plan_queues(section, plan.cluster.queues)
+    storage, of_storage = plan_storage(section.storage)
+    return ParallelClusterPlan(
+        section=section,
+        region=plan.spec.cluster.region or "",
+        head_node=head,
+        login_nodes=login,
+        queues=queues,
+        storage=storage,
+        slurm_settings={**settings, **(hooks.slurm_settings if hooks else {})},
+        decisions=(*of_head, *of_login, flags, *of_queues, *of_storage, _interface_type(section)),
+    )
+
+
+def _interface_type(section: ParallelCluster) -> Decision:
+    subject, topic = "EFA interface type", "efa-interface-type"
+    source = "https://github.com/aws/aws-parallelcluster/pull/7262"
+    if section.efa_interface_type:
+        reason = "as the spec says: an IP address on every card, as before 3.15, which public subnets need"
+        return Decision(subject, section.efa_interface_type, reason, source, topic)
+    if not has_trait("efa-only-interfaces", section.version):
+        reason = f"ParallelCluster {section.version} knows no other: an IP address on every card"
+        return Decision(subject, "efa", reason, source)
+    reason = "ParallelCluster's own choice from 3.15 on: one IP address a node, and EFA alone on the other interfaces"
+    return Decision(subject, "efa-only", reason, source)

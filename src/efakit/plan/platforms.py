@@ -1,0 +1,59 @@
+"""The registry of platforms: how each section of a spec is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+from efakit.plan.decision import Decision
+from efakit.plan.stack import Software, named_stack
+from efakit.spec.model import Spec
+
+if TYPE_CHECKING:
+    from efakit.plan.plan import Plan
+    from efakit.plan.slurm.site import SlurmSite
+
+
+class SectionPlan(Protocol):
+    """What was decided for a section: whatever its target reads, and the decisions."""
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """The decisions, in the order in which they are told."""
+
+
+def _named_software(spec: Spec) -> Software:
+    return Software(named_stack(spec.cluster))
+
+
+@dataclass(frozen=True)
+class Platform:
+    """How a section is planned.
+
+    ``plan`` decides what is the section's own, after cluster, jobs and hooks are planned. ``software`` is what the
+    platform installs on the nodes; without it only what the spec names is known. ``slurm`` describes the Slurm cluster
+    that the platform makes; without it there is none, and sbatch scripts and hooks do not apply.
+    """
+
+    plan: Callable[[Plan], SectionPlan]
+    software: Callable[[Spec], Software] = _named_software
+    slurm: Callable[[Spec], SlurmSite] | None = None
+
+
+_registered: dict[str, Platform] = {}
+
+
+def register(section: str, platform: Platform) -> None:
+    """Add the platform of a section; raise ValueError where the section has one."""
+    if section in _registered:
+        raise ValueError(f"duplicate platform {section!r}")
+    _registered[section] = platform
+
+
+def platform_of(section: str) -> Platform:
+    """Return the platform of a section; it is registered by the module of this room that has the section's name."""
+    if section not in _registered:
+        import_module(f"efakit.plan.{section}")
+    return _registered[section]
