@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,11 @@ def document() -> str:
     for room, where in ROOMS.items():
         lines += ["", f"## {_title(where)}", ""]
         rows = sorted(rules_of(room).values(), key=lambda row: row.id)
-        lines += _table(rows) if room in _AS_TABLES else [line for row in rows for line in _section(row, room)]
+        own = [row for row in rows if row.room.split()[0] == room]
+        lines += _table(own) if room in _AS_TABLES else [line for row in own for line in _section(row, room)]
+        shared = [f"[`{row.id}`](#{row.id})" for row in rows if row not in own]
+        if shared:
+            lines += _wrapped(f"Found here too, with examples elsewhere on this page: {', '.join(shared)}.")
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -75,6 +80,10 @@ def _section(row: Rule, room: str) -> Iterator[str]:
         yield shown_example(example)
         yield "```"
     yield ""
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 120, break_on_hyphens=False, break_long_words=False)
 
 
 def _title(where: str) -> str:

@@ -6,6 +6,12 @@ Each message says what is wrong, where, and what to do. The command line prints 
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from efakit.finding import Finding
+
 
 class EfakitError(Exception):
     """The base of all errors that efakit raises on purpose."""
@@ -18,15 +24,28 @@ class UsageError(EfakitError):
 
 
 class SpecError(EfakitError):
-    """One or more faults in a spec; each line reads ``file:line:column: message``."""
+    """One or more faults in a spec, each with its place."""
 
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(dict.fromkeys(findings))
+        super().__init__("\n".join(self.problems))
+
+    @property
+    def problems(self) -> list[str]:
+        """Each fault as a line: ``file:line:column: message; what to do``."""
+        return [f"{item.place}: {item.said}" for item in self.findings]
 
 
 class UnknownInstanceType(EfakitError):
-    """An instance type that the catalog does not know: never taken for a type without EFA."""
+    """An instance type that the catalog does not know: never taken for a type without EFA.
+
+    ``fix`` names what is known that resembles it.
+    """
+
+    def __init__(self, message: str, fix: str) -> None:
+        self.message = message
+        self.fix = fix
+        super().__init__(f"{message}. {fix[:1].upper()}{fix[1:]}")
 
 
 class CatalogError(EfakitError):

@@ -143,6 +143,11 @@ class Finding:
         """The column behind the place."""
         return self.place.end_column
 
+    @property
+    def said(self) -> str:
+        """The message and what to do, as one line."""
+        return f"{self.message}; {self.fix}" if self.fix else self.message
+
     def replaced(self, **changes: Any) -> Finding:
         """Return the finding with other values of some fields."""
         kept = {name: getattr(self, name) for name in self.__slots__}

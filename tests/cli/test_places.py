@@ -171,7 +171,7 @@ def test_an_empty_value_is_no_missing_option(tmp_path, option, value, word):
 
 def test_init_tells_a_fault_once(tmp_path):
     done = run(*INIT, "--nodes", "-3", "--output", "spec.yaml", cwd=tmp_path)
-    assert done.stderr.splitlines() == ["efakit: --nodes: -3 is not at least 1"]
+    assert done.stderr.splitlines() == ["efakit: --nodes: -3 is not at least 1; write 1 or more"]
 
 
 def test_init_quotes_the_next_command(tmp_path):

@@ -84,9 +84,19 @@ def test_a_spec_that_efakit_refuses_has_its_faults_as_findings(tmp_path):
     path = written(tmp_path, SPEC.replace("p5.48xlarge\n", "p5.96xlarge\n").replace("nodes: 4", "nodez: 4"))
     answer = found(path)
     assert answer["code"] == 1
-    assert {item["rule"] for item in answer["findings"]} == {"spec"}
+    assert {item["rule"] for item in answer["findings"]} == {"unknown-key", "missing-key"}
     assert all(item["line"] > 1 and item["severity"] == "error" for item in answer["findings"])
+    assert {item["source"] for item in answer["findings"]} == {"docs/spec.md"}
     assert [item["outcome"] for item in answer["judged_by"]] == ["refused", "not asked"]
+
+
+def test_a_spec_s_fault_has_the_rule_and_source_of_a_config_s(tmp_path):
+    path = written(tmp_path, SPEC.replace("nodes: 4", "nodes: 4\n          min_nodes: 8"))
+    [finding] = found(path)["findings"]
+    assert (finding["rule"], finding["fix"]) == ("counts", "raise nodes or lower min_nodes")
+    assert path.read_text().splitlines()[finding["line"] - 1].strip() == "min_nodes: 8"
+    config_s = found(written(tmp_path, text(config(standard_account(), {"resource": {"MinCount": 9}}))), "--no-vendor")
+    assert finding["source"] in [item["source"] for item in config_s["findings"] if item["rule"] == "counts"]
 
 
 PLAIN = """\

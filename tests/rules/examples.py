@@ -1,21 +1,25 @@
-"""Runs the registry's examples: a config's over a config that is right, a script's with the lines around it."""
+"""Runs the registry's examples: a config's and a spec's over one that is right, a script's with lines around it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from efakit.catalog import instances, offerings
 from efakit.catalog.variables import COMPONENTS
+from efakit.errors import SpecError
 from efakit.finding import Finding
 from efakit.lint.config import JobNodes, lint_config
 from efakit.lint.script import Surroundings, lint_script
 from efakit.rules.releases import target_of
 from efakit.rules.target import Target, any_supported
+from efakit.spec.load import read_spec
+from efakit.spec.yamltext import Document
 
 SUBNET = "subnet-0123456789abcdef0"
 BASE = f"""
@@ -38,6 +42,21 @@ Scheduling:
           MaxCount: 4
           Efa: {{Enabled: true}}
 """
+SPEC = f"""
+cluster:
+  region: us-east-1
+  queues:
+    - name: gpu
+      subnet: {SUBNET}
+      compute_resources:
+        - {{name: p5, instance: p5.48xlarge, nodes: 4}}
+parallelcluster:
+  key: my-key
+  head_node: {{subnet: {SUBNET}}}
+jobs:
+  - {{name: any, template: command, program: hostname}}
+"""
+_FILES = {"train.sh": "#!/bin/bash\nsrun train\n", "train.py": "#!/usr/bin/env python3\n"}
 _MISSING = "!missing"
 _PLAIN = "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --exclusive\n"
 
@@ -82,6 +101,19 @@ def config_findings(example: str, given: Mapping[str, Any]) -> list[Finding]:
         offerings=offerings,
         account=Known(**account) if account else None,
     )
+
+
+def spec_findings(example: str, folder: Path) -> list[Finding]:
+    """Return what is wrong with an example over the spec that is right; a job's keys are all the example's."""
+    for name, content in _FILES.items():
+        (folder / name).write_text(content)
+    try:
+        over = Document(folder / "spec.yaml", example).data
+        base = {key: value for key, value in yaml.safe_load(SPEC).items() if key != "jobs" or "jobs" not in over}
+        read_spec(Document(folder / "spec.yaml", yaml.safe_dump(_merged(base, over), sort_keys=False)))
+    except SpecError as error:
+        return list(error.findings)
+    return []
 
 
 def script_findings(example: str, given: Mapping[str, Any]) -> list[Finding]:

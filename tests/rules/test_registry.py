@@ -19,12 +19,13 @@ from efakit.lint import config as config_lint
 from efakit.lint.script.rule import all_rules as script_checks
 from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of, rules, rules_of
 from efakit.rules.stack import stack_findings
-from tests.rules.examples import config_findings, script_findings, variable_findings
+from tests.rules.examples import config_findings, script_findings, spec_findings, variable_findings
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "efakit"
 EVERY = [pytest.param(rule, id=rule.id) for rule in rules().values()]
 # What makes a finding, by the name under which it is called: the rule is the first argument.
 _MAKERS = {"Finding", "Passed", "_finding", "finding"}
+_MAKERS_OF_SPECS = {"at", "fault"}
 _SAID_HERE = ("hook", "node", "doctor", "spec", "validate", "vendor", "plan", "jobs", "report", "cli")
 
 
@@ -85,6 +86,12 @@ def test_a_stack_s_wrong_example_is_found_and_the_right_one_is_not(rule: Rule):
     assert rule.id not in [item.rule for item in stack_findings(right, instance)]
 
 
+@pytest.mark.parametrize("rule", of_room("spec"))
+def test_a_spec_s_wrong_example_is_found_and_the_right_one_is_not(rule: Rule, tmp_path: Path):
+    assert [item.rule for item in spec_findings(rule.wrong, tmp_path)] == [rule.id]
+    assert spec_findings(rule.right, tmp_path) == []
+
+
 def test_each_rule_of_scripts_and_configs_is_asked_by_one_function():
     asked = {check.row.id for check in script_checks() if check.row is not None}
     # Said of a comment, and by a row that is made where the catalog has none.
@@ -100,7 +107,8 @@ def emitted() -> Iterator[tuple[str, str]]:
             for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
                 for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
                     name = getattr(call.func, "id", getattr(call.func, "attr", ""))
-                    if name in _MAKERS and call.args:
+                    made = name in _MAKERS or getattr(call.func, "id", "") in _MAKERS_OF_SPECS
+                    if made and call.args:
                         yield from ((rule, room) for rule in ids_of(call.args[0], function, tree))
             for mapping in (node for node in ast.walk(tree) if isinstance(node, ast.Dict)):
                 keys = [key.value for key in mapping.keys if isinstance(key, ast.Constant)]
@@ -120,6 +128,7 @@ def ids_of(node: ast.expr, function: ast.FunctionDef, tree: ast.Module) -> set[s
         values = [item.iter if isinstance(item, ast.For) else item.value for item in bound]  # type: ignore[attr-defined]
         names = {name.id for value in values for name in ast.walk(value) if isinstance(name, ast.Name)}
         values += [item.value for item in tree.body if isinstance(item, ast.Assign) and names & targets(item)]
+        values += [item for item in tree.body if isinstance(item, ast.FunctionDef) and item.name in names]
         texts = {item.value for value in values for item in ast.walk(value) if isinstance(item, ast.Constant)}
         return {text for text in texts if isinstance(text, str) and text in rules()}
     return set()
@@ -141,13 +150,13 @@ SAID = sorted(set(emitted()))
 def test_what_the_code_says_is_registered(rule: str, room: str):
     found = rule_of(rule)
     assert found is not None, f"efakit/{room} says {rule!r}, which no row of efakit.rules.registry has"
-    expected = {"hook": "hook", "node": "hook", "doctor": "cluster"}.get(room)
+    expected = {"hook": "hook", "node": "hook", "doctor": "cluster", "spec": "spec"}.get(room)
     assert expected is None or expected in found.room.split()
 
 
-@pytest.mark.parametrize("room", ["hook", "cluster"])
+@pytest.mark.parametrize("room", ["hook", "cluster", "spec"])
 def test_what_is_registered_is_said_by_the_code(room: str):
-    rooms = {"hook": ("hook", "node"), "cluster": ("doctor",)}[room]
+    rooms = {"hook": ("hook", "node"), "cluster": ("doctor",), "spec": ("spec",)}[room]
     assert set(rules_of(room)) == {rule for rule, where in SAID if where in rooms}
 
 

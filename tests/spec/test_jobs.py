@@ -112,9 +112,17 @@ def test_a_container_that_cannot_be_is_refused(container, words):
         assert part in said
 
 
+def test_both_kinds_of_pyxis_options_are_taken():
+    arguments = ["--container-writable", "--no-container-entrypoint"]
+    job = TORCHRUN | {"container": {"runtime": "pyxis", "image": "x", "args": arguments}}
+    container = plan_of(job, "p5.48xlarge").jobs[0].job.container
+    assert container is not None
+    assert list(container.args) == arguments
+
+
 def test_mpirun_cannot_start_ranks_in_pyxis():
     job = {"template": "intelmpi", "program": "x", "container": {"runtime": "pyxis", "image": "x"}}
-    assert "outside of it: write mpi: pmi2" in refusal(job, "hpc7a.96xlarge")
+    assert "outside of it; write mpi: pmi2" in refusal(job, "hpc7a.96xlarge")
     assert plan_of(job | {"mpi": "pmi2"}, "hpc7a.96xlarge").slurm.jobs[0].mpi == "pmi2"
 
 
@@ -127,7 +135,7 @@ def test_an_unknown_option_of_sbatch_is_refused_with_all_there_are_and_the_neare
 
 @pytest.mark.parametrize("row", DECIDED_OPTIONS, ids=lambda row: row.key)
 def test_an_option_that_efakit_decides_is_refused_with_what_to_write_instead(row):
-    assert f"{row.key!r} is not given here: {row.instead}" in refusal(TORCHRUN | {"slurm": {row.key: "1"}})
+    assert f"{row.key!r} is not given here; {row.instead}" in refusal(TORCHRUN | {"slurm": {row.key: "1"}})
 
 
 @pytest.mark.parametrize(

@@ -89,13 +89,13 @@ def test_without_a_platform_a_spec_asks_for_no_region_key_head_node_or_subnet():
 def test_parallelcluster_asks_for_what_it_needs_and_says_so():
     said = problems_of(PLAIN + "parallelcluster: {}\n")
     assert said == [
-        "spec.yaml:2:3: cluster: the key 'region' is missing (the section 'parallelcluster' needs it)",
+        "spec.yaml:2:3: cluster: the key 'region' is missing (the section 'parallelcluster' needs it); add region",
         "spec.yaml:3:7: cluster.queues[0]: exactly one of the keys 'subnet' and 'subnets' is needed "
-        "(the section 'parallelcluster' needs it)",
-        "spec.yaml:3:13: cluster.queues[0].name: 'GPU_large' is not allowed: it must be lower-case letters, digits and "
+        "(the section 'parallelcluster' needs it); add subnet or subnets",
+        "spec.yaml:3:13: cluster.queues[0].name: 'GPU_large' is not allowed; write lower-case letters, digits and "
         "hyphens, at most 25, a letter first, and not 'default'",
-        "spec.yaml:7:18: parallelcluster: the key 'key' is missing",
-        "spec.yaml:7:18: parallelcluster: the key 'head_node' is missing",
+        "spec.yaml:7:18: parallelcluster: the key 'key' is missing; add key",
+        "spec.yaml:7:18: parallelcluster: the key 'head_node' is missing; add head_node",
     ]
 
 
@@ -173,7 +173,7 @@ def test_an_unknown_section_is_refused_with_the_nearest_name(word):
     (said,) = problems_of(f"{PLAIN}{word}: {{}}\n")
     assert f"unknown key {word!r}; did you mean 'parallelcluster'?" in said
     (later,) = problems_of(f"{PLAIN}eks: {{}}\n")
-    assert "unknown key 'eks' (allowed: " in later
+    assert "unknown key 'eks'; write one of " in later
 
 
 def test_options_of_a_queue_that_is_not_there_are_refused_with_the_nearest_name():
@@ -195,7 +195,7 @@ parallelcluster:
         p5e: {tags: {team: a}}
 """
     assert problems_of(text) == [
-        "spec.yaml:11:5: parallelcluster.queues.gpo: cluster has no queue 'gpo'; did you mean 'gpu'? (it has: gpu)",
-        "spec.yaml:15:9: parallelcluster.queues.gpu.compute_resources.p5e: cluster has no compute resource 'p5e'; "
-        "did you mean 'p5'? (it has: p5)",
+        "spec.yaml:11:5: parallelcluster.queues.gpo: no queue is named 'gpo'; did you mean 'gpu'? (queues: gpu)",
+        "spec.yaml:15:9: parallelcluster.queues.gpu.compute_resources.p5e: no compute resource is named 'p5e'; "
+        "did you mean 'p5'? (compute resources: p5)",
     ]

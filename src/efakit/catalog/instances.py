@@ -125,6 +125,10 @@ class Instance:
         """Number of Trainium or Inferentia devices; 0 where there are none, None where unknown."""
         return self._devices("neuron")
 
+    def sold_as(self, usage: str) -> bool:
+        """Say whether EC2 sells the type ``on-demand``, as ``spot``, ...; True also where that is not known."""
+        return not self.usage_classes or usage in self.usage_classes
+
     def source_of(self, field: str) -> Source:
         """Give the source of one field's value.
 
@@ -155,7 +159,7 @@ def get(name: str) -> Instance:
     plain = _plain_rows().get(name)
     if plain is not None:
         return _plain_instance(name, plain)
-    raise UnknownInstanceType(_unknown(name))
+    raise UnknownInstanceType(f"unknown instance type {name!r}", _near(name))
 
 
 def known(name: str) -> bool:
@@ -317,15 +321,15 @@ def _plain_instance(name: str, row: list[Any]) -> Instance:
     )
 
 
-def _unknown(name: str) -> str:
+def _near(name: str) -> str:
     """Say what is known that resembles an unknown name: the sizes of its family, and the nearest names."""
     from difflib import get_close_matches
 
     efa, plain = list(_efa_rows()), list(_plain_rows())
     asked = name.strip().lower()
     if known(asked):
-        return f"unknown instance type {name!r}: EC2 writes it {asked!r}"
-    parts = [f"unknown instance type {name!r}"]
+        return f"EC2 writes it {asked!r}"
+    parts = []
     prefix = asked.partition(".")[0] + "."
     sizes = [
         f"{', '.join(member[len(prefix) :] for member in members)} ({label})"

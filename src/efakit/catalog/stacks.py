@@ -512,6 +512,11 @@ def parallelcluster_release(version: str) -> ParallelClusterRelease:
     return same_minor[-1]
 
 
+def image_is_published(os_name: str) -> bool:
+    """Say whether AWS publishes images of ParallelCluster for an operating system."""
+    return not os_name.startswith("rocky")
+
+
 def efa_installer(version: str) -> EfaInstaller:
     """Return the row of a release of the EFA installer; raise KeyError where there is none."""
     return _row(EFA_INSTALLERS, version)

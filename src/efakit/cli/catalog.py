@@ -19,7 +19,7 @@ from efakit.cli.catalog_text import UNITS, ShownType, ShownValue, print_type, pr
 from efakit.cli.catalog_update import update
 from efakit.errors import EfakitError, UsageError
 from efakit.plan.decision import Decision
-from efakit.spec.schema import nearest
+from efakit.spec.nearness import nearest
 
 _FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 

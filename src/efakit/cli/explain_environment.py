@@ -57,7 +57,7 @@ def _show(target: Target, workloads: Sequence[str], own: dict[str, str], form: s
     if wrong:
         _section("Wrong with the software itself")
     for fault in wrong:
-        _entry(f"{fault.severity} {fault.rule}", "", f"{fault.message}; {fault.fix}", fault.source)
+        _entry(f"{fault.severity} {fault.rule}", "", fault.said, fault.source)
     for name, value in own.items():
         _entry(f"{name}={value}", "", "from the spec, which wins", "")
     sets = [item for item in found.set if item.name not in own]

@@ -17,7 +17,7 @@ from efakit.errors import SpecError, UsageError
 from efakit.spec.load import read_spec
 from efakit.spec.schema import spec_schema
 from efakit.spec.starter import spec_text
-from efakit.spec.yamltext import Document
+from efakit.spec.yamltext import Document, KeyPath, spell
 
 _ASKED = {
     "instance": "Instance type of the compute nodes, such as p5.48xlarge",
@@ -60,9 +60,9 @@ def init(output: Path | None, existing: bool, force: bool, print_schema: bool, *
         _missing(["output"])
     target = output or Path(_prompted("File to write", default="spec.yaml"))
     try:
-        read_spec(Document(Path("the spec"), text))
+        read_spec(Document(Path("the spec"), text, named=_option))
     except SpecError as error:
-        raise SpecError(list(dict.fromkeys(map(_by_option, error.problems)))) from error
+        raise UsageError("\n".join(dict.fromkeys(item.said for item in error.findings))) from error
     if str(target) == "-":
         click.echo(text, nl=False)
         return
@@ -136,13 +136,10 @@ _OPTIONS = {
 }
 
 
-def _by_option(problem: str) -> str:
-    """Return a fault of the spec as a fault of the option that it came from."""
-    message = problem.split(": ", 1)[-1]
-    for field, option in _OPTIONS.items():
-        if message.startswith(field + ": "):
-            return f"{option}: {message[len(field) + 2 :]}"
-    return message
+def _option(keys: KeyPath) -> str:
+    """Return the option that a value of the spec came from, or the value's place where it came from none."""
+    field = spell(keys)
+    return _OPTIONS.get(field, field)
 
 
 def _write(target: Path, text: str, *, force: bool) -> None:

@@ -13,7 +13,7 @@ from efakit.emit.registry import applying, emit, target_names
 from efakit.errors import UsageError
 from efakit.plan.plan import Plan, make_plan
 from efakit.spec.load import load_spec
-from efakit.spec.schema import nearest
+from efakit.spec.nearness import nearest
 
 
 @click.command(short_help="Write a spec's bundle: cluster config, sbatch scripts, hooks.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,12 +13,11 @@ from efakit.catalog.job_templates import OSU_PAIRS, JobTemplate, job_template
 from efakit.catalog.neuron_cores import physical_cores
 from efakit.catalog.sbatch_options import SHORT_OPTIONS, decided_options, sbatch_options
 from efakit.catalog.stacks import nearest_installers, stack_of
-from efakit.spec.job_files import directives
+from efakit.finding import Finding
+from efakit.spec.faults import At, unknown_name
+from efakit.spec.job_files import NOT_READ, NOT_READ_FIX, directives
 from efakit.spec.model import Signal
-from efakit.spec.schema import nearest
-from efakit.spec.yamltext import KeyPath
 
-_At = Callable[[KeyPath, str], str]
 _Data = Mapping[str, Any]
 _SIGNAL_EARLY_SECONDS = 60
 # What bash does not let a script set, and the names of the scripts' own variables (job-templates/).
@@ -27,30 +26,30 @@ _OURS = ("hosts", "head_node", "head_address", "port", "this_job", "log", "log_s
 _OPTION = re.compile(r"(?:^|\s)(--[A-Za-z-]+|-[A-Za-z])")
 
 
-def job_problems(cluster: _Data, jobs: list[_Data], at: _At) -> Iterator[str]:
+def job_faults(cluster: _Data, jobs: list[_Data], at: At) -> Iterator[Finding]:
     """Give what is wrong with each job."""
     queues = {queue["name"]: queue for queue in cluster["queues"]}
     for number, job in enumerate(jobs):
-        yield from _container_problems(job, ["jobs", number], at)
-        for _, fault in directives(job.get("setup", "")):
-            yield at(["jobs", number, "setup"], fault)
-        yield from _variable_problems(job.get("env", {}), ["jobs", number, "env"], at)
-        yield from _launcher_problems(job, ["jobs", number], at)
-        yield from _signal_problems(job, ["jobs", number], at)
-        yield from _option_problems(job.get("slurm", {}), ["jobs", number, "slurm"], at)
+        yield from _container_faults(job, ["jobs", number], at)
+        for _, directive in directives(job.get("setup", "")):
+            yield at("job-directive", ["jobs", number, "setup"], f"{directive!r}: {NOT_READ}", NOT_READ_FIX)
+        yield from _variable_faults(job.get("env", {}), ["jobs", number, "env"], at)
+        yield from _launcher_faults(job, ["jobs", number], at)
+        yield from _signal_faults(job, ["jobs", number], at)
+        yield from _option_faults(job.get("slurm", {}), ["jobs", number, "slurm"], at)
         name = job.get("queue", cluster["queues"][0]["name"])
         if name not in queues:
-            message = f"no queue is named {name!r}{nearest(name, queues)} (queues: {', '.join(queues)})"
-            yield at(["jobs", number, "queue"], message)
+            yield unknown_name("queue", name, queues, ["jobs", number, "queue"], at)
             continue
-        yield from _queue_problems(job, queues[name], ["jobs", number], at)
+        yield from _queue_faults(job, queues[name], ["jobs", number], at)
 
 
-def _queue_problems(job: _Data, queue: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+def _queue_faults(job: _Data, queue: _Data, keys: list[str | int], at: At) -> Iterator[Finding]:
     resources = queue["compute_resources"]
     most = sum(resource["nodes"] for resource in resources)
     if job.get("nodes", 1) > most:
-        yield at([*keys, "nodes"], f"{job['nodes']} is more than the {most} nodes of queue {queue['name']!r}")
+        message = f"{job['nodes']} is more than the {most} nodes of queue {queue['name']!r}"
+        yield at("job-too-large", [*keys, "nodes"], message, f"write at most {most}, or give the queue more nodes")
     pairs = {
         (name, resource.get("smt", True))
         for resource in resources
@@ -59,39 +58,45 @@ def _queue_problems(job: _Data, queue: _Data, keys: list[str | int], at: _At) ->
     }
     if len({_shape(instances.get(name), smt) for name, smt in pairs}) > 1:
         kinds = ", ".join(sorted({name for name, _ in pairs}))
-        message = f"queue {queue['name']!r} mixes {kinds}: a job's ranks a node follow from one kind of node"
-        yield at(keys, message)
+        message = f"queue {queue['name']!r} mixes {kinds}, and a job's ranks a node follow from one kind of node"
+        yield at("job-mixed-nodes", keys, message, "give each kind a queue of its own")
         return
     row = job_template(job["template"])
     for name, smt in sorted(pairs)[:1]:
-        yield from _count_problems(job, row, instances.get(name), smt, queue["name"], keys, at)
+        yield from _count_faults(job, row, instances.get(name), smt, queue["name"], keys, at)
     benchmark = PurePosixPath(job.get("program", "")).name
     if row.name == "osu" and benchmark in OSU_PAIRS and job.get("nodes", most) * job.get("ranks_per_node", 1) != 2:
-        yield at([*keys, "program"], f"{benchmark} measures one pair of ranks: write nodes: 2")
+        message = f"{benchmark} measures one pair of ranks"
+        yield at("job-pair", [*keys, "program"], message, "write nodes: 2")
 
 
-def _count_problems(
-    job: _Data, row: JobTemplate, instance: Instance, smt: bool, queue: str, keys: list[str | int], at: _At
-) -> Iterator[str]:
+def _count_faults(
+    job: _Data, row: JobTemplate, instance: Instance, smt: bool, queue: str, keys: list[str | int], at: At
+) -> Iterator[Finding]:
     kind, cpus = instance.name, cpus_of(instance, smt)
+    unfit = ""
     if row.needs == "gpu" and instance.gpus == 0:
-        yield at([*keys, "template"], f"{row.name} needs GPUs, and {kind} of queue {queue!r} has none")
+        unfit = f"{row.name} needs GPUs, and {kind} of queue {queue!r} has none"
     if row.needs == "neuron" and instance.neuron_devices == 0:
-        yield at([*keys, "template"], f"{row.name} needs Neuron devices, and {kind} of queue {queue!r} has none")
+        unfit = f"{row.name} needs Neuron devices, and {kind} of queue {queue!r} has none"
     if row.name == "intelmpi" and instance.architecture == "arm64":
-        yield at([*keys, "template"], f"Intel MPI exists for x86_64 only, and {kind} of queue {queue!r} is arm64")
+        unfit = f"Intel MPI exists for x86_64 only, and {kind} of queue {queue!r} is arm64"
+    if unfit:
+        yield at("job-template-unfit", [*keys, "template"], unfit, "write another template or another queue")
     ranks, gpus = job.get("ranks_per_node", 1), job.get("gpus_per_node", 0)
     if instance.gpus is not None and gpus > instance.gpus:
-        yield at([*keys, "gpus_per_node"], f"{gpus} is more than the {instance.gpus} GPUs of {kind}")
+        message = f"{gpus} is more than the {instance.gpus} GPUs of {kind}"
+        yield at("job-node-too-small", [*keys, "gpus_per_node"], message, f"write at most {instance.gpus}")
         return
     most, what = _most_ranks(row, instance, gpus, cpus)
     if most and ranks > most:
-        yield at([*keys, "ranks_per_node"], f"{ranks} is more than the {most} {what} of {kind}")
+        message = f"{ranks} is more than the {most} {what} of {kind}"
+        yield at("job-node-too-small", [*keys, "ranks_per_node"], message, f"write at most {most}")
     elif cpus and "cpus_per_task" in job:
         tasks = 1 if row.launcher == "node" else ranks
         if job["cpus_per_task"] * tasks > cpus:
             message = f"{job['cpus_per_task']} for each of {tasks} tasks is more than the {cpus} CPUs of {kind}"
-            yield at([*keys, "cpus_per_task"], message)
+            yield at("job-node-too-small", [*keys, "cpus_per_task"], message, f"write at most {max(cpus // tasks, 1)}")
 
 
 def _most_ranks(row: JobTemplate, instance: Instance, gpus: int, cpus: int | None) -> tuple[int | None, str]:
@@ -109,57 +114,61 @@ def cpus_of(instance: Instance, smt: bool) -> int | None:
     return instance.vcpus if smt else instance.cores
 
 
-def _container_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+def _container_faults(job: _Data, keys: list[str | int], at: At) -> Iterator[Finding]:
     container = job.get("container")
     if container is None:
         return
     where = [*keys, "container"]
     if container["runtime"] == "pyxis":
         if _starts_by_mpirun(job):
-            message = f"pyxis is a part of srun, and mpirun starts the ranks outside of it: write {_by_srun(job)}"
-            yield at([*keys, "mpi"] if "mpi" in job else where, message)
+            message = "pyxis is a part of srun, and mpirun starts the ranks outside of it"
+            yield at("pyxis-mpirun", [*keys, "mpi"] if "mpi" in job else where, message, f"write {_by_srun(job)}")
         for number, option in enumerate(container.get("args", [])):
-            if not option.startswith("--container-"):
-                yield at([*where, "args", number], f"{option!r} is no option of pyxis: they begin with --container-")
+            if not option.startswith(("--container-", "--no-container-")):
+                message, fix = f"{option!r} is no option of pyxis", "they begin with --container- or --no-container-"
+                yield at("pyxis-option", [*where, "args", number], message, fix)
     stack = container.get("stack", {})
     try:
         stack_of(**stack)
     except KeyError:
-        near = " and ".join(nearest_installers(stack["installer"]))
-        message = f"EFA installer {stack['installer']} is not known; the nearest are {near}"
-        yield at([*where, "stack", "installer"], message)
+        message = f"EFA installer {stack['installer']} is not known"
+        fix = f"the nearest are {' and '.join(nearest_installers(stack['installer']))}"
+        yield at("installer-unknown", [*where, "stack", "installer"], message, fix)
 
 
-def _variable_problems(variables: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+def _variable_faults(variables: _Data, keys: list[str | int], at: At) -> Iterator[Finding]:
     for name in variables:
         if name in _READ_ONLY:
-            yield at([*keys, name], f"{name} is bash's own, which no script can set")
+            yield at("job-variable", [*keys, name], f"{name} is bash's own, which no script can set", "remove it")
         elif name in _OURS:
-            yield at([*keys, name], f"efakit's script has a variable {name!r} of its own: set yours in 'setup'")
+            message = f"efakit's script has a variable {name!r} of its own"
+            yield at("job-variable", [*keys, name], message, "take another name, or set yours in 'setup'")
 
 
-def _launcher_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+def _launcher_faults(job: _Data, keys: list[str | int], at: At) -> Iterator[Finding]:
     if job["template"] == "intelmpi" and job.get("mpi") in ("pmix", "none"):
-        message = "Intel MPI's ranks find each other through PMI-2 or its own launcher: write mpi: pmi2 or mpi: mpirun"
-        yield at([*keys, "mpi"], message)
+        message = "Intel MPI's ranks find each other through PMI-2 or its own launcher"
+        yield at("intelmpi-start", [*keys, "mpi"], message, "write mpi: pmi2 or mpi: mpirun")
     if _starts_by_mpirun(job):
         if "signal" in job:
-            message = f"Slurm signals what srun starts, and not mpirun's ranks: write {_by_srun(job)}"
-            yield at([*keys, "signal"], message)
+            message = "Slurm signals what srun starts, and not mpirun's ranks"
+            yield at("signal-mpirun", [*keys, "signal"], message, f"write {_by_srun(job)}")
         if "srun_args" in job:
-            yield at([*keys, "srun_args"], "mpirun starts the ranks: write launcher_args")
+            yield at("launcher-arguments", [*keys, "srun_args"], "mpirun starts the ranks", "write launcher_args")
     elif "launcher_args" in job and job_template(job["template"]).launcher in ("srun", "mpirun"):
-        yield at([*keys, "launcher_args"], "srun starts the ranks: write srun_args")
+        yield at("launcher-arguments", [*keys, "launcher_args"], "srun starts the ranks", "write srun_args")
     if "srun_args" in job and job_template(job["template"]).launcher == "none":
-        yield at([*keys, "srun_args"], "efakit starts nothing there but the body")
+        message = "efakit starts nothing there but the body"
+        yield at("launcher-arguments", [*keys, "srun_args"], message, "write srun's arguments in the body")
 
 
-def _signal_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+def _signal_faults(job: _Data, keys: list[str | int], at: At) -> Iterator[Finding]:
     if "signal" not in job or "time" not in job:
         return
     limit, ahead = _limit_seconds(str(job["time"])), job["signal"].get("seconds", Signal.seconds)
     if limit <= ahead:
-        yield at([*keys, "signal"], f"{ahead} seconds ahead of a time limit of {limit} is before the job begins")
+        message = f"{ahead} seconds ahead of a time limit of {limit} is before the job begins"
+        yield at("signal-time", [*keys, "signal"], message, "write fewer seconds or a longer time")
     if not job.get("requeue"):
         return
     # Slurm may send the signal this much early, so a run that ends within both of its limit starts anew.
@@ -169,7 +178,7 @@ def _signal_problems(job: _Data, keys: list[str | int], at: _At) -> Iterator[str
             f"with requeue and this signal the time limit must be more than {least} seconds: each run would start "
             "anew, also one that has finished its work"
         )
-        yield at([*keys, "time"], message)
+        yield at("signal-time", [*keys, "time"], message, "write fewer seconds or a longer time")
 
 
 def _limit_seconds(text: str) -> int:
@@ -193,15 +202,16 @@ def _starts_by_mpirun(job: _Data) -> bool:
     return bool(job.get("mpi", job_template(job["template"]).launcher) == "mpirun")
 
 
-def _option_problems(options: _Data, keys: list[str | int], at: _At) -> Iterator[str]:
+def _option_faults(options: _Data, keys: list[str | int], at: At) -> Iterator[Finding]:
     gres = options.get("gres", [])
     if any(str(item).partition(":")[0] == "gpu" for item in (gres if isinstance(gres, list) else [gres])):
-        yield at([*keys, "gres"], "GPUs follow from the catalog; fewer: the job's 'gpus_per_node'")
+        fix = "remove it; for fewer write the job's 'gpus_per_node'"
+        yield at("option-decided", [*keys, "gres"], "GPUs follow from the catalog", fix)
     for number, line in enumerate(options.get("extra", [])):
         for option in _OPTION.findall(line):
             row = next((row for row in decided_options().values() if _means(option, row.key)), None)
             if row is not None:
-                yield at([*keys, "extra", number], f"{option!r} is not given here: {row.instead}")
+                yield at("option-decided", [*keys, "extra", number], f"{option!r} is not given here", row.instead)
 
 
 def _means(option: str, key: str) -> bool:

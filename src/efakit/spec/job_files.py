@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from efakit.spec.yamltext import KeyPath
+from efakit.finding import ERROR, Finding, Place
+from efakit.spec.faults import At
 
 SUFFIX = ".sbatch.j2"
-_At = Callable[[KeyPath, str], str]
 _SHELLS = re.compile(r"#!\s*/(usr/bin/env +|(usr/)?bin/)(ba)?sh\b")
 _DIRECTIVE = re.compile(r"#SBATCH")
 
@@ -22,10 +22,10 @@ def own_templates(folder: str | None) -> list[str]:
     return sorted(path.name.removesuffix(SUFFIX) for path in Path(folder).glob("*" + SUFFIX))
 
 
-def read_bodies(jobs: list[Mapping[str, Any]], folder: Path, at: _At) -> tuple[dict[str, str], list[str]]:
+def read_bodies(jobs: list[Mapping[str, Any]], folder: Path, at: At) -> tuple[dict[str, str], list[Finding]]:
     """Return the text of each job's body by the path as the spec has it, and what is wrong with them."""
     texts: dict[str, str] = {}
-    problems: list[str] = []
+    faults: list[Finding] = []
     for number, job in enumerate(jobs):
         if "body" not in job:
             continue
@@ -37,25 +37,36 @@ def read_bodies(jobs: list[Mapping[str, Any]], folder: Path, at: _At) -> tuple[d
         else:
             what = "not a file"
         if text is None:
-            problems.append(at(["jobs", number, "body"], f"{path}: cannot be read: {what}"))
+            message, fix = f"{path}: cannot be read: {what}", "name a shell script, as seen from the spec's folder"
+            faults.append(at("job-file", ["jobs", number, "body"], message, fix))
             continue
-        problems += [f"{path}:{line}: {message}" for line, message in _faults(text)]
+        faults += _faults(text, path)
         # The script has a first line of its own; another further down would be a mere comment.
         texts[job["body"]] = text.partition("\n")[2] if text.startswith("#!") else text
-    return texts, list(dict.fromkeys(problems))
+    return texts, faults
+
+
+NOT_READ = "Slurm would not read it below efakit's header"
+NOT_READ_FIX = "write it in the job's keys"
 
 
 def directives(text: str) -> Iterator[tuple[int, str]]:
-    """Give the number of each #SBATCH line of shell text, counted from 1, and what is wrong with it."""
+    """Give each #SBATCH line of shell text, which Slurm would not read there, and its number, counted from 1."""
     for number, line in enumerate(text.split("\n"), start=1):
         if _DIRECTIVE.match(line):
-            yield number, f"{line.strip()!r}: Slurm would not read it below efakit's header: write it in the job's keys"
+            yield number, line.strip()
 
 
-def _faults(text: str) -> Iterator[tuple[int, str]]:
+def _faults(text: str, path: Path) -> Iterator[Finding]:
+    def fault(rule: str, line: int, message: str, fix: str) -> Finding:
+        return Finding(rule, ERROR, message, place=Place(str(path), line), fix=fix)
+
     first = text.partition("\n")[0]
     if first.startswith("#!") and not _SHELLS.match(first):
-        yield 1, f"{first!r}: the body of a job is a shell script; start another program from it"
+        message = f"{first!r}: the body of a job is a shell script"
+        yield fault("job-body", 1, message, "start another program from it")
     if "\0" in text:
-        yield text[: text.index("\0")].count("\n") + 1, "a NUL is no text"
-    yield from directives(text)
+        line = text[: text.index("\0")].count("\n") + 1
+        yield fault("job-body", line, "a NUL is no text", "remove it")
+    for line, directive in directives(text):
+        yield fault("job-directive", line, f"{directive!r}: {NOT_READ}", NOT_READ_FIX)

@@ -9,14 +9,15 @@ from typing import Any
 from efakit.catalog import instances
 from efakit.catalog.stacks import EFA_INSTALLERS, nearest_installers
 from efakit.errors import SpecError
+from efakit.finding import ERROR, Finding, Place
 from efakit.spec.build import build_spec
 from efakit.spec.faults import At, doubles, unknown_type
-from efakit.spec.job_checks import job_problems
+from efakit.spec.job_checks import job_faults
 from efakit.spec.job_files import own_templates, read_bodies
 from efakit.spec.model import Spec
-from efakit.spec.schema import schema_problems, spell
+from efakit.spec.schema import schema_faults
 from efakit.spec.sections import sections
-from efakit.spec.yamltext import Document, KeyPath, read_document
+from efakit.spec.yamltext import Document, read_document
 
 
 def load_spec(path: Path, templates: Path | None = None) -> Spec:
@@ -30,19 +31,16 @@ def load_spec(path: Path, templates: Path | None = None) -> Spec:
 def read_spec(document: Document, templates: Path | None = None) -> Spec:
     """Return the spec in a document; raise SpecError as ``load_spec`` does."""
     if document.data is None:
-        raise SpecError([f"{document.path}: the file is empty; 'efakit init' writes a spec to begin with"])
+        place, fix = Place(str(document.path)), "'efakit init' writes a spec to begin with"
+        raise SpecError([Finding("spec-unreadable", ERROR, "the file is empty", place=place, fix=fix)])
     own = _templates_folder(document, templates)
-    problems = schema_problems(document, own_templates(own))
-    if problems:
-        raise SpecError(problems)
-
-    def at(keys: KeyPath, message: str, *, at_key: bool = False) -> str:
-        return f"{document.where(keys, at_key=at_key)}: {spell(keys)}: {message}"
-
-    bodies, faults = read_bodies(document.data.get("jobs") or [], document.path.parent, at)
-    problems = [*_problems(document, own, at), *faults]
-    if problems:
-        raise SpecError(problems)
+    faults = schema_faults(document, own_templates(own))
+    if faults:
+        raise SpecError(faults)
+    bodies, wrong = read_bodies(document.data.get("jobs") or [], document.path.parent, document.fault)
+    faults = [*_faults(document, own, document.fault), *wrong]
+    if faults:
+        raise SpecError(faults)
     return build_spec(document.data, bodies, own)
 
 
@@ -53,28 +51,28 @@ def _templates_folder(document: Document, templates: Path | None) -> str | None:
     return str(document.path.parent / named) if isinstance(named, str) else None
 
 
-def _problems(document: Document, templates: str | None, at: At) -> Iterator[str]:
+def _faults(document: Document, templates: str | None, at: At) -> Iterator[Finding]:
     """Give the faults that the schema cannot see."""
     data = document.data
     cluster = data["cluster"]
-    yield from _stack_problems(cluster, at)
+    yield from _stack_faults(cluster, at)
     yield from doubles(cluster["queues"], ["cluster", "queues"], "queue", at)
     for number, queue in enumerate(cluster["queues"]):
         keys: list[str | int] = ["cluster", "queues", number]
-        yield from _instance_problems(queue, keys, at)
+        yield from _instance_faults(queue, keys, at)
         yield from doubles(queue["compute_resources"], [*keys, "compute_resources"], "compute resource", at)
-        yield from _capacity_problems(queue, keys, at)
+        yield from _capacity_faults(queue, keys, at)
     for name, section in sections().items():
         if name in data:
             yield from section.faults(data, at)
     jobs = data.get("jobs") or []
     yield from doubles(jobs, ["jobs"], "job", at)
     if templates is not None and not Path(templates).is_dir():
-        yield at(["templates"], f"{templates}: no such folder")
-    yield from job_problems(cluster, jobs, at)
+        yield at("job-file", ["templates"], f"{templates}: no such folder", "name the folder of your own templates")
+    yield from job_faults(cluster, jobs, at)
 
 
-def _instance_problems(queue: Mapping[str, Any], keys: list[str | int], at: At) -> Iterator[str]:
+def _instance_faults(queue: Mapping[str, Any], keys: list[str | int], at: At) -> Iterator[Finding]:
     for place, resource in enumerate(queue["compute_resources"]):
         where = [*keys, "compute_resources", place]
         if "instance" in resource:
@@ -82,10 +80,12 @@ def _instance_problems(queue: Mapping[str, Any], keys: list[str | int], at: At) 
         for index, name in enumerate(resource.get("instances", [])):
             yield from unknown_type(name, [*where, "instances", index], at)
         if resource.get("min_nodes", 0) > resource["nodes"]:
-            yield at([*where, "min_nodes"], f"{resource['min_nodes']} is more than nodes ({resource['nodes']})")
+            message = f"{resource['min_nodes']} is more than nodes ({resource['nodes']})"
+            yield at("counts", [*where, "min_nodes"], message, "raise nodes or lower min_nodes")
         for name in _types(resource):
             if resource.get("efa") == "on" and instances.known(name) and not instances.get(name).efa_capable:
-                yield at([*where, "efa"], f"{name} has no EFA: write auto or off, or take another type")
+                fix = "write auto or off, or take a type with EFA"
+                yield at("efa-unsupported", [*where, "efa"], f"{name} has no EFA", fix)
 
 
 def _types(resource: Mapping[str, Any]) -> list[str]:
@@ -93,36 +93,40 @@ def _types(resource: Mapping[str, Any]) -> list[str]:
     return names
 
 
-def _stack_problems(cluster: Mapping[str, Any], at: At) -> Iterator[str]:
+def _stack_faults(cluster: Mapping[str, Any], at: At) -> Iterator[Finding]:
     stack = cluster.get("stack", {})
     known = [row.version for row in EFA_INSTALLERS]
     installer = stack.get("installer")
     if installer is not None and installer not in known:
-        near = " and ".join(nearest_installers(installer))
-        message = f"EFA installer {installer} is not known; the nearest are {near} (known: {', '.join(known)})"
-        yield at(["cluster", "stack", "installer"], message)
+        fix = f"the nearest are {' and '.join(nearest_installers(installer))} (known: {', '.join(known)})"
+        message = f"EFA installer {installer} is not known"
+        yield at("installer-unknown", ["cluster", "stack", "installer"], message, fix)
 
 
-def _capacity_problems(queue: Mapping[str, Any], keys: list[str | int], at: At) -> Iterator[str]:
+def _capacity_faults(queue: Mapping[str, Any], keys: list[str | int], at: At) -> Iterator[Finding]:
     capacity = queue.get("capacity", "on-demand")
     yield from _two_reservations(queue, keys, at)
     for place, resource in enumerate(queue["compute_resources"]):
         where = [*keys, "compute_resources", place]
         yield from _two_reservations(resource, where, at)
         if capacity == "capacity-block" and not ("reservation" in resource or "reservation" in queue):
-            yield at(where, "a capacity block needs the key 'reservation' with the block's id (cr-...)")
+            message = "a capacity block needs the key 'reservation'"
+            yield at("block-without-reservation", where, message, "add reservation: with the block's id (cr-...)")
         if capacity == "spot" and any(key in part for part in (queue, resource) for key in _RESERVATIONS):
-            yield at(where, "spot instances cannot come from a reservation: take capacity: on-demand")
-        for name in _types(resource):
-            offered = instances.get(name).usage_classes if instances.known(name) else None
-            if offered and capacity not in offered:
-                message = f"{name} is not sold as {capacity} (it is sold as: {', '.join(sorted(offered))})"
-                yield at([*where, "instances" if "instances" in resource else "instance"], message)
+            message = "spot instances cannot come from a reservation"
+            yield at("spot-with-reservation", where, message, "write capacity: on-demand, or remove the reservation")
+        for row in (instances.get(name) for name in _types(resource) if instances.known(name)):
+            if not row.sold_as(capacity):
+                sold = ", ".join(sorted(row.usage_classes or ()))
+                message = f"{row.name} is not sold as {capacity} (it is sold as {sold})"
+                key = "instances" if "instances" in resource else "instance"
+                yield at("usage-class", [*where, key], message, f"write another capacity for queue {queue['name']}")
 
 
 _RESERVATIONS = ("reservation", "reservation_group")
 
 
-def _two_reservations(part: Mapping[str, Any], keys: list[str | int], at: At) -> Iterator[str]:
+def _two_reservations(part: Mapping[str, Any], keys: list[str | int], at: At) -> Iterator[Finding]:
     if all(key in part for key in _RESERVATIONS):
-        yield at([*keys, "reservation_group"], "not together with 'reservation': one of them")
+        message = "not together with 'reservation'"
+        yield at("exclude-each-other", [*keys, "reservation_group"], message, "remove one of them")

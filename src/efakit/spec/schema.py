@@ -9,10 +9,13 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from efakit.finding import Finding
 from efakit.spec.job_schema import complete, with_templates
+from efakit.spec.nearness import by_nearness, choice, nearest
 from efakit.spec.sections import sections
-from efakit.spec.yamltext import Document, KeyPath
+from efakit.spec.yamltext import Document
 
+_SOURCE = "docs/spec.md"
 # Not a keyword of JSON Schema: the section whose needs a part of the schema says.
 _SECTION = "x-section"
 _TYPE_NAMES = {
@@ -48,8 +51,8 @@ def _schema(names: tuple[str, ...]) -> dict[str, Any]:
     return schema
 
 
-def schema_problems(document: Document, templates: Iterable[str] = ()) -> list[str]:
-    """Return what the schema has against a document, one line each with its place; empty where it is fine.
+def schema_faults(document: Document, templates: Iterable[str] = ()) -> list[Finding]:
+    """Return what the schema has against a document; empty where it is fine.
 
     ``templates`` are the names of job templates of the user's own.
     """
@@ -59,73 +62,51 @@ def schema_problems(document: Document, templates: Iterable[str] = ()) -> list[s
         (error.json_path, error.validator if error.validator == "pattern" else id(error)): error for error in found
     }
     errors = sorted(single.values(), key=lambda error: list(map(str, error.path)))
-    return list(dict.fromkeys(problem for error in errors for problem in _explain(document, error)))
+    return [fault.replaced(source=_SOURCE) for error in errors for fault in _faults(document, error)]
 
 
-def by_nearness(word: object, words: Iterable[str]) -> list[str]:
-    """Return ``words`` in alphabetical order, but the nearest to ``word`` first."""
-    listed = sorted(words)
-    from difflib import get_close_matches  # only where there is a fault
-
-    close = get_close_matches(str(word), listed, n=3, cutoff=0.6)
-    return close + [name for name in listed if name not in close]
-
-
-def nearest(word: object, words: Iterable[str]) -> str:
-    """Return ``; did you mean 'x'?`` where one of ``words`` is near, an empty text otherwise."""
-    from difflib import get_close_matches  # only where there is a fault
-
-    close = get_close_matches(str(word), list(words), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def spell(keys: KeyPath) -> str:
-    """Return a path in the spec as people write it: cluster.queues[0].name."""
-    text = ""
-    for key in keys:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
-    return text or "the spec"
-
-
-def _explain(document: Document, error: Any) -> Iterator[str]:
-    keys = list(error.absolute_path)
-    place, field, value = document.where(keys), spell(keys), error.instance
+def _faults(document: Document, error: Any) -> Iterator[Finding]:
+    keys, value, at = list(error.absolute_path), error.instance, document.fault
     if error.validator == "additionalProperties":
         for key in [str(key) for key in value if key not in error.schema.get("properties", {})]:
-            where = document.where([*keys, key], at_key=True)
-            yield f"{where}: {field}: {_moved(key, error, document) or _unknown(key, error.schema)}"
+            rule, message, fix = _moved(key, error, document) or _unknown(key, error.schema)
+            yield at(rule, [*keys, key], message, fix, at_key=True, of=keys)
     elif error.validator == "required":
         for key in error.validator_value:
             if key not in value:
-                yield f"{place}: {field}: the key {key!r} is missing{_needed_by(error)}"
+                yield at("missing-key", keys, f"the key {key!r} is missing{_needed_by(error)}", f"add {key}")
     elif error.validator == "not" and "required" in error.validator_value:
-        names = " and ".join(map(repr, error.validator_value["required"]))
-        yield f"{place}: {field}: only one of the keys {names} is allowed"
+        both = " and ".join(map(repr, error.validator_value["required"]))
+        yield at("exclude-each-other", keys, f"only one of the keys {both} is allowed", "remove one of them")
     elif error.validator == "not":  # the key belongs to another kind of it
         kind = "job's template" if keys[0] == "jobs" else "kind of storage"
-        yield f"{document.where(keys, at_key=True)}: {field}: not an option of this {kind}"
+        yield at("option-of-another-kind", keys, f"not an option of this {kind}", "remove it", at_key=True)
     elif error.validator in ("oneOf", "anyOf") and "required" in error.validator_value[0]:
-        keyed = [repr(name) for choice in error.validator_value for name in choice["required"]]
-        needed = f"exactly one of the keys {' and '.join(keyed)} is needed"
-        yield f"{place}: {field}: {needed}{_needed_by(error)}"
+        names = [name for allowed in error.validator_value for name in allowed["required"]]
+        message = f"exactly one of the keys {' and '.join(map(repr, names))} is needed{_needed_by(error)}"
+        yield at("missing-key", keys, message, f"add {' or '.join(names)}")
     elif "propertyNames" in error.absolute_schema_path:
-        yield f"{document.where([*keys, value], at_key=True)}: {field}: {value!r} is not a name that is allowed here"
+        message, (_, fix) = f"{value!r} is not a name that is allowed here", _allowed(error)
+        yield at("value-not-allowed", [*keys, value], message, fix, at_key=True, of=keys)
     else:
-        yield f"{place}: {field}: {_shown(value)} is not {_allowed(error)}{_near(error)}"
+        rule = "wrong-type" if error.validator == "type" else "value-not-allowed"
+        allowed, fix = _allowed(error)
+        yield at(rule, keys, f"{_shown(value)} is not {allowed}", fix)
 
 
-def _moved(key: str, error: Any, document: Document) -> str:
-    """Return where a key of an older spec stands now, an empty text for a key that no spec ever had here."""
+def _moved(key: str, error: Any, document: Document) -> tuple[str, str, str] | None:
+    """Return the fault of an older spec's key: rule, message, and where it stands now; None for any other key."""
     place = error.schema.get("x-moved", {}).get(key)
     if place is None:
-        return ""
+        return None
     names = {"QUEUE": "QUEUE", "RESOURCE": "RESOURCE"}
     part = document.data
     for step in error.absolute_path:
         part = part[step]
         if isinstance(step, int) and isinstance(part.get("name"), str):
             names["RESOURCE" if "RESOURCE" in place and names["QUEUE"] != "QUEUE" else "QUEUE"] = part["name"]
-    return f"{key!r} has moved; write it as {'.'.join(names.get(word, word) for word in place.split('.'))}"
+    written = ".".join(names.get(word, word) for word in place.split("."))
+    return "key-moved", f"{key!r} has moved", f"write it as {written}"
 
 
 def _needed_by(error: Any) -> str:
@@ -134,12 +115,12 @@ def _needed_by(error: Any) -> str:
     return f" (the section {spec_schema()['allOf'][path[1]][_SECTION]!r} needs it)" if path[:1] == ["allOf"] else ""
 
 
-def _unknown(key: str, schema: dict[str, Any]) -> str:
+def _unknown(key: str, schema: dict[str, Any]) -> tuple[str, str, str]:
+    """Return the fault of a key that no spec has here: rule, message and what to do."""
     instead = schema.get("x-instead", {}).get(key)
     if instead:
-        return f"{key!r} is not given here: {instead}"
-    allowed = schema.get("properties", {})
-    return f"unknown key {key!r}{nearest(key, allowed)} (allowed: {', '.join(by_nearness(key, allowed))})"
+        return "option-decided", f"{key!r} is not given here", instead
+    return "unknown-key", f"unknown key {key!r}", choice(key, by_nearness(key, schema.get("properties", {})), "allowed")
 
 
 @lru_cache(maxsize=4)
@@ -158,24 +139,27 @@ def _validator(templates: tuple[str, ...], names: tuple[str, ...]) -> Any:
     return kind.extend(Draft202012Validator, {"pattern": pattern})(with_templates(_schema(names), templates))
 
 
-def _allowed(error: Any) -> str:
+def _allowed(error: Any) -> tuple[str, str]:
+    """Return what a value is not, and what to write."""
     wanted = error.validator_value
     if error.validator == "type":
-        names = [wanted] if isinstance(wanted, str) else wanted
-        return " or ".join(_TYPE_NAMES[name] for name in names)
+        types = " or ".join(_TYPE_NAMES[name] for name in ([wanted] if isinstance(wanted, str) else wanted))
+        return types, f"write {types}"
     if "errorMessage" in error.schema:
-        return f"allowed: it must be {error.schema['errorMessage']}"
+        return "allowed", f"write {error.schema['errorMessage']}"
     if error.validator == "enum":
-        return f"one of {', '.join(map(str, wanted))}"
+        words = list(map(str, wanted))
+        return f"one of {', '.join(words)}", nearest(error.instance, words).removeprefix("; ") or "write one of them"
     if error.validator in ("minimum", "maximum"):
-        return f"{'at least' if error.validator == 'minimum' else 'at most'} {wanted}"
+        least = error.validator == "minimum"
+        return f"at {'least' if least else 'most'} {wanted}", f"write {wanted} or {'more' if least else 'less'}"
     if error.validator == "minItems":
-        return f"long enough: at least {wanted} is needed"
-    return f"allowed: {error.message}"
-
-
-def _near(error: Any) -> str:
-    return nearest(error.instance, map(str, error.validator_value)) if error.validator == "enum" else ""
+        return f"long enough: at least {wanted} is needed", "add what is missing"
+    if error.validator == "maxItems":
+        return f"allowed: at most {wanted} are", "remove what is too much"
+    if error.validator == "uniqueItems":
+        return "allowed: an item is there twice", "remove one of them"
+    return f"allowed: {error.message}", "write another value"
 
 
 def _shown(value: object) -> str:

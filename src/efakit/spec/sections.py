@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
+from efakit.finding import Finding
 from efakit.spec.faults import At
 
 # In the order in which their targets are written.
@@ -22,7 +23,7 @@ _PACKAGES = ("parallelcluster",)
 _Data = Mapping[str, Any]
 
 
-def _no_faults(data: _Data, at: At) -> Iterator[str]:
+def _no_faults(data: _Data, at: At) -> Iterator[Finding]:
     yield from ()
 
 
@@ -38,7 +39,7 @@ class Section:
     defs: _Data
     needs: _Data
     build: Callable[[_Data], Any] = dict
-    faults: Callable[[_Data, At], Iterator[str]] = _no_faults
+    faults: Callable[[_Data, At], Iterator[Finding]] = _no_faults
     platform: bool = True
     """Whether it makes nodes and runs jobs, so that without such a section the nodes are there already."""
 

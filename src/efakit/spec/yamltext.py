@@ -7,16 +7,24 @@ YAML 1.2's core schema (without infinity and not-a-number), not PyYAML's 1.1: th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from efakit.errors import SpecError
-from efakit.finding import Place
+from efakit.finding import ERROR, Finding, Place
 
 KeyPath = Sequence[str | int]
+
+
+def spell(keys: KeyPath) -> str:
+    """Return a path in the spec as people write it: cluster.queues[0].name."""
+    text = ""
+    for key in keys:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else str(key)
+    return text or "the spec"
 
 
 class _CoreLoader(yaml.SafeLoader):
@@ -40,9 +48,13 @@ for _tag, _pattern, _first in (
 class Document:
     """A YAML file: its data, and the line and column of each value and key."""
 
-    def __init__(self, path: Path, text: str) -> None:
-        """Parse ``text``; raise SpecError where it is no YAML, or a key is there twice."""
+    def __init__(self, path: Path, text: str, named: Callable[[KeyPath], str] = spell) -> None:
+        """Parse ``text``; raise SpecError where it is no YAML, or a key is there twice.
+
+        ``named`` is what a fault's message calls a place.
+        """
         self.path = path
+        self._named = named
         try:
             loader = _CoreLoader(text)
             try:
@@ -53,14 +65,21 @@ class Document:
                 loader.dispose()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else f"{path}:1:1"
-            raise SpecError([f"{where}: not valid YAML: {error.problem or error.context}"]) from error
+            place = Place(str(path), mark.line + 1, mark.column + 1) if mark else Place(str(path), 1, 1)
+            raise SpecError([_not_yaml(place, error.problem or error.context)]) from error
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise SpecError([f"{path}:1:1: not valid YAML: {' '.join(str(error).split())}"]) from error
+            raise SpecError([_not_yaml(Place(str(path), 1, 1), " ".join(str(error).split()))]) from error
 
-    def where(self, keys: KeyPath, *, at_key: bool = False) -> str:
-        """Return ``file:line:column`` of the value at ``keys`` (of its key with ``at_key``), or of what is nearest."""
-        return str(self.place(keys, at_key=at_key))
+    def fault(
+        self, rule: str, keys: KeyPath, message: str, fix: str, *, at_key: bool = False, of: KeyPath | None = None
+    ) -> Finding:
+        """Return a fault at the value at ``keys``, or at its key; the message begins with its name, or that of ``of``.
+
+        Its source is the rule's own.
+        """
+        place = self.place(keys, at_key=at_key)
+        named = self._named(keys if of is None else of)
+        return Finding(rule, ERROR, f"{named}: {message}", place=place, fix=fix)
 
     def place(self, keys: KeyPath, *, at_key: bool = False) -> Place:
         """Return the place of the value at ``keys`` (of its key with ``at_key``), or of what is nearest above it."""
@@ -80,16 +99,24 @@ def read_document(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except IsADirectoryError:
-        raise SpecError([f"{path}: is a folder; a spec is a file"]) from None
+        raise _unreadable(path, "is a folder", "name a file") from None
     except FileNotFoundError:
-        raise SpecError([f"{path}: no such file; 'efakit init --output {path}' writes a spec to begin with"]) from None
+        raise _unreadable(path, "no such file", f"'efakit init --output {path}' writes a spec to begin with") from None
     except UnicodeDecodeError as error:
-        raise SpecError([f"{path}: not a text file in UTF-8 (byte {error.start})"]) from None
+        raise _unreadable(path, f"not a text file in UTF-8 (byte {error.start})", "save it as UTF-8") from None
     except OSError as error:
-        raise SpecError([f"{path}: cannot be read: {error.strerror}"]) from None
+        raise _unreadable(path, f"cannot be read: {error.strerror}", "") from None
     except ValueError as error:
-        raise SpecError([f"{str(path)!r}: not a path: {error}"]) from None
+        raise _unreadable(repr(str(path)), f"not a path: {error}", "") from None
     return Document(path, text)
+
+
+def _unreadable(path: Path | str, message: str, fix: str) -> SpecError:
+    return SpecError([Finding("spec-unreadable", ERROR, message, place=Place(str(path)), fix=fix)])
+
+
+def _not_yaml(place: Place, why: str | None) -> Finding:
+    return Finding("spec-unreadable", ERROR, f"not valid YAML: {why}", place=place)
 
 
 def _child(node: yaml.Node | None, key: str | int) -> tuple[yaml.Node, yaml.Node] | None:

@@ -11,20 +11,19 @@ from efakit.catalog.stacks import newest_parallelcluster
 from efakit.emit.parallelcluster.origins import origin
 from efakit.emit.registry import emit
 from efakit.errors import SpecError, UsageError
-from efakit.finding import ERROR, WARNING, Finding, Place
+from efakit.finding import ERROR, WARNING, Finding
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
 from efakit.plan.findings import variable_findings
 from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan, make_plan
+from efakit.rules.registry import rule_of
 from efakit.rules.stack import stack_findings
 from efakit.spec.load import read_spec
 from efakit.spec.parallelcluster.model import ParallelCluster
 from efakit.spec.yamltext import Document
 from efakit.versions import is_release
-
-_SPEC_SOURCE = "efakit/spec/spec.schema.json"
 
 
 @dataclass(frozen=True)
@@ -102,8 +101,9 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlon
         document = Document(path, text)
         spec = read_spec(document)
     except SpecError as error:
-        findings = [_spec_finding(path, problem) for problem in error.problems]
-        raise SpecRefused(findings, version or newest_parallelcluster()) from error
+        raise SpecRefused(
+            [_with_source(item) for item in error.findings], version or newest_parallelcluster()
+        ) from error
     section = spec.section(ParallelCluster)
     if section is None:
         return SpecAlone(tuple(_of_spec_alone(document, make_plan(spec))))
@@ -158,16 +158,10 @@ def _of_variables(document: Document, plan: Plan) -> Iterator[Finding]:
         yield found.replaced(place=document.place(found.place.keys, at_key=True))
 
 
-def _spec_finding(path: Path, problem: str) -> Finding:
-    """Return a fault of a spec as a finding; it reads ``file:line:column: message; what to do``."""
-    line, _, rest = problem.removeprefix(f"{path}:").partition(":")
-    column, _, said = rest.partition(":")
-    if not (line.isdigit() and column.isdigit()):
-        line, column, said = "1", "1", problem
-    message, _, fix = said.strip().partition("; ")
-    return Finding(
-        "spec", "error", message, place=Place(str(path), int(line), int(column)), fix=fix, source=_SPEC_SOURCE
-    )
+def _with_source(fault: Finding) -> Finding:
+    """Return a fault of a spec with its rule's source, where it has none of its own."""
+    row = rule_of(fault.rule)
+    return fault if fault.source or row is None else fault.replaced(source=row.source)
 
 
 def _read(path: Path) -> str:

@@ -133,7 +133,7 @@ def usage_class(view: ClusterView) -> Iterator[Problem]:
     """Refuse SPOT and CAPACITY_BLOCK where EC2 does not sell the type so."""
     for resource, node, instance in view.typed():
         wanted = _USAGE.get(resource.queue.capacity)
-        if wanted and instance.usage_classes and wanted not in instance.usage_classes:
+        if wanted and instance.usage_classes and not instance.sold_as(wanted):
             message = (
                 f"{instance.name} is not sold as {wanted} (it is sold as {', '.join(sorted(instance.usage_classes))})"
             )

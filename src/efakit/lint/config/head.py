@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from efakit.catalog.stacks import image_is_published
 from efakit.lint.config.node import shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView
@@ -92,7 +93,7 @@ def ubuntu_key(view: ClusterView) -> Iterator[Problem]:
 @rule("rocky-image")
 def rocky_image(view: ClusterView) -> Iterator[Problem]:
     """Refuse Rocky Linux without CustomAmi: ParallelCluster publishes no images of it."""
-    if not (view.os.text or "").startswith("rocky") or view.root.at("Image", "CustomAmi").text is not None:
+    if image_is_published(view.os.text or "") or view.root.at("Image", "CustomAmi").text is not None:
         return
     queues = [queue.node.at("Image", "CustomAmi").text for queue in view.queues]
     if view.head.at("Image", "CustomAmi").text is None or None in queues:

@@ -28,8 +28,7 @@ def instance_unknown(view: ClusterView) -> Iterator[Problem]:
         try:
             instances.get(name)
         except UnknownInstanceType as error:
-            message, _, fix = str(error).partition(". ")
-            yield Problem(node.path, message, fix or "name a type that EC2 has")
+            yield Problem(node.path, error.message, error.fix)
 
 
 @rule("instance-missing")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SHARED = "shared"
+# What a spec says of a cluster is judged by the rules of configs where both have the same fault.
+_ALSO = {"spec": ("config",)}
 
 __all__ = ["ROOMS", "Rule", "given_text", "nearest_rules", "rule_of", "rules", "rules_of"]
 
@@ -36,7 +38,8 @@ def rules() -> Mapping[str, Rule]:
 @lru_cache(maxsize=None)
 def rules_of(room: str) -> Mapping[str, Rule]:
     """Return the rules of one room, a key of ``ROOMS``, by their ids; the rows of other rooms are not loaded."""
-    return {row.id: row for row in (*_load(room), *_load(_SHARED)) if room in row.room.split()}
+    parts = (room, _SHARED, *_ALSO.get(room, ()))
+    return {row.id: row for part in parts for row in _load(part) if room in row.room.split()}
 
 
 def rule_of(id_: str) -> Rule | None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from efakit.catalog.stacks import PARALLELCLUSTER_RELEASES, newest_parallelcluster, parallelcluster_release
-from efakit.spec.faults import At, doubles, unknown_type
-from efakit.spec.schema import nearest
+from efakit.catalog.stacks import (
+    PARALLELCLUSTER_RELEASES,
+    image_is_published,
+    newest_parallelcluster,
+    parallelcluster_release,
+)
+from efakit.finding import Finding
+from efakit.spec.faults import At, doubles, unknown_name, unknown_type
+from efakit.spec.nearness import choice
 
 _Data = Mapping[str, Any]
 _HERE = "parallelcluster"
 
 
-def faults(data: _Data, at: At) -> Iterator[str]:
+def faults(data: _Data, at: At) -> Iterator[Finding]:
     """Give the section's faults; ``data`` is the whole spec's."""
     section = data[_HERE]
     yield from _releases(section, at)
@@ -23,7 +29,7 @@ def faults(data: _Data, at: At) -> Iterator[str]:
     yield from _storage(section.get("storage", []), at)
 
 
-def _types(section: _Data, at: At) -> Iterator[str]:
+def _types(section: _Data, at: At) -> Iterator[Finding]:
     if "instance" in section["head_node"]:
         yield from unknown_type(section["head_node"]["instance"], [_HERE, "head_node", "instance"], at)
     for number, pool in enumerate(section.get("login_nodes", [])):
@@ -31,45 +37,40 @@ def _types(section: _Data, at: At) -> Iterator[str]:
             yield from unknown_type(pool["instance"], [_HERE, "login_nodes", number, "instance"], at)
 
 
-def _queues(options: _Data, queues: list[_Data], at: At) -> Iterator[str]:
+def _queues(options: _Data, queues: list[_Data], at: At) -> Iterator[Finding]:
     """Give the names of queues and compute resources that ``cluster`` does not have."""
     known = {queue["name"]: queue for queue in queues}
     for name, own in options.items():
         if name not in known:
-            yield _unknown("queue", name, known, [_HERE, "queues", name], at)
+            yield unknown_name("queue", name, known, [_HERE, "queues", name], at, at_key=True)
             continue
         resources = [resource["name"] for resource in known[name]["compute_resources"]]
         for inner in own.get("compute_resources", {}):
             if inner not in resources:
                 keys: list[str | int] = [_HERE, "queues", name, "compute_resources", inner]
-                yield _unknown("compute resource", inner, resources, keys, at)
+                yield unknown_name("compute resource", inner, resources, keys, at, at_key=True)
 
 
-def _unknown(kind: str, name: str, known: Mapping[str, Any] | list[str], keys: list[str | int], at: At) -> str:
-    message = f"cluster has no {kind} {name!r}{nearest(name, known)} (it has: {', '.join(known)})"
-    return at(keys, message, at_key=True)
-
-
-def _releases(section: _Data, at: At) -> Iterator[str]:
+def _releases(section: _Data, at: At) -> Iterator[Finding]:
     version = section.get("version", newest_parallelcluster())
     try:
         release = parallelcluster_release(version)
     except KeyError:
         known = [row.version for row in PARALLELCLUSTER_RELEASES]
-        message = f"ParallelCluster {version} is not known{nearest(version, known)} (known: {', '.join(known)})"
-        yield at([_HERE, "version"], message)
+        message = f"ParallelCluster {version} is not known"
+        yield at("release-unknown", [_HERE, "version"], message, choice(version, known, "known"))
         return
     os_name = section.get("os", "alinux2023")
     if os_name not in release.operating_systems:
         supported = ", ".join(release.operating_systems)
         message = f"ParallelCluster {version} does not support {os_name} (it supports: {supported})"
-        yield at([_HERE, "os"], message)
-    if os_name.startswith("rocky") and "ami" not in section:
-        message = f"AWS publishes no ParallelCluster image for {os_name}: name yours with parallelcluster.ami"
-        yield at([_HERE, "os"], message)
+        yield at("os-not-in-release", [_HERE, "os"], message, "write one of them, or another version")
+    if not image_is_published(os_name) and "ami" not in section:
+        message = f"AWS publishes no ParallelCluster image for {os_name}"
+        yield at("rocky-image", [_HERE, "os"], message, "name yours with parallelcluster.ami")
 
 
-def _storage(storage: list[_Data], at: At) -> Iterator[str]:
+def _storage(storage: list[_Data], at: At) -> Iterator[Finding]:
     yield from doubles(storage, [_HERE, "storage"], "storage", at)
     prefixes = {"fsx-lustre": "fs", "efs": "fs", "fsx-openzfs": "fsvol", "fsx-ontap": "fsvol", "ebs": "vol"}
     mounts: set[str] = set()
@@ -77,8 +78,10 @@ def _storage(storage: list[_Data], at: At) -> Iterator[str]:
         keys: list[str | int] = [_HERE, "storage", number]
         prefix = prefixes[item["type"]]
         if "id" in item and not item["id"].startswith(prefix + "-"):
-            yield at([*keys, "id"], f"{item['id']!r} is no id of {item['type']}: it begins with {prefix}-")
+            message = f"{item['id']!r} is no id of {item['type']}"
+            yield at("storage-id", [*keys, "id"], message, f"write an id that begins with {prefix}-")
         mount = item["mount"].rstrip("/")
         if mount in mounts:
-            yield at([*keys, "mount"], f"{item['mount']!r} is there twice")
+            message = f"{item['mount']!r} is there twice"
+            yield at("mount-twice", [*keys, "mount"], message, "give each storage a mount point of its own")
         mounts.add(mount)

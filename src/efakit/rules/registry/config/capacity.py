@@ -8,9 +8,9 @@ from efakit.rules.registry.row import Rule
 RULES = (
     Rule(
         "counts",
-        room="config",
+        room="config spec",
         severity="error",
-        what="MinCount is above MaxCount.",
+        what="MinCount is above MaxCount; in a spec, min_nodes above nodes.",
         why="ParallelCluster cannot keep more nodes up than the compute resource may have.",
         wrong="""
             Scheduling:
@@ -31,9 +31,10 @@ RULES = (
     ),
     Rule(
         "block-without-reservation",
-        room="config",
+        room="config spec",
         severity="error",
-        what="A queue of CapacityType CAPACITY_BLOCK has a compute resource that names no Capacity Block.",
+        what="A queue of CapacityType CAPACITY_BLOCK, in a spec of capacity-block, has a compute resource that names "
+        "no Capacity Block.",
         why="EC2 starts instances of a block only by the block's id; a resource group of reservations does not do.",
         wrong="""
             Scheduling:
@@ -242,9 +243,9 @@ RULES = (
     ),
     Rule(
         "usage-class",
-        room="config",
+        room="config spec",
         severity="error",
-        what="EC2 does not sell the instance type as the queue's CapacityType.",
+        what="EC2 does not sell the instance type as the queue's CapacityType, in a spec its capacity.",
         why="A type without spot or Capacity Blocks never starts as such.",
         wrong="""
             Scheduling:

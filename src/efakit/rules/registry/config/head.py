@@ -139,7 +139,7 @@ RULES = (
     ),
     Rule(
         "rocky-image",
-        room="config",
+        room="config spec",
         severity="error",
         what="Rocky Linux is named without a custom AMI.",
         why="ParallelCluster publishes no images of Rocky Linux; pcluster build-image makes one.",

@@ -8,7 +8,7 @@ from efakit.rules.registry.row import Rule
 RULES = (
     Rule(
         "instance-unknown",
-        room="config",
+        room="config spec",
         severity="error",
         what="efakit's catalog does not have the instance type.",
         why="Most such types are misspelt, and EC2 refuses them. A type newer than the catalog can be described in "
@@ -79,7 +79,7 @@ RULES = (
     ),
     Rule(
         "efa-unsupported",
-        room="config",
+        room="config spec",
         severity="error",
         what="EFA is on for an instance type that has no EFA interface.",
         why="EC2 cannot attach an EFA interface to such a type, and the launch fails.",

@@ -28,10 +28,12 @@ RULES = (
     ),
     Rule(
         "name-twice",
-        room="config",
+        room="config spec",
         severity="error",
-        what="Two queues, two compute resources of one queue or two shared storages have the same name.",
-        why="pcluster tells them apart by their names and refuses duplicates.",
+        what="Two queues, two compute resources of one queue or two shared storages have the same name; in a spec also "
+        "two login pools or two jobs.",
+        why="pcluster tells them apart by their names and refuses duplicates. Scripts are named after jobs, whose "
+        "names count without case.",
         wrong="""
             Scheduling:
               SlurmQueues:

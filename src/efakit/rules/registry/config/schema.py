@@ -26,10 +26,11 @@ RULES = (
     ),
     Rule(
         "unknown-key",
-        room="config",
+        room="config spec",
         severity="error",
-        what="A key exists in no release of ParallelCluster.",
-        why="pcluster refuses a config with a key that its schema does not have. Most are misspelt.",
+        what="A key exists in no release of ParallelCluster, or not at this place of a spec.",
+        why="pcluster refuses a config with a key that its schema does not have, and efakit such a spec. Most are "
+        "misspelt.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -47,10 +48,11 @@ RULES = (
     ),
     Rule(
         "missing-key",
-        room="config",
+        room="config spec",
         severity="error",
-        what="A key that the release requires is missing.",
-        why="pcluster refuses a section without its required keys.",
+        what="A key that the release requires is missing, or one that a spec requires.",
+        why="pcluster refuses a section without its required keys. A platform's section of a spec may require keys "
+        "elsewhere.",
         wrong="""
             HeadNode:
               # InstanceType is missing
@@ -64,10 +66,11 @@ RULES = (
     ),
     Rule(
         "wrong-type",
-        room="config",
+        room="config spec",
         severity="error",
         what="A value has another type than its key takes.",
-        why="pcluster converts texts to numbers and to true or false where it can, and refuses the rest.",
+        why="pcluster converts texts to numbers and to true or false where it can, and refuses the rest. In a spec "
+        "nothing is converted.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -85,10 +88,10 @@ RULES = (
     ),
     Rule(
         "value-not-allowed",
-        room="config",
+        room="config spec",
         severity="error",
         what="A value is outside what its key allows: its choices, its form, its least or its most.",
-        why="pcluster's schema refuses the value. What a key allows may differ between releases.",
+        why="pcluster's schema refuses the value, or the spec's does. What a key allows may differ between releases.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -104,10 +107,11 @@ RULES = (
     ),
     Rule(
         "exclude-each-other",
-        room="config",
+        room="config spec",
         severity="error",
         what="Two keys of a section are set of which only one may be set.",
-        why="pcluster cannot tell which of the two is meant, and refuses the config.",
+        why="pcluster cannot tell which of the two is meant, and refuses the config. In a spec it is subnet with "
+        "subnets, or reservation with reservation_group.",
         wrong="""
             HeadNode:
               Networking:

@@ -159,7 +159,7 @@ RULES = (
     ),
     Rule(
         "job-too-large",
-        room="config",
+        room="config spec",
         severity="error",
         what="A job of the spec asks for more nodes than its queue has.",
         why="Slurm keeps such a job pending for ever.",

@@ -126,7 +126,7 @@ RULES = (
     ),
     Rule(
         "mount-twice",
-        room="config",
+        room="config spec",
         severity="error",
         what="Two shared storages have the same mount point.",
         why="The second mount hides the first.",

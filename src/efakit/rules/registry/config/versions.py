@@ -8,10 +8,11 @@ from efakit.rules.registry.row import Rule
 RULES = (
     Rule(
         "release-unknown",
-        room="config",
+        room="config spec",
         severity="warning",
-        what="efakit has no row for the ParallelCluster release that the config is judged for.",
-        why="The release's operating systems, Slurm and EFA installer are not known, so rules about them say nothing.",
+        what="efakit has no row for the ParallelCluster release that a config is judged for, or that a spec names.",
+        why="The release's operating systems, Slurm and EFA installer are not known, so rules about them say nothing. "
+        "From a spec efakit decides by them, so it refuses the spec.",
         wrong="Region: us-east-1",
         right="Region: us-east-1",
         given={"parallelcluster": "3.10.0"},
@@ -33,7 +34,7 @@ RULES = (
     ),
     Rule(
         "os-not-in-release",
-        room="config",
+        room="config spec",
         severity="error",
         what="The release does not support the operating system.",
         why="pcluster has no image for the system in this release and refuses the config.",
