@@ -206,6 +206,8 @@ def the_job_has_its_record(world: World, point: Point, outcome: Outcome) -> Iter
         yield "the record of job 7 is lost"
     for record in found:
         yield from wrong_numbers(record, AFTER - BEFORE)
+        if record["baseline"] == "missing" and point.fault not in KILLS:
+            yield "the record of job 7 has no baseline"
     if found:
         runs = find_runs(world.records, 7)
         if len(runs) != 1:
