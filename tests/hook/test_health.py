@@ -313,10 +313,10 @@ class TestVersions:
     @pytest.mark.parametrize(
         ("instance", "software", "told"),
         [
-            ("p5.48xlarge", {"plugin": "1.7.1"}, [("version-low", "error", "1.7.2")]),
+            ("p5.48xlarge", {"plugin": "1.7.1"}, [("version-low", "warning", "1.7.2")]),
             ("p5.48xlarge", {"plugin": None, "efa_installer": "1.28.0"}, [("version-low", "warning", "1.29.0")]),
             ("p5.4xlarge", {"plugin": "1.16.1"}, [("known-bad", "error", "1.16.2")]),
-            ("p5en.48xlarge", {"plugin": "1.12.1"}, [("version-low", "error", "1.13.0")]),
+            ("p5en.48xlarge", {"plugin": "1.12.1"}, [("version-low", "warning", "1.13.0")]),
             ("p5.48xlarge", {"plugin": "1.19.1"}, [("known-bad", "warning", "1.19.2")]),
             ("p6-b300.48xlarge", {"plugin": None, "efa_installer": None}, []),
             ("m7i.large", {"plugin": "1.0.0"}, []),
