@@ -34,8 +34,9 @@ _TYPES = (
 
 
 class Found:
-    """What an epilog finds: its ``baseline`` (None: none of its run) and the file's ``name``, and the jobs that ran here
-    ``shared_with`` it.
+    """What an epilog finds: its ``baseline`` (None: none of its run) and the file's ``name``.
+
+    ``shared_with`` are the jobs that ran here at the same time, or may have.
 
     ``doubts`` say why it is not sure that the baseline is of this run, ``foreign`` why those of the same id are not,
     ``given_up`` which jobs' baselines were removed, since their jobs do not run any more, and why.
