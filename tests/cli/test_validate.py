@@ -105,7 +105,6 @@ def test_a_spec_without_a_platform_is_judged_by_what_it_says_itself(tmp_path):
     assert answer["code"] == 1
     assert [(item["rule"], item["line"]) for item in answer["findings"]] == [
         ("software-broken", 6),
-        ("software-risky", 6),
         ("fi-provider-other", 8),
     ]
     assert [(item["judge"], item["verdict"]) for item in answer["judged_by"]] == [

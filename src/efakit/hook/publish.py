@@ -55,6 +55,33 @@ def publish_waiting(spool: Spool, records_dir: str, mode: int) -> Iterator[str]:
         raise failure
 
 
+def cast_doubt(spool: Spool, records_dir: str | None, mode: int, place: Mapping[str, Any], doubt: str) -> None:
+    """Add a doubt to a record with a baseline, waiting or published at ``place``; raise OSError."""
+    waiting = spool.waiting.load(place)
+    if waiting is not None:
+        if _doubted(waiting, doubt):
+            spool.waiting.keep(waiting)
+        return
+    if records_dir is None:
+        return
+    cluster, job, name = record_path(place)
+    try:
+        with open_folder(os.path.join(records_dir, cluster, job)) as folder:
+            record = load_from(folder, name, LARGE_BYTES)
+    except FileNotFoundError:
+        return
+    if record is not None and _doubted(record, doubt):
+        publish_record(record, records_dir, mode)
+
+
+def _doubted(record: dict[str, Any], doubt: str) -> bool:
+    doubts = record.get("doubts")
+    if record.get("baseline") == "missing" or not isinstance(doubts, list) or doubt in doubts:
+        return False
+    doubts.append(doubt)
+    return True
+
+
 def _was_published_past_spool(baseline: Mapping[str, Any], records_dir: str) -> bool:
     """Return whether the job's epilog could not use the spool in time, and so published without this baseline."""
     job, taken_at = baseline["job"], baseline["snapshot"].get("taken_at")

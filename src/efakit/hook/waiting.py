@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import stat
 
+from efakit.hook.folder import LARGE_BYTES
 from efakit.hook.json_text import dumps
-from efakit.hook.trust import load_or_damage
+from efakit.hook.trust import load_from, load_or_damage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +35,14 @@ class Waiting:
 
     def keep(self, record: Mapping[str, Any]) -> None:
         """Keep a record until it is published."""
-        name = "%s.%d.%s.json" % (self._node, record["job_id"], record["record_id"])
-        self._folder.write(name, dumps(record).encode(), 0o600)
+        self._folder.write(self._name_of(record), dumps(record).encode(), 0o600)
+
+    def load(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return what waits of a record, by its ``job_id`` and ``record_id``; None where it does not."""
+        return load_from(self._folder, self._name_of(record), LARGE_BYTES)
+
+    def _name_of(self, record: Mapping[str, Any]) -> str:
+        return "%s.%d.%s.json" % (self._node, record["job_id"], record["record_id"])
 
     def records(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Give the name and content of each record that is not published yet, the newest first.

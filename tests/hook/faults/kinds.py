@@ -313,6 +313,19 @@ REUSED = [
         (told("efa"), published(7, 7)),
     ),
     Case(
+        "an id used again at once, where Slurm does not say so and nothing was kept: in doubt, not the old one's efa",
+        (*life(efa=TB), both(moved(tcp=TB)), epilogs),
+        (told("incomplete", reason="in doubt"), published(7, 7)),
+    ),
+    Case(
+        "an id used again at once while its first record waits: in doubt",
+        (
+            *(prologs, both(moved(efa=TB)), lambda s: s.node.records.rename(s.node.records.with_name("away"))),
+            *(epilogs, epilogs, lambda s: s.node.records.with_name("away").rename(s.node.records), both(flush)),
+        ),
+        (told("incomplete", reason="in doubt"), published(7, 7)),
+    ),
+    Case(
         "two installations of the hooks: two clusters",
         (
             *life(efa=TB),
