@@ -27,7 +27,8 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="the installer wants root: run as root"),
 ]
 
-CHANGING = ("mv", "cp", "ln", "chmod", "chown", "rm", "mkdir", "rmdir", "sync")
+# Not chown and sync: a job sees no difference.
+CHANGING = ("mv", "cp", "ln", "chmod", "rm", "mkdir", "rmdir")
 # Counts its calls. Before the chosen one it kills the installer with all that it started; a copy is half done by then.
 KILLER = """\
 #!/bin/sh
