@@ -83,7 +83,7 @@ def test_where_ours_are_the_only_scripts_jobs_run_without_them(site):
     site.set_others(there=False)
     assert site.recorded()
     said = site.uninstall()
-    assert said.count("stays, as a script that does nothing: without it Slurm would find no file") == 2, said
+    assert said.count("stays, as a script that does nothing: without it Slurm would find no file there") == 2, said
     assert [sorted(script.parent.iterdir()) for script in site.scripts] == [[script] for script in site.scripts]
     records = sorted(site.records.rglob("*.json"))
     assert site.runs_jobs()
