@@ -56,7 +56,7 @@ demo: system .venv/ready
 	scripts/as-root.sh python scripts/demo.py
 
 bench: .venv/ready
-	python -m scripts.bench
+	scripts/as-root.sh python -m scripts.bench
 
 format: .venv/ready
 	ruff format $(CODE)

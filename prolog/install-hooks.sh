@@ -24,12 +24,13 @@ Puts the efakit hooks into prolog.d and epilog.d. Run it as root on the head nod
   --home DIR          where the hook itself goes, on storage that all nodes see (default: $home)
   --records-dir DIR   where records are published, shared too (default: $records_dir)
   --dry-run           say what would be done, and change nothing
-  --uninstall         remove the hooks; records stay
+  --uninstall         remove the hooks; records stay, and scripts that do nothing where Slurm would miss ours
   --custom-action     as ParallelCluster's custom action, first on the line: log to /var/log, end with 0
 USAGE
 }
 
-say() { echo "efakit: $*"; }
+# Nothing fails only because it cannot be told: a log's disk may be full.
+say() { echo "efakit: $*" || :; }
 fail() {
   say "error: $*" >&2
   exit 1
@@ -38,21 +39,27 @@ run() {
   if [ -n "$dry_run" ]; then say "would run: $*"; else "$@"; fi
 }
 
-# Gives the name under which a file is written before it gets its own: with a dot, which Slurm's glob leaves out, and
-# beside the folder that Slurm reads all the time, unless that is a file system of its own.
-temporary() { # temporary TARGET
-  folder=${1%/*}
-  case $folder in
-    */prolog.d | */epilog.d)
-      [ "$(stat -c %d "$folder")" != "$(stat -c %d "${folder%/*}/")" ] || folder=${folder%/*}
-      ;;
-  esac
-  echo "$folder/.efakit-${1##*/}.new"
+is_there() { [ -e "$1" ] || [ -L "$1" ]; }
+has_mode() { [ "$(stat -c 0%a:%u:%g "$1" 2>/dev/null)" = "$2:0:0" ]; } # has_mode FILE MODE
+
+# One installer at a time. The lock is a folder that is there already, so nothing of it stays.
+lock() {
+  [ -z "$dry_run" ] || return 0
+  for folder in "$scripts_dir/prolog.d" "$home"; do
+    [ -d "$folder" ] || continue
+    exec 9<"$folder"
+    flock -w 60 9 || fail "another installation runs"
+    return 0
+  done
 }
+
+# Gives the name under which a file is written before it gets its own: with a dot, which Slurm's glob leaves out, and in
+# the same folder, from which a file is always renamed and never copied.
+temporary() { echo "${1%/*}/.efakit-${1##*/}.new"; } # temporary TARGET
 
 # Puts a file in place all at once: a half-written one in prolog.d would drain every node that starts a job.
 put() { # put SOURCE TARGET MODE
-  if [ ! -L "$2" ] && cmp -s "$1" "$2" && [ "$(stat -c 0%a:%u:%g "$2")" = "$3:0:0" ]; then
+  if [ ! -L "$2" ] && cmp -s "$1" "$2" && has_mode "$2" "$3"; then
     return
   fi
   if [ -n "$dry_run" ]; then
@@ -62,11 +69,43 @@ put() { # put SOURCE TARGET MODE
   new=$(temporary "$2")
   rm -f "$new"
   cp "$1" "$new"
-  chown 0:0 "$new"
-  chmod "$3" "$new"
-  sync "$new"
+  finish "$new" "$3"
   mv -fT "$new" "$2"
   sync "${2%/*}"
+}
+
+finish() { chown 0:0 "$1" && chmod "$2" "$1" && sync "$1"; } # finish FILE MODE
+
+# What stands in for a script of ours that Slurm must find.
+idle="#!/bin/sh
+# efakit's hooks are not installed here: this script does nothing. Slurm fails every job for which it finds no file where
+# Prolog or Epilog says, and every task whose TaskProlog is missing. An installation puts the hooks in its place, and
+# 'install-hooks.sh --uninstall' takes it away once Slurm can do without it.
+exit 0"
+
+put_idle() { # put_idle TARGET
+  ! is_idle "$1" || return 0
+  if [ -n "$dry_run" ]; then
+    say "would put a script that does nothing at $1"
+    return
+  fi
+  new=$(temporary "$1")
+  rm -f "$new"
+  if ! { printf '%s\n' "$idle" >"$new" && finish "$new" 0755; } 2>/dev/null; then
+    # A full disk has room for a link.
+    rm -f "$new"
+    ln -s /bin/true "$new"
+  fi
+  mv -fT "$new" "$1"
+  sync "${1%/*}"
+}
+
+is_idle() { # is_idle FILE
+  if [ -L "$1" ]; then
+    [ "$(readlink "$1")" = /bin/true ]
+  else
+    printf '%s\n' "$idle" | cmp -s - "$1" && has_mode "$1" 0755
+  fi
 }
 
 make_folder() { # make_folder FOLDER
@@ -96,7 +135,25 @@ unpack() { # unpack FOLDER
   for script in "$1/run-hook" "$1/task-prolog" "$1/health-check" "$1"/prolog.d/* "$1"/epilog.d/*; do
     sed -i "s|^home=/opt/slurm/etc/efakit\$|home=$home|" "$script"
   done
-  sed -i "s|^\( *\"records_dir\": \)\"[^\"]*\"|\1\"$records_dir\"|" "$1/hook.json"
+  sed -i -e "s|^\( *\"records_dir\": \)\"[^\"]*\"|\1\"$records_dir\"|" \
+    -e "s|^\( *\"installation_id\": \)null|\1\"$(installation_id)\"|" "$1/hook.json"
+}
+
+# Tells the id by which the hooks know baselines and records of their own. An upgrade keeps it. Where the hooks had been
+# removed, or were never all in place, jobs have run without them: then it is a new one.
+installation_id() {
+  id=
+  if is_there "$scripts_dir/prolog.d/00_efakit" && ! is_idle "$scripts_dir/prolog.d/00_efakit"; then
+    id=$(setting installation_id)
+  fi
+  case $id in *[!A-Za-z0-9-]*) id= ;; esac
+  [ ${#id} -le 64 ] || id=
+  echo "${id:-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')}"
+}
+
+# Tells a text in the installed hook.json; nothing where it has none.
+setting() { # setting NAME
+  sed -n "s/.*\"$1\": *\"\([A-Za-z0-9_./-]*\)\".*/\1/p" "$home/hook.json" 2>/dev/null | head -n 1
 }
 
 # Tells the Python that most likely all nodes have: the distribution's own, else ParallelCluster's. One that somebody put
@@ -162,33 +219,118 @@ check_records_dir() {
   fi
 }
 
-# Tells where Slurm's configuration is; 1 where there is none, and no command of Slurm's need be tried.
+# Tells where Slurm's configuration is; 1 where it is at no place that we know. Slurm's own commands may know one.
 slurm_conf() {
   for conf in "${SLURM_CONF-}" "${scripts_dir%/*}/slurm.conf" /opt/slurm/etc/slurm.conf /etc/slurm/slurm.conf; do
     [ ! -f "$conf" ] || echo "$conf"
   done | grep -m 1 .
 }
 
-# Says whether Slurm's configuration names a file: the running one, or the files from which the next start reads it.
+ask_slurm() { # ask_slurm COMMAND...
+  if conf=$(slurm_conf); then
+    SLURM_CONF=$conf timeout 20 "$@" 2>/dev/null
+  else
+    timeout 20 "$@" 2>/dev/null
+  fi
+}
+
+# Prints the settings in a text of Slurm's that may name a file of ours, one a line: Prolog=/opt/slurm/etc/prolog.d/*
+settings_in() {
+  sed -E -e ':a' -e '/\\$/{N;s/\\\n//;ta' -e '}' -e 's/#.*//' -e 's/[[:space:]]([A-Za-z]+[[:space:]]*=)/\n\1/g' |
+    sed -nE 's/^[[:space:]]*(Prolog|Epilog|TaskProlog|HealthCheckProgram)(\[[0-9]+\])?[[:space:]]*[-+*/]?=[[:space:]]*("[^"]*"|[^[:space:]"]+).*/\1=\3/Ip' |
+    tr -d '"'
+}
+
+# Prints the settings in the files from which Slurm's next start reads them.
+settings_in_files() { # settings_in_files CONF
+  {
+    cat "$1"
+    grep -rhs --include='*.conf' . "${1%/*}" || :
+    sed -nE 's/^[[:space:]]*Include[[:space:]]+([^[:space:]]+).*/\1/Ip' "$1" | while read -r file; do
+      case $file in /*) cat "$file" ;; *) cat "${1%/*}/$file" ;; esac || :
+    done
+  } 2>/dev/null | settings_in
+}
+
+# Says whether Slurm's configuration names a file: the files, or the running one.
 slurm_names() { # slurm_names FILE
-  conf=$(slurm_conf) || return 1
-  if grep -rhs --include='*.conf' -v '^ *#' "${conf%/*}" | grep -qF -e "$1"; then return 0; fi
-  SLURM_CONF=$conf timeout 20 scontrol show config 2>/dev/null | grep -qF -e "$1"
+  if conf=$(slurm_conf) && settings_in_files "$conf" | grep -qF -e "$1"; then return 0; fi
+  ask_slurm scontrol show config | settings_in | grep -qF -e "$1"
+}
+
+# Reads the settings of the running configuration and of the files. Where Slurm is down, the files may not be all; where it
+# is only slow, it may still go by what they do not say any more.
+read_slurm() {
+  if running=$(ask_slurm scontrol show config); then
+    slurm_is=up
+  elif [ $? = 124 ]; then
+    slurm_is=slow
+  else
+    slurm_is=down
+  fi
+  conf=$(slurm_conf) || conf=$(printf '%s\n' "$running" | sed -n 's/^SLURM_CONF *= *//p')
+  slurm_folder=${conf%/*}
+  slurm_settings=$(
+    printf '%s\n' "$running" | settings_in
+    [ -z "$conf" ] || settings_in_files "$conf"
+  )
+}
+
+values() { printf '%s\n' "$slurm_settings" | sed -n "s/^$1=//Ip"; } # values SETTING
+
+# Says whether Slurm would find no file, or one that leads nowhere, without a script of ours. Since 24.05 a setting may be
+# there several times, and each has to find a file.
+slurm_needs() { # slurm_needs SCRIPT
+  values '[PE][a-z]*log' | {
+    # A value is a glob: it is not split into words.
+    IFS=
+    while read -r glob; do
+      case $glob in /*) ;; *) glob=$slurm_folder/$glob ;; esac
+      ours='' others=''
+      ! is_same "$glob" "$1" || ours=yes
+      for match in $glob; do
+        if is_same "$match" "$1"; then
+          ours=yes
+        elif [ "$match" -ef "$1" ]; then
+          exit 0
+        elif is_there "$match"; then
+          others=yes
+        fi
+      done
+      [ -z "$ours" ] || [ -n "$others" ] || exit 0
+    done
+    exit 1
+  }
+}
+
+# Says whether a path, whose last part may be a glob, means a file, which need not be there.
+is_same() { # is_same GLOB FILE
+  [ "${1%/*}" -ef "${2%/*}" ] || return 1
+  # shellcheck disable=SC2254 # the glob's own characters are to count
+  case ${2##*/} in ${1##*/}) ;; *) return 1 ;; esac
+}
+
+# Says whether Slurm's TaskProlog is ours, or a site's own that runs ours.
+slurm_needs_task_prolog() { # slurm_needs_task_prolog FILE
+  values TaskProlog | {
+    while IFS= read -r named; do
+      if [ "$named" = "$1" ] || is_same "$named" "$1" || grep -qsF -e "$1" "$named"; then exit 0; fi
+    done
+    exit 1
+  }
 }
 
 # A prolog or epilog that has begun has its list of files already, and fails where one of them is gone. So the files go
-# when no job is just starting or ending, or, where there always is one, after a minute. Without PrologFlags=Alloc a job
-# is running when its prolog is.
+# when no job is just starting or ending; 1 where there always is one, or Slurm is too slow to say. Where it is down no job
+# starts. Without PrologFlags=Alloc a job is running when its prolog is.
 wait_for_starting_jobs() {
-  conf=$(slurm_conf) || return 0
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     # %M is how long it runs: 0:07, 12:00, 1-00:00:00.
-    SLURM_CONF=$conf timeout 20 squeue --noheader --states=CF,CG,R --format='%t %M' 2>/dev/null |
-      grep -qv '^ *R  *[1-9]' || return 0
+    jobs=$(ask_slurm squeue --noheader --states=CF,CG,R --format='%t %M') || return $(($? == 124))
+    printf '%s' "$jobs" | grep -qv '^ *R  *[1-9]' || return 0
     sleep 3
   done
-  say "note: jobs are starting or ending all the time; one whose prolog or epilog has begun just now may find its file" \
-    "gone, and Slurm then drains its node"
+  return 1
 }
 
 install_hooks() {
@@ -198,17 +340,18 @@ install_hooks() {
   check_records_dir
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  # One installation at a time.
-  [ -n "$dry_run" ] || { exec 9<"$scripts_dir/prolog.d" && flock -w 60 9; } || fail "another installation runs"
+  trap 'exit 1' HUP INT TERM
+  lock
   unpack "$work"
-  before=$(sed -n 's/^hook=//p' "$home/run-hook" 2>/dev/null) || :
   make_folder "$home"
+  make_passable "$home"
   make_folder "${hook%/*}"
   make_folder "$records_dir"
-  if [ -e "$home/hook.json" ] && ! cmp -s "$home/hook.json" "$work/hook.json"; then
+  if [ -e "$home/hook.json" ] && ! same_settings "$home/hook.json" "$work/hook.json"; then
     say "the settings in $home/hook.json change; the old ones are kept as hook.json.previous"
     run cp -p "$home/hook.json" "$home/hook.json.previous"
   fi
+  before=$(installed_hooks)
   put "$work/efakit-hook.pyz" "$hook" 0644
   if [ "$(readlink "$home/efakit-hook.pyz")" != "${hook#"$home/"}" ]; then
     run ln -sfn "${hook#"$home/"}" "$home/.efakit-hook.pyz.new"
@@ -216,13 +359,42 @@ install_hooks() {
   fi
   put "$work/hook.json" "$home/hook.json" 0644
   for program in run-hook task-prolog health-check; do put "$work/$program" "$home/$program" 0755; done
-  # Last, when all that they need is in place.
-  for script in prolog.d/00_efakit epilog.d/99_efakit; do put "$work/$script" "$scripts_dir/$script" 0755; done
+  # Last, when all that they need is in place. The epilog first: the baseline that a prolog keeps waits for one.
+  for script in epilog.d/99_efakit prolog.d/00_efakit; do put "$work/$script" "$scripts_dir/$script" 0755; done
   write_manifest
-  remove_old_versions "$before"
+  remove_old_versions
+  remove_litter
   [ -z "$dry_run" ] || return 0
   say "hooks $version installed in $scripts_dir; records go to $records_dir"
   say_settings
+}
+
+# Whoever runs a job runs the task prolog: where it cannot be reached, every task fails.
+make_passable() { # make_passable FOLDER
+  [ ! -d "$1" ] || [ -n "$(find "$1" -prune -perm -0005)" ] || run chmod a+rx "$1"
+}
+
+# Says whether two files have the same settings. The id is none that anybody chose.
+same_settings() { # same_settings FILE FILE
+  sed '/"installation_id"/d' "$1" >"$work/settings"
+  sed '/"installation_id"/d' "$2" | cmp -s - "$work/settings"
+}
+
+# Prints the hooks that may be running: that of the installation before this one, and that of the last one that came to
+# its end.
+installed_hooks() {
+  {
+    sed -n 's/^hook=//p' "$home/run-hook"
+    sed -n 's/^[0-9a-f]*  //p' "$home/installed.sha256" | grep '/versions/'
+  } 2>/dev/null || :
+}
+
+# What an installation left that did not come to its end.
+remove_litter() {
+  for file in "$home"/.efakit-*.new "$home"/versions/*/.efakit-*.new "$scripts_dir"/.efakit-*.new \
+    "$scripts_dir"/prolog.d/.efakit-*.new "$scripts_dir"/epilog.d/.efakit-*.new; do
+    ! is_there "$file" || run rm -f "$file"
+  done
 }
 
 # What 'efakit hooks status' holds the files to; sha256sum -c reads it as well.
@@ -236,18 +408,20 @@ write_manifest() {
 }
 
 # The version before this one stays: hooks that began with it may still run.
-remove_old_versions() { # remove_old_versions HOOK
-  for file in "$home"/versions/*/efakit-hook.pyz; do
-    case $file in
-      "$hook" | "$1") ;;
-      *) [ ! -e "$file" ] || remove_version "$file" ;;
-    esac
+remove_old_versions() {
+  for folder in "$home"/versions/*; do
+    file=$folder/efakit-hook.pyz
+    if [ -d "$folder" ] && [ "$file" != "$hook" ] && ! printf '%s\n' "$before" | grep -qxF -e "$file"; then
+      remove_version "$folder"
+    fi
   done
 }
 
-remove_version() { # remove_version HOOK
-  run rm -f "$1"
-  remove_folder "${1%/*}"
+remove_version() { # remove_version FOLDER
+  for file in "$1/efakit-hook.pyz" "$1"/.efakit-*.new; do
+    ! is_there "$file" || run rm -f "$file"
+  done
+  remove_folder "$1"
 }
 
 remove_folder() { # remove_folder FOLDER
@@ -266,64 +440,94 @@ say_settings() {
   fi
 }
 
-# Slurm fails every task whose TaskProlog is not there. So where Slurm names one, one has to be there.
+# Slurm fails every task whose TaskProlog is not there. So where it names one, one has to be there.
 put_placeholder() {
   make_folder "$home"
-  if [ -n "$dry_run" ]; then
-    say "would put a task prolog that does nothing at $home/task-prolog"
-    return
-  fi
-  empty=$(mktemp)
-  cat >"$empty" <<'PLACEHOLDER'
-#!/bin/sh
-# efakit's hooks are not installed here. Slurm's TaskProlog names this file, and every task fails where it is missing.
-exit 0
-PLACEHOLDER
-  put "$empty" "$home/task-prolog" 0755
-  rm -f "$empty"
+  make_passable "$home"
+  put_idle "$home/task-prolog"
 }
 
 put_placeholder_if_none() {
   check_machine
+  lock
   [ -e "$home/task-prolog" ] || put_placeholder
 }
 
 uninstall_hooks() {
-  [ -n "$dry_run" ] || wait_for_starting_jobs
-  # The scripts first: Slurm must never find one whose hook is gone. Slurm wants at least one file in each folder.
-  for script in "$scripts_dir/prolog.d/00_efakit" "$scripts_dir/epilog.d/99_efakit"; do
-    [ ! -e "$script" ] || run rm -f "$script"
-    [ ! -d "${script%/*}" ] || [ -n "$(find "${script%/*}" -mindepth 1 -maxdepth 1 ! -name '.*')" ] ||
-      say "note: ${script%/*} is empty now, and Slurm fails every job where its glob finds nothing"
+  lock
+  records=$(setting records_dir)
+  spool=$(setting spool_dir)
+  read_slurm
+  # Slurm must never find a script whose hook is gone, and must find one as long as it may look for it.
+  stop_script "$scripts_dir/prolog.d/00_efakit"
+  stop_script "$scripts_dir/epilog.d/99_efakit"
+  quiet=yes
+  [ -n "$dry_run" ] || wait_for_starting_jobs || quiet=
+  remove_script "$scripts_dir/prolog.d/00_efakit"
+  remove_script "$scripts_dir/epilog.d/99_efakit"
+  remove_task_prolog "$home/task-prolog"
+  for file in "$home/hook.json" "$home/hook.json.previous" "$home/run-hook" "$home/health-check" \
+    "$home/efakit-hook.pyz" "$home/installed.sha256"; do
+    ! is_there "$file" || run rm -f "$file"
   done
-  records=$(sed -n 's/^ *"records_dir": "\([^"]*\)".*/\1/p' "$home/hook.json" 2>/dev/null) || :
-  spool=$(sed -n 's/^ *"spool_dir": "\([^"]*\)".*/\1/p' "$home/hook.json" 2>/dev/null) || :
-  if slurm_names "$home/task-prolog"; then
-    put_placeholder
-    say "note: Slurm's configuration still names $home/task-prolog, and every task would fail without it. One that" \
-      "does nothing stays there: take TaskProlog out of the configuration, then run this again"
-  else
-    [ ! -e "$home/task-prolog" ] || run rm -f "$home/task-prolog"
-  fi
-  # Those that begin with a dot are what an installation left that did not come to its end.
-  for file in "$home/run-hook" "$home/health-check" "$home/hook.json" "$home/hook.json.previous" \
-    "$home/efakit-hook.pyz" "$home/installed.sha256" "$home"/.efakit-*.new "$home"/versions/*/.efakit-*.new \
-    "$scripts_dir"/.efakit-*.new "$scripts_dir"/prolog.d/.efakit-*.new "$scripts_dir"/epilog.d/.efakit-*.new; do
-    [ ! -e "$file" ] && [ ! -L "$file" ] || run rm -f "$file"
+  for folder in "$home"/versions/*; do
+    [ ! -d "$folder" ] || remove_version "$folder"
   done
-  for file in "$home"/versions/*/efakit-hook.pyz; do
-    [ ! -e "$file" ] || remove_version "$file"
-  done
+  remove_litter
   [ ! -d "$home/versions" ] || remove_folder "$home/versions"
-  [ -e "$home/task-prolog" ] || [ ! -d "$home" ] || remove_folder "$home"
+  is_there "$home/task-prolog" || [ ! -d "$home" ] || remove_folder "$home"
   [ -z "$dry_run" ] || return 0
   say "hooks removed; records stay in ${records:-$records_dir}, and on each node what waits in" \
     "${spool:-/var/spool/efakit} ('efakit hooks flush' publishes it before you uninstall)"
 }
 
+# Puts a script that does nothing in the place of one of ours, also where one is missing that Slurm needs.
+stop_script() { # stop_script SCRIPT
+  if [ -z "$dry_run" ] && { is_there "$1" || slurm_needs "$1"; }; then put_idle "$1"; fi
+}
+
+# Removes such a script where surely no job can miss it.
+remove_script() { # remove_script SCRIPT
+  if slurm_needs "$1"; then
+    why="without it Slurm would find no file there, and every job would fail. Once it finds another one, or its"
+    why="$why configuration does not name the folder, run this again"
+  elif ! is_there "$1"; then
+    return 0
+  elif [ $slurm_is != up ] && is_alone "$1" || [ $slurm_is = slow ]; then
+    why="Slurm may need it, and does not tell its configuration ('scontrol show config'): run this again when it does"
+  elif [ -z "$quiet" ]; then
+    why="jobs are starting or ending all the time, and one whose prolog or epilog has begun may look for it: run this"
+    why="$why again when there are fewer"
+  else
+    run rm -f "$1"
+    return 0
+  fi
+  put_idle "$1"
+  say "note: $1 stays, as a script that does nothing: $why"
+}
+
+# Says whether a file is the only one that a glob finds in its folder.
+is_alone() { # is_alone FILE
+  [ -z "$(find "${1%/*}/" -mindepth 1 -maxdepth 1 ! -name '.*' ! -name "${1##*/}")" ]
+}
+
+remove_task_prolog() { # remove_task_prolog FILE
+  if slurm_needs_task_prolog "$1"; then
+    put_placeholder
+    say "note: Slurm's configuration still names $1, and every task would fail without it. One that does nothing stays" \
+      "there: take TaskProlog out of the configuration, then run this again"
+  elif is_there "$1" && [ $slurm_is = slow ]; then
+    put_idle "$1"
+    say "note: $1 stays, as a script that does nothing: Slurm may need it, and does not tell its configuration" \
+      "('scontrol show config'): run this again when it does"
+  elif is_there "$1"; then
+    run rm -f "$1"
+  fi
+}
+
 as_custom_action() {
   log=/var/log/efakit-install.log
-  [ -w "${log%/*}" ] || log=/dev/null
+  { true >>"$log"; } 2>/dev/null || log=/dev/null
   echo "== $(date -u) efakit $version: $0 $*" >>"$log"
   # A shell of its own, since "set -e" does not hold on the left of "||".
   if ! /bin/sh "$0" "$@" >>"$log" 2>&1; then

@@ -54,8 +54,8 @@ def lint_is_quick(lint: Sequence[str], folder: Path) -> bool:
     cores = ["taskset", "-c", "0,1"] if shutil.which("taskset") else []
     command = [*cores, *lint, str(jobs)]
     taken = statistics.median(seconds(command, allowed=(0, 1)) for _ in range(RUNS))
-    verdict = "ok" if taken <= LINT_SECONDS else "TOO SLOW"
-    print(f"efakit lint, 100 scripts of 100 lines: {taken:.2f} s (limit {LINT_SECONDS} s) {verdict}")
+    outcome = "ok" if taken <= LINT_SECONDS else "TOO SLOW"
+    print(f"efakit lint, 100 scripts of 100 lines: {taken:.2f} s (limit {LINT_SECONDS} s) {outcome}")
     return taken <= LINT_SECONDS
 
 

@@ -45,30 +45,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def judge(path: Path, region: str, zones: dict[str, str]) -> int:
-    """Print pcluster's verdict on the config and what it rests on; 0 for a pass, 1 for a refusal."""
+    """Print what pcluster says of the config and what it rests on; 0 for a pass, 1 for a refusal."""
     config = config_in(path.read_text(encoding="utf-8"))
     account = account_for(config, region=region, zones=zones)
     with MotoServer(account) as server:
-        verdict = server.dry_run(path)
+        answer = server.dry_run(path)
     print(f"pcluster {installed_pcluster_version()} create-cluster --dryrun true, on a simulated AWS account in which:")
     for line in assumptions(account):
         print(f"  {line}")
-    print(f"\n{path}: {'accepted' if verdict.accepted else 'REFUSED'}")
-    show_messages(verdict)
+    print(f"\n{path}: {'accepted' if answer.accepted else 'REFUSED'}")
+    show_findings(answer)
     for line in not_simulated(config):
         print(f"\nNot simulated: {line}. An error that names it says nothing about the config.")
     not_run = " and ".join(name.removeprefix("type:") for name in SUPPRESSED_VALIDATORS)
     print(f"\n{NEVER_PROVEN}\nNot run: {not_run}, which start instances for a test.")
-    return 0 if verdict.accepted else 1
+    return 0 if answer.accepted else 1
 
 
-def show_messages(verdict: DryRun) -> None:
-    for message in verdict.messages:
-        if message.is_gap:
-            words = "could not be judged: the simulation lacks a call that this validator makes"
-        else:
-            words = message.text
-        title = f"{message.level} {message.validator}".strip()
+def show_findings(answer: DryRun) -> None:
+    lines = [(item, item.message) for item in answer.findings]
+    lines += [(item, "could not be judged: the simulation lacks a call of this validator") for item in answer.gaps]
+    for item, words in lines:
+        title = f"{item.severity} {item.rule}"
         print(textwrap.indent(textwrap.fill(f"{title}: {words}", width=110, subsequent_indent="  "), "  "))
 
 

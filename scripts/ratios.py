@@ -19,10 +19,10 @@ class Ratio:
     first_seconds: float
     second_seconds: float
 
-    def line(self, title: str, verdict: str) -> str:
+    def line(self, title: str, outcome: str) -> str:
         """Return what ``make bench`` prints."""
         times = f"{self.first_seconds * 1000:.0f} ms / {self.second_seconds * 1000:.0f} ms"
-        return f"{title}: {self.value:.3f} {verdict}  [{times}]"
+        return f"{title}: {self.value:.3f} {outcome}  [{times}]"
 
 
 def median_ratio(

@@ -9,7 +9,8 @@ from efakit.plan.plan import make_plan
 from efakit.spec.load import load_spec
 from scripts.golden_jobs import golden_jobs
 from scripts.reference import architecture, cli_reference, spec_reference
-from scripts.write_lint_docs import document as lint_rules
+from scripts.write_rules_docs import document as rules_page
+from scripts.write_stricter import document as stricter_page
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,7 +29,8 @@ def golden_files() -> dict[Path, bytes]:
         files[ROOT / "tests/emit/golden/jobs" / name] = text.encode()
     files[ROOT / "docs/cli.md"] = cli_reference().encode()
     files[ROOT / "docs/spec.md"] = spec_reference().encode()
-    files[ROOT / "docs/lint.md"] = lint_rules().encode()
+    files[ROOT / "docs/rules.md"] = rules_page().encode()
+    files[ROOT / "docs/stricter.md"] = stricter_page().encode()
     files[ROOT / "docs/architecture.md"] = architecture().encode()
     return files
 

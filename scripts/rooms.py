@@ -54,7 +54,7 @@ _ROOMS = (
         ("catalog",),
         ("boto3", "botocore", "moto", "pcluster", "yaml"),
     ),
-    Room("rules", "pure evaluation of the catalog's rows", ("catalog",), on_nodes=True),
+    Room("rules", "pure evaluation of the catalog's rows; the registry of rules", ("catalog",), on_nodes=True),
     Room("spec", "JSON Schema, loading with line numbers, frozen dataclasses", ("catalog",), ("jsonschema", "yaml")),
     Room(
         "hook",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from efakit.lint.config import all_rules
+from efakit.rules.registry import rules_of
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "stricter.md"
 _HEAD = """\
@@ -22,7 +22,9 @@ Written by `python scripts/write_stricter.py`.
 
 def document() -> str:
     rows = [
-        f"| `{rule.id}` | {rule.summary} | {rule.stricter} | {rule.source} |" for rule in all_rules() if rule.stricter
+        f"| `{rule.id}` | {rule.what} | {rule.stricter} | {rule.source} |"
+        for rule in rules_of("config").values()
+        if rule.stricter
     ]
     return _HEAD + "\n".join(rows) + "\n"
 

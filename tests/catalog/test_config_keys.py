@@ -13,9 +13,9 @@ import pytest
 
 from efakit.catalog.config_keys import KEYS, ROOT, sections, sections_of_all_releases
 from efakit.catalog.slurm_settings import DENIED, denied, settings
-from efakit.catalog.stacks import version_key
 from efakit.vendor.simulated_account import installed_pcluster_version, why_unavailable
 from efakit.vendor.simulated_account.environment import isolated_environment
+from efakit.versions import version_key
 
 # Gives each section's keys of pcluster's schema with what they may hold: paths, for its classes have other names.
 _DESCRIBE = """

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from efakit.catalog.stacks import version_key
 from efakit.catalog.variable_names import covers, known, open_ended, open_prefixes
+from efakit.versions import version_key
 from scripts.harvest_names import (
     REPOSITORIES,
     Repository,

@@ -125,7 +125,7 @@ def test_variables_of_other_programs_are_left_out():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "needs one of SPEC, --variable and --instance"),
+        ([], "needs one of SPEC, --variable, --rule and --instance"),
         ([str(SPEC), "--variable", "X"], "given: SPEC, --variable"),
         (["--variable", "NCCL_BUFSIZE"], "did you mean NCCL_BUFFSIZE"),
         (["--instance", "p5.99xlarge"], "p5.99xlarge"),

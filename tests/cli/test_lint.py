@@ -65,7 +65,8 @@ def test_carets_stand_right_under_wide_letters(tmp_path):
 def test_json_has_what_a_finding_has(tmp_path):
     path = written(tmp_path, BAD)
     [finding] = as_json(path)
-    assert list(finding) == ["file", "line", "column", "rule", "severity", "message", "fix", "source"]
+    fields = ["file", "line", "column", "rule", "severity", "message", "fix", "source", "mendable", "about"]
+    assert list(finding) == fields
     assert (finding["file"], finding["line"], finding["column"]) == (str(path), 4, 9)
     assert finding["source"].startswith("https://")
 
@@ -77,6 +78,11 @@ def test_sarif_has_the_shape_of_version_2_1_0(tmp_path):
     [run_] = document["runs"]
     rules = run_["tool"]["driver"]["rules"]
     assert len({rule["id"] for rule in rules}) == len(rules)
+    overridden = next(rule for rule in rules if rule["id"] == "option-overridden")
+    assert overridden["shortDescription"]["text"] == "A later #SBATCH line gives the same option another value."
+    assert "sbatch takes the last value" in overridden["fullDescription"]["text"]
+    assert "#SBATCH --nodes=4" in overridden["help"]["text"]
+    assert overridden["helpUri"].startswith("https://")
     for result in run_["results"]:
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
         assert result["level"] in ("error", "warning", "note")

@@ -239,6 +239,72 @@ def test_a_folder_and_a_broken_link_in_the_prolog_s_folder_drain_nodes(cluster):
     assert cluster.wrong() == [("script-unusable", "error")] * 2
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "which is empty"),
+        (b"echo hello\n", "no program"),
+        (b"#!/nowhere/sh\n", "a script for '/nowhere/sh'"),
+        (b"#! /bin/sh -e\n", None),
+        (b"#!/bin/sh", None),
+        (Path("/bin/true").read_bytes(), None),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_what_the_kernel_does_not_start_drains_nodes(cluster, content, told):
+    path = cluster.scripts / "prolog.d/50_site"
+    path.write_bytes(content)
+    path.chmod(0o755)
+    messages = [check.message for check in cluster.checks() if check.rule == "script-unusable"]
+    assert [told in message for message in messages] == ([] if told is None else [True])
+
+
+@pytest.mark.parametrize("setting", ["Prolog", "Epilog"])
+def test_an_empty_folder_that_slurm_names_drains_nodes(bare, setting):
+    folder = bare.scripts / f"{setting.lower()}.d"
+    (folder / "90_pcluster").rename(folder / ".90_pcluster")
+    (found,) = [check for check in bare.checks() if check.rule == f"{setting.lower()}-script"]
+    assert (found.severity, f"{folder} is empty: every job fails" in found.message) == ("error", True)
+    assert "efakit hooks install" in found.fix
+
+
+def test_each_value_of_prolog_must_match_a_file(cluster):
+    """Since Slurm 24.05 there may be several."""
+    values = {"Prolog": "(null)", "Prolog[0]": cluster.conf["Prolog"], "Prolog[1]": f"{cluster.scripts}/prolog.d/7*"}
+    (found,) = [check for check in cluster.checks(**values) if check.severity != "ok"]
+    assert (found.rule, found.severity) == ("prolog-script", "error")
+    assert "prolog.d/7*, and no file there has such a name" in found.message
+
+
+def test_a_folder_that_one_may_not_read_is_not_called_empty(bare, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for script in bare.scripts.glob("prolog.d/*"):
+        script.unlink()
+    (found,) = [check for check in bare.checks() if check.rule == "prolog-script"]
+    assert (found.severity, found.fix) == ("warning", "run this as root")
+
+
+def test_a_value_may_be_relative_to_slurm_s_folder(cluster):
+    conf = {"SLURM_CONF": str(cluster.folder / "slurm.conf"), "Prolog": "scripts/prolog.d/*"}
+    assert cluster.wrong(**conf) == []
+
+
+def test_scripts_that_do_nothing_are_no_installation(cluster):
+    for script in cluster.scripts.glob("*/90_pcluster"):
+        script.unlink()
+    cluster.efakit("uninstall", "--scripts-dir", cluster.scripts, "--home", cluster.home)
+    assert cluster.wrong() == [("prolog-script", "error"), ("epilog-script", "error")]
+    assert all("does nothing" in check.message for check in cluster.checks() if check.severity == "error")
+
+
+@pytest.mark.parametrize(("name", "mode"), [("", 0o700), ("", 0o750), ("task-prolog", 0o700), ("task-prolog", 0o711)])
+def test_a_task_prolog_that_users_cannot_run_is_told(cluster, name, mode):
+    path = cluster.home / name
+    path.chmod(mode)
+    (found,) = [check for check in cluster.checks() if check.severity != "ok"]
+    assert (found.rule, found.severity, found.fix) == ("task-prolog", "error", f"chmod a+rx {path}")
+
+
 def test_scripts_come_in_slurm_s_order(tmp_path):
     for name in ("00_efakit", "90_pcluster", "50_b", "50_a", ".hidden"):
         (tmp_path / name).write_text("")

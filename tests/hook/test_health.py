@@ -196,7 +196,7 @@ def test_a_list_of_packages_that_never_answers_does_not_hold_it_up(node):
     packages.unlink()
     os.mkfifo(packages)
     node.run("health-check", None)
-    assert result(node)["software"]["efa_installer"] is None
+    assert result(node)["software"]["installer"] is None
 
 
 def test_a_read_that_never_returns_is_left(node):
@@ -313,12 +313,12 @@ class TestVersions:
     @pytest.mark.parametrize(
         ("instance", "software", "told"),
         [
-            ("p5.48xlarge", {"plugin": "1.7.1"}, [("version-low", "error", "1.7.2")]),
-            ("p5.48xlarge", {"plugin": None, "efa_installer": "1.28.0"}, [("version-low", "warning", "1.29.0")]),
+            ("p5.48xlarge", {"plugin": "1.7.1"}, [("version-low", "warning", "1.7.2")]),
+            ("p5.48xlarge", {"plugin": None, "installer": "1.28.0"}, [("version-low", "warning", "1.29.0")]),
             ("p5.4xlarge", {"plugin": "1.16.1"}, [("known-bad", "error", "1.16.2")]),
-            ("p5en.48xlarge", {"plugin": "1.12.1"}, [("version-low", "error", "1.13.0")]),
+            ("p5en.48xlarge", {"plugin": "1.12.1"}, [("version-low", "warning", "1.13.0")]),
             ("p5.48xlarge", {"plugin": "1.19.1"}, [("known-bad", "warning", "1.19.2")]),
-            ("p6-b300.48xlarge", {"plugin": None, "efa_installer": None}, []),
+            ("p6-b300.48xlarge", {"plugin": None, "installer": None}, []),
             ("m7i.large", {"plugin": "1.0.0"}, []),
             (None, {"plugin": None}, []),
         ],
@@ -334,16 +334,14 @@ class TestVersions:
         assert [item["severity"] for item in found if "NCCL 2.17.1" in item["message"]] == ["info"]
 
     def test_what_is_installed_may_differ_from_what_was_rendered_for(self, node):
-        node.settings["stack"] = {"efa_installer": "1.47.0", "plugin": "1.20.0", "libfabric": None}
+        node.settings["stack"] = {"installer": "1.47.0", "plugin": "1.20.0", "libfabric": None}
         assert rules(node) == ["version-differs"]
         (told,) = result(node)["findings"]
         assert told["message"] == "EFA installer 1.49.0 is installed, and the cluster's config was rendered for 1.47.0"
         assert told["severity"] == "info"
 
     def test_a_stack_of_unknown_parts_differs_from_nothing(self):
-        assert (
-            check_stack({"efa_installer": None, "plugin": "1.20.0"}, {"plugin": None, "efa_installer": "1.47.0"}) == []
-        )
+        assert check_stack({"installer": None, "plugin": "1.20.0"}, {"plugin": None, "installer": "1.47.0"}) == []
 
 
 class TestPlugin:

@@ -124,6 +124,14 @@ def test_a_task_prolog_that_can_start_no_process_ends_with_0(site):
     assert task_prolog(site, "/bin/dash", {}, *nobody) == (0, "", "")
 
 
+@pytest.mark.parametrize("script", ["scripts/prolog.d/00_efakit", "scripts/epilog.d/99_efakit"])
+def test_a_node_that_can_start_no_process_is_not_drained(site, script):
+    """As where slurmd's control group has as many as may be. Bash ends so too, after trying for 15 s."""
+    nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/prlimit", "--nproc=0"]
+    done = subprocess.run([*nobody, "/bin/dash", site.folder / script], env={}, capture_output=True)
+    assert (done.returncode, b"fork" in done.stderr) == (0, True)
+
+
 def test_a_user_may_run_the_task_prolog(site, shell):
     nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     assert task_prolog(with_hook(site, EXPORT), shell, {}, *nobody) == (0, "export EFAKIT_SEEN=1\n", "")

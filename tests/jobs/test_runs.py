@@ -197,6 +197,11 @@ def test_a_clock_that_was_set_is_no_doubt_where_slurm_tells_the_run(tmp_path):
     assert find_runs(tmp_path, 7)[0].doubts == ()
 
 
+def test_ends_far_apart_are_no_doubt_where_the_id_was_used_once(tmp_path):
+    write(tmp_path, counted("n1", 0, 9), counted("n2", 0, 900))
+    assert find_runs(tmp_path, 7)[0].doubts == ()
+
+
 def test_an_epilog_that_ran_again_is_noted_and_does_not_count(tmp_path):
     first, again = started("n1", 5), without_baseline(started("n1", 5, ended_at=999.0))
     write(tmp_path, first, again, started("n2", 5))

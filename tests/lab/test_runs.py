@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.hook.faults.faulty_mount import FaultyMount, missing_for_fuse
 from tests.lab import efa_tree
 from tests.lab.cluster import LabCluster, missing_requirements
 from tests.lab.loop import LAB, Loop
@@ -125,6 +126,27 @@ class Site(Loop):
             go.touch()
             return self.finish(job)
 
+    def stopped_epilog(self, node: str) -> list[str]:
+        """Wait until the hook hangs in a node's epilog, stop it, and return its processes: it and its child."""
+        pattern = "[p]ython3.* epilog --config"
+        test = f"[ $(pgrep --full '{pattern}' | wc -l) -ge 2 ]"
+        waiting = ["sh", "-c", f"for i in $(seq 600); do {test} && exit 0; sleep 0.1; done; exit 1"]
+        self.cluster.exec(node, waiting)
+        processes = self._processes(node, pattern)
+        self.cluster.exec(node, ["kill", "-STOP", *processes])
+        return processes
+
+    def shell_of_epilog(self, node: str) -> list[str]:
+        """Return the shell that runs the hook in a node's epilog, and would run it again."""
+        return self._processes(node, "[/]run-hook epilog$")
+
+    def kill(self, node: str, processes: list[str]) -> None:
+        """Kill processes by their ids, the first one first: slurmd kills what a script leaves when it has ended."""
+        self.cluster.exec(node, ["kill", "-KILL", *processes], check=False)
+
+    def _processes(self, node: str, pattern: str) -> list[str]:
+        return self.cluster.exec(node, ["pgrep", "--full", pattern]).stdout.split()
+
     def active(self, node: str) -> list[str]:
         """Return the names of what a node's spool has of jobs that run."""
         return sorted(path.name for path in (self.cluster.host_path(node, self.spool) / "active").iterdir())
@@ -171,8 +193,9 @@ def sent(report: dict[str, Any]) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def started(work_dir: Path, nodes: int) -> Iterator[Site]:
+def started(work_dir: Path, nodes: int, records: Path | None = None) -> Iterator[Site]:
     site = Site(work_dir, nodes)
+    site.records = records or site.records
     site.write_spec([])
     site.render()
     site.make_devices()
@@ -227,16 +250,6 @@ def test_a_heterogeneous_job_over_tcp_is_a_fallback_also_where_a_component_has_o
     report = site.report_of(leader + 1)
     assert (report["job_id"], report["verdict"]) == (leader, "tcp-fallback")
     assert [node["verdict"] for node in report["nodes"]] == ["tcp-fallback"] * 3
-
-
-def test_two_components_on_one_node_are_shared(site):
-    node = site.nodes[0]
-    leader = site.run("srun --het-group=0,1 true\n", *on(node), ":", "--ntasks-per-node=1", *on(node))
-    site.finish(leader + 1)
-    assert len(site.files(leader)) == 2
-    report = site.report_of(leader)
-    assert (report["verdict"], len(report["nodes"])) == ("shared", 1)
-    assert site.active(node) == []
 
 
 # A job that gives a node back.
@@ -301,14 +314,12 @@ def test_a_job_that_runs_is_not_given_up_however_old_its_baseline_is(site):
     assert site.active(node) == []
 
 
-def test_a_baseline_of_hooks_that_were_removed_is_given_up_by_those_installed_again(site):
+def test_a_baseline_of_another_installation_of_the_hooks_is_given_up(site):
     node = site.nodes[1]
-    lost = site.lose_epilog(*on(node))
-    uninstaller = ["sh", str(site.bundle / "hooks/install-hooks.sh"), "--uninstall"]
-    folders = ["--scripts-dir", str(site.cluster.spec.scripts_dir), "--home", str(site.home)]
-    site.cluster.run([*uninstaller, *folders])
-    site.install_hooks()
-    following = site.run_on(node)
+    with site.settings(installation_id="first"):
+        lost = site.lose_epilog(*on(node))
+    with site.settings(installation_id="second"):
+        following = site.run_on(node)
     text = site.rules(following, node)["baseline-given-up"]
     assert text.startswith(f"job {lost} left no record here")
     assert text.endswith("the hooks were removed and installed again since")
@@ -340,7 +351,6 @@ class Hanging:
     """A counter of one node's first device, whose read is never answered: a FIFO without a writer."""
 
     def __init__(self, site: Site, node: str) -> None:
-        self._site, self._node = site, node
         root = site.cluster.host_path(node, site.root)
         device = sorted(path.name for path in (root / "sys/class/infiniband").iterdir())[0]
         self._path = root / "sys/class/infiniband" / device / "ports/1/hw_counters/tx_bytes"
@@ -354,25 +364,6 @@ class Hanging:
         """Let the counter be a counter again, for whoever opens it from now on."""
         self._aside.rename(self._path)
 
-    def stopped_epilog(self) -> list[str]:
-        """Wait until the hook hangs in the node's epilog, stop it, and return its processes: it and its child."""
-        test = "[ $(pgrep --full '[p]ython3.* epilog --config' | wc -l) -ge 2 ]"
-        waiting = ["sh", "-c", f"for i in $(seq 600); do {test} && exit 0; sleep 0.1; done; exit 1"]
-        self._site.cluster.exec(self._node, waiting)
-        processes = self._processes("[p]ython3.* epilog --config")
-        self._site.cluster.exec(self._node, ["kill", "-STOP", *processes])
-        return processes
-
-    def its_scripts(self) -> list[str]:
-        """Return the shell that runs the hook, and would run it again."""
-        return self._processes("[/]run-hook epilog$")
-
-    def kill(self, processes: list[str]) -> None:
-        self._site.cluster.exec(self._node, ["kill", "-KILL", *processes])
-
-    def _processes(self, pattern: str) -> list[str]:
-        return self._site.cluster.exec(self._node, ["pgrep", "--full", pattern]).stdout.split()
-
 
 def test_an_epilog_killed_in_the_middle_is_run_again_and_its_record_is_whole(site):
     node = site.nodes[0]
@@ -381,9 +372,9 @@ def test_an_epilog_killed_in_the_middle_is_run_again_and_its_record_is_whole(sit
     with site.settings(deadline_seconds=50):
         hanging.begin()
         go.touch()
-        processes = hanging.stopped_epilog()
+        processes = site.stopped_epilog(node)
         hanging.answer()
-        hanging.kill(processes)
+        site.kill(node, processes)
         site.finish(job)
     (device, *_) = site.records_of(job)[node]["devices"]
     assert device["unknown"] == []
@@ -399,8 +390,8 @@ def test_an_epilog_killed_with_its_script_leaves_no_record_and_harms_nobody(site
     with site.settings(deadline_seconds=50):
         hanging.begin()
         go.touch()
-        processes = hanging.stopped_epilog()
-        hanging.kill([*hanging.its_scripts(), *processes])
+        processes = site.stopped_epilog(node)
+        site.kill(node, [*site.shell_of_epilog(node), *processes])
         site.finish(job)
     hanging.answer()
     assert site.files(job) == []
@@ -425,20 +416,50 @@ def test_after_all_that_no_node_is_drained_and_records_are_whole(site):
         assert [path.name for folder in ("active", "outbox", "aside") for path in (spool / folder).iterdir()] == []
 
 
+@pytest.mark.skipif(bool(missing_for_fuse()), reason=f"no FUSE without {', '.join(missing_for_fuse())}")
+def test_an_epilog_killed_while_the_records_folder_hangs_leaves_its_record_to_the_next_job(tmp_path):
+    shared, backing = FaultyMount(tmp_path / "shared", tmp_path / "backing"), tmp_path / "backing"
+    (backing / "records").mkdir(parents=True)
+    shared.start()
+    try:
+        with started(tmp_path / "lab", 1, records=shared.mountpoint / "records") as site:
+            (node,) = site.nodes
+            job, go = site.start_waiting(*on(node))
+            with site.settings(deadline_seconds=50):
+                shared.hang("rename", "*")
+                go.touch()
+                # What is to be renamed lies there.
+                site.wait_until(f"ls {backing}/records/*/{job}/.*.json.* >/dev/null 2>&1")
+                processes = site.stopped_epilog(node)
+                site.kill(node, [*site.shell_of_epilog(node), *processes])
+                site.finish(job)
+            shared.heal()
+            following = site.run_on(node)
+            for each in (job, following):
+                report = site.report_of(each)
+                assert (report["verdict"], sent(report)) == ("single-node", {node: SENT})
+            spool = site.cluster.host_path(node, site.spool)
+            assert [path.name for folder in ("active", "outbox") for path in (spool / folder).iterdir()] == []
+            site.assert_nothing_was_drained()
+    finally:
+        shared.stop()
+
+
 # Ids that are used again.
 
 
 def begin_anew(site: Site) -> None:
     """Start slurmctld without its state: ids begin at 1 again, as in a cluster made anew.
 
+    (`slurmctld -c` alone forgets the jobs and goes on with their numbers.)
     The hosts' slurmd too: one keeps what it knows of a job for as long as the job's credential, and leaves out the
     prolog of another that has its id.
     """
-    conf = site.cluster.slurm_conf
+    conf, state = site.cluster.slurm_conf, site.cluster.spec.ctld_state_dir
     stop = "pid=$(cat /run/%s.pid); kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.05; done"
     for node in site.nodes:
         site.cluster.exec(node, ["sh", "-c", stop % "slurmd"])
-    site.cluster.run(["sh", "-c", f"{stop % 'slurmctld'}; env -i PATH=$PATH slurmctld -f {conf} -c"])
+    site.cluster.run(["sh", "-c", f"{stop % 'slurmctld'}; rm -r {state}/*; env -i PATH=$PATH slurmctld -f {conf} -c"])
     for node in site.nodes:
         site.cluster.exec(node, ["sh", "-c", f"env -i PATH=$PATH slurmd -f {conf} -N {node} -c"])
     site.wait_until(f'[ "$(sinfo --noheader --Node --states=idle --format=%N | wc -l)" = {len(site.nodes)} ]')
@@ -460,17 +481,19 @@ def test_two_jobs_of_one_id_are_two_runs_and_never_mixed(reborn):
 
 def test_a_job_of_a_used_id_without_a_baseline_is_incomplete_and_takes_nobody_s_bytes(reborn):
     begin_anew(reborn)
+    first = reborn.run_on(*reborn.nodes)
+    begin_anew(reborn)
+    node = reborn.nodes[0]
     with reborn.no_hook():
-        job, go = reborn.start_waiting(*on(*reborn.nodes))
-    assert job == 1
+        job, go = reborn.start_waiting(*on(node))
     go.touch()
     reborn.finish(job)
+    assert first == job == 1
     newest = reborn.report_of(job)
-    assert newest["verdict"] == "incomplete"
-    assert sent(newest) == dict.fromkeys(reborn.nodes, None)
-    assert len(newest["other_runs"]) == 2
-    others = [reborn.report_of(job, "--run", name) for name in newest["other_runs"]]
-    assert [(report["verdict"], report["efa_tx_bytes"]) for report in others] == [("efa", 6 * SENT), ("efa", 2 * SENT)]
+    assert (newest["verdict"], sent(newest)) == ("incomplete", {node: None})
+    assert "baseline-missing" in [item["rule"] for item in newest["findings"]]
+    older = reborn.report_of(job, "--run", newest["other_runs"][0])
+    assert (older["verdict"], sent(older)) == ("efa", dict.fromkeys(reborn.nodes, SENT))
 
 
 def test_a_baseline_of_another_job_of_the_same_id_does_not_pass_for_one_s_own(reborn):

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from efakit.catalog import offerings
 from efakit.errors import UsageError
+from efakit.finding import Finding
 from efakit.lint.config import JobNodes, all_rules, lint_config
 from efakit.lint.config.document import ConfigDocument
-from efakit.lint.finding import Finding
 from efakit.vendor.simulated_account import Judge, account_for
 from tests.lint.good_configs import EVERYTHING, changed_configs
 from tests.pcluster.simulated import config, standard_account, text
@@ -51,8 +51,8 @@ def test_a_config_with_everything_has_no_finding():
 
 @pytest.mark.pcluster
 def test_pcluster_finds_no_fault_with_the_keys_of_a_config_with_everything(judge: Judge):
-    verdict = judge.dry_run(text(EVERYTHING), account_for(EVERYTHING))
-    assert verdict.accepted, verdict.messages
+    answer = judge.dry_run(text(EVERYTHING), account_for(EVERYTHING))
+    assert answer.accepted, answer.findings
 
 
 @pytest.mark.parametrize("version", ["3.11.0", "3.12.0", "3.13.2", "3.14.0", "3.15.0", "3.16.3", "3.99.0"])
@@ -100,5 +100,5 @@ def test_what_efakit_refuses_pcluster_refuses_too_unless_the_rule_says_why(data:
     stricter = {rule.id for rule in all_rules() if rule.stricter}
     refusals = [item for item in lint(data) if item.severity == "error" and item.rule not in stricter]
     if refusals and isinstance(data, dict) and data.get("Region", "us-east-1") == "us-east-1":
-        verdict = judge.dry_run(text(data), account_for(data))
-        assert not verdict.accepted, refusals
+        answer = judge.dry_run(text(data), account_for(data))
+        assert not answer.accepted, refusals

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from efakit.finding import Finding
 from efakit.lint.config import JobNodes, all_rules, lint_config
 from efakit.lint.config.rule import rule
-from efakit.lint.finding import Finding
 from tests.lint.wrong_configs import ARM_HEAD, TWO_TYPES, block, group, lustre, p5, queue, shared, slurm, storage
 from tests.pcluster.simulated import Account, config, standard_account
 
@@ -197,6 +197,13 @@ def test_a_key_that_is_gone_is_right_where_it_still_was():
     assert rules(login, version="3.15.0").get("key-not-in-release") == "error"
 
 
+@pytest.mark.parametrize("version", ["3.14", "3.14.0"])
+def test_a_release_has_what_came_with_it_however_it_is_written(version):
+    assert "key-not-in-release" not in rules(
+        {"HeadNode": {"SharedStorageEfsSettings": {"Encrypted": True}}}, version=version
+    )
+
+
 @pytest.mark.parametrize(
     ("os", "version", "refused"),
     [
@@ -256,4 +263,9 @@ def test_findings_come_in_the_order_of_lines_and_once():
 def test_a_rule_with_a_name_that_is_taken_is_an_error():
     taken = all_rules()[0].id
     with pytest.raises(ValueError, match=taken):
-        rule(taken, "error", "x", source="https://example.com")(lambda view: iter(()))
+        rule(taken)(lambda view: iter(()))
+
+
+def test_a_rule_without_a_row_in_the_registry_is_an_error():
+    with pytest.raises(ValueError, match="no-such-rule"):
+        rule("no-such-rule")(lambda view: iter(()))

@@ -11,9 +11,9 @@ from efakit.cli.explain import explain
 from efakit.cli.render import render
 from efakit.cli.validate import validate
 from efakit.errors import SpecError
+from efakit.finding import Finding
 from efakit.lint.config import lint_config
 from efakit.lint.config.document import ConfigDocument
-from efakit.lint.finding import Finding
 from efakit.plan.plan import make_plan
 from efakit.spec.load import load_spec
 from tests.pcluster.simulated import config, standard_account, text
@@ -99,8 +99,10 @@ jobs:
     code, output = judged(str(path))
     assert code == 0
     assert "container of job train: aws-ofi-nccl 1.7.0 is too old for p5.48xlarge: the least is 1.7.2" in output
-    choices = [item.choice for item in make_plan(load_spec(path)).decisions if "container of job train" in item.subject]
-    assert "warning: use aws-ofi-nccl 1.7.3 or later" in choices
+    found = [item for item in make_plan(load_spec(path)).findings if "container of job train" in item.message]
+    assert ("warning", "least-plugin", "use aws-ofi-nccl 1.7.3 or later") in [
+        (item.severity, item.rule, item.fix) for item in found
+    ]
 
 
 def lint(version: str, instance: str, **changes: object) -> list[Finding]:
@@ -121,21 +123,22 @@ def test_a_config_with_its_own_image_is_not():
     assert lint("3.13.1", "p6-b200.48xlarge", Image={"Os": "alinux2023", "CustomAmi": "ami-0123456789abcdef0"}) == []
 
 
-def test_decisions_tell_it_too(tmp_path):
+def test_explain_and_the_bundle_tell_it_too(tmp_path):
     path = written(tmp_path, "p5.4xlarge", stack='{plugin: "1.15.0"}')
-    found = [item for item in make_plan(load_spec(path)).decisions if item.subject == "software on p5.4xlarge"]
-    assert "error: use aws-ofi-nccl 1.16.2" in [item.choice for item in found]
+    found = [item for item in make_plan(load_spec(path)).findings if item.message.startswith("nodes of p5.4xlarge: ")]
+    assert ("error", "use aws-ofi-nccl 1.16.2") in [(item.severity, item.fix) for item in found]
     explained = CliRunner().invoke(explain, [str(path)])
-    assert "software on p5.4xlarge: error: use aws-ofi-nccl 1.16.2" in explained.output
+    assert "error plugin-p5.4xlarge: nodes of p5.4xlarge: aws-ofi-nccl 1.15.0" in explained.output
+    assert "fix: use aws-ofi-nccl 1.16.2" in explained.output
     assert CliRunner().invoke(render, [str(path), "--out", str(tmp_path / "out")]).exit_code == 0
-    assert "software on p5.4xlarge" in (tmp_path / "out/DECISIONS.md").read_text()
+    assert "**error plugin-p5.4xlarge**: nodes of p5.4xlarge" in (tmp_path / "out/DECISIONS.md").read_text()
 
 
 def test_the_stack_that_a_spec_names_is_the_plans(tmp_path):
     named = '{installer: "1.43.2", libfabric: "2.3.1amzn1.0", nccl: "2.28.3-1", cuda: "13.0", kernel: "6.1.134"}'
     stack = make_plan(load_spec(written(tmp_path, "p5.48xlarge", "3.15.0", named))).stack
     assert stack.parallelcluster == "3.15.0"
-    assert (stack.efa_installer, stack.plugin, stack.libfabric) == ("1.43.2", "1.16.3", "2.3.1amzn1.0")
+    assert (stack.installer, stack.plugin, stack.libfabric) == ("1.43.2", "1.16.3", "2.3.1amzn1.0")
     assert (stack.nccl, stack.cuda, stack.kernel) == ("2.28.3-1", "13.0", "6.1.134")
 
 

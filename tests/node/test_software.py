@@ -25,13 +25,13 @@ def test_the_installer_s_list_tells_the_versions_on_both_kinds_of_distribution(t
     write_software(tmp_path, packages=packages)
     write(tmp_path / "sys/module/efa/version", "3.1.0g\n")
     assert find_software(str(tmp_path)) == {
-        "efa_installer": "1.49.0",
+        "installer": "1.49.0",
         "libfabric": "2.4.0amzn5.0",
         "driver": "3.1.0g",
         "rdma_core": "63.0",
         "plugin": "1.20.0",
-        "openmpi4": "4.1.7",
-        "openmpi5": "5.0.9amzn1",
+        "open_mpi": "4.1.7",
+        "open_mpi_5": "5.0.9amzn1",
         "nccl": None,
         "kernel": "6.12.46-66.121.amzn2023.x86_64",
         "os": "amzn-2023",
@@ -42,8 +42,8 @@ def test_an_installer_without_the_plugin_tells_of_none(tmp_path):
     """Installer 1.17.2 on Ubuntu, as pasted in aws/aws-ofi-nccl #141."""
     write_software(tmp_path, installer="1.17.2", plugin=None, packages=UBUNTU_1_17_2)
     software = find_software(str(tmp_path))
-    assert (software["efa_installer"], software["libfabric"]) == ("1.17.2", "1.16.0~amzn3.0")
-    assert (software["plugin"], software["openmpi4"], software["openmpi5"]) == (None, "4.1.4", None)
+    assert (software["installer"], software["libfabric"]) == ("1.17.2", "1.16.0~amzn3.0")
+    assert (software["plugin"], software["open_mpi"], software["open_mpi_5"]) == (None, "4.1.4", None)
     assert find_plugins(str(tmp_path)) == []
 
 
@@ -60,7 +60,7 @@ def test_a_list_that_makes_no_sense_tells_nothing(tmp_path, text):
 
 def test_a_folder_in_the_list_s_place_tells_nothing(tmp_path):
     (tmp_path / "opt/amazon/efa_installed_packages").mkdir(parents=True)
-    assert find_software(str(tmp_path))["efa_installer"] is None
+    assert find_software(str(tmp_path))["installer"] is None
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_refusal_names_validator_and_reason(tmp_path: Path) -> None:
     result = run(tmp_path, {"queue": {"Networking": {"PlacementGroup": None}}})
     assert result.returncode == 1, result.stderr
     assert "cluster.yaml: REFUSED" in result.stdout
-    assert "ERROR EfaPlacementGroupValidator: The placement group for EFA-enabled" in result.stdout
+    assert "error pcluster:EfaPlacementGroupValidator: The placement group for EFA-enabled" in result.stdout
     assert NEVER_PROVEN in result.stdout
 
 

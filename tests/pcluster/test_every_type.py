@@ -77,11 +77,11 @@ def test_pcluster_accepts_what_init_writes_for_every_efa_type(judge: Judge, regi
         grouped = instance.supports_cluster_placement is not False
         block = config["Scheduling"]["SlurmQueues"][0]["CapacityType"] == "CAPACITY_BLOCK"
         assert resource["Networking"]["PlacementGroup"] == {"Enabled": grouped and not block}, instance.name
-        verdict = judge.dry_run(yaml.safe_dump(config), account_for(config))
-        if verdict.accepted:
+        answer = judge.dry_run(yaml.safe_dump(config), account_for(config))
+        if answer.accepted:
             accepted["placement group" if grouped and not block else "no placement group"] += 1
         else:
-            refused[instance.name] = "; ".join(message.text for message in verdict.errors)
+            refused[instance.name] = "; ".join(item.message for item in answer.errors)
     expected = {name: text for name, text in refused.items() if _is_known_refusal(text)}
     total = len(instances.all_efa())
     lines = [f"pcluster accepts {accepted.total()} of {total} EFA types ({dict(accepted)})"]

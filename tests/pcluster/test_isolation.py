@@ -110,13 +110,13 @@ def test_config_that_is_not_there_is_an_error(moto_server: MotoServer, tmp_path:
 
 
 @pytest.mark.pcluster
-def test_pcluster_without_a_verdict_is_an_error(
+def test_pcluster_without_a_answer_is_an_error(
     moto_server: MotoServer, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "cluster.yaml"
     path.write_text(text(config(account)), encoding="utf-8")
     monkeypatch.setattr(server, "SUPPRESSED_VALIDATORS", ("--no-such-option",))
-    with pytest.raises(UsageError, match=r"(?s)no verdict.*usage:"):
+    with pytest.raises(UsageError, match=r"(?s)no answer.*usage:"):
         moto_server.dry_run(path)
 
 

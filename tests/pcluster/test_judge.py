@@ -211,12 +211,12 @@ CASES = {
 def test_in_process_judge_answers_as_pcluster_does(judge: Judge, account: Account, case: Case) -> None:
     if case.new:
         skip_before("3.16")
-    verdict = judge.dry_run(text(config(account, *case.changes)), account.simulated)
-    assert (verdict.accepted, verdict.validators("ERROR"), verdict.validators("WARNING")) == (
+    answer = judge.dry_run(text(config(account, *case.changes)), account.simulated)
+    assert (answer.accepted, answer.validators("error"), answer.validators("warning")) == (
         not case.errors,
         case.errors,
         case.warnings,
-    ), verdict.messages
+    ), answer.findings
 
 
 @pytest.mark.parametrize("name", ["p5 with EFA and a placement group", "no PlacementGroup key", "Capacity Block"])
@@ -243,9 +243,9 @@ def test_command_line_gives_the_same_answer(
 def test_refusal_before_any_validator_has_its_reason(
     judge: Judge, account: Account, changes: tuple[Mapping[str, Any], ...], words: str
 ) -> None:
-    verdict = judge.dry_run(text(config(account, *changes)), account.simulated)
-    assert not verdict.accepted
-    assert any(words in message.text for message in verdict.errors), verdict.messages
+    answer = judge.dry_run(text(config(account, *changes)), account.simulated)
+    assert not answer.accepted
+    assert any(words in item.message for item in answer.errors), answer.findings
 
 
 @pytest.mark.parametrize("broken", ["", "- a list", "Region: [us-east-1", "HeadNode: 7"])
@@ -255,15 +255,15 @@ def test_what_is_no_config_is_refused(judge: Judge, broken: str) -> None:
 
 def test_other_region_and_zone(judge: Judge) -> None:
     account = standard_account("us-east-2", "b")
-    verdict = judge.dry_run(text(config(account, p5(InstanceType="hpc7a.96xlarge"))), account.simulated)
-    assert verdict.accepted, verdict.messages
+    answer = judge.dry_run(text(config(account, p5(InstanceType="hpc7a.96xlarge"))), account.simulated)
+    assert answer.accepted, answer.findings
 
 
 def test_region_that_pcluster_does_not_know_is_refused_in_its_own_account(judge: Judge) -> None:
     account = standard_account("mars-east-1")
-    verdict = judge.dry_run(text(config(account)), account.simulated)
-    assert not verdict.accepted
-    assert "invalid or unsupported region" in verdict.errors[0].text
+    answer = judge.dry_run(text(config(account)), account.simulated)
+    assert not answer.accepted
+    assert "invalid or unsupported region" in answer.errors[0].message
 
 
 def test_region_without_simulated_instance_types_is_not_judged(judge: Judge) -> None:
@@ -286,17 +286,17 @@ def test_nothing_of_one_config_reaches_the_next(judge: Judge, account: Account) 
     unreachable = text(config(account, *CASES["hooks from a bucket that is not there"].changes))
     assert judge.dry_run(elsewhere).accepted  # in the account that the config names
     assert not judge.dry_run(elsewhere, account.simulated).accepted
-    assert judge.dry_run(good, account.simulated).messages == ()
+    assert judge.dry_run(good, account.simulated).findings == ()
     assert not judge.dry_run(text(config(account, {"Region": "us-west-2"})), account.simulated).accepted
     assert judge.dry_run(good, account.simulated).accepted
     new_type = config(account, p5(InstanceType="p9.48xlarge"))
     described = config(account, p5(InstanceType="p9.48xlarge"), {"DevSettings": {"InstanceTypesData": P9}})
     for _ in range(2):
         assert not judge.dry_run(text(new_type), account.simulated).accepted
-        verdict = judge.dry_run(text(described), account.simulated)
-        assert verdict.accepted, verdict.messages
+        answer = judge.dry_run(text(described), account.simulated)
+        assert answer.accepted, answer.findings
     for _ in range(2):  # pcluster remembers an address that it has looked at
-        assert judge.dry_run(unreachable, account.simulated).validators("WARNING") == {"AsyncTimedUrlValidator"}
+        assert judge.dry_run(unreachable, account.simulated).validators("warning") == {"AsyncTimedUrlValidator"}
 
 
 def test_call_that_the_simulation_lacks_is_told_from_a_fault(
@@ -310,11 +310,11 @@ def test_call_that_the_simulation_lacks_is_told_from_a_fault(
     }
     path = tmp_path / "cluster.yaml"
     path.write_text(text(config(account, {"SharedStorage": [cache]})), encoding="utf-8")
-    for verdict in (judge.dry_run(path.read_text(encoding="utf-8"), account.simulated), moto_server.dry_run(path)):
-        assert not verdict.accepted
-        assert any(message.is_gap for message in verdict.errors), verdict.messages
+    for answer in (judge.dry_run(path.read_text(encoding="utf-8"), account.simulated), moto_server.dry_run(path)):
+        assert not answer.accepted
+        assert answer.gaps, answer.findings
     fault = judge.dry_run(text(config(account, p5(InstanceType="m5.2xlarge"))), account.simulated)
-    assert not any(message.is_gap for message in fault.messages)
+    assert fault.gaps == ()
 
 
 # A type that AWS does not have yet, as DevSettings can describe it to pcluster.

@@ -59,8 +59,8 @@ def _outcome(spec: dict[str, Any], judge: Judge) -> str:
     findings = lint_config(config, version=version, where=lambda path: (1, 1), file="c", offerings=offerings)
     if any(finding.severity == "error" for finding in findings):
         return "refused by efakit"
-    verdict = judge.dry_run(yaml.safe_dump(config), account_for(config))
-    if verdict.errors and all(message.is_gap or _UNKNOWN_TYPE in message.text for message in verdict.errors):
+    answer = judge.dry_run(yaml.safe_dump(config), account_for(config))
+    if not answer.accepted and all(_UNKNOWN_TYPE in item.message for item in answer.errors):
         return "not to be judged offline"
-    assert verdict.accepted, (yaml.safe_dump(spec), [(m.validator, m.text) for m in verdict.errors] or verdict.raw)
+    assert answer.accepted, (yaml.safe_dump(spec), [(item.rule, item.message) for item in answer.errors] or answer.raw)
     return "accepted by both"

@@ -36,9 +36,9 @@ def init(folder: Path, *options: str) -> Path:
 def test_the_real_command_accepts_what_init_and_render_write(tmp_path, options, moto_server: MotoServer):
     config = init(tmp_path, *options) / "cluster.yaml"
     moto_server.replace_account(account_for(yaml.safe_load(config.read_text())))
-    verdict = moto_server.dry_run(config)
-    assert verdict.accepted, verdict.messages
-    assert verdict.errors == ()
+    answer = moto_server.dry_run(config)
+    assert answer.accepted, answer.findings
+    assert answer.errors == ()
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_variations_are_accepted(change, judge: Judge):
         spec["cluster"]["region"] = "us-east-1"
     text = emit(make_plan(read_spec(Document(Path("spec.yaml"), yaml.safe_dump(spec)))), ("parallelcluster",))
     config = text[0].content.decode()
-    verdict = judge.dry_run(config, account_for(yaml.safe_load(config)))
-    assert verdict.accepted, verdict.messages
+    answer = judge.dry_run(config, account_for(yaml.safe_load(config)))
+    assert answer.accepted, answer.findings
 
 
 def test_the_launch_template_holds_as_many_efa_interfaces_as_the_hook_expects(synthesising_judge: Judge):

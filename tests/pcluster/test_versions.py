@@ -37,8 +37,8 @@ def test_a_ready_spec_rendered_for_the_installed_release_is_accepted_by_it(name,
     if section["os"] == "ubuntu2404" and version.startswith(("3.11", "3.12")):
         section["os"] = "ubuntu2204"
     config = cluster_config(make_plan(read_spec(Document(Path("spec.yaml"), yaml.safe_dump(spec)))))
-    verdict = judge.dry_run(yaml.safe_dump(config), account_for(config))
-    assert verdict.accepted, verdict.messages
+    answer = judge.dry_run(yaml.safe_dump(config), account_for(config))
+    assert answer.accepted, answer.findings
 
 
 def test_the_spec_takes_the_operating_systems_of_the_installed_release(judge: Judge):
@@ -54,7 +54,7 @@ def test_the_spec_takes_the_operating_systems_of_the_installed_release(judge: Ju
             refused.add(os_name)
             config = cluster_config(make_plan(read_spec(Document(CONFIGS, (CONFIGS / "p5.yaml").read_text()))))
             config["Image"]["Os"] = os_name
-        verdict = judge.dry_run(yaml.safe_dump(config), account_for(config))
-        (accepted if verdict.accepted else refused).add(os_name)
-        assert verdict.accepted == (os_name not in refused), (version, os_name, verdict.messages)
+        answer = judge.dry_run(yaml.safe_dump(config), account_for(config))
+        (accepted if answer.accepted else refused).add(os_name)
+        assert answer.accepted == (os_name not in refused), (version, os_name, answer.findings)
     assert accepted

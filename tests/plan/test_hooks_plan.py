@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,12 @@ import yaml
 from efakit.emit.hooks import emit_hooks
 from efakit.emit.parallelcluster import cluster_config
 from efakit.errors import SpecError
-from efakit.hook.policy import allowed_nodes
-from efakit.hook.settings import load_settings
+from efakit.hook.policy import _NEVER_ENFORCED
+from efakit.hook.settings import DEFAULTS, load_settings
 from efakit.lint.config import lint_config
 from efakit.plan.plan import Plan, make_plan
-from efakit.plan.slurm.hooks import breaker_limit
+from efakit.rules.breaker import breaker_limit
+from efakit.rules.registry import rules_of
 from efakit.spec.load import read_spec
 from efakit.spec.schema import spec_schema
 from efakit.spec.yamltext import Document
@@ -114,13 +114,11 @@ def test_enforcing_names_its_checks_and_its_breaker():
 @pytest.mark.parametrize("nodes", [1, 4, 10, 19, 20, 21, 1000])
 @pytest.mark.parametrize("per_hour", [0, 1, 2, 50])
 @pytest.mark.parametrize("percent", [0.1, 10, 33.3, 100])
-def test_the_breaker_s_limit_that_is_told_is_the_one_that_holds(nodes, per_hour, percent):
-    settings = {
-        "cluster_nodes": nodes,
-        "breaker_nodes_per_hour": per_hour,
-        "breaker_percent_per_hour": percent,
-    }
-    assert breaker_limit(nodes, per_hour, percent) == allowed_nodes(settings)
+def test_the_breaker_lets_neither_limit_be_passed(nodes, per_hour, percent):
+    limit = breaker_limit(nodes, per_hour, percent)
+    assert min(1, per_hour) <= limit <= per_hour
+    assert limit <= max(1, nodes * percent / 100)
+    assert breaker_limit(0, per_hour, percent) == per_hour, "the share of a cluster of unknown size is not known"
 
 
 def test_the_hook_takes_every_setting_that_a_spec_can_give(tmp_path):
@@ -154,16 +152,14 @@ def test_the_hook_takes_every_setting_that_a_spec_can_give(tmp_path):
     assert settings["stack"]["parallelcluster"] == plan.stack.parallelcluster
 
 
-# Errors of the hook's that say nothing of the node's EFA: no reason to fail a prolog.
-NEVER_ENFORCED = {"node-unreadable", "spool-unusable"}
-
-
-def test_the_checks_that_can_be_enforced_are_the_hook_s_errors():
+def test_a_spec_may_enforce_the_hook_s_rules_that_say_a_device_is_of_no_use():
     """A rule that the hook does not have would be asked for and never hold."""
-    ids = spec_schema()["$defs"]["hooks"]["properties"]["enforce"]["items"]["enum"]
-    sources = "".join(path.read_text() for path in (ROOT / "src/efakit/hook").glob("*.py"))
-    errors = set(re.findall(r'"([a-z]+(?:-[a-z]+)+)",\s+"error"', sources))
-    assert errors - NEVER_ENFORCED == set(ids)
+    enforce = spec_schema()["$defs"]["hooks"]["properties"]["enforce"]
+    rows = rules_of("hook").values()
+    assert set(enforce["items"]["enum"]) == {row.id for row in rows if row.enforce}
+    assert set(enforce["default"]) == {row.id for row in rows if row.enforce == "default"} == set(DEFAULTS["enforce"])
+    assert all(row.severity == "error" for row in rows if row.enforce)
+    assert not [row.id for row in rows if row.enforce and row.id in _NEVER_ENFORCED]
 
 
 @pytest.mark.parametrize(

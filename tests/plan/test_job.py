@@ -148,15 +148,18 @@ def test_intel_mpi_under_srun_is_told_where_slurm_s_pmi_is():
 
 def test_what_is_wrong_with_the_user_s_own_variables_is_told():
     env = {"FI_LOG_LEVEL": "1", "FI_PROVIDER": "tcp", "NCCL_DEBUG": "INFO"}
-    told = [
-        decision
-        for decision in plan_of(TORCHRUN | {"env": env}).slurm.jobs[0].decisions
-        if "of the spec" in decision.choice
+    found = plan_of(TORCHRUN | {"env": env}).findings
+    assert [(item.severity, item.rule, item.about) for item in found] == [
+        ("warning", "fi-log-level", ("FI_LOG_LEVEL",)),
+        ("error", "fi-provider-other", ("FI_PROVIDER",)),
     ]
-    assert [decision.choice.split()[:2] for decision in told] == [
-        ["warning:", "FI_LOG_LEVEL=1"],
-        ["error:", "FI_PROVIDER=tcp"],
-    ]
+    assert found[0].place.keys == ("jobs", 0, "env", "FI_LOG_LEVEL")
+
+
+def test_a_decision_is_no_finding():
+    env = {"FI_LOG_LEVEL": "1", "FI_PROVIDER": "tcp"}
+    choices = [decision.choice for decision in plan_of(TORCHRUN | {"env": env}).decisions]
+    assert not [choice for choice in choices if choice.startswith(("error:", "warning:", "info:"))]
 
 
 def test_mpi_and_nccl_have_opposite_environments():

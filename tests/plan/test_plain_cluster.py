@@ -51,7 +51,7 @@ def test_a_job_s_script_is_the_same_as_on_parallelcluster_with_the_same_software
 
 def test_of_software_that_nobody_names_only_what_every_supported_release_needs_is_set():
     plan = plan_of()
-    assert (plan.stack.parallelcluster, plan.stack.efa_installer, plan.stack.plugin) == (None, None, None)
+    assert (plan.stack.parallelcluster, plan.stack.installer, plan.stack.plugin) == (None, None, None)
     assert [variable.name for variable in plan.jobs[0].variables] == ["NCCL_NET"]
     assert any("cluster.stack.plugin" in item.reason for item in plan.decisions)
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from efakit.catalog.instances import all_efa
 from efakit.catalog.stacks import EFA_INSTALLERS, PARALLELCLUSTER_RELEASES, parallelcluster_release
-from efakit.rules.environment import needed, within
+from efakit.rules.environment import needed
 from efakit.rules.releases import target_of
+from efakit.versions import within
 
 VERSIONS = st.tuples(*[st.integers(0, 40)] * 3).map(lambda parts: ".".join(map(str, parts)))
 
@@ -41,11 +42,11 @@ def test_no_variable_is_set_twice(plugin, instance):
 
 def test_every_release_has_its_installer_and_they_are_in_order():
     for release in PARALLELCLUSTER_RELEASES:
-        assert release.efa_installer in {installer.version for installer in EFA_INSTALLERS}
+        assert release.installer in {installer.version for installer in EFA_INSTALLERS}
         assert parallelcluster_release(release.version) == release
 
 
 def test_a_patch_release_without_a_row_takes_the_nearest_older_one():
-    assert parallelcluster_release("3.15.2").efa_installer == "1.47.0"
+    assert parallelcluster_release("3.15.2").installer == "1.47.0"
     with pytest.raises(KeyError):
         parallelcluster_release("3.17.0")

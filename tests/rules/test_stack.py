@@ -8,7 +8,7 @@ from efakit.catalog.instances import all_efa
 from efakit.catalog.known_bad import KNOWN_BAD, BadPair
 from efakit.catalog.minimums import MINIMUMS, Minimum
 from efakit.catalog.plugin_nccl import PLUGIN_NCCL, PluginLine
-from efakit.catalog.stacks import PARALLELCLUSTER_RELEASES, stack_of, version_key
+from efakit.catalog.stacks import PARALLELCLUSTER_RELEASES, stack_of
 from efakit.rules.stack import stack_findings
 
 TYPES = [instance.name for instance in all_efa()]
@@ -17,7 +17,7 @@ CPU_ONLY = "hpc7a.96xlarge"
 
 def below(version: str) -> str:
     """Return a version just below another."""
-    parts = list(version_key(version))
+    parts = [int(part) for part in version.split(".")]
     while parts[-1] == 0:
         parts.pop()
     return ".".join(map(str, [*parts[:-1], parts[-1] - 1, 99]))
@@ -35,7 +35,7 @@ def inside(row: BadPair) -> dict[str, str | None]:
 
 
 def ids(versions: dict[str, str | None], instance: str | None) -> set[str]:
-    return {found.id for found in stack_findings(versions, instance)}
+    return {found.rule for found in stack_findings(versions, instance)}
 
 
 by_id = pytest.mark.parametrize("row", KNOWN_BAD, ids=[row.id for row in KNOWN_BAD])
@@ -43,7 +43,7 @@ by_id = pytest.mark.parametrize("row", KNOWN_BAD, ids=[row.id for row in KNOWN_B
 
 @by_id
 def test_a_bad_pair_is_found_within_its_bounds(row: BadPair):
-    found = [item for item in stack_findings(inside(row), matching(row.instances)) if item.id == row.id]
+    found = [item for item in stack_findings(inside(row), matching(row.instances)) if item.rule == row.id]
     assert [item.severity for item in found] == [row.severity]
     assert row.effect in found[0].message
     assert row.fixed in found[0].fix
@@ -74,9 +74,9 @@ by_minimum = pytest.mark.parametrize("row", MINIMUMS, ids=[f"{row.component} on 
 def test_a_version_below_the_least_is_found(row: Minimum):
     instance = matching(row.instances)
     found_below = stack_findings({row.component: below(row.least)}, instance)
-    assert any(item.id == f"least-{row.component}" or item.severity == "error" for item in found_below)
-    [found] = [item for item in stack_findings({row.component: "1.0"}, instance) if item.id.startswith("least-")]
-    assert found.components == (row.component,)
+    assert any(item.rule == f"least-{row.component}" or item.severity == "error" for item in found_below)
+    [found] = [item for item in stack_findings({row.component: "1.0"}, instance) if item.rule.startswith("least-")]
+    assert found.about == (row.component,)
     assert instance in found.message
     assert row.least in found.message
     assert found.source.startswith("https://")
@@ -118,7 +118,7 @@ def test_an_installer_is_not_too_old_where_the_user_names_a_plugin():
 def test_what_is_broken_outright_is_not_called_old_too():
     versions = stack_of("3.11.0", "1.15.0").versions()
     found = [item for item in stack_findings(versions, "p5.4xlarge") if item.severity == "error"]
-    assert [(item.id, item.fix) for item in found] == [("plugin-p5.4xlarge", "use aws-ofi-nccl 1.16.2")]
+    assert [(item.rule, item.fix) for item in found] == [("plugin-p5.4xlarge", "use aws-ofi-nccl 1.16.2")]
 
 
 def test_the_worst_comes_first():

@@ -22,7 +22,7 @@ def target(facts):
 
 
 def rules_of(case: Set, value, facts) -> dict[str, str]:
-    return {verdict.row.id: verdict.severity for verdict in judge(case.name, value, target(facts), case.workloads)}
+    return {found.rule: found.severity for found in judge(case.name, value, target(facts), case.workloads)}
 
 
 @pytest.mark.parametrize("case", SET, ids=case_id)

@@ -40,7 +40,7 @@ def test_the_command_asks_for_a_dry_run_of_the_config_in_the_region(program: Pat
 
 def test_what_is_no_answer_is_told_with_what_pcluster_said(program: Path):
     script(program, "echo no credentials >&2; exit 3")
-    with pytest.raises(UsageError, match=r"no verdict \(exit 3\):\nno credentials"):
+    with pytest.raises(UsageError, match=r"no answer \(exit 3\):\nno credentials"):
         real_dry_run("Region: x")
 
 
@@ -63,6 +63,6 @@ def test_the_real_program_answers(
 ):
     for name, value in isolated_environment(tmp_path, endpoint=moto_server.endpoint).items():
         monkeypatch.setenv(name, value)
-    verdict = real_dry_run(text(config(account, {"resource": {"InstanceType": "m5.2xlarge"}})), region="us-east-1")
-    assert not verdict.accepted
-    assert "EfaValidator" in verdict.validators("ERROR")
+    answer = real_dry_run(text(config(account, {"resource": {"InstanceType": "m5.2xlarge"}})), region="us-east-1")
+    assert not answer.accepted
+    assert "EfaValidator" in answer.validators("error")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Dict, NamedTuple, Optional, Tuple
 
-from efakit.catalog.stacks import version_key
+from efakit.versions import within
 
 SOURCE = "https://github.com/aws/aws-parallelcluster/blob/develop/cli/src/pcluster/schemas/cluster_schema.py"
 ROOT = "Cluster"
@@ -51,8 +51,7 @@ class Key(NamedTuple):
 
     def in_release(self, version: str) -> bool:
         """Say whether a release has the key."""
-        at = version_key(version)
-        return not (self.since and at < version_key(self.since)) and not (self.until and at >= version_key(self.until))
+        return within(version, self.since or None, self.until or None)
 
 
 @lru_cache(maxsize=None)

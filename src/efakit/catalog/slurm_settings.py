@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Dict, NamedTuple, Tuple
 
-from efakit.catalog.stacks import version_key
+from efakit.versions import release_line, within
 
 SOURCE = "https://slurm.schedmd.com/slurm.conf.html"
 
@@ -28,8 +28,8 @@ class SlurmSetting(NamedTuple):
 
     def in_release(self, version: str) -> bool:
         """Say whether a Slurm release, such as 24.05 or 24.05.8, has the parameter."""
-        at = version_key(version)[:2]
-        return not (self.since and at < version_key(self.since)) and not (self.until and at >= version_key(self.until))
+        line = "%d.%d" % release_line(version)
+        return within(line, self.since or None, self.until or None)
 
 
 class DeniedSetting(NamedTuple):
@@ -196,11 +196,10 @@ def settings(level: str) -> Dict[str, SlurmSetting]:
 
 def denied(level: str, parallelcluster: str, *, accounting: bool) -> Tuple[str, ...]:
     """Give the parameters, in lower case, that a ParallelCluster release refuses at a level."""
-    at = version_key(parallelcluster)
     return tuple(
         row.name
         for row in DENIED
         if row.level == level
         and (accounting or row.only != "accounting")
-        and not (row.until and at >= version_key(row.until))
+        and within(parallelcluster, None, row.until or None)
     )

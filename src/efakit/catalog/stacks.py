@@ -1,12 +1,19 @@
 """Software stacks as rows: ParallelCluster releases and the EFA installers they bring.
 
-A None is "not known", never "not there". Versions are compared by ``version_key``.
+A None is "not known", never "not there". Versions are compared by ``efakit.versions``.
 """
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from efakit.versions import release_line, same_version, version_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeVar
+
+    Release = TypeVar("Release", "ParallelClusterRelease", "EfaInstaller")
 
 _PC = "https://github.com/aws/aws-parallelcluster/"
 _PC_CHANGELOG = _PC + "blob/develop/CHANGELOG.md"
@@ -35,7 +42,7 @@ class ParallelClusterRelease(NamedTuple):
 
     version: str
     slurm: str | None
-    efa_installer: str
+    installer: str
     operating_systems: tuple[str, ...]
     source: str
 
@@ -59,42 +66,42 @@ class EfaInstaller(NamedTuple):
 
 PARALLELCLUSTER_RELEASES = (
     ParallelClusterRelease(
-        version="3.11.0", slurm="23.11.10", efa_installer="1.34.0", operating_systems=_BEFORE_313, source=_PC_CHANGELOG
+        version="3.11.0", slurm="23.11.10", installer="1.34.0", operating_systems=_BEFORE_313, source=_PC_CHANGELOG
     ),
     ParallelClusterRelease(
         version="3.12.0",
         slurm=None,
-        efa_installer="1.36.0",
+        installer="1.36.0",
         operating_systems=_BEFORE_313,
         source=_COOKBOOK + "pull/2842",
     ),
     ParallelClusterRelease(
-        version="3.13.0", slurm=None, efa_installer="1.38.1", operating_systems=_OS_313, source=_COOKBOOK + "pull/2906"
+        version="3.13.0", slurm=None, installer="1.38.1", operating_systems=_OS_313, source=_COOKBOOK + "pull/2906"
     ),
     ParallelClusterRelease(
         version="3.13.1",
         slurm="24.05.8",
-        efa_installer="1.41.0",
+        installer="1.41.0",
         operating_systems=_OS_313,
         source=_COOKBOOK + "pull/2953",
     ),
     ParallelClusterRelease(
         version="3.14.0",
         slurm="24.11.6",
-        efa_installer="1.43.2",
+        installer="1.43.2",
         operating_systems=_OS_314,
         source=_COOKBOOK + "pull/3012",
     ),
     ParallelClusterRelease(
-        version="3.15.0", slurm="25.11.4", efa_installer="1.47.0", operating_systems=_OS_314, source=_PC + "pull/7262"
+        version="3.15.0", slurm="25.11.4", installer="1.47.0", operating_systems=_OS_314, source=_PC + "pull/7262"
     ),
     ParallelClusterRelease(
-        version="3.16.1", slurm="25.11.8", efa_installer="1.49.0", operating_systems=_OS_316, source=_PC_CHANGELOG
+        version="3.16.1", slurm="25.11.8", installer="1.49.0", operating_systems=_OS_316, source=_PC_CHANGELOG
     ),
     ParallelClusterRelease(
         version="3.16.3",
         slurm=None,
-        efa_installer="1.51.0",
+        installer="1.51.0",
         operating_systems=_OS_316,
         source=_PC + "releases/tag/v3.16.3",
     ),
@@ -103,7 +110,7 @@ PARALLELCLUSTER_RELEASES = (
 # Releases before those that efakit writes configs for: their installers, to judge what runs there.
 OLDER_PARALLELCLUSTER_RELEASES = tuple(
     ParallelClusterRelease(
-        version=version, slurm=slurm, efa_installer=installer, operating_systems=(), source=_PC_CHANGELOG
+        version=version, slurm=slurm, installer=installer, operating_systems=(), source=_PC_CHANGELOG
     )
     for version, slurm, installer in (
         ("3.3.0", "22.05.5", "1.18.0"),
@@ -447,7 +454,7 @@ class Stack(NamedTuple):
     """
 
     parallelcluster: str | None
-    efa_installer: str | None
+    installer: str | None
     libfabric: str | None
     driver: str | None
     plugin: str | None
@@ -464,7 +471,7 @@ class Stack(NamedTuple):
         release = f"ParallelCluster {self.parallelcluster}: " if self.parallelcluster else ""
         rest = (("NCCL", self.nccl), ("CUDA", self.cuda), ("kernel", self.kernel))
         return (
-            f"{release}EFA installer {self.efa_installer or 'unknown'}, libfabric {self.libfabric or 'unknown'}, "
+            f"{release}EFA installer {self.installer or 'unknown'}, libfabric {self.libfabric or 'unknown'}, "
             f"EFA driver {self.driver or 'unknown'}, aws-ofi-nccl {plugin}"
             + "".join(f", {name} {version}" for name, version in rest if version)
         )
@@ -473,7 +480,7 @@ class Stack(NamedTuple):
         """Return the version of each component, by the names that rows use in their bounds; None: not known."""
         return {
             "parallelcluster": self.parallelcluster,
-            "installer": self.efa_installer,
+            "installer": self.installer,
             "libfabric": self.libfabric,
             "driver": self.driver,
             "plugin": self.plugin,
@@ -498,7 +505,7 @@ def parallelcluster_release(version: str) -> ParallelClusterRelease:
     same_minor = [
         row
         for row in PARALLELCLUSTER_RELEASES
-        if version_key(row.version)[:2] == version_key(version)[:2] and version_key(row.version) <= version_key(version)
+        if release_line(row.version) == release_line(version) and version_key(row.version) <= version_key(version)
     ]
     if not same_minor:
         raise KeyError(version)
@@ -507,7 +514,7 @@ def parallelcluster_release(version: str) -> ParallelClusterRelease:
 
 def efa_installer(version: str) -> EfaInstaller:
     """Return the row of a release of the EFA installer; raise KeyError where there is none."""
-    return {row.version: row for row in EFA_INSTALLERS}[version]
+    return _row(EFA_INSTALLERS, version)
 
 
 def nearest_installers(version: str) -> tuple[str, ...]:
@@ -537,7 +544,7 @@ def stack_of(
     Raises KeyError where no row covers the release or the installer.
     """
     if parallelcluster is not None:
-        installer = installer or _any_release(parallelcluster).efa_installer
+        installer = installer or _any_release(parallelcluster).installer
     brings = (
         efa_installer(installer)
         if installer
@@ -546,7 +553,7 @@ def stack_of(
     plugin = plugin or brings.plugin
     return Stack(
         parallelcluster=parallelcluster,
-        efa_installer=installer,
+        installer=installer,
         libfabric=libfabric or brings.libfabric,
         driver=driver or brings.driver,
         plugin=None if plugin == "none" else plugin,
@@ -560,11 +567,14 @@ def stack_of(
 
 
 def _any_release(version: str) -> ParallelClusterRelease:
-    older = {row.version: row for row in OLDER_PARALLELCLUSTER_RELEASES}
-    return older[version] if version in older else parallelcluster_release(version)
+    try:
+        return _row(OLDER_PARALLELCLUSTER_RELEASES, version)
+    except KeyError:
+        return parallelcluster_release(version)
 
 
-def version_key(version: str) -> tuple[int, ...]:
-    """Return a version's leading numbers, for comparison: ``2.4.0amzn5.0`` -> (2, 4, 0)."""
-    match = re.match(r"\d+(\.\d+)*", version)
-    return tuple(int(part) for part in match.group().split(".")) if match else ()
+def _row(rows: Iterable[Release], version: str) -> Release:
+    for row in rows:
+        if same_version(row.version, version):
+            return row
+    raise KeyError(version)

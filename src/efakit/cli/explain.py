@@ -13,10 +13,19 @@ from efakit.cli.target_options import target_from, target_options
 from efakit.errors import UsageError
 
 
-@click.command(short_help="Say what efakit decides, and why: for a spec, an instance type, a variable.")
+def _complete_rule(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from efakit.cli.explain_rule import complete_rule
+
+    return complete_rule(context, parameter, incomplete)
+
+
+@click.command(short_help="Say what efakit decides, and why: for a spec, an instance type, a variable, a rule.")
 @click.argument("spec", type=click.Path(path_type=Path), required=False)
 @click.option("--job", metavar="NAME", help="Of the spec: the environment of this job, with what it does not set.")
 @click.option("--variable", metavar="NAME", help="Tell all that is known of one environment variable.")
+@click.option(
+    "--rule", metavar="ID", shell_complete=_complete_rule, help="Tell what a rule finds, why, and how to mend it."
+)
 @target_options
 @click.option(
     "--workload",
@@ -30,6 +39,7 @@ def explain(
     spec: Path | None,
     job: str | None,
     variable: str | None,
+    rule: str | None,
     instance: str | None,
     installer: str | None,
     parallelcluster: str | None,
@@ -44,13 +54,16 @@ def explain(
 
     With SPEC: every decision about its cluster, hooks and jobs. With --instance, --installer and --workload: which
     environment variables a job needs there, which the plugin sets by itself, and which are best left alone. With
-    --variable: what one variable does, where and since when.
+    --variable: what one variable does, where and since when. With --rule: what a rule of lint, validate, the hook or
+    hooks status finds, why that matters, a wrong example and the same one right.
     """
     releases = (installer, parallelcluster, plugin, nccl, libfabric)
-    ways = {"SPEC": spec, "--variable": variable, "--instance": instance}
+    ways = {"SPEC": spec, "--variable": variable, "--rule": rule, "--instance": instance}
     given = [way for way, value in ways.items() if value is not None]
     if len(given) != 1:
-        raise UsageError(f"explain needs one of SPEC, --variable and --instance; given: {', '.join(given) or 'none'}")
+        raise UsageError(
+            f"explain needs one of SPEC, --variable, --rule and --instance; given: {', '.join(given) or 'none'}"
+        )
     if spec is None and job is not None:
         raise UsageError("--job names a job of a spec: give SPEC too")
     if instance is None and (any(releases) or os or workloads):
@@ -60,6 +73,10 @@ def explain(
         from efakit.cli.explain_variable import explain_variable
 
         explain_variable(variable, form)
+    elif rule is not None:
+        from efakit.cli.explain_rule import explain_rule
+
+        explain_rule(rule, form)
     elif instance is not None:
         from efakit.cli.explain_environment import explain_instance
 
@@ -93,7 +110,9 @@ def _explain_spec(path: Path, form: str) -> None:
             {**asdict(decision), "of": list(decision.of), "place": list(place_of(decision, plan))}
             for decision in plan.decisions
         ]
-        click.echo(json.dumps({"stack": plan.stack._asdict(), "decisions": decisions}, indent=2))
+        findings = [{**finding.as_data(), "place": list(finding.place.keys)} for finding in plan.findings]
+        document = {"stack": plan.stack._asdict(), "decisions": decisions, "findings": findings}
+        click.echo(json.dumps(document, indent=2))
         return
     click.echo(plan.stack.summary())
     for decision in plan.decisions:
@@ -101,3 +120,6 @@ def _explain_spec(path: Path, form: str) -> None:
         click.echo(click.wrap_text(decision.reason, 100, "  ", "  "))
         if decision.source:
             click.echo(f"  {decision.source}")
+    for finding in plan.findings:
+        click.echo(f"\n{finding.severity} {finding.rule}: {finding.message}")
+        click.echo(f"  fix: {finding.fix}\n  {finding.source}")

@@ -12,9 +12,10 @@ import click
 from efakit.catalog.instances import get
 from efakit.catalog.variables import COMPONENTS, WORKLOADS, VariableRule
 from efakit.errors import UsageError
+from efakit.finding import Finding
 from efakit.rules.environment import bounds_text
 from efakit.rules.overview import Overview, overview, usual_workloads
-from efakit.rules.stack import StackFinding, stack_findings
+from efakit.rules.stack import stack_findings
 from efakit.rules.target import Target
 
 _WIDTH = 110
@@ -44,7 +45,7 @@ def _show(target: Target, workloads: Sequence[str], own: dict[str, str], form: s
     found = overview(target, workloads, efa=efa)
     if form == "json":
         data = _data(target, workloads, own, found)
-        data["software"] = [fault._asdict() for fault in _wrong(target, workloads, efa=efa)]
+        data["software"] = [fault.as_data() for fault in _wrong(target, workloads, efa=efa)]
         click.echo(json.dumps(data, indent=2))
         return
     known = ", ".join(f"{COMPONENTS.get(name, name)} {version}" for name, version in target.versions.items())
@@ -56,7 +57,7 @@ def _show(target: Target, workloads: Sequence[str], own: dict[str, str], form: s
     if wrong:
         _section("Wrong with the software itself")
     for fault in wrong:
-        _entry(f"{fault.severity} {fault.id}", "", f"{fault.message}; {fault.fix}", fault.source)
+        _entry(f"{fault.severity} {fault.rule}", "", f"{fault.message}; {fault.fix}", fault.source)
     for name, value in own.items():
         _entry(f"{name}={value}", "", "from the spec, which wins", "")
     sets = [item for item in found.set if item.name not in own]
@@ -69,7 +70,7 @@ def _show(target: Target, workloads: Sequence[str], own: dict[str, str], form: s
     _rows("Leave alone", found.leave, harm=True)
 
 
-def _wrong(target: Target, workloads: Sequence[str], *, efa: bool) -> list[StackFinding]:
+def _wrong(target: Target, workloads: Sequence[str], *, efa: bool) -> list[Finding]:
     """Return what is wrong with the versions; they are about NCCL's jobs."""
     return stack_findings(target.versions, target.instance) if efa and "nccl" in workloads else []
 

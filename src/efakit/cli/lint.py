@@ -10,8 +10,6 @@ import click
 from efakit.cli.target_options import target_from, target_options
 from efakit.errors import UsageError
 
-_FAILING = {"error": ("error",), "warning": ("error", "warning"), "info": ("error", "warning", "info")}
-
 
 @click.command(short_help="Find what is wrong in sbatch scripts, launchers, env files, cluster configs.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
@@ -22,7 +20,7 @@ _FAILING = {"error": ("error",), "warning": ("error", "warning"), "info": ("erro
 )
 @click.option(
     "--fail-on",
-    type=click.Choice(list(_FAILING)),
+    type=click.Choice(["error", "warning", "info"]),
     default="error",
     show_default=True,
     help="Exit with 1 on findings of this severity or worse.",
@@ -48,10 +46,11 @@ def lint(
 
     sbatch scripts, shell launchers, templates and env files are judged for EFA; YAML files as cluster configs, like
     'efakit validate' without pcluster. Folders are searched. Without a target, what is wrong or without effect on
-    every supported stack is a warning. '# efakit: ignore RULE' leaves a rule out; docs/lint.md lists the rules.
+    every supported stack is a warning. '# efakit: ignore RULE' leaves a rule out; docs/rules.md lists the rules.
     """
     from efakit.cli.lint_fix import mend
     from efakit.cli.lint_output import FORMATS
+    from efakit.finding import Severity
     from efakit.validate.files import judge_files, on_spec, on_target
 
     if dry_run and not fix:
@@ -76,7 +75,7 @@ def lint(
         subjects = [(path, mend(path, findings, where, write=not dry_run)) for path, findings in subjects]
     findings = [finding for _, found in subjects for finding in found]
     FORMATS[form](findings, len(subjects))
-    sys.exit(1 if any(finding.severity in _FAILING[fail_on] for finding in findings) else 0)
+    sys.exit(1 if any(finding.severity >= Severity(fail_on) for finding in findings) else 0)
 
 
 def _say_left_out(error: UsageError) -> None:

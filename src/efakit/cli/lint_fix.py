@@ -11,7 +11,7 @@ import click
 
 from efakit.cli.files import replace_file
 from efakit.errors import UsageError
-from efakit.lint.finding import Finding
+from efakit.finding import Finding
 from efakit.lint.mend import mended
 from efakit.validate.files import Where, judge_text
 

@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from efakit import __version__
-from efakit.lint.finding import Finding
+from efakit.cli.explain_rule import shown_example
+from efakit.finding import Finding
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -34,7 +35,7 @@ def _text(findings: Sequence[Finding], files: int) -> None:
         if finding.source:
             click.echo(f"    see: {finding.source}")
     counts = {name: sum(finding.severity == name for finding in findings) for name in _COLOURS}
-    mendable = sum(bool(finding.edits) for finding in findings)
+    mendable = sum(finding.mendable for finding in findings)
     told = ", ".join(
         f"{count} {name if name == 'info' else name + 's' * (count != 1)}" for name, count in counts.items()
     )
@@ -126,9 +127,25 @@ def _sarif(findings: Sequence[Finding], files: int) -> None:
 
 
 def _sarif_rule(finding: Finding) -> dict[str, Any]:
-    rule: dict[str, Any] = {"id": finding.rule, "shortDescription": {"text": finding.rule.replace("-", " ")}}
-    if finding.source.startswith("https://"):
-        rule["helpUri"] = finding.source
+    """Return the rule of a finding, with the registry's text."""
+    from efakit.rules.registry import rule_of
+
+    row = rule_of(finding.rule)
+    if row is None:
+        return {"id": finding.rule}
+    wrong, right = shown_example(row.wrong), shown_example(row.right)
+    rule: dict[str, Any] = {
+        "id": finding.rule,
+        "shortDescription": {"text": row.what},
+        "fullDescription": {"text": f"{row.what} {row.why}"},
+        "help": {
+            "text": f"{row.why}\n\nWrong:\n{wrong}\n\nRight:\n{right}\n\nefakit explain --rule {row.id}",
+            "markdown": f"{row.why}\n\nWrong:\n```\n{wrong}\n```\nRight:\n```\n{right}\n```\n",
+        },
+        "defaultConfiguration": {"level": _LEVELS[row.severity]},
+    }
+    if row.source.startswith("https://"):
+        rule["helpUri"] = row.source
     return rule
 
 

@@ -21,7 +21,7 @@ COMMANDS = {
     "explain": (
         "efakit.cli.explain",
         "explain",
-        "Say what efakit decides, and why: for a spec, an instance type, a variable.",
+        "Say what efakit decides, and why: for a spec, an instance type, a variable, a rule.",
     ),
     "report": ("efakit.cli.report", "report", "Say whether a job's bytes travelled over EFA."),
     "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, look at them, publish their installer."),

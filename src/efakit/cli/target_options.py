@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -13,9 +12,9 @@ from efakit.catalog.stacks import OPERATING_SYSTEMS, nearest_installers, newest_
 from efakit.errors import UsageError
 from efakit.rules.releases import target_of
 from efakit.rules.target import Target, any_supported
+from efakit.versions import is_release
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_RELEASE = re.compile(r"\d+(\.\d+)+([-+~a-z][\w.+~-]*)?", re.ASCII)
 _EXAMPLES = {"plugin": "1.16.3", "nccl": "2.27.5", "libfabric": "2.4.0"}
 
 _OPTIONS = (
@@ -40,7 +39,7 @@ def check_releases(given: Mapping[str, str | None]) -> None:
     """Raise UsageError where an option of a component whose releases have no rows names none."""
     for name in _EXAMPLES:
         text = given.get(name)
-        if text is not None and not _RELEASE.fullmatch(text):
+        if text is not None and not is_release(text):
             raise UsageError(f"--{name} {text}: not a release, such as {_EXAMPLES[name]}")
 
 

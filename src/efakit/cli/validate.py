@@ -9,12 +9,11 @@ from pathlib import Path
 
 import click
 
-from efakit.lint.finding import Finding
+from efakit.finding import Finding, Severity
 from efakit.validate.ask import ask_judges
 from efakit.validate.judges import Judgement
 
 _OFFLINE = "Without AWS nothing is known of capacity, quota and permissions: --aws asks."
-_FAILING = {"error": ("error",), "warning": ("error", "warning")}
 
 
 @click.command(short_help="Judge a spec or a ParallelCluster config before money is spent.")
@@ -42,7 +41,7 @@ def validate(file: Path, version: str | None, form: str, no_vendor: bool, aws: b
         _print_json(file, judgements, findings)
     else:
         _print_text(judgements, findings)
-    sys.exit(1 if any(finding.severity in _FAILING[fail_on] for finding in findings) else 0)
+    sys.exit(1 if any(finding.severity >= Severity(fail_on) for finding in findings) else 0)
 
 
 def _print_json(file: Path, judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:
@@ -64,7 +63,7 @@ def _print_text(judgements: Sequence[Judgement], findings: Sequence[Finding]) ->
         click.echo()
     click.echo("Judged by")
     for judgement in judgements:
-        click.echo(f"  {judgement.verdict}: {judgement.detail}")
+        click.echo(f"  {judgement.outcome}: {judgement.detail}")
     for note in _notes(judgements):
         click.echo(f"Note: {note}")
 

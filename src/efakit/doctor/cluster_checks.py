@@ -1,38 +1,48 @@
-"""What the hooks need of Slurm's running configuration and of what is installed: pure functions to checks."""
+"""What the hooks need of Slurm's running configuration and of what is installed: pure functions to findings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from efakit.doctor.site import SCRIPTS, Home, Site
+from efakit.finding import INFO, Finding, Place
 
-State = Literal["ok", "info", "warning", "error"]
 _PROLOG_GUIDE = "https://slurm.schedmd.com/prolog_epilog.html"
 _SLURM_CONF = "https://slurm.schedmd.com/slurm.conf.html"
 _CONFIGLESS = "https://slurm.schedmd.com/configless_slurm.html"
 # slurmd tells the controller that a prolog hangs this long before MessageTimeout (slurmd_common.c).
 _HUNG_BEFORE_SECONDS = 2
 _PYXIS = "https://github.com/NVIDIA/pyxis/issues/83"
+_SCRIPT_RULES = {"Prolog": "prolog-script", "Epilog": "epilog-script"}
+_PROGRAM_RULES = {"TaskProlog": "task-prolog", "HealthCheckProgram": "health-check"}
 _INSTALL = "run 'efakit hooks install' on the head node, as root"
 
 
 @dataclass(frozen=True)
-class Check:
-    """One thing that was looked at: what is the case, and what to do where that is not right."""
+class Passed:
+    """One thing that was looked at and is right."""
 
     rule: str
-    severity: State
     message: str
-    fix: str = ""
     file: str = ""
     source: str = ""
+    severity: Literal["ok"] = "ok"
+    fix: str = ""
 
     def as_data(self) -> dict[str, Any]:
-        """Return the check as JSON values."""
-        return asdict(self)
+        """Return JSON values with the fields of a finding; the severity is ``ok``."""
+        blank = Finding(self.rule, INFO, self.message, place=Place(self.file), source=self.source).as_data()
+        return {**blank, "severity": self.severity}
+
+
+Check = Finding | Passed
+
+
+def _finding(rule: str, severity: str, message: str, fix: str = "", file: str = "", source: str = "") -> Finding:
+    return Finding(rule, severity, message, place=Place(file), fix=fix, source=source)
 
 
 def checks(site: Site, version: str) -> list[Check]:
@@ -47,7 +57,7 @@ def checks(site: Site, version: str) -> list[Check]:
 def _scripts(site: Site) -> Iterator[Check]:
     user = site.config.get("SlurmdUser") or ""
     if user and not user.startswith("root("):
-        yield Check(
+        yield _finding(
             "slurmd-user",
             "error",
             f"slurmd runs as {user}, and the hooks need root",
@@ -57,56 +67,74 @@ def _scripts(site: Site) -> Iterator[Check]:
         )
     if "enable_configless" in site.config.words("SlurmctldParameters"):
         message = "Slurm is configless: nodes get single scripts from the controller, and no folders"
-        yield Check("configless", "warning", message, "give each node the folders and a slurm.conf", "", _CONFIGLESS)
+        yield _finding("configless", "warning", message, "give each node the folders and a slurm.conf", "", _CONFIGLESS)
     for setting, own in SCRIPTS.items():
-        yield _own_script(site, setting, own)
+        unmatched = list(_unmatched(site, setting))
+        yield from unmatched
+        if not unmatched or any(Path(script.path).name == own for script in site.scripts[setting]):
+            yield _own_script(site, setting, own)
         for script in site.scripts[setting]:
             name = Path(script.path).name
             if script.trouble:
                 message = (
                     f"Slurm runs {script.path}, which is {script.trouble}: every job fails and its node is drained"
                 )
-                yield Check(
+                yield _finding(
                     "script-unusable", "error", message, "move it out of the folder", script.path, _PROLOG_GUIDE
                 )
             elif name != own and own in name:
                 message = f"{script.path} looks like a copy of {own}: both run"
-                yield Check("script-twice", "error", message, "remove it", script.path, _PROLOG_GUIDE)
+                yield _finding("script-twice", "error", message, "remove it", script.path, _PROLOG_GUIDE)
+
+
+def _unmatched(site: Site, setting: str) -> Iterator[Check]:
+    rule = _SCRIPT_RULES[setting]
+    for value, why in site.unmatched.get(setting, {}).items():
+        if why is None:
+            message = f"Slurm's {setting} is {value}, a folder that this user cannot read"
+            yield _finding(rule, "warning", message, "run this as root", value)
+        else:
+            message = f"Slurm's {setting} is {value}, and {why}: every job fails and its nodes are drained"
+            fix = f"{_INSTALL}, or put a script that does nothing there, or take {setting} out of slurm.conf"
+            yield _finding(rule, "error", message, fix, value, _PROLOG_GUIDE)
 
 
 def _own_script(site: Site, setting: str, own: str) -> Check:
-    rule, folder = f"{setting.lower()}-script", f"{setting.lower()}.d"
+    rule, folder = _SCRIPT_RULES[setting], f"{setting.lower()}.d"
     values = site.config.all(setting)
     if not values:
         fix = f"make a folder {folder} on shared storage, set {setting}=FOLDER/* in slurm.conf, and {_INSTALL}"
-        return Check(rule, "error", f"Slurm has no {setting}", fix, "", _PROLOG_GUIDE)
+        return _finding(rule, "error", f"Slurm has no {setting}", fix, "", _PROLOG_GUIDE)
     paths = [script.path for script in site.scripts[setting]]
     place = next((number for number, path in enumerate(paths) if Path(path).name == own), None)
     if place is None:
         message = f"no {own} among what Slurm runs as {setting} ({', '.join(values)})"
-        return Check(rule, "error", message, f"{_INSTALL}; --scripts-dir names the folder above", "", _PROLOG_GUIDE)
+        return _finding(rule, "error", message, f"{_INSTALL}; --scripts-dir names the folder above", "", _PROLOG_GUIDE)
+    if site.scripts[setting][place].home is None:
+        message = f"{paths[place]} does nothing: the hooks are not installed"
+        return _finding(rule, "error", message, _INSTALL, paths[place], _PROLOG_GUIDE)
     between = paths[place + 1 :] if setting == "Prolog" else paths[:place]
     if between:
         message = f"{', '.join(between)} runs between {own} and the job: what it sends is counted as the job's"
         fix = "give it a name that sorts nearer to 90"
-        return Check(rule, "warning", message, fix, paths[place], _PROLOG_GUIDE)
-    return Check(rule, "ok", f"{paths[place]} runs next to the job", "", paths[place], _PROLOG_GUIDE)
+        return _finding(rule, "warning", message, fix, paths[place], _PROLOG_GUIDE)
+    return Passed(rule, f"{paths[place]} runs next to the job", paths[place], _PROLOG_GUIDE)
 
 
 def _flags(site: Site) -> Iterator[Check]:
     flags = site.config.words("PrologFlags")
     shown = site.config.get("PrologFlags") or "not set"
     if "alloc" in flags:
-        yield Check("prolog-flags", "ok", f"PrologFlags is {shown}", "", "", _PROLOG_GUIDE)
+        yield Passed("prolog-flags", f"PrologFlags is {shown}", "", _PROLOG_GUIDE)
     else:
         message = f"PrologFlags is {shown}: without Alloc a node's prolog runs when a step starts there, or never"
-        yield Check("prolog-flags", "error", message, "add Alloc to PrologFlags", "", _PROLOG_GUIDE)
+        yield _finding("prolog-flags", "error", message, "add Alloc to PrologFlags", "", _PROLOG_GUIDE)
     if "serial" in flags:
         message = "PrologFlags has Serial: hooks of jobs that share a node wait for each other, each up to its deadline"
-        yield Check("prolog-flags-serial", "info", message, "", "", _PROLOG_GUIDE)
+        yield _finding("prolog-flags-serial", "info", message, "", "", _PROLOG_GUIDE)
     if "runinjob" in flags:
         message = "PrologFlags has RunInJob: the hooks run within the job's limits of memory and devices"
-        yield Check("prolog-flags-runinjob", "warning", message, "remove RunInJob", "", _PROLOG_GUIDE)
+        yield _finding("prolog-flags-runinjob", "warning", message, "remove RunInJob", "", _PROLOG_GUIDE)
     if site.home and site.home.settings["mode"] == "enforce":
         yield from _enforcing(site, flags)
 
@@ -115,10 +143,10 @@ def _enforcing(site: Site, flags: tuple[str, ...]) -> Iterator[Check]:
     if "nohold_on_prolog_fail" not in site.config.words("SchedulerParameters"):
         message = "a job whose prolog fails is requeued and then held: nobody starts it elsewhere"
         fix = "add nohold_on_prolog_fail to SchedulerParameters"
-        yield Check("enforce-holds", "warning", message, fix, "", _SLURM_CONF)
+        yield _finding("enforce-holds", "warning", message, fix, "", _SLURM_CONF)
     if "forcerequeueonfail" not in flags:
         message = "a job that asked for no requeue is cancelled where its prolog fails"
-        yield Check(
+        yield _finding(
             "enforce-requeue", "info", message, "add ForceRequeueOnFail to PrologFlags (23.02)", "", _SLURM_CONF
         )
 
@@ -126,31 +154,31 @@ def _enforcing(site: Site, flags: tuple[str, ...]) -> Iterator[Check]:
 def _files(home: Home, version: str) -> Iterator[Check]:
     if home.version is None:
         message = f"{home.path} has no list of what was installed: the files cannot be judged"
-        yield Check("files", "warning", message, _INSTALL, home.path)
+        yield _finding("files", "warning", message, _INSTALL, home.path)
         return
     wrong = [file for file in home.files if file.found != file.wanted]
     for file in wrong:
         what = "is missing" if file.found is None else "was changed since it was installed"
-        yield Check("files", "error", f"{file.path} {what}", _INSTALL, file.path)
+        yield _finding("files", "error", f"{file.path} {what}", _INSTALL, file.path)
     for file in home.files:
         if file.distrusted:
-            yield Check("files-trust", "error", file.distrusted, "give it back to root, mode 0755", file.path)
+            yield _finding("files-trust", "error", file.distrusted, "give it back to root, mode 0755", file.path)
     if not wrong:
         message = f"{len(home.files)} files of efakit {home.version} in {home.path} are as installed"
-        yield Check("files", "ok", message, "", home.path)
+        yield Passed("files", message, home.path)
     if home.version != version:
         message = f"the hooks are of efakit {home.version}, this is {version}"
-        yield Check("version", "info", message, f"{_INSTALL}, to bring them to {version}", home.path)
+        yield _finding("version", "info", message, f"{_INSTALL}, to bring them to {version}", home.path)
 
 
 def _settings(home: Home) -> Iterator[Check]:
     file = f"{home.path}/hook.json"
     for problem in home.problems:
-        yield Check("settings", "error", problem, f"mend it, or {_INSTALL}", file)
+        yield _finding("settings", "error", problem, f"mend it, or {_INSTALL}", file)
     if not home.problems:
         deadline = home.settings["deadline_seconds"]
         message = f"{file}: mode {home.settings['mode']}, deadline {deadline:g} s"
-        yield Check("settings", "ok", message, "", file)
+        yield Passed("settings", message, file)
     yield _records(home)
     yield _python(home)
 
@@ -159,25 +187,25 @@ def _records(home: Home) -> Check:
     folder = home.settings["records_dir"]
     if folder is None:
         message = "no records_dir is set: records stay on the nodes, and go with them"
-        return Check("records", "error", message, f"set it in {home.path}/hook.json", home.path)
+        return _finding("records", "error", message, f"set it in {home.path}/hook.json", home.path)
     if home.records:
         message = f"records cannot be published: {home.records}"
         fix = f"make {folder} a folder that root owns and nobody else may write (sudo install -d -m 0755 {folder})"
-        return Check("records", "error", message, fix, folder)
-    return Check("records", "ok", f"records go to {folder}", "", folder)
+        return _finding("records", "error", message, fix, folder)
+    return Passed("records", f"records go to {folder}", folder)
 
 
 def _python(home: Home) -> Check:
     if not home.python:
         message = "no Python 3.9 or later on this machine; nodes of the same image record nothing"
         fix = "install one as /usr/bin/python3.9 or later, on the nodes' image"
-        return Check("python", "warning", message, fix, f"{home.path}/run-hook")
+        return _finding("python", "warning", message, fix, f"{home.path}/run-hook")
     if home.python_version is None or home.python_version < (3, 9):
         shown = ".".join(map(str, home.python_version or ())) or "does not start"
         message = f"{home.python} is to run the hook, and {shown if home.python_version is None else 'is ' + shown}"
-        return Check("python", "error", message, "install a Python 3.9 or later", home.python)
+        return _finding("python", "error", message, "install a Python 3.9 or later", home.python)
     shown = ".".join(map(str, home.python_version))
-    return Check("python", "ok", f"{home.python} ({shown}) runs the hook on this machine", "", home.python)
+    return Passed("python", f"{home.python} ({shown}) runs the hook on this machine", home.python)
 
 
 def _programs(site: Site, home: Home) -> Iterator[Check]:
@@ -188,42 +216,49 @@ def _programs(site: Site, home: Home) -> Iterator[Check]:
         fix = (
             "take TaskProlog out of slurm.conf (in a spec: hooks.task_prolog: false), or mount it into every container"
         )
-        yield Check("task-prolog-pyxis", "error", message, fix, "", _PYXIS)
+        yield _finding("task-prolog-pyxis", "error", message, fix, "", _PYXIS)
     check = _program(site, home, "health check", "HealthCheckProgram", "health-check", "health_check")
     if check.severity == "ok" and "start_only" not in site.config.words("HealthCheckNodeState"):
         interval = site.config.seconds("HealthCheckInterval")
         if home.settings.get("health_check", True) and not interval:
             message = "HealthCheckInterval is 0: Slurm never runs the health check"
-            check = Check("health-check", "error", message, "set HealthCheckInterval=300", "", _SLURM_CONF)
+            check = _finding("health-check", "error", message, "set HealthCheckInterval=300", "", _SLURM_CONF)
     yield check
 
 
 def _program(site: Site, home: Home, what: str, setting: str, file: str, switch: str) -> Check:
-    rule, wanted, named = file, f"{home.path}/{file}", site.config.get(setting)
+    rule, wanted, named = _PROGRAM_RULES[setting], f"{home.path}/{file}", site.config.get(setting)
     more = ", HealthCheckInterval=300 and HealthCheckNodeState=IDLE,CYCLE" if file == "health-check" else ""
     on = home.settings.get(switch, True)
     if named is None:
         if not on:
-            return Check(rule, "ok", f"the {what} is turned off in hook.json", "", wanted)
+            return Passed(rule, f"the {what} is turned off in hook.json", wanted)
         message = f"Slurm has no {setting}: the {what} never runs"
         fix = (
             f"set {setting}={wanted}{more} "
             "(ParallelCluster: under parallelcluster.slurm_settings of the spec, then update)"
         )
-        return Check(rule, "warning", message, fix, "", _SLURM_CONF)
+        return _finding(rule, "warning", message, fix, "", _SLURM_CONF)
     there = Path(named).is_file()
     if not there and file == "task-prolog":
         message = f"Slurm's TaskProlog is {named}, which is not there: every task fails"
-        return Check(rule, "error", message, f"{_INSTALL}, or take TaskProlog out of slurm.conf", named, _PROLOG_GUIDE)
+        return _finding(
+            rule, "error", message, f"{_INSTALL}, or take TaskProlog out of slurm.conf", named, _PROLOG_GUIDE
+        )
     if not there:
-        return Check(rule, "warning", f"Slurm's {setting} is {named}, which is not there", _INSTALL, named, _SLURM_CONF)
+        return _finding(
+            rule, "warning", f"Slurm's {setting} is {named}, which is not there", _INSTALL, named, _SLURM_CONF
+        )
+    if home.closed and named == wanted == f"{home.path}/task-prolog":
+        message = f"not every user may pass {home.closed}: tasks of those who cannot run {named} fail"
+        return _finding(rule, "error", message, f"chmod a+rx {home.closed}", home.closed, _PROLOG_GUIDE)
     if named == wanted or wanted in site.texts.get(setting, ""):
-        return Check(rule, "ok", f"{setting} is {named}", "", named, _SLURM_CONF)
+        return Passed(rule, f"{setting} is {named}", named, _SLURM_CONF)
     if not on:
-        return Check(rule, "ok", f"the {what} is turned off in hook.json; {setting} is {named}", "", named)
+        return Passed(rule, f"the {what} is turned off in hook.json; {setting} is {named}", named)
     does = "print what it prints" if file == "task-prolog" else "go on"
     message = f"{setting} is {named}, which does not run {wanted}"
-    return Check(rule, "warning", message, f"let it run {wanted} and {does}", named, _SLURM_CONF)
+    return _finding(rule, "warning", message, f"let it run {wanted} and {does}", named, _SLURM_CONF)
 
 
 def _timeouts(site: Site, home: Home) -> Iterator[Check]:
@@ -234,7 +269,7 @@ def _timeouts(site: Site, home: Home) -> Iterator[Check]:
         if limit is not None and limit <= deadline:
             bad = True
             message = f"{name} is {limit} s and the hook's deadline {deadline:g} s: Slurm kills it and drains the node"
-            yield Check("timeouts", "error", message, f"raise {name} above {deadline:g}", "", _PROLOG_GUIDE)
+            yield _finding("timeouts", "error", message, f"raise {name} above {deadline:g}", "", _PROLOG_GUIDE)
     message_limit = site.config.seconds("MessageTimeout")
     if message_limit is not None and message_limit - _HUNG_BEFORE_SECONDS <= deadline:
         bad = True
@@ -242,13 +277,13 @@ def _timeouts(site: Site, home: Home) -> Iterator[Check]:
             f"MessageTimeout is {message_limit} s: at a deadline of {deadline:g} s slurmd reports a hanging prolog"
         )
         fix = f"raise MessageTimeout to {int(deadline) + _HUNG_BEFORE_SECONDS + 1} or more (ParallelCluster has 60)"
-        yield Check("timeouts", "error", message, fix, "", _SLURM_CONF)
+        yield _finding("timeouts", "error", message, fix, "", _SLURM_CONF)
     batch = site.config.seconds("BatchStartTimeout")
     if batch is not None and batch <= deadline:
         bad = True
         message = f"BatchStartTimeout is {batch} s: a batch job whose prolog takes {deadline:g} s is taken for lost"
         fix = f"raise BatchStartTimeout above {deadline:g} (ParallelCluster has 180)"
-        yield Check("timeouts", "error", message, fix, "", _SLURM_CONF)
+        yield _finding("timeouts", "error", message, fix, "", _SLURM_CONF)
     if not bad:
         message = f"Slurm's time limits leave room for the hook's deadline of {deadline:g} s"
-        yield Check("timeouts", "ok", message, "", "", _SLURM_CONF)
+        yield Passed("timeouts", message, "", _SLURM_CONF)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import re
 import stat
 import subprocess
@@ -24,10 +25,14 @@ _MOST_SCRIPT_BYTES = 65536
 
 @dataclass(frozen=True)
 class Script:
-    """One file that Slurm runs as prolog or epilog; ``trouble`` says why it cannot (empty: it can)."""
+    """One file that Slurm runs as prolog or epilog; ``trouble`` says why it cannot (empty: it can).
+
+    ``home`` is the folder of the hooks that one of efakit's own runs; None: it is not efakit's, or does nothing.
+    """
 
     path: str
     trouble: str = ""
+    home: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Home:
     problems: tuple[str, ...]
     python: str
     python_version: tuple[int, ...] | None
+    closed: str | None
+    """The task prolog or its folder, where not every user may run or pass it. Above them a site knows who may."""
     records: str | None
     """Why records_dir cannot be used, None where it can, or where none is set."""
 
@@ -62,6 +69,8 @@ class Site:
     config: SlurmConfig
     scripts: Mapping[str, tuple[Script, ...]]
     home: Home | None
+    unmatched: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    """The values of Prolog and Epilog that match no file, and why; None: this user cannot look."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """The text of what TaskProlog and HealthCheckProgram name, by the setting's name."""
     pyxis: bool = False
@@ -70,12 +79,16 @@ class Site:
 
 def look_at(config: SlurmConfig) -> Site:
     """Return what is installed here, going by Slurm's running configuration. Nothing is raised for what is missing."""
-    scripts = {
-        name: tuple(script for value in config.all(name) for script in scripts_in_order(value)) for name in SCRIPTS
+    folder = Path(config.get("SLURM_CONF") or "/etc/slurm/slurm.conf").parent
+    found = {name: {value: scripts_in_order(str(folder / value)) for value in config.all(name)} for name in SCRIPTS}
+    scripts = {name: tuple(script for listed in found[name].values() for script in listed) for name in SCRIPTS}
+    unmatched = {
+        name: {value: _why_none(folder / value) for value, listed in found[name].items() if not listed}
+        for name in SCRIPTS
     }
-    home = next((home for name in SCRIPTS for script in scripts[name] if (home := _home_of(script, name))), None)
+    home = next((script.home for name in SCRIPTS for script in scripts[name] if script.home), None)
     texts = {name: _text(Path(value)) for name in ("TaskProlog", "HealthCheckProgram") if (value := config.get(name))}
-    return Site(config, scripts, _look_home(home) if home else None, texts, _loads_pyxis(config))
+    return Site(config, scripts, _look_home(home) if home else None, unmatched, texts, _loads_pyxis(config))
 
 
 def _loads_pyxis(config: SlurmConfig) -> bool:
@@ -93,7 +106,17 @@ def scripts_in_order(setting: str) -> list[Script]:
 
     Source: https://slurm.schedmd.com/prolog_epilog.html.
     """
-    return [Script(path, _trouble(path)) for path in sorted(glob.glob(setting), reverse=True)]  # noqa: PTH207 (a whole path is the pattern)
+    paths = sorted(glob.glob(setting), reverse=True)  # noqa: PTH207 (a whole path is the pattern)
+    return [Script(path, _trouble(path), _home_of(path)) for path in paths]
+
+
+def _why_none(value: Path) -> str | None:
+    if not value.parent.is_dir():
+        return "nothing is there"
+    if not os.access(value.parent, os.R_OK | os.X_OK):
+        return None
+    empty = all(entry.name.startswith(".") for entry in value.parent.iterdir())
+    return f"{value.parent} is empty" if empty else "no file there has such a name"
 
 
 def _trouble(path: str) -> str:
@@ -104,13 +127,26 @@ def _trouble(path: str) -> str:
     if not stat.S_ISREG(status.st_mode):
         return "not a file"
     # Root may read everything, and run what anybody may run.
-    return "" if status.st_mode & 0o111 else "not executable"
+    if not status.st_mode & 0o111:
+        return "not executable"
+    return _interpreter_trouble(_text(Path(path))) if os.access(path, os.R_OK) else ""
 
 
-def _home_of(script: Script, setting: str) -> str | None:
-    if Path(script.path).name != SCRIPTS[setting]:
+def _interpreter_trouble(text: str) -> str:
+    """Return why the kernel starts no such program: Slurm leaves it to execve(2), and no shell steps in."""
+    first, *_ = text.partition("\n")
+    if text.startswith("\x7fELF"):
+        return ""
+    if not first.startswith("#!"):
+        return "no program: its first line does not begin with #!" if text else "empty"
+    interpreter, *_ = [*first[2:].split(maxsplit=1), ""]
+    return "" if os.access(interpreter, os.X_OK) else f"a script for {interpreter!r}, which is not there"
+
+
+def _home_of(path: str) -> str | None:
+    if Path(path).name not in SCRIPTS.values():
         return None
-    match = _HOME.search(_text(Path(script.path)))
+    match = _HOME.search(_text(Path(path)))
     return match[1] if match else None
 
 
@@ -137,8 +173,16 @@ def _look_home(path: str) -> Home:
         problems=tuple(problems),
         python=python,
         python_version=tuple(map(int, version.split())) if version else None,
+        closed=next((str(part) for part in (home, home / "task-prolog") if _is_closed(part)), None),
         records=_distrust(settings["records_dir"]) if settings["records_dir"] else None,
     )
+
+
+def _is_closed(path: Path) -> bool:
+    try:
+        return path.stat().st_mode & 0o005 != 0o005
+    except OSError:
+        return False
 
 
 def _look_file(line: str) -> Installed:

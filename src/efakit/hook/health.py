@@ -198,7 +198,7 @@ def _only(values: list[Any]) -> dict[str, Any] | None:
 
 def _summary(result: Mapping[str, Any]) -> str:
     software = result["software"]
-    names = (("EFA installer", "efa_installer"), ("libfabric", "libfabric"), ("driver", "driver"), ("plugin", "plugin"))
+    names = (("EFA installer", "installer"), ("libfabric", "libfabric"), ("driver", "driver"), ("plugin", "plugin"))
     parts = ["%s %s" % (label, software.get(name) or "unknown") for label, name in names]
     if result["devices_found"] is not None:
         expected = result["devices_expected"]

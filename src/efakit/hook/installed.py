@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from efakit.catalog.stacks import version_key
 from efakit.hook.checks import finding
 from efakit.node.limits import ENOUGH_LOCKED_BYTES, UNLIMITED, enough_to_lock
 from efakit.rules.stack import stack_findings
+from efakit.versions import COMPONENTS, same_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
-
-_LABELS = {"efa_installer": "EFA installer", "plugin": "aws-ofi-nccl"}
-# What the catalog's rows call otherwise.
-_COMPONENTS = {"efa_installer": "installer", "openmpi4": "open_mpi"}
 
 
 def check_versions(software: Mapping[str, str | None], instance_type: str | None) -> list[dict[str, str]]:
@@ -22,13 +18,12 @@ def check_versions(software: Mapping[str, str | None], instance_type: str | None
 
     What is about NCCL is a note: a job often brings its own.
     """
-    versions = {_COMPONENTS.get(name, name): version for name, version in software.items()}
     findings = []
-    for item in stack_findings(versions, instance_type):
+    for item in stack_findings(software, instance_type):
         if item.severity == "info":  # what could be better is told where a cluster is planned, not with every job
             continue
-        rule = "version-low" if item.id.startswith(("least-", "better-")) else "known-bad"
-        severity = "info" if "nccl" in item.components else item.severity
+        rule = "version-low" if item.rule.startswith(("least-", "better-")) else "known-bad"
+        severity = "info" if "nccl" in item.about else item.severity
         findings.append(finding(rule, severity, "%s; %s (%s)" % (item.message, item.fix, item.source)))
     return findings
 
@@ -39,11 +34,11 @@ def check_stack(software: Mapping[str, str | None], stack: Mapping[str, Any]) ->
     Its jobs' variables were decided for that release: a custom image often has another.
     """
     findings = []
-    for component in ("efa_installer", "plugin"):
+    for component in ("installer", "plugin"):
         planned, found = stack.get(component), software.get(component)
-        if isinstance(planned, str) and found and version_key(planned) != version_key(found):
+        if isinstance(planned, str) and found and not same_version(planned, found):
             message = "%s %s is installed, and the cluster's config was rendered for %s"
-            text = message % (_LABELS[component], found, planned)
+            text = message % (COMPONENTS[component], found, planned)
             findings.append(finding("version-differs", "info", text))
     return findings
 

@@ -64,8 +64,8 @@ def _exports(software: Mapping[str, str | None], instance_type: str | None) -> l
     if instance_type is None:
         return []
     # Not NCCL's own version: a job often brings its own, and a row that depends on it then does not hold.
-    names = {"efa_installer": "installer", "libfabric": "libfabric", "plugin": "plugin", "kernel": "kernel"}
-    versions = {component: software[name] for name, component in names.items() if software[name] is not None}
+    names = ("installer", "libfabric", "plugin", "kernel")
+    versions = {name: software[name] for name in names if software[name] is not None}
     items = needed(Target({name: str(version) for name, version in versions.items()}, {}, instance_type), ("nccl",))
     judged = [{"name": item.name, "value": item.value, "when": unasked(item.name)} for item in items]
     return [item for item in judged if item["when"] != NEVER]

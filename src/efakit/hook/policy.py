@@ -54,15 +54,11 @@ def told(settings: Mapping[str, Any], findings: Sequence[Finding]) -> list[Findi
 
 
 def allowed_nodes(settings: Mapping[str, Any]) -> int:
-    """Return on how many nodes of the cluster the prolog may fail within an hour.
+    """Return on how many nodes of the cluster the prolog may fail within an hour."""
+    from efakit.rules.breaker import breaker_limit
 
-    The smaller of both limits, but one node unless the first limit is 0; the second needs the cluster's size.
-    """
-    most: int = settings["breaker_nodes_per_hour"]
-    if settings["cluster_nodes"]:
-        share = int(settings["cluster_nodes"] * settings["breaker_percent_per_hour"] / 100)
-        return min(most, max(1, share))
-    return most
+    limits = settings["breaker_nodes_per_hour"], settings["breaker_percent_per_hour"]
+    return breaker_limit(settings["cluster_nodes"], *limits)
 
 
 def health_findings(

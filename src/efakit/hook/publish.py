@@ -45,7 +45,7 @@ def publish_waiting(spool: Spool, records_dir: str, mode: int) -> Iterator[str]:
                 failure = failure or error
             # Where the records folder itself is to blame, none of thousands needs to be tried.
             open_folder(records_dir).close()
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
             spool.waiting.set_aside(waiting)
     spool.note_lost()
     for baseline in spool.baselines.all():
@@ -53,6 +53,33 @@ def publish_waiting(spool: Spool, records_dir: str, mode: int) -> Iterator[str]:
             spool.baselines.forget_ended(baseline)
     if failure:
         raise failure
+
+
+def cast_doubt(spool: Spool, records_dir: str | None, mode: int, place: Mapping[str, Any], doubt: str) -> None:
+    """Add a doubt to a record with a baseline, waiting or published at ``place``; raise OSError."""
+    waiting = spool.waiting.load(place)
+    if waiting is not None:
+        if _doubted(waiting, doubt):
+            spool.waiting.keep(waiting)
+        return
+    if records_dir is None:
+        return
+    cluster, job, name = record_path(place)
+    try:
+        with open_folder(os.path.join(records_dir, cluster, job)) as folder:
+            record = load_from(folder, name, LARGE_BYTES)
+    except FileNotFoundError:
+        return
+    if record is not None and _doubted(record, doubt):
+        publish_record(record, records_dir, mode)
+
+
+def _doubted(record: dict[str, Any], doubt: str) -> bool:
+    doubts = record.get("doubts")
+    if record.get("baseline") == "missing" or not isinstance(doubts, list) or doubt in doubts:
+        return False
+    doubts.append(doubt)
+    return True
 
 
 def _was_published_past_spool(baseline: Mapping[str, Any], records_dir: str) -> bool:
@@ -68,13 +95,16 @@ def _was_published_past_spool(baseline: Mapping[str, Any], records_dir: str) -> 
             records = [load_from(folder, name, LARGE_BYTES) or {} for name in names[:_MOST_LOOKED_AT]]
     except (OSError, ValueError):
         return False
-    # A prolog that fails publishes its own snapshot, and has a baseline.
     return any(
-        record.get("baseline") == "missing"
-        and record.get("job_id") == job["job_id"]
+        record.get("job_id") == job["job_id"]
         and type(record.get("ended_at")) in (int, float)
         and record["ended_at"] > taken_at
-        and why_not_ended_by(job, record) is None
+        # Made of this baseline, which then could not be removed; or without it, since the spool was no use. A prolog
+        # that fails on purpose publishes its own snapshot, which is no later.
+        and (
+            record.get("record_id") == baseline.get("record_id")
+            or (record.get("baseline") == "missing" and why_not_ended_by(job, record) is None)
+        )
         for record in records
     )
 

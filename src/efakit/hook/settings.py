@@ -52,7 +52,16 @@ def load_settings(path: str | None) -> tuple[dict[str, Any], list[str]]:
         return _remembered(path, "%s: %s" % (path, error))
     if not isinstance(given, dict):
         return _remembered(path, "%s holds no JSON object" % path)
-    return _checked(given)
+    settings, problems = _checked(given)
+    if problems:
+        from efakit.hook.remembered import recall
+
+        # A value that is no use: what this node's last prolog had of it names the folders in which its baseline lies.
+        kept = recall(path) or {}
+        for name, check in _CHECKS.items():
+            if name in given and not check(given[name]) and name in kept and check(kept[name]):
+                settings[name] = kept[name]
+    return settings, problems
 
 
 def _read(path: str) -> bytes:

@@ -31,11 +31,19 @@ FOLDER_MODE = 0o700
 HEALTH_FILE = "health.json"
 LOST_FILE, GIVEN_UP_FILE = "lost.json", "given-up.json"
 # Slurm runs an epilog again where the node did not answer, as when slurmd was restarted under it: soon. Before 23.02
-# nothing but time tells that from the epilog of another job of the same id.
+# nothing tells that from the epilog of another job of the same id whose prolog left no baseline.
 _AGAIN_SECONDS = 900.0
 _KEEP_ENDED_SECONDS = 86400.0
 _MOST_ENDED = 256
 _MOST_NOTED = 20
+
+
+class Ended:
+    """A run whose epilog has left its record: where that lies, and whether it may be another run than the one meant."""
+
+    def __init__(self, record: dict[str, Any], *, in_doubt: bool) -> None:
+        self.record = record
+        self.in_doubt = in_doubt
 
 
 class Spool:
@@ -63,38 +71,45 @@ class Spool:
 
     def note_ended(self, told: Mapping[str, Any], record: Mapping[str, Any], now: Moment) -> None:
         """Note that the epilog which was ``told`` this of its job has left its record."""
-        note = {"told": dict(told), "boot_id": now.boot_id, "since_boot_seconds": now.since_boot_seconds}
+        place = {name: record.get(name) for name in ("cluster", "job_id", "het_job_id", "node", "run", "record_id")}
+        note = {
+            "told": dict(told),
+            "boot_id": now.boot_id,
+            "since_boot_seconds": now.since_boot_seconds,
+            "record": place,
+        }
         self._ended.write("%s%s" % (self._start_of(told), record["record_id"]), dumps(note).encode(), 0o600)
         names = self._ended.names()
         if len(names) > _MOST_ENDED:
             self._forget_ended(names)
 
-    def has_ended(self, told: Mapping[str, Any], now: Moment) -> bool:
-        """Return whether an epilog that was told the same of its job has left its record: this one runs again.
+    def ended(self, told: Mapping[str, Any], now: Moment) -> Ended | None:
+        """Return what there is of an epilog that was told the same of its job and has left its record; None: nothing.
 
-        Where neither SLUID nor start time says so, only within a quarter of an hour, in one boot and with all that
-        Slurm tells alike: else it is another job of the same id, and nothing that exists is ever taken for its record.
+        Where neither SLUID nor start time says that it is one run, only within a quarter of an hour, in one boot and
+        with all that Slurm tells alike, and then it is in doubt: it may be another job of the same id.
         """
         start = self._start_of(told)
+        found: Ended | None = None
         for name in self._ended.names():
             is_own = name.startswith(start) and "." not in name[len(start) :]
             note = load_from(self._ended, name, SMALL_BYTES) if is_own else None
-            before = note.get("told") if note else None
-            if note is None or not isinstance(before, dict):
+            before, place = (note.get("told"), note.get("record")) if note else (None, None)
+            if note is None or not isinstance(before, dict) or not isinstance(place, dict):
                 continue
             if is_surely_same(before, told):
-                return True
+                return Ended(place, in_doubt=False)
             then: Any = note.get("since_boot_seconds")
             known = isinstance(then, (int, float)) and now.since_boot_seconds is not None
             soon = known and 0 <= now.since_boot_seconds - then < _AGAIN_SECONDS
             if soon and note.get("boot_id") == now.boot_id is not None and is_told_alike(before, told):
-                return True
-        return False
+                found = Ended(place, in_doubt=True)
+        return found
 
-    def tidy(self, limit_bytes: float, max_age_seconds: float) -> None:
+    def tidy(self, limit_bytes: float, max_age_seconds: float, newest: str | None) -> None:
         """Clear up what killed hooks left, and keep the spool within its limits: see ``Waiting.tidy``."""
         damaged = self.baselines.set_aside_damaged(self.waiting.aside)
-        dropped = self.waiting.tidy(limit_bytes, max_age_seconds)
+        dropped = self.waiting.tidy(limit_bytes, max_age_seconds, newest)
         self._forget_ended(self._ended.names())
         self.note_lost(damaged, dropped)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import stat
 
+from efakit.hook.folder import LARGE_BYTES
 from efakit.hook.json_text import dumps
-from efakit.hook.trust import load_or_damage
+from efakit.hook.trust import load_from, load_or_damage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +35,14 @@ class Waiting:
 
     def keep(self, record: Mapping[str, Any]) -> None:
         """Keep a record until it is published."""
-        name = "%s.%d.%s.json" % (self._node, record["job_id"], record["record_id"])
-        self._folder.write(name, dumps(record).encode(), 0o600)
+        self._folder.write(self._name_of(record), dumps(record).encode(), 0o600)
+
+    def load(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return what waits of a record, by its ``job_id`` and ``record_id``; None where it does not."""
+        return load_from(self._folder, self._name_of(record), LARGE_BYTES)
+
+    def _name_of(self, record: Mapping[str, Any]) -> str:
+        return "%s.%d.%s.json" % (self._node, record["job_id"], record["record_id"])
 
     def records(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Give the name and content of each record that is not published yet, the newest first.
@@ -66,7 +73,10 @@ class Waiting:
 
     def set_aside(self, name: str) -> None:
         """Move what is no record out of the way."""
-        self.damaged += self._folder.move(name, self.aside)
+        try:
+            self.damaged += self._folder.move(name, self.aside)
+        except OSError:
+            pass  # on a disk that is read-only, say: what cannot be read holds up nothing
 
     def sync_newest(self) -> Iterator[str]:
         """Put the record that came last on stable storage; give its name.
@@ -79,10 +89,11 @@ class Waiting:
             self._folder.sync()
             yield name
 
-    def tidy(self, limit_bytes: float, max_age_seconds: float) -> int:
+    def tidy(self, limit_bytes: float, max_age_seconds: float, newest: str | None) -> int:
         """Clear up what killed hooks left, and drop the oldest of what is beyond the limits.
 
-        Returns how many records were dropped. What was set aside goes before any record does.
+        Returns how many records were dropped. What was set aside goes before any record does, and the record of the id
+        ``newest`` stays, whatever the clock says of its age.
         """
         for _, size, name in self._files():
             if size == 0:
@@ -95,6 +106,8 @@ class Waiting:
         too_much = sum(size for _, size, _ in kept + aside) - limit_bytes
         for folder, files in ((self.aside, aside), (self._folder, kept)):
             for _, size, name in files:
+                if newest is not None and newest in name:
+                    continue
                 if too_much > 0 or max_age_seconds < folder.age_seconds(name) < _SANE_SECONDS:
                     too_much -= size
                     dropped += _removed(folder, name) and folder is self._folder

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from efakit.lint.finding import Edit, Finding
+from efakit.finding import Finding
+from efakit.lint.edit import Edit
 
 _MOST_ROUNDS = 100
 

@@ -37,17 +37,17 @@ _COMPONENT_OF = {
     "libnccl-ofi-ngc-v3": "plugin",
     "aws-ofi-nccl": "plugin",
     "rdma-core": "rdma_core",
-    "openmpi40-aws": "openmpi4",
-    "openmpi50-aws": "openmpi5",
+    "openmpi40-aws": "open_mpi",
+    "openmpi50-aws": "open_mpi_5",
 }
 COMPONENTS = (
-    "efa_installer",
+    "installer",
     "libfabric",
     "driver",
     "rdma_core",
     "plugin",
-    "openmpi4",
-    "openmpi5",
+    "open_mpi",
+    "open_mpi_5",
     "nccl",
     "kernel",
     "os",
@@ -140,7 +140,7 @@ def _installed_packages(root: str) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for line in _lines(below(root, PACKAGES)):
         if line.startswith(_INSTALLER_LABEL):
-            found["efa_installer"] = line[len(_INSTALLER_LABEL) :].strip() or None
+            found["installer"] = line[len(_INSTALLER_LABEL) :].strip() or None
         elif not line.startswith("#"):
             for package in line.split():
                 name, version = package_version(package)

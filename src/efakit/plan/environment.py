@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from efakit.catalog.stacks import Stack, version_key
+from efakit.catalog.release_traits import has_trait
+from efakit.catalog.stacks import Stack
 from efakit.plan.decision import Decision
 from efakit.rules.environment import Needed, holds, needed
 from efakit.rules.target import Target
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from efakit.spec.model import Job
 
 _PLATFORM = "https://github.com/aws/aws-ofi-nccl/blob/master/src/platform-aws.cpp"
-# From here on the plugin itself sets the tuned variables, for each instance type, unless the user set them.
-_PLUGIN_SETS_ITS_OWN = "1.16.0"
 
 
 @dataclass(frozen=True)
@@ -50,14 +49,6 @@ def decide_environment(
         decisions = [_decision(subject, item) for item in items]
         decisions += [Decision(subject, *rest, _PLATFORM) for rest in _rest(stack, target, workloads)]
     variables += [Variable(name, value, "from the spec") for name, value in job.env.items()]
-    if not efa or not job.env:
-        return tuple(variables), tuple(decisions)
-    from efakit.rules.judgement import judge  # with a list of all names that there are
-
-    for name, value in job.env.items():
-        for found in judge(name, value, target, workloads)[:1]:
-            choice = f"{found.severity}: {name}={value} of the spec: {found.fix}"
-            decisions.append(Decision(subject, choice, found.message, found.source))
     return tuple(variables), tuple(decisions)
 
 
@@ -79,15 +70,15 @@ def _rest(stack: Stack, target: Target, workloads: Collection[str]) -> list[tupl
         return [("nothing else", "no further rule holds for what runs there")]
     if not stack.has_plugin:
         reason = (
-            f"EFA installer {stack.efa_installer} brings no aws-ofi-nccl, and NCCL needs it for EFA: install it, and "
+            f"EFA installer {stack.installer} brings no aws-ofi-nccl, and NCCL needs it for EFA: install it, and "
             "name its release in cluster.stack.plugin"
         )
         return [("no variable that depends on the plugin", reason)]
     if stack.plugin is None:
-        which = f"EFA installer {stack.efa_installer}" if stack.efa_installer else "the stack"
+        which = f"EFA installer {stack.installer}" if stack.installer else "the stack"
         reason = f"{which} tells no release of aws-ofi-nccl; name yours in cluster.stack.plugin"
         return [("no variable that depends on the plugin's release", reason)]
-    if version_key(stack.plugin) < version_key(_PLUGIN_SETS_ITS_OWN):
+    if not has_trait("plugin-sets-tuning", stack.plugin):
         return [("nothing else", f"no further rule holds for aws-ofi-nccl {stack.plugin}")]
     sets = [f"{name}={value}" for name, value in plugin_sets(target, workloads).items() if value != "*"]
     named = f" ({', '.join(sets)})" if sets else ""

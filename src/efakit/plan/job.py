@@ -11,7 +11,7 @@ from efakit.plan.decision import Decision
 from efakit.plan.environment import Variable, decide_environment
 from efakit.plan.job_layout import Layout, decide_layout
 from efakit.plan.preflight import Preflight, decide_preflight
-from efakit.plan.stack import Software, container_stack, decide_container_software
+from efakit.plan.stack import Software, container_stack
 from efakit.rules.releases import target_of_stack
 from efakit.rules.target import Target
 from efakit.spec.model import Job
@@ -61,8 +61,6 @@ def plan_job(job: Job, cluster: ClusterPlan, software: Software, root: str = "/"
     own, reasons = template_variables(job, rows, instance.name)
     preflight, decision = decide_preflight(job, layout.nodes, efa, _devices(queue), root)
     decisions = (*decisions, *more, *reasons, decision)
-    if any(item.efa for item in queue.resources):
-        decisions += decide_container_software(job, instance.name, software.stack)
     return JobPlan(
         job=job,
         template=template,

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from efakit.catalog.stacks import Stack
+from efakit.finding import Finding
 from efakit.plan.cluster import ClusterPlan, plan_cluster
 from efakit.plan.decision import Decision
+from efakit.plan.findings import plan_findings
 from efakit.plan.job import JobPlan, plan_job
 from efakit.plan.platforms import SectionPlan, platform_of
 from efakit.plan.slurm.plan import SlurmPlan, plan_slurm
 from efakit.plan.slurm.site import SlurmSite, plain_site
-from efakit.plan.stack import Software, decide_stack, named_stack
+from efakit.plan.stack import Software, named_stack
 from efakit.spec.model import Spec
 
 _Section = TypeVar("_Section")
@@ -33,6 +35,8 @@ class Plan:
     jobs: tuple[JobPlan, ...]
     slurm: SlurmPlan | None = None
     sections: Mapping[str, SectionPlan] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    """What is wrong with what the spec names; their places have keys of the spec, and no line."""
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -62,9 +66,8 @@ def make_plan(spec: Spec) -> Plan:
     """Return the plan of a spec that was loaded without faults."""
     software = software_of(spec)
     cluster = plan_cluster(spec.cluster)
-    cluster = replace(cluster, decisions=cluster.decisions + decide_stack(software, cluster))
     jobs = tuple(plan_job(job, cluster, software, spec.hooks.root) for job in spec.jobs)
-    plan = Plan(spec, software.stack, cluster, jobs)
+    plan = Plan(spec, software.stack, cluster, jobs, findings=plan_findings(software, cluster, jobs))
     site = _slurm_site(spec)
     if site is not None:
         plan = replace(plan, slurm=plan_slurm(spec.hooks, cluster, software.stack, jobs, site))

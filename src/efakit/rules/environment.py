@@ -9,8 +9,8 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
-from efakit.catalog.stacks import version_key
 from efakit.catalog.variables import COMPONENTS, VariableRule, rows
+from efakit.versions import within
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -83,22 +83,6 @@ def bounds_text(row: VariableRule) -> str:
     if row.os != "*":
         parts.append(", ".join(row.os.split()))
     return "; ".join(parts)
-
-
-def within(version: str | None, since: str | None, until: str | None) -> bool:
-    """Return whether ``since`` <= version < ``until``; without bounds always, with an unknown version never."""
-    if since is None and until is None:
-        return True
-    if version is None:
-        return False
-    key = _key(version)
-    return (since is None or _key(since) <= key) and (until is None or key < _key(until))
-
-
-def _key(version: str) -> tuple[int, ...]:
-    """Return a key in which 2.4 is 2.4.0."""
-    key = version_key(version)
-    return key + (0,) * (4 - len(key))
 
 
 def bound_holds(target: Target, component: str, since: str | None, until: str | None) -> bool | None:

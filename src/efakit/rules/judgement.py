@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from efakit.catalog.variable_names import known
 from efakit.catalog.variables import COMPONENTS, VariableRule, rows
+from efakit.finding import Finding, Severity
 from efakit.rules.environment import Needed, bound_holds, filled, holds, matches, needed
 
 if TYPE_CHECKING:
@@ -15,23 +16,8 @@ if TYPE_CHECKING:
 
     from efakit.rules.target import Target
 
-# Which of several rows about one value speaks for it.
-_SEVERITIES = ("error", "warning", "info")
+# Which of several rows about one value speaks for it, where they are as bad.
 _WEIGHTY = ("harmful", "set-by-plugin", "way-back", "no-effect")
-
-
-class Verdict(NamedTuple):
-    """What a row has to say about a variable that a job sets."""
-
-    row: VariableRule
-    severity: str
-    message: str
-    fix: str
-
-    @property
-    def source(self) -> str:
-        """The public address of the rule."""
-        return self.row.source
 
 
 def missing(names: Collection[str], target: Target, workloads: Collection[str]) -> list[Needed]:
@@ -39,9 +25,10 @@ def missing(names: Collection[str], target: Target, workloads: Collection[str]) 
     return [item for item in needed(target, workloads) if item.name not in names] if target.known else []
 
 
-def judge(name: str, value: str | None, target: Target, workloads: Collection[str]) -> list[Verdict]:
+def judge(name: str, value: str | None, target: Target, workloads: Collection[str]) -> list[Finding]:
     """Return what is wrong with ``name=value``, the worst first; ``value`` None: it is no literal.
 
+    Each finding has the rule of a row; it is mendable where the setting has no effect, so that it can be taken out.
     Nothing is wrong with a value that the job needs.
     """
     about = [row for row in rows_about(name) if row.effect != "needed" or row.name == name]
@@ -49,10 +36,10 @@ def judge(name: str, value: str | None, target: Target, workloads: Collection[st
     if any(row.effect == "needed" and filled(row.value, target) == value for row in surely):
         return []
     found = [row for row in surely if row.effect in _WEIGHTY and _speaks_of(row, value)]
-    found.sort(key=lambda row: (_SEVERITIES.index(row.severity), _WEIGHTY.index(row.effect)))
+    found.sort(key=lambda row: (-Severity(row.severity).rank, _WEIGHTY.index(row.effect)))
     worst = {row.id: row for row in reversed(found)}
-    verdicts = [_verdict(row, name, value) for row in found if worst[row.id] is row]
-    return verdicts or _out_of_range(_life_spans(name, about), name, target)
+    findings = [_finding(row, name, value) for row in found if worst[row.id] is row]
+    return findings or _out_of_range(_life_spans(name, value, about), name, target)
 
 
 def rows_about(name: str) -> list[VariableRule]:
@@ -67,22 +54,28 @@ def _speaks_of(row: VariableRule, value: str | None) -> bool:
     return value is not None and matches(row.value, value)
 
 
-def _verdict(row: VariableRule, name: str, value: str | None) -> Verdict:
+def _finding(row: VariableRule, name: str, value: str | None) -> Finding:
     message = f"{name}: {row.reason}"
     if row.effect == "set-by-plugin" and row.value != "*":
         differs = value is not None and value != row.value
         message += f" (its value today: {row.value}{f', not {value}' if differs else ''})"
     if row.effect == "no-effect":
-        message = f"{name} has no effect: {row.reason}"
-    return Verdict(row, row.severity, message, row.fix or "remove it")
+        return _without_effect(row, name, row.reason)
+    return Finding(row.id, row.severity, message, fix=row.fix or "remove it", source=row.source, about=(name,))
 
 
-def _life_spans(name: str, about: Iterable[VariableRule]) -> list[VariableRule]:
+def _without_effect(row: VariableRule, name: str, why: str) -> Finding:
+    message = f"{name} has no effect: {why}"
+    fix = row.fix or "remove it"
+    return Finding(row.id, row.severity, message, fix=fix, source=row.source, mendable=True, about=(name,))
+
+
+def _life_spans(name: str, value: str | None, about: Iterable[VariableRule]) -> list[VariableRule]:
     """Return the rows that say which releases read a variable: the catalog's own, else what the sources' tags tell."""
     own = [row for row in about if row.effect == "option" and (row.since or row.until)]
     found = None if own else known().get(name)
     if found is None or found.component not in COMPONENTS:
-        return own
+        return [row for row in own if _speaks_of(row, value)]
     since = {found.component: found.since} if found.since else {}
     until = {found.component: found.until} if found.until else {}
     return [
@@ -92,8 +85,8 @@ def _life_spans(name: str, about: Iterable[VariableRule]) -> list[VariableRule]:
     ]
 
 
-def _out_of_range(options: Iterable[VariableRule], name: str, target: Target) -> list[Verdict]:
-    """Return a verdict where a variable is known, but to other releases than the target's."""
+def _out_of_range(options: Iterable[VariableRule], name: str, target: Target) -> list[Finding]:
+    """Return a finding where a variable is known, but to other releases than the target's."""
     for row in options:
         for component in (*row.since, *row.until):
             since, until = row.since.get(component), row.until.get(component)
@@ -103,7 +96,7 @@ def _out_of_range(options: Iterable[VariableRule], name: str, target: Target) ->
                 when = f"{COMPONENTS[component]} has not read it since {until}"
             else:
                 continue
-            return [Verdict(row, "warning", f"{name} has no effect: {when}", "remove it")]
+            return [_without_effect(row._replace(severity="warning", fix=""), name, when)]
     return []
 
 

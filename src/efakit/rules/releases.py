@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from efakit.catalog.stacks import EFA_INSTALLERS, LEAST_KERNELS, Stack, stack_of, version_key
+from efakit.catalog.stacks import EFA_INSTALLERS, LEAST_KERNELS, Stack, stack_of
 from efakit.rules.target import SUPPORTED, Target
+from efakit.versions import version_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +63,7 @@ def _floors(stack: Stack, own_plugin: bool) -> dict[str, str]:
 
     With an installer older than any supported one nothing is known of the rest.
     """
-    installer = stack.efa_installer
+    installer = stack.installer
     if installer is None:
         return dict(SUPPORTED) if own_plugin else {name: SUPPORTED[name] for name in SUPPORTED if name != "plugin"}
     floors = {}

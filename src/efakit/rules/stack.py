@@ -4,43 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from efakit.catalog.known_bad import KNOWN_BAD, BadPair
 from efakit.catalog.minimums import MINIMUMS, Minimum
 from efakit.catalog.plugin_nccl import plugin_line
-from efakit.catalog.stacks import version_key
 from efakit.catalog.variables import COMPONENTS
-from efakit.rules.environment import within
+from efakit.finding import Finding
+from efakit.versions import within
 
 Versions = Mapping[str, "str | None"]
 
-_SEVERITIES = ("error", "warning", "info")
 
-
-class StackFinding(NamedTuple):
-    """One thing that is wrong with a stack. ``components``: the versions that it is about."""
-
-    id: str
-    severity: str
-    message: str
-    fix: str
-    source: str
-    components: tuple[str, ...]
-
-
-def stack_findings(versions: Versions, instance: str | None = None) -> list[StackFinding]:
+def stack_findings(versions: Versions, instance: str | None = None) -> list[Finding]:
     """Return what surely is wrong with ``versions`` on an instance type, the worst first.
 
-    ``versions``: component (as in ``Stack.versions``) -> version. Nothing is said about a version, or an instance type,
-    that is not known.
+    ``versions``: component (as in ``Stack.versions``) -> version. Each finding says which components it is about.
+    Nothing is said about a version, or an instance type, that is not known.
     """
     bad = [_of_pair(row, versions) for row in KNOWN_BAD if _pair_holds(row, versions, instance)]
     # What is broken outright need not be called old as well.
-    broken = {name for found in bad if found.severity == "error" for name in found.components}
+    broken = {name for found in bad if found.severity == "error" for name in found.about}
     old = [_of_minimum(row, versions, str(instance)) for row in MINIMUMS if _applies(row, versions, instance, broken)]
     found = [*bad, *(item for item in old if item is not None), *_pairs_with_plugin(versions)]
-    return sorted(dict.fromkeys(found), key=lambda item: _SEVERITIES.index(item.severity))
+    return sorted(dict.fromkeys(found), key=lambda item: item.severity, reverse=True)
 
 
 def _pair_holds(row: BadPair, versions: Versions, instance: str | None) -> bool:
@@ -56,13 +42,12 @@ def _instance_holds(patterns: str, instance: str | None) -> bool:
     return instance is not None and any(fnmatchcase(instance, pattern) for pattern in patterns.split())
 
 
-def _of_pair(row: BadPair, versions: Versions) -> StackFinding:
+def _of_pair(row: BadPair, versions: Versions) -> Finding:
     components = tuple(dict.fromkeys((*row.since, *row.until)))
     named = " with ".join(_named(name, versions) for name in components)
     where = "" if "*" in row.instances or " " in row.instances else f" on {row.instances}"
-    return StackFinding(
-        row.id, row.severity, f"{named}{where}: {row.effect}", f"use {row.fixed}", row.source, components
-    )
+    message = f"{named}{where}: {row.effect}"
+    return Finding(row.id, row.severity, message, fix=f"use {row.fixed}", source=row.source, about=components)
 
 
 def _applies(row: Minimum, versions: Versions, instance: str | None, broken: set[str]) -> bool:
@@ -72,20 +57,22 @@ def _applies(row: Minimum, versions: Versions, instance: str | None, broken: set
     return row.component != "installer" or versions.get("plugin") is None
 
 
-def _of_minimum(row: Minimum, versions: Versions, instance: str) -> StackFinding | None:
+def _of_minimum(row: Minimum, versions: Versions, instance: str) -> Finding | None:
     version, name = versions.get(row.component), COMPONENTS[row.component]
     if within(version, None, row.least):
         message = f"{name} {version} is too old for {instance}: the least is {row.least} ({row.note})"
         fix = f"use {name} {row.better or row.least} or later"
-        return StackFinding(f"least-{row.component}", row.severity, message, fix, row.source, (row.component,))
+        about = (row.component,)
+        return Finding(f"least-{row.component}", row.severity, message, fix=fix, source=row.source, about=about)
     if row.better and within(version, None, row.better):
         message = f"{name} {version} is not the best for {instance}: {row.better} is better ({row.note})"
         fix = f"use {name} {row.better} or later"
-        return StackFinding(f"better-{row.component}", "info", message, fix, row.source, (row.component,))
+        about = (row.component,)
+        return Finding(f"better-{row.component}", "info", message, fix=fix, source=row.source, about=about)
     return None
 
 
-def _pairs_with_plugin(versions: Versions) -> Iterator[StackFinding]:
+def _pairs_with_plugin(versions: Versions) -> Iterator[Finding]:
     """Give what is too old for the plugin, by its release notes."""
     plugin = versions.get("plugin")
     line = plugin_line(plugin) if plugin else None
@@ -93,11 +80,12 @@ def _pairs_with_plugin(versions: Versions) -> Iterator[StackFinding]:
         return
     for component, least in (("nccl", line.least_nccl), ("libfabric", line.least_libfabric)):
         version = versions.get(component)
-        if version is not None and version_key(version) < version_key(least):
+        if within(version, None, least):
             name = COMPONENTS[component]
             message = f"{name} {version} is too old for aws-ofi-nccl {plugin}: the least is {least}"
             fix = f"use {name} {least} or later, or the aws-ofi-nccl of your EFA installer"
-            yield StackFinding(f"plugin-{component}", "warning", message, fix, line.source, ("plugin", component))
+            about = ("plugin", component)
+            yield Finding(f"plugin-{component}", "warning", message, fix=fix, source=line.source, about=about)
 
 
 def _named(component: str, versions: Versions) -> str:

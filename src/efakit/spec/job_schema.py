@@ -1,4 +1,4 @@
-"""The parts of the spec's schema that follow from the catalog's rows: a template's keys, sbatch's options."""
+"""The parts of the spec's schema that follow from the catalog: a template's keys, sbatch's options, enforced rules."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
+from efakit.catalog.enforceable import ENFORCEABLE, ENFORCED_BY_DEFAULT
 from efakit.catalog.job_templates import JOB_TEMPLATES, OWN_KEYS, template_names
 from efakit.catalog.sbatch_options import SBATCH_OPTIONS, SbatchOption, decided_options
 
@@ -24,6 +25,8 @@ _KINDS: dict[str, dict[str, Any]] = {
 
 def complete(schema: dict[str, Any]) -> None:
     """Add to the schema what the catalog's rows say."""
+    enforce = schema["$defs"]["hooks"]["properties"]["enforce"]
+    enforce["items"]["enum"], enforce["default"] = list(ENFORCEABLE), list(ENFORCED_BY_DEFAULT)
     job = schema["$defs"]["job"]
     job["properties"]["template"]["enum"] = list(template_names())
     job["allOf"] = [_condition(row.name, row.keys, row.required) for row in JOB_TEMPLATES]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from efakit.catalog.enforceable import ENFORCED_BY_DEFAULT
 from efakit.catalog.instances import Instance
 
 SlurmOptions = Mapping[str, "str | int | float | bool | tuple[str, ...]"]
@@ -92,7 +93,7 @@ class Hooks:
     """The hook's settings; ``bucket`` is an address such as s3://my-bucket/efakit."""
 
     mode: str = "observe"
-    enforce: tuple[str, ...] = ("devices-missing", "driver-unbound", "verbs-missing", "verbs-unusable")
+    enforce: tuple[str, ...] = ENFORCED_BY_DEFAULT
     breaker_nodes_per_hour: int = 2
     breaker_percent_per_hour: float = 10
     task_prolog: bool = True

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from efakit.errors import SpecError
+from efakit.finding import Place
 
 KeyPath = Sequence[str | int]
 
@@ -59,6 +60,10 @@ class Document:
 
     def where(self, keys: KeyPath, *, at_key: bool = False) -> str:
         """Return ``file:line:column`` of the value at ``keys`` (of its key with ``at_key``), or of what is nearest."""
+        return str(self.place(keys, at_key=at_key))
+
+    def place(self, keys: KeyPath, *, at_key: bool = False) -> Place:
+        """Return the place of the value at ``keys`` (of its key with ``at_key``), or of what is nearest above it."""
         node, place = self._root, self._root
         for key in keys:
             found = _child(node, key)
@@ -66,9 +71,8 @@ class Document:
                 break
             key_node, node = found
             place = key_node if at_key else node
-        if place is None:
-            return f"{self.path}:1:1"
-        return f"{self.path}:{place.start_mark.line + 1}:{place.start_mark.column + 1}"
+        line, column = (place.start_mark.line + 1, place.start_mark.column + 1) if place is not None else (1, 1)
+        return Place(str(self.path), line, column, keys=tuple(keys))
 
 
 def read_document(path: Path) -> Document:

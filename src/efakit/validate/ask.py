@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from efakit.validate.judges import Judgement, Simulation, by_aws, by_rules, look, verdict_of
+from efakit.validate.judges import Judgement, Simulation, by_aws, by_rules, look, outcome_of
 from efakit.validate.subject import SpecAlone, SpecRefused, Subject, read_subject
 from efakit.vendor.simulated_account import installed_pcluster_version
 
@@ -39,7 +39,7 @@ def _without_config(spec: SpecAlone, *, aws: bool) -> list[Judgement]:
     missing = "the spec has no section 'parallelcluster', so there is no config to judge"
     vendors = ("pcluster", "aws") if aws else ("pcluster",)
     return [
-        Judgement("efakit", None, verdict_of(spec.findings), detail, spec.findings),
+        Judgement("efakit", None, outcome_of(spec.findings), detail, spec.findings),
         *(Judgement(vendor, None, "not asked", f"{vendor}: {missing}") for vendor in vendors),
     ]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from efakit.catalog import instances
 from efakit.errors import UsageError
-from efakit.lint.finding import Finding
+from efakit.finding import Finding
 from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
 from efakit.rules.releases import target_of_stack
 from efakit.rules.target import Target, any_supported

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from efakit.catalog import offerings
-from efakit.catalog.stacks import version_key
 from efakit.errors import EfakitError, UsageError
+from efakit.finding import ERROR, Finding, Place
 from efakit.lint.config import lint_config
-from efakit.lint.finding import Finding, Severity
 from efakit.validate.subject import Subject
 from efakit.vendor.account_checks import AccountFacts, look_at_account
 from efakit.vendor.dryrun import real_dry_run
@@ -21,17 +19,15 @@ from efakit.vendor.simulated_account import (
     NEVER_PROVEN,
     DryRun,
     Judge,
-    Message,
     account_for,
     installed_pcluster_version,
     not_simulated,
     why_unavailable,
 )
+from efakit.versions import release_line
 
 # "undecided": refused, but only because the simulation lacks something.
-Verdict = Literal["accepted", "refused", "undecided", "not asked"]
-_VALIDATORS = "https://github.com/aws/aws-parallelcluster/tree/develop/cli/src/pcluster/validators"
-_SEVERITY: Mapping[str, Severity] = {"ERROR": "error", "WARNING": "warning"}
+Outcome = Literal["accepted", "refused", "undecided", "not asked"]
 
 
 @dataclass(frozen=True)
@@ -40,14 +36,14 @@ class Judgement:
 
     judge: str
     version: str | None
-    verdict: Verdict
+    outcome: Outcome
     detail: str
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Return the judgement as JSON values, without its findings and notes."""
-        return {"judge": self.judge, "version": self.version, "verdict": self.verdict, "detail": self.detail}
+        return {"judge": self.judge, "version": self.version, "outcome": self.outcome, "detail": self.detail}
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ def by_rules(subject: Subject, account: AccountFacts | None = None) -> Judgement
         software=subject.software,
     )
     detail = f"efakit's rules for ParallelCluster {subject.version}"
-    return Judgement("efakit", subject.version, verdict_of(findings), detail, tuple(findings))
+    return Judgement("efakit", subject.version, outcome_of(findings), detail, tuple(findings))
 
 
 class Simulation:
@@ -94,29 +90,30 @@ class Simulation:
         self._judge.__exit__(*error)
 
     def judge(self) -> Judgement:
-        """Wait for the verdict."""
+        """Wait for the answer."""
         if self._running is None:
             return Judgement("pcluster", self._installed, "not asked", str(self._why_not))
         config = self._subject.data if isinstance(self._subject.data, Mapping) else {}
         try:
-            verdict = self._running.dry_run(self._subject.text, account_for(config, zones=self._subject.zones))
+            answer = self._running.dry_run(self._subject.text, account_for(config, zones=self._subject.zones))
         except EfakitError as error:
             return Judgement("pcluster", self._installed, "not asked", str(error).splitlines()[0])
-        return self._judgement(verdict, config)
+        return self._judgement(answer, config)
 
-    def _judgement(self, verdict: DryRun, config: Mapping[str, Any]) -> Judgement:
+    def _judgement(self, answer: DryRun, config: Mapping[str, Any]) -> Judgement:
         absent = not_simulated(config)
-        values = [match.group(1) for match in (re.search(r": ([^()]+)\)$", line) for line in absent) if match]
-        unjudged = [item for item in verdict.messages if item.is_gap or any(value in item.text for value in values)]
-        heard = [item for item in verdict.messages if item not in unjudged]
-        notes = [f"not simulated: {line}" for line in absent]
-        notes += [f"{item.validator or 'pcluster'} could not judge: the simulation lacks a call" for item in unjudged]
-        findings = _findings("pcluster", heard, self._subject)
+        unjudged = [item for item in answer.findings if any(thing.value in item.message for thing in absent)]
+        notes = [f"not simulated: {thing}" for thing in absent]
+        notes += [
+            f"{(*item.about, 'pcluster')[0]} could not judge: the simulation lacks a call"
+            for item in (*answer.gaps, *unjudged)
+        ]
+        findings = _placed((item for item in answer.findings if item not in unjudged), self._subject)
         detail = f"pcluster {self._installed} offline, on a simulated account that has whatever the config names"
         if self._installed != self._subject.version:
             detail += f"; the config is for {self._subject.version}, which only efakit's rules know"
-        outcome = verdict_of(findings)
-        if outcome == "accepted" and not verdict.accepted:
+        outcome = outcome_of(findings)
+        if outcome == "accepted" and not answer.accepted:
             outcome = "undecided"
         return Judgement("pcluster", self._installed, outcome, detail, findings, (*notes, NEVER_PROVEN))
 
@@ -126,7 +123,7 @@ class Simulation:
         unavailable = why_unavailable(node=False)
         if unavailable is not None:
             return unavailable
-        if version_key(str(self._installed))[:2] != version_key(self._subject.version)[:2]:
+        if release_line(str(self._installed)) != release_line(self._subject.version):
             return (
                 f"pcluster {self._installed} is installed, and the config is for {self._subject.version}: "
                 f"install aws-parallelcluster=={self._subject.version} to have it judged, or name --parallelcluster"
@@ -156,14 +153,14 @@ def look(subject: Subject) -> AccountFacts:
 
 def by_aws(subject: Subject, account: AccountFacts) -> Judgement:
     """Let pcluster ask AWS, with the user's credentials."""
-    verdict = real_dry_run(subject.text, region=account.region)
+    answer = real_dry_run(subject.text, region=account.region)
     installed = installed_pcluster_version()
-    findings = _findings("aws", verdict.messages, subject)
+    findings = _placed((*answer.findings, *answer.gaps), subject)
     detail = f"pcluster {installed or ''} create-cluster --dryrun true on AWS in {account.region}".replace("  ", " ")
     if installed != subject.version:
         detail += f"; the config is for {subject.version}"
     notes = [f"the account has no {name}, or not in {account.region}" for name in account.missing]
-    return Judgement("aws", installed, "accepted" if verdict.accepted else "refused", detail, findings, tuple(notes))
+    return Judgement("aws", installed, "accepted" if answer.accepted else "refused", detail, findings, tuple(notes))
 
 
 def _region(subject: Subject) -> str:
@@ -178,16 +175,15 @@ def _region(subject: Subject) -> str:
     return name
 
 
-def _findings(judge: str, messages: Sequence[Message], subject: Subject) -> tuple[Finding, ...]:
+def _placed(findings: Iterable[Finding], subject: Subject) -> tuple[Finding, ...]:
+    """Return a vendor's findings, each at the line of what its message quotes: the vendor tells no place."""
     found = []
-    for message in messages:
-        place = subject.where(subject.config.mentioned_in(message.text) or ())
-        rule = f"{judge}:{message.validator or 'refused'}"
-        severity = _SEVERITY.get(message.level, "info")
-        found.append(Finding(subject.file, *place, rule, severity, message.text, "", _VALIDATORS))
+    for item in findings:
+        place = Place(subject.file, *subject.where(subject.config.mentioned_in(item.message) or ()))
+        found.append(item.replaced(place=place))
     return tuple(dict.fromkeys(found))
 
 
-def verdict_of(findings: Sequence[Finding]) -> Verdict:
+def outcome_of(findings: Iterable[Finding]) -> Outcome:
     """Return what findings come to."""
-    return "refused" if any(finding.severity == "error" for finding in findings) else "accepted"
+    return "refused" if any(finding.severity == ERROR for finding in findings) else "accepted"

@@ -7,21 +7,22 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from efakit.catalog.stacks import newest_parallelcluster, version_key
+from efakit.catalog.stacks import newest_parallelcluster
 from efakit.emit.parallelcluster.origins import origin
 from efakit.emit.registry import emit
 from efakit.errors import SpecError, UsageError
+from efakit.finding import ERROR, WARNING, Finding, Place
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
-from efakit.lint.finding import Finding, Severity
+from efakit.plan.findings import variable_findings
 from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan, make_plan
-from efakit.rules.judgement import judge
 from efakit.rules.stack import stack_findings
 from efakit.spec.load import read_spec
 from efakit.spec.parallelcluster.model import ParallelCluster
 from efakit.spec.yamltext import Document
+from efakit.versions import is_release
 
 _SPEC_SOURCE = "efakit/spec/spec.schema.json"
 
@@ -50,9 +51,8 @@ class Subject:
         """Return line and column in the user's file of a place in the config."""
         if self.spec is None:
             return self.config.where(path)
-        place = self.spec.where(origin(path, self.spec.data), at_key=True).removeprefix(f"{self.file}:")
-        line, _, column = place.partition(":")
-        return int(line), int(column)
+        place = self.spec.place(origin(path, self.spec.data), at_key=True)
+        return place.line, place.column
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def read_subject(path: Path, version: str | None, installed: str | None) -> Subj
     without the section ``parallelcluster`` comes alone. Raises SpecRefused for a spec with faults, UsageError for what
     is neither a spec nor a config.
     """
-    if version is not None and len(version_key(version)) < 2:
+    if version is not None and not is_release(version):
         raise UsageError(f"--parallelcluster {version}: not a release; write it as 3.16.3")
     text = _read(path)
     document = ConfigDocument(str(path), text)
@@ -143,29 +143,19 @@ def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
     versions = plan.stack.versions()
     for number, queue in enumerate(plan.cluster.queues):
         for place, item in enumerate(queue.resources):
-            where = document.where(["cluster", "queues", number, "compute_resources", place, "instance"], at_key=True)
+            keys = ("cluster", "queues", number, "compute_resources", place, "instance")
             for instance in item.resource.instances if item.efa else ():
                 for found in stack_findings(versions, instance.name):
-                    rule = {"error": "software-broken", "warning": "software-risky"}.get(found.severity)
+                    rule = {ERROR: "software-broken", WARNING: "software-risky"}.get(found.severity)
                     if rule is not None:
-                        line, _, column = where.removeprefix(f"{document.path}:").partition(":")
-                        severity: Severity = found.severity  # type: ignore[assignment]  # error or warning
-                        at = (str(document.path), int(line), int(column))
-                        yield Finding(*at, rule, severity, found.message, found.fix, found.source)
+                        yield found.replaced(rule=rule, place=document.place(keys, at_key=True))
     yield from _of_variables(document, plan)
 
 
 def _of_variables(document: Document, plan: Plan) -> Iterator[Finding]:
-    """Give what is wrong with the variables that the spec itself sets for its jobs."""
-    for number, item in enumerate(plan.jobs):
-        for name, value in item.job.env.items() if item.efa else ():
-            for found in judge(name, value, item.target, item.workloads)[:1]:
-                place = document.where(["jobs", number, "env", name], at_key=True).removeprefix(f"{document.path}:")
-                line, _, column = place.partition(":")
-                severity: Severity = found.row.severity  # type: ignore[assignment]  # a row's word is one of them
-                fix, source = found.fix, found.source
-                message = f"job {item.job.name}: {found.message}"
-                yield Finding(str(document.path), int(line), int(column), found.row.id, severity, message, fix, source)
+    """Give what is wrong with the variables that the spec itself sets for its jobs, each with its line."""
+    for found in variable_findings(plan.jobs):
+        yield found.replaced(place=document.place(found.place.keys, at_key=True))
 
 
 def _spec_finding(path: Path, problem: str) -> Finding:
@@ -175,7 +165,9 @@ def _spec_finding(path: Path, problem: str) -> Finding:
     if not (line.isdigit() and column.isdigit()):
         line, column, said = "1", "1", problem
     message, _, fix = said.strip().partition("; ")
-    return Finding(str(path), int(line), int(column), "spec", "error", message, fix, _SPEC_SOURCE)
+    return Finding(
+        "spec", "error", message, place=Place(str(path), int(line), int(column)), fix=fix, source=_SPEC_SOURCE
+    )
 
 
 def _read(path: Path) -> str:

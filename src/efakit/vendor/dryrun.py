@@ -10,17 +10,17 @@ import tempfile
 from pathlib import Path
 
 from efakit.errors import MissingExtra, UsageError
-from efakit.vendor.simulated_account.verdict import DryRun
+from efakit.vendor.simulated_account.answer import DryRun
 
 _SECONDS = 600.0
 CLUSTER_NAME = "efakit-dry-run"
 
 
 def real_dry_run(config: str, *, region: str | None = None) -> DryRun:
-    """Return AWS's and pcluster's verdict on the text of a cluster config.
+    """Return what AWS and pcluster say of the text of a cluster config.
 
     ``region`` counts where the config names none. Raises MissingExtra without pcluster, UsageError where it gives no
-    verdict.
+    answer.
     """
     program = _program()
     with tempfile.TemporaryDirectory(prefix="efakit-dryrun-") as folder:
@@ -38,15 +38,15 @@ def real_dry_run(config: str, *, region: str | None = None) -> DryRun:
                 check=False,  # 1 for a dry run that passes as well
             )
         except subprocess.TimeoutExpired:
-            raise UsageError(f"pcluster gave no verdict in {_SECONDS:g} s") from None
+            raise UsageError(f"pcluster gave no answer in {_SECONDS:g} s") from None
         except OSError as error:
             raise UsageError(f"{program}: cannot be run: {error.strerror}") from error
     try:
         answer = json.loads(finished.stdout)
     except ValueError:
         said = (finished.stdout + finished.stderr).strip()
-        raise UsageError(f"pcluster gave no verdict (exit {finished.returncode}):\n{said}") from None
-    return DryRun.from_answer(answer)
+        raise UsageError(f"pcluster gave no answer (exit {finished.returncode}):\n{said}") from None
+    return DryRun.from_answer(answer, "aws")
 
 
 def _program() -> str:

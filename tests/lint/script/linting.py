@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from efakit.catalog import instances
-from efakit.lint.finding import Finding
+from efakit.finding import Finding
 from efakit.lint.script import Surroundings, lint_script
 from efakit.rules.releases import target_of
 from efakit.rules.target import Target, any_supported

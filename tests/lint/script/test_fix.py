@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from efakit.lint.finding import Finding
+from efakit.finding import Finding
 from efakit.lint.mend import mended
 from efakit.lint.script import Surroundings, lint_script
 from efakit.rules.target import any_supported

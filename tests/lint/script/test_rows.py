@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from efakit.catalog.variables import VariableRule, rows
-from efakit.lint.finding import Finding
+from efakit.finding import Finding
 from efakit.rules.environment import matches
 from efakit.rules.judgement import judge
 from efakit.rules.target import Target
@@ -63,10 +63,10 @@ def told(row: VariableRule, target: Target) -> list[Finding]:
 @pytest.mark.parametrize("row", WEIGHTY, ids=lambda row: f"{row.id}-{row.name}")
 def test_a_row_is_found_within_its_bounds(row):
     workloads = set() if row.workload == "*" else {row.workload.split()[0]}
-    verdicts = judge(name_of(row), value_of(row), within(row), workloads)
-    assert row.id in [verdict.row.id for verdict in verdicts]
+    judged = judge(name_of(row), value_of(row), within(row), workloads)
+    assert row.id in [item.rule for item in judged]
     # The linter says the worst of what the rows say.
-    assert told(row, within(row))[0].rule in [verdict.row.id for verdict in verdicts]
+    assert told(row, within(row))[0].rule in [item.rule for item in judged]
 
 
 @pytest.mark.parametrize(

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from efakit.versions import COMPONENTS as _SOFTWARE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COMPONENTS = {
-    "parallelcluster": "ParallelCluster",
-    "installer": "EFA installer",
-    "libfabric": "libfabric",
-    "driver": "EFA driver",
-    "plugin": "aws-ofi-nccl",
-    "nccl": "NCCL",
-    "cuda": "CUDA",
-    "rdma_core": "rdma-core",
-    "kernel": "Linux kernel",
-    "open_mpi": "Open MPI",
-    "nvshmem": "NVSHMEM",
+    **_SOFTWARE,
     "ranks_per_node": "ranks on a node",
     "efa_interfaces": "EFA interfaces of a node",
 }

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from efakit.finding import Finding, Place
 from efakit.lint.config.given import Account, JobNodes, Offerings
 from efakit.lint.config.node import Path
 from efakit.lint.config.rule import Problem, Rule, all_rules
 from efakit.lint.config.view import ClusterView
-from efakit.lint.finding import Finding
 
 __all__ = ["Account", "JobNodes", "Offerings", "Path", "Problem", "Rule", "all_rules", "lint_config"]
 
 Where = Callable[[Path], "tuple[int, int]"]
-_SEVERITIES = ("error", "warning", "info")
 
 
 def lint_config(
@@ -35,10 +34,15 @@ def lint_config(
     user names, by ``stack_of``'s words. What is not given is not judged.
     """
     view = ClusterView(data, version, jobs, offerings, account, software)
-    found = [_finding(rule, problem, where(problem.path), file) for rule in all_rules() for problem in rule.check(view)]
-    unique = list(dict.fromkeys(found))
-    return sorted(unique, key=lambda item: (item.line, item.column, _SEVERITIES.index(item.severity)))
+    found: dict[tuple[int, int, str, str], Finding] = {}
+    for rule in all_rules():
+        for problem in rule.check(view):
+            line, column = where(problem.path)
+            found.setdefault((line, column, rule.id, problem.message), _finding(rule, problem, (line, column), file))
+    return sorted(found.values(), key=lambda item: (item.line, item.column, -item.severity.rank))
 
 
 def _finding(rule: Rule, problem: Problem, place: tuple[int, int], file: str) -> Finding:
-    return Finding(file, *place, rule.id, rule.severity, problem.message, problem.fix, problem.source or rule.source)
+    at = Place(file, *place, keys=problem.path)
+    source = problem.source or rule.row.source
+    return Finding(rule.id, rule.severity, problem.message, place=at, fix=problem.fix, source=source)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from efakit.lint.config import sources
 from efakit.lint.config.node import shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView, Resource
@@ -21,13 +20,7 @@ _ULTRASERVERS = {"p6e-gb200": (9, 18)}
 _RESERVATION_ID = r"^cr-[0-9a-f]{8,17}$"
 
 
-@rule(
-    "counts",
-    "error",
-    "MinCount above MaxCount",
-    source=sources.CLUSTER_VALIDATORS,
-    vendor="ComputeResourceSizeValidator",
-)
+@rule("counts")
 def counts(view: ClusterView) -> Iterator[Problem]:
     """Refuse a compute resource that must have more nodes than it may have."""
     for resource in view.resources:
@@ -37,13 +30,7 @@ def counts(view: ClusterView) -> Iterator[Problem]:
             yield Problem(node.path, message, "raise MaxCount or lower MinCount")
 
 
-@rule(
-    "block-without-reservation",
-    "error",
-    "a Capacity Block without its id",
-    source=sources.BLOCKS,
-    vendor="CapacityTypeValidator",
-)
+@rule("block-without-reservation")
 def block_without_reservation(view: ClusterView) -> Iterator[Problem]:
     """Refuse CAPACITY_BLOCK without CapacityReservationId; a resource group does not do."""
     for resource in view.resources:
@@ -55,13 +42,7 @@ def block_without_reservation(view: ClusterView) -> Iterator[Problem]:
             )
 
 
-@rule(
-    "block-counts",
-    "error",
-    "a Capacity Block whose nodes are not all up",
-    source=sources.BLOCKS,
-    vendor="ComputeResourceSizeValidator",
-)
+@rule("block-counts")
 def block_counts(view: ClusterView) -> Iterator[Problem]:
     """Refuse CAPACITY_BLOCK unless MinCount equals MaxCount and is above zero."""
     for resource in view.resources:
@@ -74,13 +55,7 @@ def block_counts(view: ClusterView) -> Iterator[Problem]:
             )
 
 
-@rule(
-    "block-placement-group",
-    "warning",
-    "a Capacity Block with a placement group",
-    source=sources.BLOCKS,
-    vendor="PlacementGroupCapacityTypeValidator",
-)
+@rule("block-placement-group")
 def block_placement_group(view: ClusterView) -> Iterator[Problem]:
     """Point out a group that makes a block's launch fail for lack of capacity."""
     for resource in view.resources:
@@ -91,13 +66,7 @@ def block_placement_group(view: ClusterView) -> Iterator[Problem]:
             yield Problem(resource.placement.path, message, "set PlacementGroup: {Enabled: false}")
 
 
-@rule(
-    "reservation-managed-group",
-    "warning",
-    "a capacity reservation with a placement group that it cannot be in",
-    source=sources.RESERVATIONS,
-    vendor="PlacementGroupCapacityReservationValidator",
-)
+@rule("reservation-managed-group")
 def reservation_managed_group(view: ClusterView) -> Iterator[Problem]:
     """Point out a managed group with a reservation: the group is made with the cluster, after the reservation.
 
@@ -115,13 +84,7 @@ def reservation_managed_group(view: ClusterView) -> Iterator[Problem]:
             yield Problem(resource.placement.path, message, fix)
 
 
-@rule(
-    "reservation-target",
-    "error",
-    "a reservation target that names nothing",
-    source=sources.SCHEMA,
-    vendor="ConfigSchema",
-)
+@rule("reservation-target")
 def reservation_target(view: ClusterView) -> Iterator[Problem]:
     """Refuse a CapacityReservationTarget with neither id nor resource group."""
     nodes = [queue.node for queue in view.queues] + [resource.node for resource in view.resources]
@@ -131,13 +94,7 @@ def reservation_target(view: ClusterView) -> Iterator[Problem]:
             yield Problem(target.path, "CapacityReservationTarget names no reservation", f"add {' or '.join(keys)}")
 
 
-@rule(
-    "reservation-id",
-    "error",
-    "an id that no capacity reservation has",
-    source=sources.RESERVATION_IDS,
-    stricter="whether a reservation exists is for AWS to say; efakit refuses an id that none can have, such as NA",
-)
+@rule("reservation-id")
 def reservation_id(view: ClusterView) -> Iterator[Problem]:
     """Refuse ids that do not read cr- and hexadecimal digits."""
     nodes = [queue.node for queue in view.queues] + [resource.node for resource in view.resources]
@@ -148,13 +105,7 @@ def reservation_id(view: ClusterView) -> Iterator[Problem]:
             )
 
 
-@rule(
-    "reservation-with-list",
-    "error",
-    "a reservation's id with a list of instance types",
-    source=sources.EC2_VALIDATORS,
-    vendor="CapacityReservationValidator",
-)
+@rule("reservation-with-list")
 def reservation_with_list(view: ClusterView) -> Iterator[Problem]:
     """Refuse an id beside Instances: a reservation is of one type."""
     for resource in view.resources:
@@ -163,13 +114,7 @@ def reservation_with_list(view: ClusterView) -> Iterator[Problem]:
             yield Problem(resource.node.at("Instances").path, message, "write InstanceType, or name a resource group")
 
 
-@rule(
-    "reservation-of-two-types",
-    "error",
-    "one reservation for two instance types",
-    source=sources.EC2_VALIDATORS,
-    vendor="CapacityReservationValidator",
-)
+@rule("reservation-of-two-types")
 def reservation_of_two_types(view: ClusterView) -> Iterator[Problem]:
     """Refuse an id that compute resources of different types share: one of them cannot be the reservation's."""
     first: dict[str, str] = {}
@@ -183,13 +128,7 @@ def reservation_of_two_types(view: ClusterView) -> Iterator[Problem]:
             yield Problem(node.path, message, "give each instance type its own reservation")
 
 
-@rule(
-    "usage-class",
-    "error",
-    "an instance type that is not sold as the queue wants it",
-    source=sources.TYPES,
-    vendor="CapacityTypeValidator",
-)
+@rule("usage-class")
 def usage_class(view: ClusterView) -> Iterator[Problem]:
     """Refuse SPOT and CAPACITY_BLOCK where EC2 does not sell the type so."""
     for resource, node, instance in view.typed():
@@ -202,13 +141,7 @@ def usage_class(view: ClusterView) -> Iterator[Problem]:
             yield Problem(at.path if at.present else node.path, message, "take another CapacityType or another type")
 
 
-@rule(
-    "allocation-strategy",
-    "error",
-    "an allocation strategy that the capacity type does not have",
-    source=sources.INSTANCES_VALIDATORS,
-    vendor="InstancesAllocationStrategyValidator",
-)
+@rule("allocation-strategy")
 def allocation_strategy(view: ClusterView) -> Iterator[Problem]:
     """Refuse strategies that a queue with a list of types cannot use with its capacity type."""
     for queue in view.queues:
@@ -220,12 +153,7 @@ def allocation_strategy(view: ClusterView) -> Iterator[Problem]:
             yield Problem(node.path, message, f"write one of {', '.join(allowed)}" if allowed else "remove it")
 
 
-@rule(
-    "spot-price",
-    "warning",
-    "a spot price without spot capacity",
-    source=sources.SCHEDULING,
-)
+@rule("spot-price")
 def spot_price(view: ClusterView) -> Iterator[Problem]:
     """Point out a price that has no effect."""
     for resource in view.resources:
@@ -248,14 +176,7 @@ def _of_ultraservers(view: ClusterView) -> Iterator[tuple[list[Resource], int, t
         yield resources, sum(resource.max_count for resource in resources), _ULTRASERVERS[family]
 
 
-@rule(
-    "ultraserver-too-large",
-    "error",
-    "more nodes than an UltraServer's block has",
-    source=sources.CONSTANTS,
-    vendor="CapacityReservationSizeValidator",
-    stricter="pcluster asks AWS for the block's size; efakit refuses more nodes than any block has",
-)
+@rule("ultraserver-too-large")
 def ultraserver_too_large(view: ClusterView) -> Iterator[Problem]:
     """Refuse more nodes on one block than the largest UltraServer has."""
     for resources, nodes, sizes in _of_ultraservers(view):
@@ -265,12 +186,7 @@ def ultraserver_too_large(view: ClusterView) -> Iterator[Problem]:
             yield Problem(path, message, "use a block for each UltraServer")
 
 
-@rule(
-    "ultraserver-part",
-    "warning",
-    "nodes that are not a whole UltraServer",
-    source=sources.CONSTANTS,
-)
+@rule("ultraserver-part")
 def ultraserver_part(view: ClusterView) -> Iterator[Problem]:
     """Point out a number of nodes that leaves part of a paid block idle."""
     for resources, nodes, sizes in _of_ultraservers(view):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from efakit.lint.config import sources
 from efakit.lint.config.node import shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView
@@ -17,13 +16,7 @@ _NOT_SUPPORTED = (
 _SMALL = ("micro", "nano")
 
 
-@rule(
-    "head-architecture",
-    "error",
-    "compute nodes of another architecture than the head node",
-    source=sources.CLUSTER_VALIDATORS,
-    vendor="InstanceArchitectureCompatibilityValidator",
-)
+@rule("head-architecture")
 def head_architecture(view: ClusterView) -> Iterator[Problem]:
     """Refuse compute nodes whose architecture is not the head node's: they share /opt and the users' programs."""
     head = view.instance(view.head.at("InstanceType").text)
@@ -38,13 +31,7 @@ def head_architecture(view: ClusterView) -> Iterator[Problem]:
             yield Problem(node.path, message, f"take a head node with {instance.architecture}")
 
 
-@rule(
-    "head-memory",
-    "error",
-    "a head node with too little memory for its nodes",
-    source=sources.CLUSTER_VALIDATORS,
-    vendor="HeadNodeMemorySizeValidator",
-)
+@rule("head-memory")
 def head_memory(view: ClusterView) -> Iterator[Problem]:
     """Refuse a head node with less than nodes / 25 + 0.6 GiB of memory, 16 GiB being enough for any number."""
     node = view.head.at("InstanceType")
@@ -58,13 +45,7 @@ def head_memory(view: ClusterView) -> Iterator[Problem]:
         yield Problem(node.path, message, f"take a head node with at least {wanted_gib:.1f} GiB")
 
 
-@rule(
-    "head-small",
-    "warning",
-    "a head or compute node of a size that is too small for its system",
-    source=sources.EC2_VALIDATORS,
-    vendor="InstanceTypeOSCompatibleValidator",
-)
+@rule("head-small")
 def head_small(view: ClusterView) -> Iterator[Problem]:
     """Point out micro and nano sizes with anything but Amazon Linux."""
     name = view.os.text
@@ -76,13 +57,7 @@ def head_small(view: ClusterView) -> Iterator[Problem]:
             yield Problem(node.path, message, "take a type with at least 1.7 GB of memory")
 
 
-@rule(
-    "os-unsupported-by-type",
-    "error",
-    "an instance type that ParallelCluster does not start with this system",
-    source=sources.CONSTANTS,
-    vendor="InstanceTypeOSCompatibleValidator",
-)
+@rule("os-unsupported-by-type")
 def os_unsupported_by_type(view: ClusterView) -> Iterator[Problem]:
     """Refuse p6e-gb200 and p6-b300 with the systems that ParallelCluster leaves out for them."""
     for resource in view.resources:
@@ -94,13 +69,7 @@ def os_unsupported_by_type(view: ClusterView) -> Iterator[Problem]:
                     yield Problem(node.path, message, f"take a system other than {', '.join(systems)}")
 
 
-@rule(
-    "key-missing",
-    "warning",
-    "nobody can log in to the head node",
-    source=sources.EC2_VALIDATORS,
-    vendor="KeyPairValidator",
-)
+@rule("key-missing")
 def key_missing(view: ClusterView) -> Iterator[Problem]:
     """Point out a head node without a key pair."""
     key = view.head.at("Ssh", "KeyName")
@@ -110,13 +79,7 @@ def key_missing(view: ClusterView) -> Iterator[Problem]:
         )
 
 
-@rule(
-    "ubuntu-key",
-    "info",
-    "Ubuntu takes no RSA keys",
-    source=sources.EC2_VALIDATORS,
-    vendor="KeyPairValidator",
-)
+@rule("ubuntu-key")
 def ubuntu_key(view: ClusterView) -> Iterator[Problem]:
     """Say which kind of key Ubuntu wants: the config does not tell a key's kind."""
     key = view.head.at("Ssh", "KeyName")
@@ -126,13 +89,7 @@ def ubuntu_key(view: ClusterView) -> Iterator[Problem]:
         )
 
 
-@rule(
-    "rocky-image",
-    "error",
-    "Rocky Linux without an image of one's own",
-    source=sources.CONSTANTS,
-    vendor="Cluster",
-)
+@rule("rocky-image")
 def rocky_image(view: ClusterView) -> Iterator[Problem]:
     """Refuse Rocky Linux without CustomAmi: ParallelCluster publishes no images of it."""
     if not (view.os.text or "").startswith("rocky") or view.root.at("Image", "CustomAmi").text is not None:

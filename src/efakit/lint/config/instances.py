@@ -8,7 +8,6 @@ from operator import attrgetter
 from efakit.catalog import instances
 from efakit.catalog.instances import Instance
 from efakit.errors import UnknownInstanceType
-from efakit.lint.config import sources
 from efakit.lint.config.node import Node
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView, Resource
@@ -17,14 +16,7 @@ from efakit.lint.config.view import ClusterView, Resource
 _BEFORE_TURING = ("p2", "p3", "p3dn", "g2", "g3", "g3s")
 
 
-@rule(
-    "instance-unknown",
-    "error",
-    "an instance type that EC2 does not have, as far as efakit knows",
-    source=sources.TYPES,
-    vendor="InstanceTypeValidator",
-    stricter="pcluster asks AWS; efakit does not know a type that is newer than its catalog",
-)
+@rule("instance-unknown")
 def instance_unknown(view: ClusterView) -> Iterator[Problem]:
     """Refuse types outside the catalog, except those that DevSettings/InstanceTypesData describes."""
     nodes = [view.head.at("InstanceType"), *(pool.at("InstanceType") for pool in view.pools)]
@@ -40,13 +32,7 @@ def instance_unknown(view: ClusterView) -> Iterator[Problem]:
             yield Problem(node.path, message, fix or "name a type that EC2 has")
 
 
-@rule(
-    "instance-missing",
-    "error",
-    "a compute resource without an instance type",
-    source=sources.SCHEMA,
-    vendor="ConfigSchema",
-)
+@rule("instance-missing")
 def instance_missing(view: ClusterView) -> Iterator[Problem]:
     """Refuse a compute resource of no type; only a reservation's id of its own tells one."""
     for resource in view.resources:
@@ -55,13 +41,7 @@ def instance_missing(view: ClusterView) -> Iterator[Problem]:
             yield Problem(resource.node.path, f"{resource.name} has no instance type", "add InstanceType")
 
 
-@rule(
-    "instance-twice",
-    "error",
-    "an instance type that is listed twice",
-    source=sources.SCHEMA,
-    vendor="ConfigSchema",
-)
+@rule("instance-twice")
 def instance_twice(view: ClusterView) -> Iterator[Problem]:
     """Refuse a type that stands twice under Instances."""
     for resource in view.resources:
@@ -72,13 +52,7 @@ def instance_twice(view: ClusterView) -> Iterator[Problem]:
             seen.update([node.text] if node.text else [])
 
 
-@rule(
-    "efa-unsupported",
-    "error",
-    "EFA on an instance type that has none",
-    source=sources.EFA,
-    vendor="EfaValidator",
-)
+@rule("efa-unsupported")
 def efa_unsupported(view: ClusterView) -> Iterator[Problem]:
     """Refuse EFA where a type of the compute resource has no EFA interface."""
     for resource, _node, instance in view.typed():
@@ -90,13 +64,7 @@ def efa_unsupported(view: ClusterView) -> Iterator[Problem]:
             )
 
 
-@rule(
-    "efa-off",
-    "warning",
-    "several nodes of a type with EFA, and EFA is off",
-    source=sources.EFA,
-    vendor="EfaValidator",
-)
+@rule("efa-off")
 def efa_off(view: ClusterView) -> Iterator[Problem]:
     """Point out EFA that lies idle; one node does not need it."""
     for resource, node, instance in view.typed():
@@ -109,12 +77,7 @@ def efa_off(view: ClusterView) -> Iterator[Problem]:
             )
 
 
-@rule(
-    "gdr-support",
-    "warning",
-    "GdrSupport has no effect",
-    source="https://github.com/aws/aws-parallelcluster/releases/tag/v3.0.2",
-)
+@rule("gdr-support")
 def gdr_support(view: ClusterView) -> Iterator[Problem]:
     """Point out a key that does nothing since 3.0.2: GPUDirect RDMA is on wherever it can be."""
     for resource in view.resources:
@@ -123,13 +86,7 @@ def gdr_support(view: ClusterView) -> Iterator[Problem]:
             yield Problem(gdr.path, "GdrSupport has no effect since ParallelCluster 3.0.2", "remove it")
 
 
-@rule(
-    "gdr-without-efa",
-    "error",
-    "GdrSupport without EFA",
-    source=sources.CLUSTER_VALIDATORS,
-    vendor="EfaValidator",
-)
+@rule("gdr-without-efa")
 def gdr_without_efa(view: ClusterView) -> Iterator[Problem]:
     """Refuse GdrSupport where EFA is off."""
     for resource in view.resources:
@@ -138,15 +95,7 @@ def gdr_without_efa(view: ClusterView) -> Iterator[Problem]:
             yield Problem(gdr.path, f"GdrSupport is on in {resource.name}, and EFA is off", "remove GdrSupport")
 
 
-@rule(
-    "nvidia-driver",
-    "error",
-    "GPUs that the NVIDIA driver of ParallelCluster's images does not know",
-    source=sources.EC2_VALIDATORS,
-    vendor="InstanceTypeBaseAMICompatibleValidator",
-    stricter="pcluster sees it by the description of the official image; efakit refuses it wherever no image of one's "
-    "own is named, for the open NVIDIA driver has no support for GPUs before Turing",
-)
+@rule("nvidia-driver")
 def nvidia_driver(view: ClusterView) -> Iterator[Problem]:
     """Refuse GPUs older than Turing on official images: their open driver does not know them."""
     image = view.root.at("Image", "CustomAmi").text
@@ -160,13 +109,7 @@ def nvidia_driver(view: ClusterView) -> Iterator[Problem]:
             )
 
 
-@rule(
-    "mixed-cpus",
-    "error",
-    "instance types of one compute resource that differ in vCPUs",
-    source=sources.INSTANCES_VALIDATORS,
-    vendor="InstancesCPUValidator",
-)
+@rule("mixed-cpus")
 def mixed_cpus(view: ClusterView) -> Iterator[Problem]:
     """Refuse lists whose types differ in vCPUs, or in cores where simultaneous multithreading is off."""
     for resource in view.resources:
@@ -175,39 +118,21 @@ def mixed_cpus(view: ClusterView) -> Iterator[Problem]:
         yield from _differ(resource, attrgetter("cores" if by_cores else "vcpus"), unit)
 
 
-@rule(
-    "mixed-accelerators",
-    "error",
-    "instance types of one compute resource that differ in accelerators",
-    source=sources.INSTANCES_VALIDATORS,
-    vendor="InstancesAcceleratorsValidator",
-)
+@rule("mixed-accelerators")
 def mixed_accelerators(view: ClusterView) -> Iterator[Problem]:
     """Refuse lists whose types differ in the number of GPUs."""
     for resource in view.resources:
         yield from _differ(resource, attrgetter("gpus"), "GPUs")
 
 
-@rule(
-    "mixed-architecture",
-    "error",
-    "instance types of one compute resource that differ in architecture",
-    source=sources.CLUSTER_VALIDATORS,
-    vendor="InstanceArchitectureCompatibilityValidator",
-)
+@rule("mixed-architecture")
 def mixed_architecture(view: ClusterView) -> Iterator[Problem]:
     """Refuse lists with x86_64 and arm64."""
     for resource in view.resources:
         yield from _differ(resource, attrgetter("architecture"), "architecture")
 
 
-@rule(
-    "mixed-efa",
-    "warning",
-    "instance types of one compute resource that differ in EFA interfaces or network cards",
-    source=sources.INSTANCES_VALIDATORS,
-    vendor="InstancesNetworkingValidator",
-)
+@rule("mixed-efa")
 def mixed_efa(view: ClusterView) -> Iterator[Problem]:
     """Point out lists where the better networks lie idle: the least of the types decides for all."""
     for resource in view.resources:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from efakit.lint.config import sources
 from efakit.lint.config.node import Node, shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView
@@ -20,13 +19,7 @@ _MOST_RESOURCES = 50
 _MOST_POOLS = 10
 
 
-@rule(
-    "name-form",
-    "error",
-    "a name that ParallelCluster does not allow",
-    source=sources.CLUSTER_VALIDATORS,
-    vendor="NameValidator",
-)
+@rule("name-form")
 def name_form(view: ClusterView) -> Iterator[Problem]:
     """Refuse names of queues, compute resources and login pools that are not lower case or too long."""
     nodes = [queue.node for queue in view.queues] + [resource.node for resource in view.resources]
@@ -50,13 +43,7 @@ def _tidied(name: str) -> str:
     return tidied if re.match("[a-z]", tidied) else f"q-{tidied}"[:_LONGEST_NAME].rstrip("-")
 
 
-@rule(
-    "name-twice",
-    "error",
-    "a name that is there twice",
-    source=sources.CLUSTER_VALIDATORS,
-    vendor="DuplicateNameValidator",
-)
+@rule("name-twice")
 def name_twice(view: ClusterView) -> Iterator[Problem]:
     """Refuse two queues, two compute resources of a queue, or two storages of one name."""
     yield from _doubles([queue.node for queue in view.queues], "queue")
@@ -73,13 +60,7 @@ def _doubles(nodes: Sequence[Node], kind: str) -> Iterator[Problem]:
         seen.update([node.text] if node.text else [])
 
 
-@rule(
-    "too-many",
-    "error",
-    "more queues, compute resources or login pools than ParallelCluster takes",
-    source=sources.CONSTANTS,
-    vendor="MaxCountValidator",
-)
+@rule("too-many")
 def too_many(view: ClusterView) -> Iterator[Problem]:
     """Refuse more than 50 queues, 50 compute resources in the cluster, 10 login pools."""
     queues = view.root.at("Scheduling", "SlurmQueues").path
@@ -92,13 +73,7 @@ def too_many(view: ClusterView) -> Iterator[Problem]:
             yield Problem(path, f"{count} {kind}, and a cluster has at most {most}", "use fewer, or a second cluster")
 
 
-@rule(
-    "storage-name-form",
-    "error",
-    "a name of shared storage that ParallelCluster does not allow",
-    source=sources.CLUSTER_VALIDATORS,
-    vendor="SharedStorageNameValidator",
-)
+@rule("storage-name-form")
 def storage_name_form(view: ClusterView) -> Iterator[Problem]:
     """Refuse storage names that are too long, reserved, or hold other letters."""
     for node in (item.at("Name") for item in view.root.at("SharedStorage").items):

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from efakit.lint.config import sources
 from efakit.lint.config.node import shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView, Queue
 
 
-@rule(
-    "efa-several-zones",
-    "error",
-    "EFA across Availability Zones",
-    source=sources.EFA_EC2,
-    vendor="EfaMultiAzValidator",
-)
+@rule("efa-several-zones")
 def efa_several_zones(view: ClusterView) -> Iterator[Problem]:
     """Refuse EFA in a queue of several zones: EFA traffic does not leave its zone."""
     for resource in view.resources:
@@ -25,13 +18,7 @@ def efa_several_zones(view: ClusterView) -> Iterator[Problem]:
             yield Problem(resource.queue.subnet_ids.path, message, "name one subnet")
 
 
-@rule(
-    "one-type-several-subnets",
-    "error",
-    "several subnets without a list of instance types",
-    source=sources.NETWORKING_VALIDATORS,
-    vendor="SingleInstanceTypeSubnetValidator",
-)
+@rule("one-type-several-subnets")
 def one_type_several_subnets(view: ClusterView) -> Iterator[Problem]:
     """Refuse InstanceType with several subnets: only Instances goes with them."""
     for queue in view.queues:
@@ -41,13 +28,7 @@ def one_type_several_subnets(view: ClusterView) -> Iterator[Problem]:
             yield Problem(queue.subnet_ids.path, message, "name one subnet, or list types under Instances")
 
 
-@rule(
-    "subnet-twice",
-    "error",
-    "a subnet that is listed twice",
-    source=sources.NETWORKING_VALIDATORS,
-    vendor="QueueSubnetsValidator",
-)
+@rule("subnet-twice")
 def subnet_twice(view: ClusterView) -> Iterator[Problem]:
     """Refuse a subnet that a queue lists twice."""
     for queue in view.queues:
@@ -58,15 +39,7 @@ def subnet_twice(view: ClusterView) -> Iterator[Problem]:
             seen.update([node.text] if node.text else [])
 
 
-@rule(
-    "public-address",
-    "error",
-    "public addresses for nodes with several network interfaces",
-    source=sources.PUBLIC_ADDRESSES,
-    vendor="MultiNetworkInterfacesInstancesValidator",
-    stricter="before 3.16 pcluster looks at types with several network cards only; from 3.15 on EFA gives each node a "
-    "second interface, and AWS refuses the launch",
-)
+@rule("public-address")
 def public_address(view: ClusterView) -> Iterator[Problem]:
     """Refuse AssignPublicIp, and public subnets where they are known, for nodes with more than one interface."""
     public = view.account.public_subnets if view.account else frozenset()
@@ -84,28 +57,16 @@ def public_address(view: ClusterView) -> Iterator[Problem]:
                 yield Problem(node.path, f"{node.text} gives public addresses, and {why}", fix)
 
 
-@rule(
-    "interface-type",
-    "error",
-    "an EFA interface type that does nothing",
-    source=sources.QUEUES_STACK,
-    stricter="pcluster takes any word and heeds only 'efa': any other leaves the interfaces as they are, unsaid",
-)
+@rule("interface-type")
 def interface_type(view: ClusterView) -> Iterator[Problem]:
     """Refuse every DevSettings/EfaInterfaceType but efa."""
     node = view.root.at("DevSettings", "EfaInterfaceType")
-    if node.text is not None and node.text != "efa" and not view.before("3.15"):
+    if node.text is not None and node.text != "efa" and view.has("efa-only-interfaces"):
         message = f"EfaInterfaceType {shown(node.text)} does nothing: efa is the only value"
         yield Problem(node.path, message, "write efa for interfaces that carry IP too, or remove it")
 
 
-@rule(
-    "security-group-self",
-    "error",
-    "EFA with security groups that do not let it through",
-    source=sources.EFA_GROUPS,
-    vendor="EfaSecurityGroupValidator",
-)
+@rule("security-group-self")
 def security_group_self(view: ClusterView) -> Iterator[Problem]:
     """Refuse own security groups of which none allows all traffic from and to itself; needs the account."""
     for queue in view.queues:
@@ -118,12 +79,7 @@ def security_group_self(view: ClusterView) -> Iterator[Problem]:
             yield Problem(groups.path, message, fix)
 
 
-@rule(
-    "security-group-unseen",
-    "info",
-    "EFA with security groups that were not looked at",
-    source=sources.EFA_GROUPS,
-)
+@rule("security-group-unseen")
 def security_group_unseen(view: ClusterView) -> Iterator[Problem]:
     """Say what own security groups must allow where the account is not known."""
     for queue in view.queues:
@@ -135,13 +91,7 @@ def security_group_unseen(view: ClusterView) -> Iterator[Problem]:
             yield Problem(groups.path, message, "check with --aws, or remove SecurityGroups: ParallelCluster's own fit")
 
 
-@rule(
-    "security-groups-mixed",
-    "warning",
-    "own security groups on some nodes only",
-    source=sources.CLUSTER_VALIDATORS,
-    vendor="MixedSecurityGroupOverwriteValidator",
-)
+@rule("security-groups-mixed")
 def security_groups_mixed(view: ClusterView) -> Iterator[Problem]:
     """Point out that nodes with own groups and nodes with ParallelCluster's may not reach each other."""
     nodes = [view.head.at("Networking", "SecurityGroups")]
@@ -156,14 +106,7 @@ def _has_efa(queue: Queue) -> bool:
     return any(resource.efa for resource in queue.resources)
 
 
-@rule(
-    "offering-region",
-    "error",
-    "an instance type that the region does not offer",
-    source=sources.OFFERINGS,
-    vendor="InstanceTypeBaseAMICompatibleValidator",
-    stricter="pcluster asks AWS; without --aws efakit goes by offerings that may be older",
-)
+@rule("offering-region")
 def offering_region(view: ClusterView) -> Iterator[Problem]:
     """Refuse types outside the region's offerings, where these are known."""
     region = view.root.at("Region").text
@@ -179,13 +122,7 @@ def offering_region(view: ClusterView) -> Iterator[Problem]:
             )
 
 
-@rule(
-    "offering-zone",
-    "error",
-    "an instance type that the subnet's zone does not offer",
-    source=sources.OFFERINGS,
-    stricter="pcluster looks at the region only; in a zone without the type every launch fails",
-)
+@rule("offering-zone")
 def offering_zone(view: ClusterView) -> Iterator[Problem]:
     """Refuse types that no zone of the queue's subnets offers; needs the subnets' zones and the offerings."""
     zones = view.account.zones if view.account else {}
@@ -202,13 +139,7 @@ def offering_zone(view: ClusterView) -> Iterator[Problem]:
             )
 
 
-@rule(
-    "subnet-too-small",
-    "error",
-    "a subnet with fewer free addresses than the nodes need",
-    source=sources.SUBNETS,
-    stricter="pcluster does not count addresses; nodes beyond the last free one never start",
-)
+@rule("subnet-too-small")
 def subnet_too_small(view: ClusterView) -> Iterator[Problem]:
     """Refuse more interfaces with an address than a queue's subnets have free; needs the account."""
     free = view.account.free_addresses if view.account else {}

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from efakit.lint.config import sources
 from efakit.lint.config.node import shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView
 
 
-@rule(
-    "placement-group-missing",
-    "error",
-    "EFA without a word on placement groups",
-    source=sources.EFA,
-    vendor="EfaPlacementGroupValidator",
-)
+@rule("placement-group-missing")
 def placement_group_missing(view: ClusterView) -> Iterator[Problem]:
     """Refuse EFA where no PlacementGroup section says yes or no; Capacity Blocks need none."""
     for resource in view.resources:
@@ -29,13 +22,7 @@ def placement_group_missing(view: ClusterView) -> Iterator[Problem]:
             )
 
 
-@rule(
-    "placement-group-off",
-    "warning",
-    "EFA without a placement group",
-    source=sources.PLACEMENT,
-    vendor="EfaPlacementGroupValidator",
-)
+@rule("placement-group-off")
 def placement_group_off(view: ClusterView) -> Iterator[Problem]:
     """Point out EFA without a group, except on reserved capacity, where none is right."""
     for resource in view.resources:
@@ -55,13 +42,7 @@ def placement_group_off(view: ClusterView) -> Iterator[Problem]:
             yield Problem(enabled.path, message, "set PlacementGroup: {Enabled: true}")
 
 
-@rule(
-    "placement-group-name",
-    "error",
-    "a named placement group that is turned off, or has two names",
-    source=sources.EC2_VALIDATORS,
-    vendor="PlacementGroupNamingValidator",
-)
+@rule("placement-group-name")
 def placement_group_name(view: ClusterView) -> Iterator[Problem]:
     """Refuse Name or Id beside Enabled: false, and both beside each other."""
     nodes = [queue.networking for queue in view.queues] + [item.node.at("Networking") for item in view.resources]
@@ -74,13 +55,7 @@ def placement_group_name(view: ClusterView) -> Iterator[Problem]:
             yield Problem(enabled.path, message, "remove Enabled, or remove the name")
 
 
-@rule(
-    "placement-group-unsupported",
-    "error",
-    "a placement group for a type that cannot be in one",
-    source=sources.TYPES,
-    vendor="InstanceTypePlacementGroupValidator",
-)
+@rule("placement-group-unsupported")
 def placement_group_unsupported(view: ClusterView) -> Iterator[Problem]:
     """Refuse cluster placement groups for types without that strategy."""
     for resource, _node, instance in view.typed():
@@ -89,13 +64,7 @@ def placement_group_unsupported(view: ClusterView) -> Iterator[Problem]:
             yield Problem(resource.placement.path, message, "set PlacementGroup: {Enabled: false}")
 
 
-@rule(
-    "placement-group-mixed",
-    "warning",
-    "a placement group for several instance types",
-    source=sources.PLACEMENT,
-    vendor="InstancesNetworkingValidator",
-)
+@rule("placement-group-mixed")
 def placement_group_mixed(view: ClusterView) -> Iterator[Problem]:
     """Point out a group for a list of types: capacity for both near each other is rare."""
     for resource in view.resources:
@@ -104,13 +73,7 @@ def placement_group_mixed(view: ClusterView) -> Iterator[Problem]:
             yield Problem(resource.placement.path, message, "list one type, or set PlacementGroup: {Enabled: false}")
 
 
-@rule(
-    "group-several-zones",
-    "error",
-    "a placement group across Availability Zones",
-    source=sources.PLACEMENT,
-    vendor="MultiAzPlacementGroupValidator",
-)
+@rule("group-several-zones")
 def group_several_zones(view: ClusterView) -> Iterator[Problem]:
     """Refuse a placement group in a queue of several zones: a cluster placement group lies in one."""
     for resource in view.resources:

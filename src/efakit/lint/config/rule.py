@@ -1,14 +1,17 @@
-"""The registry of rules for cluster configs. A new rule is a function with ``@rule`` in one of ``_MODULES``."""
+"""The rules asked of cluster configs. A new one is a row of the registry and a function with ``@rule`` here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from typing import NamedTuple
 
+from efakit.finding import Severity
 from efakit.lint.config.node import Path
 from efakit.lint.config.view import ClusterView
-from efakit.lint.finding import Severity
+from efakit.rules.registry import Rule as Row
+from efakit.rules.registry import rules_of
 
 _MODULES = (
     "schema",
@@ -41,35 +44,36 @@ class Problem:
 Check = Callable[[ClusterView], Iterator[Problem]]
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One rule.
+class Rule(NamedTuple):
+    """A rule and the function that asks it; what it finds and why stands in the registry (``rules/registry``)."""
 
-    ``vendor`` names the validator of pcluster that says the same (ConfigSchema: its schema), empty where none does.
-    ``stricter`` says why efakit refuses what pcluster accepts; empty where it does not.
-    """
-
-    id: str
-    severity: Severity
-    summary: str
-    source: str
-    vendor: str
-    stricter: str
+    row: Row
     check: Check
+
+    @property
+    def id(self) -> str:
+        """The rule's name in findings."""
+        return self.row.id
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is."""
+        return Severity(self.row.severity)
 
 
 _rules: dict[str, Rule] = {}
 
 
-def rule(
-    id_: str, severity: Severity, summary: str, *, source: str, vendor: str = "", stricter: str = ""
-) -> Callable[[Check], Check]:
-    """Register a rule; raise ValueError where its id is taken."""
+def rule(id_: str) -> Callable[[Check], Check]:
+    """Say that a function asks a rule of the registry; raise ValueError where another does, or there is none."""
 
     def register(check: Check) -> Check:
+        row = rules_of("config").get(id_)
+        if row is None:
+            raise ValueError(f"rule {id_!r} has no row in efakit.rules.registry")
         if id_ in _rules:
-            raise ValueError(f"rule {id_!r} is there twice")
-        _rules[id_] = Rule(id_, severity, summary, source, vendor, stricter, check)
+            raise ValueError(f"duplicate rule {id_!r}")
+        _rules[id_] = Rule(row, check)
         return check
 
     return register

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from efakit.catalog.config_keys import ROOT, Key, sections, sections_of_all_releases
-from efakit.lint.config import sources
 from efakit.lint.config.node import Node, as_flag, as_number, as_whole, shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView
@@ -66,16 +65,14 @@ def _keys(view: ClusterView) -> Iterator[tuple[Node, Key]]:
                 yield entry, key
 
 
-@rule("config-shape", "error", "a cluster config is a mapping", source=sources.SCHEMA, vendor="ConfigSchema")
+@rule("config-shape")
 def config_shape(view: ClusterView) -> Iterator[Problem]:
     """Refuse what is no mapping at the top."""
     if not isinstance(view.root.value, Mapping):
         yield Problem((), f"a cluster config is a mapping, and this is {shown(view.root.value)}", "begin with Region:")
 
 
-@rule(
-    "unknown-key", "error", "a key that no release of ParallelCluster has", source=sources.SCHEMA, vendor="ConfigSchema"
-)
+@rule("unknown-key")
 def unknown_key(view: ClusterView) -> Iterator[Problem]:
     """Refuse keys that no row has; the nearest one is named."""
     for node, section in sections_of(view):
@@ -86,7 +83,7 @@ def unknown_key(view: ClusterView) -> Iterator[Problem]:
                 yield Problem(entry.path, f"unknown key {shown(entry.key)}", fix)
 
 
-@rule("missing-key", "error", "a key that must be there is missing", source=sources.SCHEMA, vendor="ConfigSchema")
+@rule("missing-key")
 def missing_key(view: ClusterView) -> Iterator[Problem]:
     """Refuse sections without their required keys."""
     for node, section in sections_of(view):
@@ -95,7 +92,7 @@ def missing_key(view: ClusterView) -> Iterator[Problem]:
                 yield Problem((*node.path, key.name), f"the key {key.name} is missing", f"add {key.name}")
 
 
-@rule("wrong-type", "error", "a value of another type than its key wants", source=sources.SCHEMA, vendor="ConfigSchema")
+@rule("wrong-type")
 def wrong_type(view: ClusterView) -> Iterator[Problem]:
     """Refuse values that pcluster cannot convert to what the key wants."""
     for entry, key in _keys(view):
@@ -134,13 +131,7 @@ def _is_action(value: object) -> bool:
     return isinstance(steps, list) and all(isinstance(step, Mapping) for step in steps)
 
 
-@rule(
-    "value-not-allowed",
-    "error",
-    "a value outside those that its key allows",
-    source=sources.SCHEMA,
-    vendor="ConfigSchema",
-)
+@rule("value-not-allowed")
 def value_not_allowed(view: ClusterView) -> Iterator[Problem]:
     """Refuse values that are not among a key's choices, do not match its pattern, or are too small or too large."""
     for entry, key in _keys(view):
@@ -186,7 +177,7 @@ def _within(size: float, least: int | None, most: int | None) -> bool:
     return (least is None or size >= least) and (most is None or size <= most)
 
 
-@rule("exclude-each-other", "error", "keys that exclude each other", source=sources.SCHEMA, vendor="ConfigSchema")
+@rule("exclude-each-other")
 def exclude_each_other(view: ClusterView) -> Iterator[Problem]:
     """Refuse keys of one section of which only one may be there."""
     for node, section in sections_of(view):

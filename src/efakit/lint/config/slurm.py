@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from efakit.catalog.slurm_settings import DEFINITIONS, denied, settings
-from efakit.lint.config import sources
 from efakit.lint.config.node import Node, shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.schema import nearest
@@ -42,13 +41,7 @@ def _levels(view: ClusterView) -> Iterator[tuple[str, Node]]:
         yield from (("node", entry) for entry in resource.node.at("CustomSlurmSettings").entries)
 
 
-@rule(
-    "slurm-denied",
-    "error",
-    "a Slurm setting that ParallelCluster sets itself",
-    source=sources.SLURM_VALIDATORS,
-    vendor="CustomSlurmSettingsValidator",
-)
+@rule("slurm-denied")
 def slurm_denied(view: ClusterView) -> Iterator[Problem]:
     """Refuse what stands on ParallelCluster's deny list of the level."""
     for level, entry in _denied(view):
@@ -56,14 +49,7 @@ def slurm_denied(view: ClusterView) -> Iterator[Problem]:
             yield _refusal(level, entry)
 
 
-@rule(
-    "slurm-denied-hidden",
-    "error",
-    "a refused Slurm setting in an item of several keys",
-    source=sources.SLURM_VALIDATORS,
-    stricter="pcluster takes an item of two keys for a node of one's own and checks neither, so that "
-    "{Prolog: x, Epilog: y} passes and breaks what ParallelCluster relies on",
-)
+@rule("slurm-denied-hidden")
 def slurm_denied_hidden(view: ClusterView) -> Iterator[Problem]:
     """Refuse a denied setting that an item of several keys hides from pcluster."""
     for level, entry in _denied(view):
@@ -88,12 +74,7 @@ def _refusal(level: str, entry: Node) -> Problem:
     return Problem(entry.path, message, _INSTEAD.get(entry.key.lower(), "remove it"))
 
 
-@rule(
-    "slurm-several-keys",
-    "warning",
-    "several Slurm settings in one item",
-    source=sources.CUSTOM_SLURM,
-)
+@rule("slurm-several-keys")
 def slurm_several_keys(view: ClusterView) -> Iterator[Problem]:
     """Point out items of several keys: ParallelCluster writes them on one line and checks none."""
     for item in _items(view):
@@ -102,14 +83,7 @@ def slurm_several_keys(view: ClusterView) -> Iterator[Problem]:
             yield Problem(item.path, message, "write one item for each setting")
 
 
-@rule(
-    "slurm-unknown",
-    "error",
-    "a setting that Slurm does not know",
-    source=sources.SLURM_CONF,
-    stricter="pcluster does not look at names; slurmctld does not start with a name that it does not know, and "
-    "the cluster's creation fails",
-)
+@rule("slurm-unknown")
 def slurm_unknown(view: ClusterView) -> Iterator[Problem]:
     """Refuse settings that the release's Slurm does not know at their level; the nearest one is named."""
     slurm = view.release.slurm if view.release else None
@@ -132,13 +106,7 @@ def _elsewhere(level: str, name: str) -> str:
     return f"it belongs to CustomSlurmSettings of {' or '.join(found)}" if found else ""
 
 
-@rule(
-    "slurm-empty",
-    "error",
-    "a Slurm setting without a plain value",
-    source=sources.SLURM_CONF,
-    stricter="pcluster writes whatever stands there into slurm.conf, where a list or nothing is no value",
-)
+@rule("slurm-empty")
 def slurm_empty(view: ClusterView) -> Iterator[Problem]:
     """Refuse nothing, lists and mappings as the value of a setting."""
     for _level, entry in _levels(view):
@@ -146,13 +114,7 @@ def slurm_empty(view: ClusterView) -> Iterator[Problem]:
             yield Problem(entry.path, f"{entry.key} is {shown(entry.value)}", "write a number or a text")
 
 
-@rule(
-    "slurm-node-name",
-    "error",
-    "a name of an own node that ParallelCluster's daemons take for theirs",
-    source=sources.SLURM_VALIDATORS,
-    vendor="CustomSlurmNodeNamesValidator",
-)
+@rule("slurm-node-name")
 def slurm_node_name(view: ClusterView) -> Iterator[Problem]:
     """Refuse -st- and -dy- in the names of own nodes."""
     for entry in (entry for item in _items(view) for entry in item.entries):
@@ -161,13 +123,7 @@ def slurm_node_name(view: ClusterView) -> Iterator[Problem]:
             yield Problem(entry.path, f"the node name {shown(name)} holds -st- or -dy-", "take another name")
 
 
-@rule(
-    "slurm-include-file",
-    "error",
-    "custom Slurm settings beside an include file of them",
-    source=sources.SLURM_VALIDATORS,
-    vendor="CustomSlurmSettingsIncludeFileOnlyValidator",
-)
+@rule("slurm-include-file")
 def slurm_include_file(view: ClusterView) -> Iterator[Problem]:
     """Refuse CustomSlurmSettings beside CustomSlurmSettingsIncludeFile."""
     include = view.slurm.at("CustomSlurmSettingsIncludeFile")
@@ -176,13 +132,7 @@ def slurm_include_file(view: ClusterView) -> Iterator[Problem]:
         yield Problem(include.path, message, "move the settings into the file, or the file's settings into the list")
 
 
-@rule(
-    "job-too-large",
-    "error",
-    "a job that asks for more nodes than its queue has",
-    source=sources.SCHEDULING,
-    stricter="pcluster knows no jobs; such a job waits for ever",
-)
+@rule("job-too-large")
 def job_too_large(view: ClusterView) -> Iterator[Problem]:
     """Refuse a MaxCount below what a job of the spec asks for."""
     for job in view.jobs:

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from efakit.catalog.plugin_nccl import NOTES
 from efakit.catalog.stacks import stack_of
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView
 from efakit.rules.stack import stack_findings
 
 
-@rule(
-    "software-broken",
-    "error",
-    "versions of the EFA software that do not work on the instance type",
-    source=NOTES,
-    stricter="pcluster does not look at the software; the cluster would come up, and its jobs would end or be slow",
-)
+@rule("software-broken")
 def software_broken(view: ClusterView) -> Iterator[Problem]:
     """Refuse what surely does not work."""
     yield from _found(view, "error")
 
 
-@rule("software-risky", "warning", "versions of the EFA software with a known fault", source=NOTES)
+@rule("software-risky")
 def software_risky(view: ClusterView) -> Iterator[Problem]:
     """Name faults that jobs may run into."""
     yield from _found(view, "warning")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from efakit.lint.config import sources
 from efakit.lint.config.node import Node, shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView
@@ -49,13 +48,7 @@ def _new_lustre(view: ClusterView) -> Iterator[Node]:
             yield settings
 
 
-@rule(
-    "lustre-capacity",
-    "error",
-    "a size that FSx for Lustre does not make",
-    source=sources.FSX_VALIDATORS,
-    vendor="FsxStorageCapacityValidator",
-)
+@rule("lustre-capacity")
 def lustre_capacity(view: ClusterView) -> Iterator[Problem]:
     """Refuse sizes outside the steps of the deployment type."""
     for settings in _new_lustre(view):
@@ -89,13 +82,7 @@ def _steps(kind: str | None, settings: Node) -> str:
     return "1200 or a multiple of 2400"
 
 
-@rule(
-    "lustre-throughput",
-    "error",
-    "a throughput that FSx for Lustre does not have",
-    source=sources.FSX_VALIDATORS,
-    vendor="FsxPersistentOptionsValidator",
-)
+@rule("lustre-throughput")
 def lustre_throughput(view: ClusterView) -> Iterator[Problem]:
     """Refuse persistent file systems without a throughput, others with one, and values outside the steps."""
     for settings in _new_lustre(view):
@@ -117,13 +104,7 @@ def lustre_throughput(view: ClusterView) -> Iterator[Problem]:
             yield Problem(settings.at("StorageType").path, "HDD goes with PERSISTENT_1 only", "write SSD")
 
 
-@rule(
-    "new-lustre-several-subnets",
-    "error",
-    "a new Lustre file system for several subnets",
-    source=sources.CLUSTER_VALIDATORS,
-    vendor="ManagedFsxMultiAzValidator",
-)
+@rule("new-lustre-several-subnets")
 def new_lustre_several_subnets(view: ClusterView) -> Iterator[Problem]:
     """Refuse a file system that the cluster makes where its compute nodes lie in several subnets."""
     subnets = {subnet for queue in view.queues for subnet in queue.subnet_ids.texts}
@@ -133,13 +114,7 @@ def new_lustre_several_subnets(view: ClusterView) -> Iterator[Problem]:
             yield Problem(settings.path, message, "name an existing file system with FileSystemId, or one subnet")
 
 
-@rule(
-    "storage-settings",
-    "error",
-    "settings of another kind of storage",
-    source=sources.SCHEMA,
-    vendor="ConfigSchema",
-)
+@rule("storage-settings")
 def storage_settings(view: ClusterView) -> Iterator[Problem]:
     """Refuse settings that do not belong to the storage's type."""
     for item in _storages(view):
@@ -151,13 +126,7 @@ def storage_settings(view: ClusterView) -> Iterator[Problem]:
                 )
 
 
-@rule(
-    "mount-twice",
-    "error",
-    "one mount point for two storages",
-    source=sources.CLUSTER_VALIDATORS,
-    vendor="DuplicateMountDirValidator",
-)
+@rule("mount-twice")
 def mount_twice(view: ClusterView) -> Iterator[Problem]:
     """Refuse one mount point for two storages."""
     seen: set[str] = set()
@@ -169,12 +138,7 @@ def mount_twice(view: ClusterView) -> Iterator[Problem]:
         seen.update([node.text] if node.text else [])
 
 
-@rule(
-    "mount-nested",
-    "warning",
-    "a mount point below another",
-    source=sources.CLUSTER_VALIDATORS,
-)
+@rule("mount-nested")
 def mount_nested(view: ClusterView) -> Iterator[Problem]:
     """Point out a mount point below another.
 
@@ -190,13 +154,7 @@ def mount_nested(view: ClusterView) -> Iterator[Problem]:
             )
 
 
-@rule(
-    "mount-reserved",
-    "error",
-    "a mount point that the system needs",
-    source=sources.CLUSTER_VALIDATORS,
-    vendor="SharedStorageMountDirValidator",
-)
+@rule("mount-reserved")
 def mount_reserved(view: ClusterView) -> Iterator[Problem]:
     """Refuse mount points such as /opt/slurm and /tmp."""
     for node in (item.at("MountDir") for item in _storages(view)):
@@ -204,13 +162,7 @@ def mount_reserved(view: ClusterView) -> Iterator[Problem]:
             yield Problem(node.path, f"{shown(node.text)} belongs to the system", "mount it elsewhere, such as /fsx")
 
 
-@rule(
-    "ebs-size",
-    "error",
-    "a size that the EBS volume type does not have",
-    source=sources.EBS_VALIDATORS,
-    vendor="EbsVolumeTypeSizeValidator",
-)
+@rule("ebs-size")
 def ebs_size(view: ClusterView) -> Iterator[Problem]:
     """Refuse volumes outside the bounds of their type."""
     for settings in (item.at("EbsSettings") for item in _storages(view)):
@@ -221,13 +173,7 @@ def ebs_size(view: ClusterView) -> Iterator[Problem]:
             yield Problem(size.path, message, f"write {least} to {most}, or another VolumeType")
 
 
-@rule(
-    "efs-throughput",
-    "error",
-    "EFS throughput that its mode does not have",
-    source=sources.SCHEMA,
-    vendor="ConfigSchema",
-)
+@rule("efs-throughput")
 def efs_throughput(view: ClusterView) -> Iterator[Problem]:
     """Refuse provisioned throughput without its mode and the reverse."""
     for settings in (item.at("EfsSettings") for item in _storages(view)):

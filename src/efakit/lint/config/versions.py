@@ -6,19 +6,13 @@ from collections.abc import Iterator
 
 from efakit.catalog.config_keys import sections, sections_of_all_releases
 from efakit.catalog.stacks import PARALLELCLUSTER_RELEASES
-from efakit.lint.config import sources
 from efakit.lint.config.node import shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.schema import nearest, sections_of
 from efakit.lint.config.view import ClusterView
 
 
-@rule(
-    "release-unknown",
-    "warning",
-    "efakit has no row for the named release",
-    source=sources.CHANGELOG,
-)
+@rule("release-unknown")
 def release_unknown(view: ClusterView) -> Iterator[Problem]:
     """Say so where the release's operating systems and Slurm are not known."""
     if view.release is None:
@@ -28,13 +22,7 @@ def release_unknown(view: ClusterView) -> Iterator[Problem]:
         )
 
 
-@rule(
-    "key-not-in-release",
-    "error",
-    "a key that another release of ParallelCluster has",
-    source=sources.CHANGELOG,
-    vendor="ConfigSchema",
-)
+@rule("key-not-in-release")
 def key_not_in_release(view: ClusterView) -> Iterator[Problem]:
     """Refuse keys that came later or are gone, and say which release has them."""
     for node, section in sections_of(view):
@@ -50,13 +38,7 @@ def key_not_in_release(view: ClusterView) -> Iterator[Problem]:
                 yield Problem(entry.path, message, key.instead or "remove it")
 
 
-@rule(
-    "os-not-in-release",
-    "error",
-    "an operating system that the release does not support",
-    source=sources.CONSTANTS,
-    vendor="ConfigSchema",
-)
+@rule("os-not-in-release")
 def os_not_in_release(view: ClusterView) -> Iterator[Problem]:
     """Refuse operating systems outside the release's list, and say which releases have them."""
     name = view.os.text
@@ -72,20 +54,14 @@ def os_not_in_release(view: ClusterView) -> Iterator[Problem]:
     )
 
 
-@rule(
-    "scheduler-not-in-release",
-    "error",
-    "a scheduler that the release does not have",
-    source=sources.CHANGELOG,
-    vendor="ConfigSchema",
-)
+@rule("scheduler-not-in-release")
 def scheduler_not_in_release(view: ClusterView) -> Iterator[Problem]:
     """Refuse AWS Batch from 3.16 on, and what never was a scheduler."""
     node = view.root.at("Scheduling", "Scheduler")
     if node.text is None or node.text == "slurm":
         return
     if node.text == "awsbatch":
-        if not view.before("3.16"):
+        if not view.has("awsbatch"):
             message = f"ParallelCluster {view.version} no longer has awsbatch: 3.16.0 dropped it"
             yield Problem(node.path, message, "write Scheduler: slurm")
         return

@@ -9,9 +9,11 @@ from typing import Any
 
 from efakit.catalog import instances
 from efakit.catalog.instances import Instance
-from efakit.catalog.stacks import ParallelClusterRelease, parallelcluster_release, stack_of, version_key
+from efakit.catalog.release_traits import has_trait
+from efakit.catalog.stacks import ParallelClusterRelease, parallelcluster_release, stack_of
 from efakit.lint.config.given import Account, JobNodes, Offerings
 from efakit.lint.config.node import Node
+from efakit.versions import within
 
 # pcluster/constants.py
 _DEFAULT_MAX_COUNT = 10
@@ -38,7 +40,11 @@ class ClusterView:
 
     def before(self, version: str) -> bool:
         """Say whether the config is for a release before ``version``."""
-        return version_key(self.version) < version_key(version)
+        return within(self.version, None, version)
+
+    def has(self, trait: str) -> bool:
+        """Say whether the config's release has a trait (a row of ``catalog.release_traits``)."""
+        return has_trait(trait, self.version)
 
     @cached_property
     def release(self) -> ParallelClusterRelease | None:
@@ -96,8 +102,8 @@ class ClusterView:
 
     @property
     def legacy_interfaces(self) -> bool:
-        """Whether EFA interfaces carry IP as well, as before 3.15 and with DevSettings/EfaInterfaceType: efa."""
-        return self.before("3.15") or self.root.at("DevSettings", "EfaInterfaceType").value == "efa"
+        """Whether EFA interfaces carry IP as well: in older releases, and with DevSettings/EfaInterfaceType: efa."""
+        return not self.has("efa-only-interfaces") or self.root.at("DevSettings", "EfaInterfaceType").value == "efa"
 
     def nodes(self) -> int:
         """Return the most compute nodes of the whole cluster."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
-from efakit.lint.finding import Finding
-from efakit.lint.script.catalogue import rule_ids
+from efakit.catalog.variables import rows
+from efakit.finding import WARNING, Finding, Place
 from efakit.lint.script.ignore import IGNORE_RULE, ignored
 from efakit.lint.script.model import Script
 from efakit.lint.script.read import read_script
 from efakit.lint.script.rule import Context, Problem, Rule, Surroundings, all_rules
-from efakit.lint.script.sources import EFAKIT
+from efakit.rules.registry import nearest_rules, rules
 
 __all__ = ["Surroundings", "lint_model", "lint_script", "partition_of", "read_script"]
-
-_SEVERITIES = ("error", "warning", "info")
 
 
 def lint_script(file: str, data: bytes, surroundings: Surroundings) -> list[Finding]:
@@ -39,9 +38,7 @@ def lint_model(script: Script, surroundings: Surroundings) -> list[Finding]:
                     found.setdefault((finding.line, finding.column, finding.rule, finding.message), finding)
     for finding in _unknown_rules(script):
         found[(finding.line, finding.column, finding.rule, finding.message)] = finding
-    return sorted(
-        found.values(), key=lambda item: (item.line, item.column, _SEVERITIES.index(item.severity), item.rule)
-    )
+    return sorted(found.values(), key=lambda item: (item.line, item.column, -item.severity.rank, item.rule))
 
 
 def partition_of(script: Script) -> str | None:
@@ -51,28 +48,34 @@ def partition_of(script: Script) -> str | None:
 
 
 def _finding(rule: Rule, problem: Problem, script: Script) -> Finding:
-    source = script.source
+    source, row = script.source, rule.row
     line, column = source.place(problem.span.start)
     end_line, end_column = source.place(max(problem.span.end, problem.span.start))
     return Finding(
-        source.file,
-        line,
-        column,
-        problem.rule or rule.id,
-        problem.severity or rule.severity,
+        problem.rule or (row.id if row else ""),
+        problem.severity or (row.severity if row else WARNING),
         problem.message,
-        problem.fix,
-        problem.source or rule.source,
-        end_column if end_line == line else None,
-        problem.edits,
+        place=Place(source.file, line, column, end_column if end_line == line else None),
+        fix=problem.fix,
+        source=problem.source or (row.source if row else ""),
+        edits=problem.edits,
+        about=problem.about,
     )
 
 
 def _unknown_rules(script: Script) -> Iterator[Finding]:
-    names = rule_ids()
-    for name, span in ignored(script).unknown(names):
-        line, column = script.source.place(span.start)
+    """Give a finding for each name in a comment that is no rule's."""
+    found = ignored(script)
+    for name, span in found.unknown(known_rules()) if found.named else ():
+        row = rules()[IGNORE_RULE]
+        place = Place(script.source.file, *script.source.place(span.start))
         message = f"no rule is called {name}: this comment leaves nothing out"
-        yield Finding(
-            script.source.file, line, column, IGNORE_RULE, "warning", message, "docs/lint.md lists the rules", EFAKIT
-        )
+        near = nearest_rules(name)
+        fix = f"did you mean {near[0]}?" if near else "docs/rules.md lists the rules"
+        yield Finding(row.id, row.severity, message, place=place, fix=fix, source=row.source)
+
+
+@lru_cache(maxsize=1)
+def known_rules() -> frozenset[str]:
+    """Return the names that a comment may leave out: of rules, and of rows that are a choice and never a finding."""
+    return frozenset((*rules(), *(row.id for row in rows())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from efakit.lint.finding import Edit
+from efakit.lint.edit import Edit
 from efakit.lint.script.model import Assignment, Script
 from efakit.lint.script.text import Span
 

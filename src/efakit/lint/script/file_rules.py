@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from efakit.lint.finding import Edit
-from efakit.lint.script import sources
+from efakit.lint.edit import Edit
 from efakit.lint.script.read import other_interpreter
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.text import Span
@@ -14,14 +13,7 @@ from efakit.lint.script.text import Span
 _MARK = b"\xef\xbb\xbf"
 
 
-@rule(
-    "dos-line-ends",
-    "error",
-    "lines that end as on Windows",
-    reason="sbatch refuses a script with them, and a shell takes the carriage return for a part of the last word",
-    source=sources.SBATCH_CODE,
-    mends=True,
-)
+@rule("dos-line-ends")
 def dos_line_ends(context: Context) -> Iterator[Problem]:
     """Refuse carriage returns before line feeds."""
     found = [match.start() for match in re.finditer(rb"\r\n", context.script.source.data)]
@@ -35,13 +27,7 @@ def dos_line_ends(context: Context) -> Iterator[Problem]:
         )
 
 
-@rule(
-    "no-shebang",
-    "error",
-    "an sbatch script without #! at its beginning",
-    reason="sbatch takes a script only where its first line begins with #! and the path of an interpreter",
-    source=sources.SBATCH_CODE,
-)
+@rule("no-shebang")
 def no_shebang(context: Context) -> Iterator[Problem]:
     """Refuse a script with #SBATCH lines whose first two bytes are not #!."""
     script = context.script
@@ -54,13 +40,7 @@ def no_shebang(context: Context) -> Iterator[Problem]:
         yield Problem(Span(0, 1), "the first line does not begin with #!: sbatch refuses it", "#!/bin/bash")
 
 
-@rule(
-    "not-utf-8",
-    "info",
-    "bytes that are no UTF-8",
-    reason="the shell takes them as they are; other tools, and Slurm's accounting, may not",
-    source=sources.BASH,
-)
+@rule("not-utf-8")
 def not_utf8(context: Context) -> Iterator[Problem]:
     """Point out the first byte that is no UTF-8."""
     place = context.script.source.first_bad_byte()
@@ -68,13 +48,7 @@ def not_utf8(context: Context) -> Iterator[Problem]:
         yield Problem(Span(place, place + 1), f"byte {place} of the file is no UTF-8", "iconv -t UTF-8")
 
 
-@rule(
-    "not-understood",
-    "info",
-    "a part that the shell's grammar does not cover",
-    reason="what the grammar does not understand is not judged; bash -n says whether bash does",
-    source="https://github.com/tree-sitter/tree-sitter-bash",
-)
+@rule("not-understood")
 def not_understood(context: Context) -> Iterator[Problem]:
     """Say where the script was not understood, once a file."""
     other = other_interpreter(context.script.source.text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from efakit.lint.script import sources
 from efakit.lint.script.launchers import Launch
 from efakit.lint.script.model import Directive, Option
 from efakit.lint.script.rule import Context, Problem, rule
@@ -13,14 +12,7 @@ from efakit.lint.script.text import Span
 _PER_NODE = "nproc_per_node"
 
 
-@rule(
-    "gpus-asked-twice",
-    "warning",
-    "GPUs asked for in two ways",
-    reason="--gres=gpu and --gpus-per-node mean the same, and Slurm 26.05 refuses both; --gpus-per-task beside "
-    "them is another count of the same devices",
-    source=sources.SLURM_OPTIONS,
-)
+@rule("gpus-asked-twice")
 def gpus_asked_twice(context: Context) -> Iterator[Problem]:
     """Point out two of --gres=gpu, --gpus-per-node and --gpus-per-task in one job."""
     by_component: dict[int, dict[str, Directive]] = {}
@@ -42,14 +34,7 @@ def _way(item: Directive) -> str | None:
     return item.option if item.option in ("gpus-per-node", "gpus-per-task") else None
 
 
-@rule(
-    "gpus-per-task-alone",
-    "error",
-    "--gpus-per-task without a number of tasks",
-    reason="Slurm refuses --gpus-per-task where it cannot tell the number of tasks: from --ntasks or --gpus, or from a "
-    "fixed --nodes with --ntasks-per-node, or without --cpus-per-task",
-    source=sources.SLURM_GRES,
-)
+@rule("gpus-per-task-alone")
 def gpus_per_task_alone(context: Context) -> Iterator[Problem]:
     """Refuse --gpus-per-task where nothing tells the number of tasks."""
     if context.directive("gpus-per-task") is None or context.directive("ntasks", "gpus", "ntasks-per-gpu") is not None:
@@ -67,13 +52,7 @@ def gpus_per_task_alone(context: Context) -> Iterator[Problem]:
     yield Problem(span, f"--gpus-per-task needs {needs}: sbatch refuses it", "--gpus-per-node")
 
 
-@rule(
-    "gpus-of-instance",
-    "error",
-    "more GPUs a node than the instance type has, or fewer on whole nodes",
-    reason="a job that asks for more never starts; with fewer in a job that has whole nodes, GPUs stand idle",
-    source=sources.INSTANCE_TYPES,
-)
+@rule("gpus-of-instance")
 def gpus_of_instance(context: Context) -> Iterator[Problem]:
     """Compare fixed counts with the instance type, where it is known."""
     instance = context.surroundings.instance
@@ -135,13 +114,7 @@ def _number(context: Context, option: Option | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
-@rule(
-    "more-ranks-than-gpus",
-    "error",
-    "a launcher that starts more ranks a node than the job asks GPUs for",
-    reason="two ranks would share a device, which NCCL refuses",
-    source=sources.TORCHRUN,
-)
+@rule("more-ranks-than-gpus")
 def more_ranks_than_gpus(context: Context) -> Iterator[Problem]:
     """Compare --nproc-per-node with the GPUs a node that the #SBATCH lines ask for."""
     asked = next((count for item in reversed(context.script.directives) if (count := _asked(item)) is not None), None)
@@ -156,13 +129,7 @@ def more_ranks_than_gpus(context: Context) -> Iterator[Problem]:
                 yield Problem(option.span, message, f"write {asked}, or ask for {count}")
 
 
-@rule(
-    "launcher-per-task",
-    "error",
-    "a launcher of ranks that srun starts once a task",
-    reason="torchrun and its like start the ranks of a node themselves: several tasks a node are several on one port",
-    source=sources.TORCHRUN,
-)
+@rule("launcher-per-task")
 def launcher_per_task(context: Context) -> Iterator[Problem]:
     """Refuse torchrun, accelerate and deepspeed under srun with several tasks a node."""
     for _, chain in context.jobs.launches:
@@ -178,13 +145,7 @@ def launcher_per_task(context: Context) -> Iterator[Problem]:
         yield Problem(inner.word.span, message, "srun --ntasks-per-node=1, or one rank a task without the launcher")
 
 
-@rule(
-    "not-exclusive",
-    "info",
-    "a job of NCCL on several nodes that asks for neither GPUs nor whole nodes",
-    reason="another job may share the nodes, their GPUs and their EFA interfaces",
-    source=sources.SBATCH,
-)
+@rule("not-exclusive")
 def not_exclusive(context: Context) -> Iterator[Problem]:
     """Advise --exclusive where nothing else keeps other jobs off the nodes."""
     nodes = context.number("nodes")

@@ -6,8 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from efakit.lint.finding import Edit
-from efakit.lint.script import sources
+from efakit.lint.edit import Edit
 from efakit.lint.script.launchers import Launch
 from efakit.lint.script.model import GAP, Word
 from efakit.lint.script.rule import Context, Problem, rule
@@ -17,15 +16,7 @@ from efakit.lint.script.words import assignment_in, parts
 _NETWORK = ("NCCL_", "FI_", "OFI_NCCL_", "OMPI_", "I_MPI_", "NEURON_", "NVSHMEM_")
 
 
-@rule(
-    "export-without-all",
-    "warning",
-    "--export that names variables and not ALL",
-    reason="the program then sees those variables and SLURM_* only: not PATH, not LD_LIBRARY_PATH, not what the script "
-    "exports",
-    source=sources.SRUN,
-    mends=True,
-)
+@rule("export-without-all")
 def export_without_all(context: Context) -> Iterator[Problem]:
     """Point out srun --export=A=1 and #SBATCH --export=A=1."""
     for _, chain in context.jobs.launches:
@@ -60,14 +51,7 @@ def _all_added(context: Context, span: Span, split: bool) -> tuple[Edit, ...]:
     return (Edit(place, place, b"ALL,"),)
 
 
-@rule(
-    "container-env-value",
-    "warning",
-    "--container-env with values",
-    reason="it takes names: those variables of the job that win over the image's own; NAME=value is the name of none",
-    source=sources.PYXIS,
-    mends=True,
-)
+@rule("container-env-value")
 def container_env_value(context: Context) -> Iterator[Problem]:
     """Point out --container-env=NAME=value."""
     for _, chain in context.jobs.launches:
@@ -104,13 +88,7 @@ def _is_itself(name: str, value: Word) -> bool:
     return [ref.name for ref in value.refs] == [name] and value.text == GAP
 
 
-@rule(
-    "forwarded-unset",
-    "warning",
-    "mpirun -x NAME of a variable that the script does not set",
-    reason="Open MPI passes on nothing where the variable is not set",
-    source=sources.OPEN_MPI,
-)
+@rule("forwarded-unset")
 def forwarded_unset(context: Context) -> Iterator[Problem]:
     """Point out -x of a variable of the network that nothing in the script sets."""
     script = context.script
@@ -126,13 +104,7 @@ def forwarded_unset(context: Context) -> Iterator[Problem]:
                     yield Problem(option.span, message, f"export {name}, or take -x {name} out")
 
 
-@rule(
-    "forwarded-not-exported",
-    "warning",
-    "mpirun -x NAME of a variable that is not exported",
-    reason="mpirun passes on what it has in its own environment",
-    source=sources.OPEN_MPI,
-)
+@rule("forwarded-not-exported")
 def forwarded_not_exported(context: Context) -> Iterator[Problem]:
     """Point out -x of a variable that the script sets for itself alone."""
     script = context.script
@@ -148,13 +120,7 @@ def forwarded_not_exported(context: Context) -> Iterator[Problem]:
                     )
 
 
-@rule(
-    "intelmpi-library-order",
-    "warning",
-    "I_MPI_OFI_LIBRARY_INTERNAL set after Intel MPI's module",
-    reason="the module reads it when it is loaded, and has chosen its own libfabric by then",
-    source=sources.EFA_INTEL_MPI,
-)
+@rule("intelmpi-library-order")
 def intelmpi_library_order(context: Context) -> Iterator[Problem]:
     """Point out the variable below ``module load intelmpi``."""
     loads = [span.start for names, span in context.script.modules if any(_is_intel(name) for name in names)]
@@ -170,13 +136,7 @@ def _is_intel(name: str) -> bool:
     return re.match(r"intel-?(oneapi-)?mpi|impi", name, re.IGNORECASE) is not None
 
 
-@rule(
-    "launcher-in-launcher",
-    "warning",
-    "srun and mpirun inside each other",
-    reason="each starts every rank: there are ranks times ranks of them",
-    source=sources.MPI_GUIDE,
-)
+@rule("launcher-in-launcher")
 def launcher_in_launcher(context: Context) -> Iterator[Problem]:
     """Point out srun mpirun and mpirun srun, unless the outer one starts a single task."""
     for _, chain in context.jobs.launches:
@@ -191,13 +151,7 @@ def _single(context: Context, launch: Launch) -> bool:
     return option is not None and context.script.known_value(option.value) == "1"
 
 
-@rule(
-    "two-launchers",
-    "info",
-    "mpirun and srun in one script",
-    reason="each has its own count of ranks and its own binding: what the one prints says nothing of the other",
-    source=sources.MPI_GUIDE,
-)
+@rule("two-launchers")
 def two_launchers(context: Context) -> Iterator[Problem]:
     """Point out the second kind of launcher where both start MPI programs."""
     first: dict[str, Launch] = {}
@@ -212,13 +166,7 @@ def two_launchers(context: Context) -> Iterator[Problem]:
         yield Problem(other.word.span, message, "use one of them throughout")
 
 
-@rule(
-    "preload-fixed-nccl",
-    "info",
-    "LD_PRELOAD of libnccl at a fixed path",
-    reason="where the file is not there, the loader says so in one line and takes another NCCL",
-    source=sources.LOADER,
-)
+@rule("preload-fixed-nccl")
 def preload_fixed_nccl(context: Context) -> Iterator[Problem]:
     """Point out LD_PRELOAD=/.../libnccl.so."""
     for item in context.script.assignments:

@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 from efakit.catalog.variable_names import known, open_ended
-from efakit.lint.script import sources
 from efakit.lint.script.edits import name_span
 from efakit.lint.script.model import Assignment
 from efakit.lint.script.rule import Context, Problem, rule
@@ -44,14 +43,7 @@ _USERS = (
 _JOB_PREFIXES = (*_READERS, "OMPI_MCA_", "TORCH_NCCL_", "GLOO_", "UCX_", "FI_PROVIDER", "PMIX_MCA_", "NEURON_")
 
 
-@rule(
-    "misspelt-variable",
-    "warning",
-    "a variable that nothing reads, and that is a slip away from one that exists",
-    reason="what is misspelt is ignored without a word",
-    source=sources.NCCL_ENV,
-    mends=True,
-)
+@rule("misspelt-variable")
 def misspelt_variable(context: Context) -> Iterator[Problem]:
     """Point out names that are near to a known one and are none."""
     for item, prefix in _unknown(context):
@@ -63,13 +55,7 @@ def misspelt_variable(context: Context) -> Iterator[Problem]:
         yield Problem(name_span(context.script, item), message, f"did you mean {near}?", edits)
 
 
-@rule(
-    "unknown-variable",
-    "info",
-    "a variable below a prefix of EFA's own that no release reads",
-    reason="FI_EFA_ and OFI_NCCL_ belong to one program each, and its releases have no such name",
-    source=sources.NAMES,
-)
+@rule("unknown-variable")
 def unknown_variable(context: Context) -> Iterator[Problem]:
     """Point out FI_EFA_* and OFI_NCCL_* that no release knows."""
     for item, prefix in _unknown(context):
@@ -108,13 +94,7 @@ def _is_slip(name: str, near: str) -> bool:
     return any(longer[:place] + longer[place + 1 :] == shorter for place in range(len(longer)))
 
 
-@rule(
-    "not-exported",
-    "warning",
-    "a variable that is set and not exported",
-    reason="a variable of the shell alone is not seen by the programs that it starts",
-    source=sources.BASH,
-)
+@rule("not-exported")
 def not_exported(context: Context) -> Iterator[Problem]:
     """Point out NCCL_DEBUG=INFO on a line of its own, where nothing exports it or uses its value."""
     script = context.script
@@ -135,13 +115,7 @@ def not_exported(context: Context) -> Iterator[Problem]:
 _USUAL = ("PATH", "HOME", "MASTER_ADDR", "MASTER_PORT")
 
 
-@rule(
-    "set-twice",
-    "warning",
-    "a variable of the network set twice, to two values",
-    reason="only the last value counts for what runs after it",
-    source=sources.BASH,
-)
+@rule("set-twice")
 def set_twice(context: Context) -> Iterator[Problem]:
     """Point out a value that a later one overrides before anything ran with it."""
     script = context.script

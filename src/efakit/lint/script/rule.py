@@ -1,18 +1,19 @@
-"""The registry of rules for scripts. A new rule is a function with ``@rule`` in one of ``_MODULES``."""
+"""The rules asked of scripts. A new one is a row of the registry and a function with ``@rule`` here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from typing import NamedTuple
 
 from efakit.catalog.instances import Instance
-from efakit.lint.finding import Edit, Severity
+from efakit.lint.edit import Edit
 from efakit.lint.script.model import Script
 from efakit.lint.script.text import Span
 from efakit.lint.script.workload import Jobs
+from efakit.rules.registry import Rule as Row
+from efakit.rules.registry import rules_of
 from efakit.rules.target import Target
 
 _MODULES = (
@@ -31,9 +32,10 @@ class Problem(NamedTuple):
     message: str
     fix: str = ""
     edits: tuple[Edit, ...] = ()
-    severity: Severity | None = None
+    severity: str | None = None
     rule: str | None = None
     source: str | None = None
+    about: tuple[str, ...] = ()
 
 
 class Surroundings(NamedTuple):
@@ -88,34 +90,38 @@ class Context:
 Check = Callable[[Context], Iterator[Problem]]
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One rule; ``mends``: whether ``--fix`` can mend what it finds."""
+class Rule(NamedTuple):
+    """A rule and the function that asks it; what it finds and why stands in the registry (``rules/registry``).
 
-    id: str
-    severity: Severity
-    summary: str
-    reason: str
-    source: str
-    mends: bool
+    ``row`` is None where the function speaks for rows of the catalog: then each problem names its rule.
+    """
+
+    row: Row | None
     check: Check
 
 
 _rules: dict[str, Rule] = {}
 
 
-def rule(
-    id_: str, severity: Severity, summary: str, *, reason: str, source: str, mends: bool = False
-) -> Callable[[Check], Check]:
-    """Register a rule; raise ValueError where its id is taken."""
+def rule(id_: str) -> Callable[[Check], Check]:
+    """Say that a function asks a rule of the registry; raise ValueError where another does, or there is none."""
 
     def register(check: Check) -> Check:
+        row = rules_of("script").get(id_)
+        if row is None:
+            raise ValueError(f"rule {id_!r} has no row in efakit.rules.registry")
         if id_ in _rules:
-            raise ValueError(f"rule {id_!r} is there twice")
-        _rules[id_] = Rule(id_, severity, summary, reason, source, mends, check)
+            raise ValueError(f"duplicate rule {id_!r}")
+        _rules[id_] = Rule(row, check)
         return check
 
     return register
+
+
+def for_rows(check: Check) -> Check:
+    """Say that a function speaks for rows of the catalog, each of which is a rule of its own."""
+    _rules[check.__name__] = Rule(None, check)
+    return check
 
 
 def all_rules() -> tuple[Rule, ...]:

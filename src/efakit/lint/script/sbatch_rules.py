@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from efakit.lint.script import sources
 from efakit.lint.script.model import Directive
 from efakit.lint.script.options import SBATCH, SLURM_OPTIONS, slurm_name
 from efakit.lint.script.rule import Context, Problem, rule
@@ -16,13 +15,7 @@ from efakit.lint.script.text import Span
 _COMMAND_LINE = re.compile(r"#(SB?A?T?C?H?|SBACTH|SBTACH|SABTCH|SBATHC|SBATCHS|sbatch|Sbatch|SBatch)[ \t]+--?[a-z]")
 
 
-@rule(
-    "sbatch-after-command",
-    "warning",
-    "a #SBATCH line below the first command",
-    reason="sbatch reads options up to the first line that is neither a comment nor blank, and no further",
-    source=sources.SBATCH,
-)
+@rule("sbatch-after-command")
 def sbatch_after_command(context: Context) -> Iterator[Problem]:
     """Point out options that sbatch never reads, once a line."""
     script = context.script
@@ -40,13 +33,7 @@ def sbatch_after_command(context: Context) -> Iterator[Problem]:
         )
 
 
-@rule(
-    "sbatch-misspelt",
-    "warning",
-    "a line that looks like #SBATCH and is none",
-    reason="sbatch reads lines that begin with #SBATCH, in capitals and without a blank before it",
-    source=sources.SBATCH_OPTIONS,
-)
+@rule("sbatch-misspelt")
 def sbatch_misspelt(context: Context) -> Iterator[Problem]:
     """Point out #SBACTH, #sbatch, and #SBATCH behind blanks."""
     script = context.script
@@ -63,14 +50,7 @@ def sbatch_misspelt(context: Context) -> Iterator[Problem]:
             yield Problem(span, f"sbatch does not read this line: {what}", "begin the line with #SBATCH")
 
 
-@rule(
-    "sbatch-unknown-option",
-    "error",
-    "an option that sbatch does not know",
-    reason="sbatch refuses a script with an unknown option; only options near to a known one are found, since a site "
-    "may have added options of its own",
-    source=sources.SLURM_OPTIONS,
-)
+@rule("sbatch-unknown-option")
 def sbatch_unknown_option(context: Context) -> Iterator[Problem]:
     """Refuse options that are a slip away from one of sbatch's, and words that are no options."""
     for item in _read(context):
@@ -85,13 +65,7 @@ def sbatch_unknown_option(context: Context) -> Iterator[Problem]:
             yield Problem(item.span, f"sbatch knows no option --{item.option}", f"did you mean --{near[0]}?")
 
 
-@rule(
-    "sbatch-variable",
-    "warning",
-    "a variable in a #SBATCH line",
-    reason="sbatch reads these lines itself, without a shell: $HOME stays $HOME",
-    source=sources.SBATCH,
-)
+@rule("sbatch-variable")
 def sbatch_variable(context: Context) -> Iterator[Problem]:
     """Point out $NAME, $(...) and ~ in options, which sbatch takes as they stand; in numbers they are an error."""
     if context.script.is_template or context.script.source.file.endswith(".template"):
@@ -126,13 +100,7 @@ _NUMBERS = (
 _ADDITIVE = ("mail-type", "verbose", "quiet")
 
 
-@rule(
-    "option-overridden",
-    "warning",
-    "an option that a later line overrides",
-    reason="of the same option twice sbatch takes the last",
-    source=sources.SBATCH_OPTIONS,
-)
+@rule("option-overridden")
 def option_overridden(context: Context) -> Iterator[Problem]:
     """Point out the same option twice with other values."""
     if context.script.is_template:
@@ -148,14 +116,7 @@ def option_overridden(context: Context) -> Iterator[Problem]:
         last[(item.component, item.option)] = item
 
 
-@rule(
-    "output-folder-missing",
-    "info",
-    "a folder for the output that is not there",
-    reason="Slurm opens the files before the script runs, and makes their folder only from 23.02 on: with an older one "
-    "the job fails, or its output is lost; a mkdir in the script comes too late",
-    source=sources.SLURM_MAKES_FOLDERS,
-)
+@rule("output-folder-missing")
 def output_folder_missing(context: Context) -> Iterator[Problem]:
     """Point out relative folders that do not stand beside the script."""
     has_folder = context.surroundings.has_folder
@@ -188,13 +149,7 @@ def _same(one: str, other: str) -> bool:
     return one.removeprefix("./").rstrip("/") == other.removeprefix("./").rstrip("/")
 
 
-@rule(
-    "tasks-mismatch",
-    "warning",
-    "a number of tasks that is not nodes times tasks a node",
-    reason="with --ntasks, --ntasks-per-node is no more than the most tasks of a node",
-    source=sources.SBATCH,
-)
+@rule("tasks-mismatch")
 def tasks_mismatch(context: Context) -> Iterator[Problem]:
     """Point out --ntasks, --nodes and --ntasks-per-node that do not agree."""
     tasks, nodes, per_node = context.number("ntasks"), context.number("nodes"), context.number("ntasks-per-node")

@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from efakit.catalog.plugin_nccl import NOTES
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.variable_rules import on_efa
 from efakit.rules.stack import stack_findings
 
 
-@rule(
-    "software-broken",
-    "error",
-    "versions of the EFA software that do not work together, or on the instance type",
-    reason="the job ends at its start, or its data are wrong: the catalog has the pairs that are known",
-    source=NOTES,
-)
+@rule("software-broken")
 def software_broken(context: Context) -> Iterator[Problem]:
     """Refuse what surely does not work with NCCL."""
     yield from _found(context, "error")
 
 
-@rule(
-    "software-risky",
-    "warning",
-    "versions of the EFA software with a known fault, or older than the instance type asks for",
-    reason="the job may be slow, run out of memory or miss what the type needs",
-    source=NOTES,
-)
+@rule("software-risky")
 def software_risky(context: Context) -> Iterator[Problem]:
     """Name faults that a job of NCCL may run into."""
     yield from _found(context, "warning")

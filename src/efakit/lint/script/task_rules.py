@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from efakit.lint.script import sources
 from efakit.lint.script.model import Command, Ref, Script
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.templates import TEMPLATE_VARIABLE
@@ -33,13 +32,7 @@ _USUAL = re.compile(
 )
 
 
-@rule(
-    "slurm-variable-unset",
-    "warning",
-    "a variable of Slurm's that is set only with an option which the script lacks",
-    reason="Slurm sets it only where the option is given, in the script or to sbatch",
-    source=sources.SBATCH,
-)
+@rule("slurm-variable-unset")
 def slurm_variable_unset(context: Context) -> Iterator[Problem]:
     """Point out $SLURM_GPUS_PER_NODE without --gpus-per-node, and the like."""
     script = context.script
@@ -53,13 +46,7 @@ def slurm_variable_unset(context: Context) -> Iterator[Problem]:
             yield Problem(span, message, f"#SBATCH --{options[0]}=..., or ${{{name}:-...}}")
 
 
-@rule(
-    "slurm-list-as-number",
-    "warning",
-    "a list of Slurm's taken for a number",
-    reason="it reads 64(x2),43: one count a node, with repetitions",
-    source=sources.SBATCH,
-)
+@rule("slurm-list-as-number")
 def slurm_list_as_number(context: Context) -> Iterator[Problem]:
     """Point out arithmetic with SLURM_TASKS_PER_NODE and SLURM_JOB_CPUS_PER_NODE, and a typed count of GPUs."""
     text = context.script.source.text
@@ -102,13 +89,7 @@ def _first_uses(refs: list[Ref], names: tuple[str, ...], seen: set[str]) -> Iter
                 yield name, ref.span
 
 
-@rule(
-    "undefined-variable",
-    "warning",
-    "a variable in a launch line that nobody sets",
-    reason="the shell fills in nothing, and the program gets other arguments than meant",
-    source=sources.BASH,
-)
+@rule("undefined-variable")
 def undefined_variable(context: Context) -> Iterator[Problem]:
     """Point out $NAME in the words of a launch, where the script neither sets NAME nor says what to do without."""
     script = context.script

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from efakit.lint.finding import Edit, Severity
-from efakit.lint.script import sources
+from efakit.finding import Finding
+from efakit.lint.edit import Edit
 from efakit.lint.script.edits import cut, rename
 from efakit.lint.script.model import GAP, Assignment
-from efakit.lint.script.rule import Context, Problem, rule
+from efakit.lint.script.rule import Context, Problem, for_rows
 from efakit.lint.script.text import Span
-from efakit.rules.judgement import Verdict, judge, missing
+from efakit.rules.judgement import judge, missing
 
 # Lists of folders and files: a row may speak of one item, whatever the others are.
 _LISTS = ("LD_LIBRARY_PATH", "LD_PRELOAD")
@@ -18,14 +18,7 @@ _LISTS = ("LD_LIBRARY_PATH", "LD_PRELOAD")
 Mending = Callable[[Context, Assignment], tuple[Edit, ...]]
 
 
-@rule(
-    "variable-row",
-    "warning",
-    "a variable that a row of the catalog speaks of",
-    reason="each row is a rule of its own: see the rows below",
-    source=sources.NAMES,
-    mends=True,
-)
+@for_rows
 def variable_rows(context: Context) -> Iterator[Problem]:
     """Say what the rows have against each value that reaches the job."""
     script = context.script
@@ -34,8 +27,8 @@ def variable_rows(context: Context) -> Iterator[Problem]:
         reaches = item.reaches or item.name in script.exported
         if gone or not reaches or item.appended:
             continue
-        for verdict in judge(item.name, _value(item), context.target, context.workloads)[:1]:
-            yield _problem(context, item, verdict)
+        for found in judge(item.name, _value(item), context.target, context.workloads)[:1]:
+            yield _problem(item.span, found, _edits(context, item, found))
     yield from _limits(context)
 
 
@@ -45,34 +38,16 @@ def _value(item: Assignment) -> str | None:
     return item.value
 
 
-def _problem(context: Context, item: Assignment, verdict: Verdict) -> Problem:
-    return Problem(
-        item.span,
-        verdict.message,
-        verdict.fix,
-        _edits(context, item, verdict),
-        _severity(verdict.severity),
-        verdict.row.id,
-        verdict.source,
-    )
+def _problem(span: Span, found: Finding, edits: tuple[Edit, ...] = ()) -> Problem:
+    return Problem(span, found.message, found.fix, edits, found.severity, found.rule, found.source, found.about)
 
 
-def _severity(text: str) -> Severity:
-    return _SEVERITIES.get(text, "warning")
-
-
-_SEVERITIES: dict[str, Severity] = {"error": "error", "warning": "warning", "info": "info"}
-
-
-def _edits(context: Context, item: Assignment, verdict: Verdict) -> tuple[Edit, ...]:
+def _edits(context: Context, item: Assignment, found: Finding) -> tuple[Edit, ...]:
     """Return what mends it: no more than taking out what has no effect, a slip of the pen, or one certain value."""
-    row = verdict.row
-    mending = _MENDED.get(row.id)
+    mending = _MENDED.get(found.rule)
     if mending is not None:
         return mending(context, item)
-    if row.effect != "no-effect" and "has no effect" not in verdict.message:
-        return ()
-    return cut(context.script, item)
+    return cut(context.script, item) if found.mendable else ()
 
 
 def _renamed(new: str) -> Mending:
@@ -110,24 +85,11 @@ def _limits(context: Context) -> Iterator[Problem]:
     for command in context.script.commands:
         words = command.words
         if command.name == "ulimit" and len(words) > 2 and words[1].literal in ("-l", "-Sl", "-Hl", "-SHl"):
-            for verdict in judge("ulimit -l", words[2].literal, context.target, context.workloads)[:1]:
-                yield Problem(
-                    Span(words[0].span.start, words[2].span.end),
-                    verdict.message,
-                    verdict.fix,
-                    severity=_severity(verdict.severity),
-                    rule=verdict.row.id,
-                    source=verdict.source,
-                )
+            for found in judge("ulimit -l", words[2].literal, context.target, context.workloads)[:1]:
+                yield _problem(Span(words[0].span.start, words[2].span.end), found)
 
 
-@rule(
-    "variable-missing",
-    "warning",
-    "a variable that the target needs and the script does not set",
-    reason="with the target known, the rows say what a job must set; a script that sources a file may have it there",
-    source=sources.NAMES,
-)
+@for_rows
 def variable_missing(context: Context) -> Iterator[Problem]:
     """Name what jobs on several nodes need and the script does not set."""
     script = context.script
@@ -143,9 +105,10 @@ def variable_missing(context: Context) -> Iterator[Problem]:
             span,
             f"{item.name}={item.value} is not set: {item.row.reason}",
             f"export {item.name}={item.value}",
-            severity=_severity(item.row.severity),
+            severity=item.row.severity,
             rule=item.row.id,
             source=item.row.source,
+            about=(item.name,),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from efakit.catalog.stacks import version_key
+from efakit.catalog.release_traits import has_trait
 from efakit.plan.decision import Decision
 from efakit.plan.parallelcluster.nodes import HeadNodePlan, LoginPlan, plan_head_node, plan_login_nodes
 from efakit.plan.parallelcluster.queues import PcQueuePlan, plan_queues
@@ -16,8 +16,6 @@ from efakit.spec.parallelcluster.model import ParallelCluster, SlurmSettings
 
 if TYPE_CHECKING:
     from efakit.plan.plan import Plan
-
-_EFA_ONLY_SINCE = (3, 15)
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def _interface_type(section: ParallelCluster) -> Decision:
     if section.efa_interface_type:
         reason = "as the spec says: an IP address on every card, as before 3.15, which public subnets need"
         return Decision(subject, section.efa_interface_type, reason, source, topic)
-    if version_key(section.version) < _EFA_ONLY_SINCE:
+    if not has_trait("efa-only-interfaces", section.version):
         reason = f"ParallelCluster {section.version} knows no other: an IP address on every card"
         return Decision(subject, "efa", reason, source)
     reason = "ParallelCluster's own choice from 3.15 on: one IP address a node, and EFA alone on the other interfaces"

@@ -11,6 +11,7 @@ from efakit.plan.decision import Decision
 from efakit.plan.slurm.programs import plan_programs
 from efakit.plan.slurm.settings import with_prolog_flags
 from efakit.plan.slurm.site import INSTALLER, Publication, SlurmSite
+from efakit.rules.breaker import breaker_limit
 from efakit.spec.model import Hooks
 
 _DRAINED_NODES = "https://github.com/aws/aws-parallelcluster-node/blob/develop/src/slurm_plugin/clustermgtd.py"
@@ -113,11 +114,6 @@ def _policy(hooks: Hooks, nodes: int, site: SlurmSite) -> tuple[Decision, ...]:
         Decision("circuit breaker of the hooks", limit, why, _DRAINED_NODES),
         _patience(hooks),
     )
-
-
-def breaker_limit(nodes: int, nodes_per_hour: int, percent_per_hour: float) -> int:
-    """Return on how many nodes the prolog may fail in an hour: the smaller of both limits, the second at least one."""
-    return min(nodes_per_hour, max(1, int(nodes * percent_per_hour / 100)))
 
 
 def _patience(hooks: Hooks) -> Decision:

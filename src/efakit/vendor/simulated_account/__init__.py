@@ -12,6 +12,7 @@ Importing this package imports none of pcluster, moto and boto3.
 
 from __future__ import annotations
 
+from efakit.vendor.simulated_account.answer import NEVER_PROVEN, DryRun
 from efakit.vendor.simulated_account.assumptions import assumptions, not_simulated
 from efakit.vendor.simulated_account.availability import installed_pcluster_version, why_unavailable
 from efakit.vendor.simulated_account.contents import (
@@ -28,7 +29,6 @@ from efakit.vendor.simulated_account.from_config import account_for
 from efakit.vendor.simulated_account.judge import Judge
 from efakit.vendor.simulated_account.reading import config_in
 from efakit.vendor.simulated_account.server import SUPPRESSED_VALIDATORS, MotoServer
-from efakit.vendor.simulated_account.verdict import NEVER_PROVEN, DryRun, Message
 
 __all__ = [
     "NEVER_PROVEN",
@@ -38,7 +38,6 @@ __all__ = [
     "Image",
     "Judge",
     "KeyPair",
-    "Message",
     "MotoServer",
     "Reservation",
     "ReservationGroup",

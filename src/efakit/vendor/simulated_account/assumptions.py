@@ -1,9 +1,9 @@
-"""What a verdict on a simulated account takes for granted, and what the account lacks."""
+"""What a judgement on a simulated account takes for granted, and what the account lacks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from efakit.vendor.simulated_account.contents import SimulatedAccount
 from efakit.vendor.simulated_account.reading import (
@@ -31,6 +31,17 @@ _NOT_SIMULATED = {
 }
 
 
+class Absent(NamedTuple):
+    """A thing that a config names and a simulated account lacks: what it is, under which key, by which value."""
+
+    what: str
+    key: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.key}: {self.value})"
+
+
 def assumptions(account: SimulatedAccount) -> list[str]:
     """What the account takes for granted about the things that a config names, one sentence each."""
     lines = [
@@ -55,15 +66,16 @@ def assumptions(account: SimulatedAccount) -> list[str]:
     return lines + [f"{name}: exists" for name in named]
 
 
-def not_simulated(config: Mapping[str, Any]) -> list[str]:
+def not_simulated(config: Mapping[str, Any]) -> list[Absent]:
     """What ``config`` names and the account lacks: an error about one of these comes from the simulation."""
-    found = [f"{what} ({key}: {value})" for key, what in _NOT_SIMULATED.items() for value in strings_under(config, key)]
+    found = [Absent(what, key, value) for key, what in _NOT_SIMULATED.items() for value in strings_under(config, key)]
     for queue, resource in compute_resources(config):
         id_ = reservation_target(queue, resource).get("CapacityReservationId")
         if id_ and not instance_types(resource):
-            found.append(f"the instance type of capacity reservation {id_} (no InstanceType beside it)")
+            what = "the instance type of a capacity reservation without InstanceType beside it"
+            found.append(Absent(what, "CapacityReservationId", str(id_)))
     found += [
-        f"an ONTAP volume (VolumeId: {mapping_at(item, 'FsxOntapSettings').get('VolumeId')})"
+        Absent("an ONTAP volume", "VolumeId", str(mapping_at(item, "FsxOntapSettings").get("VolumeId")))
         for item in mappings_at(config, "SharedStorage")
         if item.get("StorageType") == "FsxOntap"
     ]

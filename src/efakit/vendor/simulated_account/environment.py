@@ -10,7 +10,7 @@ _KEPT = ("PATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "TMPDIR")
 
 # Port 9 (discard) of this machine: pcluster fetches its list of regions and https scripts from the web, without a
 # timeout (pcluster/utils.py, validators/s3_validators.py). Refused at once, it falls back to the list it carries, and
-# the verdict is the same on every machine.
+# the answer is the same on every machine.
 _NOWHERE = "http://127.0.0.1:9"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from efakit.vendor.simulated_account.answer import DryRun
 from efakit.vendor.simulated_account.availability import require, require_region
 from efakit.vendor.simulated_account.child import Child
 from efakit.vendor.simulated_account.contents import SimulatedAccount
@@ -14,7 +15,6 @@ from efakit.vendor.simulated_account.environment import isolated_environment
 from efakit.vendor.simulated_account.from_config import account_for
 from efakit.vendor.simulated_account.reading import config_in
 from efakit.vendor.simulated_account.server import CLUSTER_NAME
-from efakit.vendor.simulated_account.verdict import DryRun
 
 _DRY_RUN_SECONDS = 120.0
 _SYNTHESIS_SECONDS = 300.0
@@ -43,7 +43,7 @@ class Judge:
     def dry_run(
         self, config: str, account: SimulatedAccount | None = None, *, cluster_name: str = CLUSTER_NAME
     ) -> DryRun:
-        """The verdict of pcluster's validators on the text of a cluster config, as the command line would give it."""
+        """What pcluster's validators say of the text of a cluster config, as the command line would give it."""
         answer = self._ask("dry_run", config, account, cluster_name, _DRY_RUN_SECONDS)
         return DryRun.from_answer(answer)
 

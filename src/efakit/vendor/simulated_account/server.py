@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 
 from efakit.errors import UsageError
+from efakit.vendor.simulated_account.answer import DryRun
 from efakit.vendor.simulated_account.availability import require, require_region
 from efakit.vendor.simulated_account.child import Child
 from efakit.vendor.simulated_account.contents import SimulatedAccount
 from efakit.vendor.simulated_account.environment import isolated_environment
-from efakit.vendor.simulated_account.verdict import DryRun
 
 # Both call RunInstances with 24 instance-store mappings and a root volume without a size, which moto refuses and EC2
 # does not; where moto is loosened it answers DryRunOperation without having looked.
@@ -66,9 +66,9 @@ class MotoServer:
         self.endpoint = str(answer["endpoint"])
 
     def dry_run(self, config_path: Path, *, cluster_name: str = CLUSTER_NAME) -> DryRun:
-        """The verdict of ``pcluster create-cluster --dryrun true`` on the config at ``config_path``.
+        """What ``pcluster create-cluster --dryrun true`` says of the config at ``config_path``.
 
-        Two validators are suppressed (`SUPPRESSED_VALIDATORS`). Raises `UsageError` where pcluster gives no verdict.
+        Two validators are suppressed (`SUPPRESSED_VALIDATORS`). Raises `UsageError` where pcluster gives no answer.
         """
         if not config_path.is_file():
             raise UsageError(f"there is no cluster config at {config_path}")
@@ -89,12 +89,12 @@ class MotoServer:
                 check=False,  # 1 for a dry run that passes as well
             )
         except subprocess.TimeoutExpired:
-            raise UsageError(f"pcluster gave no verdict on {config_path} in {_DRY_RUN_SECONDS:g} s") from None
+            raise UsageError(f"pcluster gave no answer on {config_path} in {_DRY_RUN_SECONDS:g} s") from None
         try:
             answer = json.loads(finished.stdout)
         except ValueError:
             raise UsageError(
-                f"pcluster gave no verdict on {config_path} (exit {finished.returncode}):\n"
+                f"pcluster gave no answer on {config_path} (exit {finished.returncode}):\n"
                 f"{(finished.stdout + finished.stderr).strip()}"
             ) from None
         return DryRun.from_answer(answer)

@@ -82,7 +82,7 @@ class Worker:
         except Exception as error:
             answer: Answer = json.loads(encoder.JSONEncoder().encode(errors.exception_message(error)))
             return answer
-        raise AssertionError("a dry run of pcluster ends in an exception, whatever its verdict")
+        raise AssertionError("a dry run of pcluster ends in an exception, whatever it says")
 
 
 def _forget_account() -> None:

@@ -1,0 +1,51 @@
+"""What releases of a component do, where it is more than a bound of one other row: traits as rows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from efakit.versions import within
+
+
+class Trait(NamedTuple):
+    """Something that the releases of a component from ``since`` to before ``until`` do; None: no bound."""
+
+    id: str
+    component: str
+    what: str
+    source: str
+    since: Optional[str] = None
+    until: Optional[str] = None
+
+
+TRAITS = (
+    Trait(
+        "efa-only-interfaces",
+        component="parallelcluster",
+        since="3.15.0",
+        what="network interfaces beyond a node's first carry EFA alone and have no IP address; a card whose first "
+        "interface carries IP has a second one for EFA",
+        source="https://github.com/aws/aws-parallelcluster/pull/7262",
+    ),
+    Trait(
+        "awsbatch",
+        component="parallelcluster",
+        until="3.16.0",
+        what="AWS Batch can be the scheduler",
+        source="https://github.com/aws/aws-parallelcluster/blob/develop/CHANGELOG.md",
+    ),
+    Trait(
+        "plugin-sets-tuning",
+        component="plugin",
+        since="1.16.0",
+        what="the plugin sets NCCL's tuned variables by itself for each instance type, unless the job sets them",
+        source="https://github.com/aws/aws-ofi-nccl/blob/master/src/platform-aws.cpp",
+    ),
+)
+_BY_ID = {row.id: row for row in TRAITS}
+
+
+def has_trait(trait: str, version: str) -> bool:
+    """Return whether a release of the trait's component has it; raise KeyError for an unknown trait."""
+    row = _BY_ID[trait]
+    return within(version, row.since, row.until)

@@ -1,0 +1,81 @@
+"""``efakit explain --rule``: what a rule finds, why that matters, an example that is wrong and the same one right."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from efakit.errors import UsageError
+from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of, rules
+
+_WIDTH = 100
+
+
+def explain_rule(id_: str, form: str) -> None:
+    """Print a rule; raise UsageError for an id that no rule has."""
+    rule = rule_of(id_)
+    if rule is None:
+        near = nearest_rules(id_)
+        hint = f"did you mean {' or '.join(near)}?" if near else "docs/rules.md lists the rules"
+        raise UsageError(f"--rule {id_}: no rule has this id; {hint}")
+    if form == "json":
+        click.echo(json.dumps(rule_data(rule), indent=2))
+        return
+    click.echo(f"{rule.id}: {rule.severity}, in {' and '.join(ROOMS[room] for room in rule.room.split())}")
+    for text in (rule.what, rule.why, f"Holds for {rule.where}." if rule.where else ""):
+        if text:
+            click.echo("\n" + click.wrap_text(text, _WIDTH))
+    _example("Wrong", rule.wrong, given_text(rule.given))
+    _example("Right", rule.right, given_text(rule.given if rule.right_given is None else rule.right_given))
+    click.echo()
+    if {"script", "variable"} & set(rule.room.split()):
+        click.echo(f"efakit lint --fix mends it{' where that is safe' if rule.mends else ': no'}")
+    if rule.vendor:
+        click.echo(f"pcluster says the same: {rule.vendor}")
+    if rule.stricter:
+        click.echo(click.wrap_text(f"Stricter than pcluster: {rule.stricter}", _WIDTH))
+    if rule.enforce:
+        how = "by default" if rule.enforce == "default" else "where hooks.enforce lists it"
+        click.echo(f"Mode enforce fails the prolog for it {how}")
+    click.echo(f"Source: {rule.source}")
+
+
+def _example(title: str, text: str, given: str) -> None:
+    click.echo(f"\n{title}{f' ({given})' if given else ''}:")
+    for line in shown_example(text).split("\n"):
+        click.echo(f"    {line}".rstrip())
+
+
+def shown_example(text: str) -> str:
+    """Return an example as a terminal and a page can show it: a carriage return as ^M, a bad byte by its number."""
+    shown = text.rstrip("\n").replace("\r", "^M")
+    return "".join(f"\\x{ord(letter) - 0xDC00:02x}" if "\ud800" <= letter <= "\udfff" else letter for letter in shown)
+
+
+def rule_data(rule: Rule) -> dict[str, Any]:
+    """Return a rule as JSON values."""
+    right = rule.given if rule.right_given is None else rule.right_given
+    return {
+        "id": rule.id,
+        "rooms": rule.room.split(),
+        "severity": rule.severity,
+        "what": rule.what,
+        "why": rule.why,
+        "where": rule.where,
+        "wrong": shown_example(rule.wrong),
+        "wrong_given": dict(rule.given),
+        "right": shown_example(rule.right),
+        "right_given": dict(right),
+        "mends": rule.mends,
+        "pcluster": rule.vendor,
+        "stricter": rule.stricter,
+        "enforce": rule.enforce,
+        "source": rule.source,
+    }
+
+
+def complete_rule(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the ids that begin with what is typed, for the shell's completion."""
+    return [id_ for id_ in rules() if id_.startswith(incomplete)]

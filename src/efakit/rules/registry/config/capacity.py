@@ -1,0 +1,389 @@
+"""Rules for configs: Capacity Blocks, reservations, counts, usage classes, UltraServers."""
+
+from __future__ import annotations
+
+from efakit.rules.registry.config import sources
+from efakit.rules.registry.row import Rule
+
+RULES = (
+    Rule(
+        "counts",
+        room="config",
+        severity="error",
+        what="MinCount is above MaxCount.",
+        why="ParallelCluster cannot keep more nodes up than the compute resource may have.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - MinCount: 8
+                      MaxCount: 4
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - MinCount: 4
+                      MaxCount: 4
+        """,
+        source=sources.CLUSTER_VALIDATORS,
+        vendor="ComputeResourceSizeValidator",
+    ),
+    Rule(
+        "block-without-reservation",
+        room="config",
+        severity="error",
+        what="A queue of CapacityType CAPACITY_BLOCK has a compute resource that names no Capacity Block.",
+        why="EC2 starts instances of a block only by the block's id; a resource group of reservations does not do.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: CAPACITY_BLOCK
+                  Networking: {PlacementGroup: {Enabled: false}}
+                  ComputeResources:
+                    - InstanceType: p5.48xlarge
+                      MinCount: 4
+                      MaxCount: 4
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: CAPACITY_BLOCK
+                  Networking: {PlacementGroup: {Enabled: false}}
+                  ComputeResources:
+                    - InstanceType: p5.48xlarge
+                      MinCount: 4
+                      MaxCount: 4
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        source=sources.BLOCKS,
+        vendor="CapacityTypeValidator",
+    ),
+    Rule(
+        "block-counts",
+        room="config",
+        severity="error",
+        what="A compute resource on a Capacity Block has a MinCount that is 0 or differs from MaxCount.",
+        why="The block is paid as a whole, and ParallelCluster starts all of its nodes at once.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: CAPACITY_BLOCK
+                  Networking: {PlacementGroup: {Enabled: false}}
+                  ComputeResources:
+                    - MinCount: 0
+                      MaxCount: 4
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: CAPACITY_BLOCK
+                  Networking: {PlacementGroup: {Enabled: false}}
+                  ComputeResources:
+                    - MinCount: 4
+                      MaxCount: 4
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        source=sources.BLOCKS,
+        vendor="ComputeResourceSizeValidator",
+    ),
+    Rule(
+        "block-placement-group",
+        room="config",
+        severity="warning",
+        what="A compute resource on a Capacity Block asks for a placement group.",
+        why="The block's instances are placed already, and with a group the launch fails for lack of capacity.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: CAPACITY_BLOCK
+                  Networking: {PlacementGroup: {Enabled: true}}
+                  ComputeResources:
+                    - MinCount: 4
+                      MaxCount: 4
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: CAPACITY_BLOCK
+                  Networking: {PlacementGroup: {Enabled: false}}
+                  ComputeResources:
+                    - MinCount: 4
+                      MaxCount: 4
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        source=sources.BLOCKS,
+        vendor="PlacementGroupCapacityTypeValidator",
+    ),
+    Rule(
+        "reservation-managed-group",
+        room="config",
+        severity="warning",
+        what="A compute resource uses a capacity reservation and a placement group that ParallelCluster makes.",
+        why="The group is made with the cluster, after the reservation, so the reservation is not in it. What does "
+        "not lie near enough by chance cannot be used (aws/aws-parallelcluster issue 4215).",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - Networking: {PlacementGroup: {Enabled: true}}
+                  ComputeResources:
+                    - CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - Networking: {PlacementGroup: {Enabled: false}}
+                  ComputeResources:
+                    - CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        source=sources.RESERVATIONS,
+        vendor="PlacementGroupCapacityReservationValidator",
+    ),
+    Rule(
+        "reservation-target",
+        room="config",
+        severity="error",
+        what="CapacityReservationTarget names neither a reservation nor a resource group.",
+        why="pcluster refuses a target without either.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - CapacityReservationTarget: {}
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        source=sources.SCHEMA,
+        vendor="ConfigSchema",
+    ),
+    Rule(
+        "reservation-id",
+        room="config",
+        severity="error",
+        what="CapacityReservationId has a form that no reservation's id has.",
+        why="An id is cr- and 8 to 17 hexadecimal digits. pcluster takes NA and the like, and EC2 refuses the launch.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - CapacityReservationTarget: {CapacityReservationId: NA}
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        source=sources.RESERVATION_IDS,
+        stricter="whether a reservation exists is for AWS to say; efakit refuses an id that none can have, such as NA",
+    ),
+    Rule(
+        "reservation-with-list",
+        room="config",
+        severity="error",
+        what="A compute resource lists instance types and names one reservation.",
+        why="A reservation is of one instance type. A resource group may hold reservations of several.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - # InstanceType is missing
+                      Instances:
+                        - InstanceType: p5.48xlarge
+                        - InstanceType: p5e.48xlarge
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p5.48xlarge
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        source=sources.EC2_VALIDATORS,
+        vendor="CapacityReservationValidator",
+    ),
+    Rule(
+        "reservation-of-two-types",
+        room="config",
+        severity="error",
+        what="Compute resources of different instance types name the same reservation.",
+        why="A reservation is of one instance type, so one of the two never starts.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - Name: p5
+                      InstanceType: p5.48xlarge
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+                    - Name: p4d
+                      InstanceType: p4d.24xlarge
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - Name: p5
+                      InstanceType: p5.48xlarge
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+                    - Name: p4d
+                      InstanceType: p4d.24xlarge
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef1}
+        """,
+        source=sources.EC2_VALIDATORS,
+        vendor="CapacityReservationValidator",
+    ),
+    Rule(
+        "usage-class",
+        room="config",
+        severity="error",
+        what="EC2 does not sell the instance type as the queue's CapacityType.",
+        why="A type without spot or Capacity Blocks never starts as such.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: SPOT
+                  ComputeResources:
+                    - InstanceType: hpc7a.96xlarge
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: ONDEMAND
+                  ComputeResources:
+                    - InstanceType: hpc7a.96xlarge
+        """,
+        given={"region": "us-east-2"},
+        source=sources.TYPES,
+        vendor="CapacityTypeValidator",
+    ),
+    Rule(
+        "allocation-strategy",
+        room="config",
+        severity="error",
+        what="AllocationStrategy does not go with the queue's CapacityType.",
+        why="On-demand queues take lowest-price and prioritized, spot queues lowest-price and the "
+        "capacity-optimized ones; Capacity Blocks take none.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: ONDEMAND
+                  AllocationStrategy: capacity-optimized
+                  ComputeResources:
+                    - # InstanceType is missing
+                      Instances:
+                        - InstanceType: p5.48xlarge
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: ONDEMAND
+                  AllocationStrategy: lowest-price
+                  ComputeResources:
+                    - # InstanceType is missing
+                      Instances:
+                        - InstanceType: p5.48xlarge
+        """,
+        source=sources.INSTANCES_VALIDATORS,
+        vendor="InstancesAllocationStrategyValidator",
+    ),
+    Rule(
+        "spot-price",
+        room="config",
+        severity="warning",
+        what="SpotPrice is set in a queue that is not of CapacityType SPOT.",
+        why="It has no effect there.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: ONDEMAND
+                  ComputeResources:
+                    - SpotPrice: 30
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: SPOT
+                  ComputeResources:
+                    - SpotPrice: 30
+        """,
+        source=sources.SCHEDULING,
+    ),
+    Rule(
+        "ultraserver-too-large",
+        room="config",
+        severity="error",
+        what="Compute resources ask for more nodes on one Capacity Block than an UltraServer has.",
+        why="A block of p6e-gb200 has 9 or 18 nodes. More of them never start.",
+        wrong="""
+            HeadNode:
+              InstanceType: m7g.2xlarge
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: CAPACITY_BLOCK
+                  Networking: {PlacementGroup: {Enabled: false}}
+                  ComputeResources:
+                    - InstanceType: p6e-gb200.36xlarge
+                      MinCount: 20
+                      MaxCount: 20
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        right="""
+            HeadNode:
+              InstanceType: m7g.2xlarge
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: CAPACITY_BLOCK
+                  Networking: {PlacementGroup: {Enabled: false}}
+                  ComputeResources:
+                    - InstanceType: p6e-gb200.36xlarge
+                      MinCount: 18
+                      MaxCount: 18
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        source=sources.CONSTANTS,
+        vendor="CapacityReservationSizeValidator",
+        stricter="pcluster asks AWS for the block's size; efakit refuses more nodes than any block has",
+    ),
+    Rule(
+        "ultraserver-part",
+        room="config",
+        severity="warning",
+        what="The nodes on an UltraServer's Capacity Block are not a whole UltraServer.",
+        why="A block of p6e-gb200 has 9 or 18 nodes and is paid as a whole. The rest stands idle.",
+        wrong="""
+            HeadNode:
+              InstanceType: m7g.2xlarge
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: CAPACITY_BLOCK
+                  Networking: {PlacementGroup: {Enabled: false}}
+                  ComputeResources:
+                    - InstanceType: p6e-gb200.36xlarge
+                      MinCount: 8
+                      MaxCount: 8
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        right="""
+            HeadNode:
+              InstanceType: m7g.2xlarge
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: CAPACITY_BLOCK
+                  Networking: {PlacementGroup: {Enabled: false}}
+                  ComputeResources:
+                    - InstanceType: p6e-gb200.36xlarge
+                      MinCount: 9
+                      MaxCount: 9
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        source=sources.CONSTANTS,
+    ),
+)

@@ -1,0 +1,242 @@
+"""Rules for configs: zones, subnets, addresses, security groups, interface type, offerings."""
+
+from __future__ import annotations
+
+from efakit.rules.registry.config import sources
+from efakit.rules.registry.row import Rule
+
+RULES = (
+    Rule(
+        "efa-several-zones",
+        room="config",
+        severity="error",
+        what="EFA is on in a queue of several Availability Zones.",
+        why="EFA traffic does not leave its zone.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    SubnetIds: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    SubnetIds: [subnet-0123456789abcdef0]
+        """,
+        source=sources.EFA_EC2,
+        vendor="EfaMultiAzValidator",
+    ),
+    Rule(
+        "one-type-several-subnets",
+        room="config",
+        severity="error",
+        what="A queue has several subnets, and a compute resource has InstanceType instead of Instances.",
+        why="ParallelCluster takes several subnets only with lists of instance types.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    SubnetIds: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    SubnetIds: [subnet-0123456789abcdef0]
+        """,
+        source=sources.NETWORKING_VALIDATORS,
+        vendor="SingleInstanceTypeSubnetValidator",
+    ),
+    Rule(
+        "subnet-twice",
+        room="config",
+        severity="error",
+        what="A queue lists a subnet twice.",
+        why="pcluster refuses duplicates.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    SubnetIds: [subnet-0123456789abcdef0, subnet-0123456789abcdef0]
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    SubnetIds: [subnet-0123456789abcdef0]
+        """,
+        source=sources.NETWORKING_VALIDATORS,
+        vendor="QueueSubnetsValidator",
+    ),
+    Rule(
+        "public-address",
+        room="config",
+        severity="error",
+        what="Nodes with several network interfaces ask for a public address, or lie in a subnet that gives one.",
+        why="EC2 gives a public address only to instances with one network interface, and refuses the launch of "
+        "others. From ParallelCluster 3.15 on, EFA gives every node a second interface.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    AssignPublicIp: true
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    AssignPublicIp: false
+        """,
+        source=sources.PUBLIC_ADDRESSES,
+        vendor="MultiNetworkInterfacesInstancesValidator",
+        stricter="before 3.16 pcluster looks at types with several network cards only; from 3.15 on EFA gives each "
+        "node a second interface, and AWS refuses the launch",
+    ),
+    Rule(
+        "interface-type",
+        room="config",
+        severity="error",
+        what="DevSettings/EfaInterfaceType is another word than efa.",
+        why="pcluster takes any word, heeds only efa and ignores all others without a message.",
+        wrong="DevSettings: {EfaInterfaceType: efa-only}",
+        right="DevSettings: {EfaInterfaceType: efa}",
+        source=sources.QUEUES_STACK,
+        stricter="pcluster takes any word and heeds only 'efa': any other leaves the interfaces as they are, unsaid",
+    ),
+    Rule(
+        "security-group-self",
+        room="config",
+        severity="error",
+        what="EFA is on, and none of the queue's own security groups allows all traffic from and to itself.",
+        why="EFA's traffic is dropped between the nodes, and jobs hang or fail. An outbound rule to 0.0.0.0/0 is "
+        "not enough. efakit validate --aws looks at the groups.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    SecurityGroups: [sg-0123456789abcdef0]
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    AdditionalSecurityGroups: [sg-0123456789abcdef0]
+        """,
+        given={"open_to_themselves": {"sg-0123456789abcdef0": False}},
+        source=sources.EFA_GROUPS,
+        vendor="EfaSecurityGroupValidator",
+    ),
+    Rule(
+        "security-group-unseen",
+        room="config",
+        severity="info",
+        what="EFA is on with security groups of your own, which were not looked at.",
+        why="EFA needs a group that allows all traffic from and to itself. Without --aws efakit cannot see whether "
+        "one does. ParallelCluster's own groups do.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    SecurityGroups: [sg-0123456789abcdef0]
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    AdditionalSecurityGroups: [sg-0123456789abcdef0]
+        """,
+        source=sources.EFA_GROUPS,
+    ),
+    Rule(
+        "security-groups-mixed",
+        room="config",
+        severity="warning",
+        what="Some nodes have security groups of your own, and others have ParallelCluster's.",
+        why="The two kinds of groups may not let each other's traffic in, and nodes do not reach the head node.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    SecurityGroups: [sg-0123456789abcdef0]
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - Networking:
+                    AdditionalSecurityGroups: [sg-0123456789abcdef0]
+        """,
+        source=sources.CLUSTER_VALIDATORS,
+        vendor="MixedSecurityGroupOverwriteValidator",
+    ),
+    Rule(
+        "offering-region",
+        room="config",
+        severity="error",
+        what="The region does not offer the instance type.",
+        why="Every launch fails there. Without --aws efakit goes by the offerings in its catalog; efakit catalog "
+        "update renews them.",
+        wrong="""
+            Region: eu-west-3
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p5.48xlarge
+        """,
+        right="""
+            Region: us-east-1
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p5.48xlarge
+        """,
+        source=sources.OFFERINGS,
+        vendor="InstanceTypeBaseAMICompatibleValidator",
+        stricter="pcluster asks AWS; without --aws efakit goes by offerings that may be older",
+    ),
+    Rule(
+        "offering-zone",
+        room="config",
+        severity="error",
+        what="No Availability Zone of the queue's subnets offers the instance type.",
+        why="pcluster looks at the region only, and every launch in the zone fails. The zones come from --aws or "
+        "from the spec.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p6-b300.48xlarge
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p5.48xlarge
+        """,
+        given={"zones": {"subnet-0123456789abcdef0": "use1-az4"}},
+        source=sources.OFFERINGS,
+        stricter="pcluster looks at the region only; in a zone without the type every launch fails",
+    ),
+    Rule(
+        "subnet-too-small",
+        room="config",
+        severity="error",
+        what="The queue's subnets have fewer free addresses than its nodes need.",
+        why="Nodes beyond the last free address never start. efakit validate --aws counts the free addresses.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - MaxCount: 16
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - MaxCount: 8
+        """,
+        given={"free_addresses": {"subnet-0123456789abcdef0": 11}},
+        source=sources.SUBNETS,
+        stricter="pcluster does not count addresses; nodes beyond the last free one never start",
+    ),
+)

@@ -1,0 +1,58 @@
+"""Rules for configs: what the release lacks, or no longer has."""
+
+from __future__ import annotations
+
+from efakit.rules.registry.config import sources
+from efakit.rules.registry.row import Rule
+
+RULES = (
+    Rule(
+        "release-unknown",
+        room="config",
+        severity="warning",
+        what="efakit has no row for the ParallelCluster release that the config is judged for.",
+        why="The release's operating systems, Slurm and EFA installer are not known, so rules about them say nothing.",
+        wrong="Region: us-east-1",
+        right="Region: us-east-1",
+        given={"parallelcluster": "3.10.0"},
+        right_given={"parallelcluster": "3.16.3"},
+        source=sources.CHANGELOG,
+    ),
+    Rule(
+        "key-not-in-release",
+        room="config",
+        severity="error",
+        what="A key exists in another release of ParallelCluster than the one that is to read the config.",
+        why="pcluster refuses keys that came with a later release or were dropped by an earlier one.",
+        wrong="DevSettings: {EfaInterfaceType: efa}",
+        right="DevSettings: {EfaInterfaceType: efa}",
+        given={"parallelcluster": "3.14.0"},
+        right_given={"parallelcluster": "3.15.0"},
+        source=sources.CHANGELOG,
+        vendor="ConfigSchema",
+    ),
+    Rule(
+        "os-not-in-release",
+        room="config",
+        severity="error",
+        what="The release does not support the operating system.",
+        why="pcluster has no image for the system in this release and refuses the config.",
+        wrong="Image: {Os: alinux2}",
+        right="Image: {Os: alinux2023}",
+        given={"parallelcluster": "3.16.3"},
+        source=sources.CONSTANTS,
+        vendor="ConfigSchema",
+    ),
+    Rule(
+        "scheduler-not-in-release",
+        room="config",
+        severity="error",
+        what="The release does not have the scheduler.",
+        why="ParallelCluster has Slurm alone since 3.16.0, which dropped AWS Batch.",
+        wrong="Scheduling: {Scheduler: awsbatch}",
+        right="Scheduling: {Scheduler: slurm}",
+        given={"parallelcluster": "3.16.3"},
+        source=sources.CHANGELOG,
+        vendor="ConfigSchema",
+    ),
+)

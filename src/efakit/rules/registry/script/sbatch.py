@@ -1,0 +1,150 @@
+"""Rules for scripts: #SBATCH lines."""
+
+from __future__ import annotations
+
+from efakit.rules.registry.row import Rule
+from efakit.rules.registry.script import sources
+
+RULES = (
+    Rule(
+        "sbatch-after-command",
+        room="script",
+        severity="warning",
+        what="A #SBATCH line stands below the first command.",
+        why="sbatch reads options up to the first line that is neither a comment nor blank, and ignores the rest.",
+        wrong="""
+            #!/bin/bash
+            #SBATCH --nodes=2
+            module load cuda
+            #SBATCH --exclusive
+            srun ./app
+        """,
+        right="""
+            #!/bin/bash
+            #SBATCH --nodes=2
+            #SBATCH --exclusive
+            module load cuda
+            srun ./app
+        """,
+        source=sources.SBATCH,
+    ),
+    Rule(
+        "sbatch-misspelt",
+        room="script",
+        severity="warning",
+        what="A line looks like a #SBATCH line and is not one.",
+        why="sbatch reads lines that begin with #SBATCH, in capitals and without a blank before it. All others are "
+        "comments.",
+        wrong="""
+            #!/bin/bash
+            #SBATCH --nodes=2
+            #SBTACH --exclusive
+            srun ./app
+        """,
+        right="""
+            #!/bin/bash
+            #SBATCH --nodes=2
+            #SBATCH --exclusive
+            srun ./app
+        """,
+        source=sources.SBATCH_OPTIONS,
+    ),
+    Rule(
+        "sbatch-unknown-option",
+        room="script",
+        severity="error",
+        what="A #SBATCH line has an option that sbatch does not know, or a word that belongs to no option.",
+        why="sbatch refuses the script. Only options near to a known one are found, since a site may have added "
+        "options of its own.",
+        wrong="""
+            #!/bin/bash
+            #SBATCH --ntask-per-node=8
+            srun ./app
+        """,
+        right="""
+            #!/bin/bash
+            #SBATCH --ntasks-per-node=8
+            srun ./app
+        """,
+        source=sources.SLURM_OPTIONS,
+    ),
+    Rule(
+        "sbatch-variable",
+        room="script",
+        severity="warning",
+        what="A #SBATCH line holds a variable or a command substitution.",
+        why="sbatch reads these lines itself, without a shell: $HOME stays $HOME. In a number or a file name it is "
+        "an error.",
+        wrong="""
+            #!/bin/bash
+            #SBATCH --output=$HOME/out/%j.log
+            srun ./app
+        """,
+        right="""
+            #!/bin/bash
+            #SBATCH --output=/home/%u/out/%j.log
+            srun ./app
+        """,
+        source=sources.SBATCH,
+    ),
+    Rule(
+        "option-overridden",
+        room="script",
+        severity="warning",
+        what="A later #SBATCH line gives the same option another value.",
+        why="sbatch takes the last value and ignores the others.",
+        wrong="""
+            #!/bin/bash
+            #SBATCH --nodes=2
+            #SBATCH --nodes=4
+            srun ./app
+        """,
+        right="""
+            #!/bin/bash
+            #SBATCH --nodes=4
+            srun ./app
+        """,
+        source=sources.SBATCH_OPTIONS,
+    ),
+    Rule(
+        "output-folder-missing",
+        room="script",
+        severity="info",
+        what="The folder of the output file does not exist beside the script.",
+        why="Slurm opens the file before the script runs, and makes its folder only from 23.02 on. With an older "
+        "Slurm the job fails, or its output is lost; a mkdir in the script comes too late.",
+        wrong="""
+            #!/bin/bash
+            #SBATCH --output=logs/%j.out
+            srun ./app
+        """,
+        right="""
+            #!/bin/bash
+            #SBATCH --output=%j.out
+            srun ./app
+        """,
+        source=sources.SLURM_MAKES_FOLDERS,
+    ),
+    Rule(
+        "tasks-mismatch",
+        room="script",
+        severity="warning",
+        what="--ntasks is not --nodes times --ntasks-per-node.",
+        why="Beside --ntasks, --ntasks-per-node is only the most tasks of a node, so the job starts another number "
+        "of tasks than the two suggest.",
+        wrong="""
+            #!/bin/bash
+            #SBATCH --nodes=2
+            #SBATCH --ntasks=8
+            #SBATCH --ntasks-per-node=8
+            srun ./app
+        """,
+        right="""
+            #!/bin/bash
+            #SBATCH --nodes=2
+            #SBATCH --ntasks-per-node=8
+            srun ./app
+        """,
+        source=sources.SBATCH,
+    ),
+)

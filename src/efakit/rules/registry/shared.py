@@ -1,0 +1,68 @@
+"""Rules that several rooms share."""
+
+from __future__ import annotations
+
+from efakit.catalog.plugin_nccl import NOTES
+from efakit.rules.registry.row import Rule
+
+_OWN = "docs/architecture.md"
+
+RULES = (
+    Rule(
+        "software-broken",
+        room="config script",
+        severity="error",
+        what="The EFA software that jobs get does not work together, or not on the instance type.",
+        why="The versions come from the ParallelCluster release, from the spec's stack, from a job's container or "
+        "from the options of efakit lint. The cluster comes up, and its jobs end or are slow. The message names the "
+        "versions and what to use.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p5.4xlarge
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p5.4xlarge
+        """,
+        given={"parallelcluster": "3.13.1"},
+        right_given={"parallelcluster": "3.16.3"},
+        source=NOTES,
+        stricter="pcluster does not look at the software; the cluster would come up, and its jobs would end or be slow",
+    ),
+    Rule(
+        "software-risky",
+        room="config script",
+        severity="warning",
+        what="The EFA software that jobs get has a known fault, or is older than what the instance type wants.",
+        why="Jobs may run into it. The message names the versions and what to use.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p6-b200.48xlarge
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p6-b200.48xlarge
+        """,
+        given={"parallelcluster": "3.13.1"},
+        right_given={"parallelcluster": "3.16.3"},
+        source=NOTES,
+    ),
+    Rule(
+        "settings",
+        room="hook cluster",
+        severity="error",
+        what="hook.json cannot be read, is not to be trusted, or holds a value that is none.",
+        why="The hook goes on with its defaults, and mode enforce only warns.",
+        wrong='hook.json: {"mode": "enforced"}',
+        right='hook.json: {"mode": "enforce"}',
+        source=_OWN,
+    ),
+)
