@@ -280,8 +280,8 @@ values() { printf '%s\n' "$slurm_settings" | sed -n "s/^$1=//Ip"; } # values SET
 
 # Says whether Slurm would find no file, or one that leads nowhere, without a script of ours. Since 24.05 a setting may be
 # there several times, and each has to find a file.
-slurm_needs() { # slurm_needs SCRIPT SETTING
-  values "$2" | {
+slurm_needs() { # slurm_needs SCRIPT
+  values '[PE][a-z]*log' | {
     # A value is a glob: it is not split into words.
     IFS=
     while read -r glob; do
@@ -459,12 +459,12 @@ uninstall_hooks() {
   spool=$(setting spool_dir)
   read_slurm
   # Slurm must never find a script whose hook is gone, and must find one as long as it may look for it.
-  stop_script "$scripts_dir/prolog.d/00_efakit" Prolog
-  stop_script "$scripts_dir/epilog.d/99_efakit" Epilog
+  stop_script "$scripts_dir/prolog.d/00_efakit"
+  stop_script "$scripts_dir/epilog.d/99_efakit"
   quiet=yes
   [ -n "$dry_run" ] || wait_for_starting_jobs || quiet=
-  remove_script "$scripts_dir/prolog.d/00_efakit" Prolog
-  remove_script "$scripts_dir/epilog.d/99_efakit" Epilog
+  remove_script "$scripts_dir/prolog.d/00_efakit"
+  remove_script "$scripts_dir/epilog.d/99_efakit"
   remove_task_prolog "$home/task-prolog"
   for file in "$home/hook.json" "$home/hook.json.previous" "$home/run-hook" "$home/health-check" \
     "$home/efakit-hook.pyz" "$home/installed.sha256"; do
@@ -482,15 +482,15 @@ uninstall_hooks() {
 }
 
 # Puts a script that does nothing in the place of one of ours, also where one is missing that Slurm needs.
-stop_script() { # stop_script SCRIPT SETTING
-  if [ -z "$dry_run" ] && { is_there "$1" || slurm_needs "$1" "$2"; }; then put_idle "$1"; fi
+stop_script() { # stop_script SCRIPT
+  if [ -z "$dry_run" ] && { is_there "$1" || slurm_needs "$1"; }; then put_idle "$1"; fi
 }
 
 # Removes such a script where surely no job can miss it.
-remove_script() { # remove_script SCRIPT SETTING
-  if slurm_needs "$1" "$2"; then
-    why="without it Slurm would find no file for $2, and every job would fail. Once it finds another one, or $2 is out of"
-    why="$why its configuration, run this again"
+remove_script() { # remove_script SCRIPT
+  if slurm_needs "$1"; then
+    why="without it Slurm would find no file there, and every job would fail. Once it finds another one, or its"
+    why="$why configuration does not name the folder, run this again"
   elif ! is_there "$1"; then
     return 0
   elif [ $slurm_is != up ] && is_alone "$1" || [ $slurm_is = slow ]; then
@@ -527,7 +527,7 @@ remove_task_prolog() { # remove_task_prolog FILE
 
 as_custom_action() {
   log=/var/log/efakit-install.log
-  [ -w "${log%/*}" ] || log=/dev/null
+  { true >>"$log"; } 2>/dev/null || log=/dev/null
   echo "== $(date -u) efakit $version: $0 $*" >>"$log"
   # A shell of its own, since "set -e" does not hold on the left of "||".
   if ! /bin/sh "$0" "$@" >>"$log" 2>&1; then

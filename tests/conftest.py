@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from efakit.hook import remembered
 from efakit.vendor.simulated_account import Judge, MotoServer, why_unavailable
 from tests.pcluster.simulated import Account, standard_account
 
@@ -64,3 +68,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             for name, value in getattr(report, "user_properties", []):
                 if name == "says" and report.when == "call":
                     terminalreporter.write_line(str(value))
+
+
+def pytest_sessionfinish() -> None:
+    """The hook remembers its settings in /run for root; those of tests that are over are not the machine's."""
+    for path in Path(remembered.FOLDER).glob("settings-*.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            if not Path(json.loads(path.read_text())["config"]).exists():
+                path.unlink()

@@ -38,6 +38,12 @@ def baseline(job_id: int, node: str = "n1") -> dict:
     return {"job": job(job_id, node), "snapshot": dict(BOOT), "findings": []}
 
 
+def shared_with(spool: Spool, job_id: int) -> list[int]:
+    found = spool.baselines.find(job(job_id))
+    spool.baselines.find_others(found, job(job_id), now())
+    return found.shared_with
+
+
 def now() -> Moment:
     return Moment(DEFAULTS, BOOT["boot_id"], 1.0, None)
 
@@ -167,9 +173,9 @@ def test_of_two_jobs_that_begin_at_once_both_are_shared(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Folder, "write", write_after_the_other)
     kept.baselines.keep(baseline(1), now())
-    assert kept.baselines.find(job(1), now()).shared_with == [2]
+    assert shared_with(kept, 1) == [2]
     kept.baselines.forget_job(1)
-    assert kept.baselines.find(job(2), now()).shared_with == [1]
+    assert shared_with(kept, 2) == [1]
     kept.baselines.forget_job(2)
     assert list((tmp_path / "active").iterdir()) == []
 
@@ -180,7 +186,8 @@ def test_a_node_whose_name_begins_as_another_s_does_not_see_its_jobs(tmp_path):
     second.prepare()
     first.baselines.keep(baseline(7), now())
     second.baselines.keep(baseline(7, "n1.lab"), now())
-    found = first.baselines.find(job(7), now())
+    found = first.baselines.find(job(7))
+    first.baselines.find_others(found, job(7), now())
     assert found.baseline is not None
     assert (found.baseline["job"]["node"], found.shared_with) == ("n1", [])
 

@@ -170,7 +170,7 @@ def test_a_prolog_fails_only_where_the_hook_means_it(site, shell, program, statu
 @pytest.mark.parametrize("script", ["prolog.d/00_efakit", "epilog.d/99_efakit"])
 @pytest.mark.parametrize(
     ("ending", "runs"),
-    [("os._exit(0)", 1), ("os._exit(99)", 1), ("os._exit(1)", 2), ("os._exit(70)", 2), ("os.kill(os.getpid(), 9)", 2)],
+    [("os._exit(0)", 1), ("os._exit(1)", 2), ("os._exit(70)", 2), ("os.kill(os.getpid(), 9)", 2)],
 )
 def test_a_hook_that_did_not_come_to_its_end_is_run_again_and_once(site, shell, script, ending, runs):
     """What Python lacked for a moment, or one kill by a machine short of memory, costs no record."""
@@ -178,7 +178,7 @@ def test_a_hook_that_did_not_come_to_its_end_is_run_again_and_once(site, shell, 
     log.write_text("")
     program = f"import os\nos.write(os.open({str(log)!r}, os.O_WRONLY | os.O_APPEND), b'x')\n{ending}\n"
     done = subprocess.run([shell, with_hook(site, program).scripts / script], env={}, capture_output=True)
-    assert done.returncode == (1 if "99" in ending and "prolog" in script else 0)
+    assert done.returncode == 0
     assert log.read_text() == "x" * runs
 
 

@@ -206,6 +206,14 @@ def test_what_slurm_s_files_say_counts_beside_the_running_configuration(cluster,
     assert not cluster.prolog.exists()
 
 
+def test_slurm_may_look_for_both_in_one_folder(cluster):
+    cluster.slurm.set(Epilog=f"{cluster.prolog.parent}/*")
+    cluster.run()
+    cluster.slurm.set(Prolog=None)
+    cluster.run("--uninstall")
+    assert (cluster.prolog.exists(), cluster.epilog.exists()) == (True, False)
+
+
 def test_slurm_may_know_its_folder_by_another_way(cluster):
     (cluster.folder / "slurm-22").symlink_to(cluster.scripts)
     cluster.slurm.set(Prolog=f"{cluster.folder}/slurm-22/prolog.d/*", Epilog=f"{cluster.folder}/slurm-22/epilog.d/*")

@@ -18,8 +18,14 @@ from efakit.node.command import run_program
 
 
 def in_a_process_of_its_own(code: str, **options) -> str:
-    """Run code in another Python, since it changes limits, signals or descriptors; return what it printed."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=90, **options)
+    """Run code in another Python, since it changes limits, signals or descriptors; return what it printed.
+
+    Where coverage is measured it is not measured there: coverage needs a file and a process's memory at its end.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=90, env=environment, **options
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

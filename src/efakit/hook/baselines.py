@@ -26,8 +26,17 @@ _BEGUN_TWICE = (
 )
 
 
+# What other jobs' baselines are judged by.
+_TYPES = (
+    *((name, int) for name in ("restart_count", "started_at", "ends_at", "het_job_id", "user_id")),
+    ("sluid", str),
+)
+
+
 class Found:
-    """What an epilog finds: its ``baseline`` (None: none of its run), and the jobs that ran here ``shared_with`` it.
+    """What an epilog finds: its ``baseline`` (None: none of its run) and the file's ``name``.
+
+    ``shared_with`` are the jobs that ran here at the same time, or may have.
 
     ``doubts`` say why it is not sure that the baseline is of this run, ``foreign`` why those of the same id are not,
     ``given_up`` which jobs' baselines were removed, since their jobs do not run any more, and why.
@@ -35,6 +44,7 @@ class Found:
 
     def __init__(self) -> None:
         self.baseline: dict[str, Any] | None = None
+        self.name: str | None = None
         self.shared_with: list[int] = []
         self.doubts: list[str] = []
         self.foreign: list[str] = []
@@ -61,22 +71,28 @@ class Baselines:
         kept = None
         for name, other in self._all():
             if other["job"]["job_id"] == job["job_id"]:
-                kept = self._of_own_run(name, other, baseline) or kept
+                kept = self._of_own_run(name, other, baseline, given_up) or kept
             else:
                 self._give_up(name, other, now, given_up)
         # First our own, then the look at the others: of two jobs that begin at once, one at least sees the other.
-        if kept is None:
-            self._folder.write(own, dumps(baseline).encode(), 0o600)
-        for name, other in self._all():
-            if other["job"]["job_id"] != job["job_id"]:
+        try:
+            if kept is None:
+                self._folder.write(own, dumps(baseline).encode(), 0o600)
+        finally:
+            # Also where the disk has no room for the baseline: a note takes none, and the other job shares the node.
+            others = [(name, other) for name, other in self._all() if other["job"]["job_id"] != job["job_id"]]
+            for name, _ in others:
                 self._note(name, job["job_id"])
-                self._note(kept or own, other["job"]["job_id"])
+        for _, other in others:
+            self._note(kept or own, other["job"]["job_id"])
         for job_id in now.other_jobs(job["job_id"], job["het_job_id"]):
             # One whose prolog left no baseline.
             self._note(kept or own, job_id)
         return given_up
 
-    def _of_own_run(self, name: str, other: dict[str, Any], baseline: dict[str, Any]) -> str | None:
+    def _of_own_run(
+        self, name: str, other: dict[str, Any], baseline: dict[str, Any], given_up: list[str]
+    ) -> str | None:
         """Return the name of a baseline of the same job where it stays; remove it where it does not."""
         boots = other["snapshot"].get("boot_id"), baseline["snapshot"]["boot_id"]
         again = is_begun_again(other["job"], baseline["job"]) if None not in boots and boots[0] == boots[1] else False
@@ -86,40 +102,56 @@ class Baselines:
             doubts["doubts"] = [*doubts.get("doubts", ()), _BEGUN_TWICE]
         if again is False or told_nothing:
             self._forget(name)
+            if again is False:
+                given_up.append("an earlier run of job %d left no record here: no epilog came" % other["job"]["job_id"])
             return None
         if again is None:
             self._folder.write(name, dumps(other).encode(), 0o600)
         return name
 
-    def find(self, told: Mapping[str, Any], now: Moment) -> Found:
+    def find(self, told: Mapping[str, Any]) -> Found:
         """Return what there is of the run that an epilog ends, which was ``told`` this of its job."""
         found = Found()
         own: list[tuple[bool, float, str, dict[str, Any]]] = []
-        sharing: set[int] = set()
         for name, kept in self._all():
             if kept["job"]["job_id"] == told["job_id"]:
                 why = why_not_ended_by(kept["job"], told)
                 if why:
                     found.foreign.append(why)
                 else:
-                    taken_at: Any = kept["snapshot"].get("taken_at")
-                    at = taken_at if type(taken_at) in (int, float) else 0.0
-                    own.append((name == self._name_of(told), at, name, kept))
-            elif not self._give_up(name, kept, now, found.given_up):
-                sharing.add(kept["job"]["job_id"])
-                # It may not know of this job, whose prolog may have left no baseline.
-                self._note(name, told["job_id"])
-        sharing |= now.other_jobs(told["job_id"], told.get("het_job_id"))
+                    own.append((name == self._name_of(told), _seconds(kept, "taken_at"), name, kept))
         if own:
-            _, _, name, found.baseline = max(own, key=lambda item: item[:2])
-            sharing.update(self._notes(name))
-            sharing.discard(told["job_id"])
+            _, _, found.name, found.baseline = max(own, key=lambda item: item[:2])
             unsure = doubt(found.baseline["job"], told)
             kept_doubts: Any = found.baseline.get("doubts")
             found.doubts = [str(text) for text in kept_doubts] if isinstance(kept_doubts, list) else []
             found.doubts += [unsure] if unsure else []
-        found.shared_with = sorted(sharing)
         return found
+
+    def find_others(self, found: Found, told: Mapping[str, Any], now: Moment) -> None:
+        """Add to ``found`` which jobs ran here at the same time, and give up the baselines of those that have ended.
+
+        That this job has the node to itself says something of those alone that began before it.
+        """
+        sharing: set[int] = set()
+        for name, kept in self._all():
+            if kept["job"]["job_id"] == told["job_id"]:
+                continue
+            before = found.baseline is not None and _seconds(kept, "since_boot_seconds") <= _seconds(
+                found.baseline, "since_boot_seconds"
+            )
+            if not self._give_up(name, kept, now if before else now.without_job(), found.given_up):
+                sharing.add(kept["job"]["job_id"])
+                try:
+                    # It may not know of this job, whose prolog may have left no baseline.
+                    self._note(name, told["job_id"])
+                except OSError:
+                    pass  # on a disk that is read-only, say; this job's own record is worth more
+        sharing |= now.other_jobs(told["job_id"], told.get("het_job_id"))
+        if found.name is not None:
+            sharing.update(self._notes(found.name))
+            sharing.discard(told["job_id"])
+        found.shared_with = sorted(sharing)
 
     def forget_job(self, job_id: int) -> None:
         """Remove all baselines of a job that has ended here, and the notes on them."""
@@ -166,7 +198,7 @@ class Baselines:
         if why is None:
             return False
         self._forget(name)
-        given_up.append("job %d left no record here: no epilog came, and %s" % (kept["job"]["job_id"], why))
+        given_up.append("no epilog ended the baseline of job %d, and %s" % (kept["job"]["job_id"], why))
         return True
 
     def _name_of(self, job: Mapping[str, Any]) -> str:
@@ -201,4 +233,11 @@ class Baselines:
 
 def _has_parts(kept: dict[str, Any]) -> bool:
     job, snapshot = kept.get("job"), kept.get("snapshot")
-    return isinstance(job, dict) and isinstance(snapshot, dict) and type(job.get("job_id")) is int
+    if not isinstance(job, dict) or not isinstance(snapshot, dict) or type(job.get("job_id")) is not int:
+        return False
+    return all(job.get(name) is None or type(job[name]) is kind for name, kind in _TYPES)
+
+
+def _seconds(kept: dict[str, Any], name: str) -> float:
+    value = kept["snapshot"].get(name)
+    return value if isinstance(value, (int, float)) else 0.0

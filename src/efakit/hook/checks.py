@@ -140,7 +140,7 @@ def check_known(record: Record) -> list[dict[str, str]]:
     """Return the findings about what is not known of a record's bytes, and about a clock that was set."""
     findings = []
     if record["devices_unknown"] and not record["resets"]:
-        message = "the EFA devices were not listed at both moments: EFA bytes are not known"
+        message = "the EFA devices were not all recognised at both moments: EFA bytes are not known"
         findings.append(finding("devices-unlisted", "warning", message))
     if record["interfaces_unknown"] and not record["resets"]:
         message = "no TCP interface was found at both moments: TCP bytes are not known"

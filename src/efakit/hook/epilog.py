@@ -6,7 +6,7 @@ from efakit.hook.checks import check_devices, check_growth, check_known, finding
 from efakit.hook.expectation import expected_devices
 from efakit.hook.job import id_in_tasks, is_exclusive, job_from
 from efakit.hook.moment import Moment
-from efakit.hook.outbox import publish_all, tidy
+from efakit.hook.outbox import publish_all
 from efakit.hook.publish import cast_doubt, publish_record
 from efakit.hook.run import PUBLISH_UNTIL, READ_UNTIL, SPOOL_UNTIL, failure
 from efakit.hook.spool import Spool
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from efakit.node.record_type import JobFields, Record
     from efakit.node.snapshot import Snapshot
 
-_KEPT = {"kept": True}
 _RAN_AGAIN = (
     "an epilog ran again, or another job of this id, of which the prolog left nothing; Slurm before 23.02 does not say"
 )
@@ -43,11 +42,12 @@ def epilog(run: Run) -> str:
         _forget_note(settings["run_dir"], id_in_tasks(job))
         spool.prepare()
         now = Moment(settings, snapshot["boot_id"], snapshot["since_boot_seconds"], is_exclusive(run.environment))
-        found = spool.baselines.find(job, now)
+        found = spool.baselines.find(job)
         ended = spool.ended(job, now) if found.baseline is None else None
         if ended is not None:
             yield {"second": ended.record if ended.in_doubt else None}
             return
+        spool.baselines.find_others(found, job, now)
         lost = spool.lost()
         found.given_up += spool.given_up()
         record = _compose(run, job, expectation, found, snapshot, lost)
@@ -61,19 +61,18 @@ def epilog(run: Run) -> str:
         finally:
             # A baseline that stayed would share this node with every job to come.
             _forget_job(spool, job)
-        yield _KEPT
+        yield {"kept": record["record_id"]}
         spool.note_ended(job, record, now)
         if lost or found.given_up:
             spool.forget_told()
-        tidy(run, spool)
 
     values = run.in_time(keep, SPOOL_UNTIL, in_process=True)
     second = values[-1] if values and "second" in values[-1] else None
     if second is not None:
         trouble: str | None = _doubted(run, spool, second["second"]) or publish_all(run, spool)
         trouble = trouble or "an epilog has left this run's record already"
-    elif _KEPT in values:
-        trouble = publish_all(run, spool)
+    elif values and "kept" in values[0]:
+        trouble = publish_all(run, spool, values[0]["kept"])
     else:
         trouble = failure(values)
         if settings["records_dir"] is not None:
@@ -92,7 +91,7 @@ def _doubted(run: Run, spool: Spool, place: dict[str, Any] | None) -> str | None
         cast_doubt(spool, records_dir, mode, place, _RAN_AGAIN)
         yield {}
 
-    return failure(run.in_time(doubt, PUBLISH_UNTIL, in_process=True))
+    return failure(run.in_time(doubt, PUBLISH_UNTIL))
 
 
 def _forget_job(spool: Spool, job: JobFields) -> None:

@@ -31,6 +31,12 @@ class Moment:
         self._root: str = settings["root"]
         self._steps: tuple[set[int] | None] | None = None
 
+    def without_job(self) -> Moment:
+        """Return the moment as it is for who knows of no job that has the node to itself."""
+        other: Moment = object.__new__(Moment)
+        other.__dict__.update(self.__dict__, exclusive=None)
+        return other
+
     def other_jobs(self, job_id: int, het_job_id: int | None) -> set[int]:
         """Return the ids of other jobs that have processes here now, as far as Slurm's cgroups tell."""
         from efakit.hook.liveness import jobs_in_cgroups

@@ -16,26 +16,46 @@ if TYPE_CHECKING:
 
     from efakit.hook.run import Run
 
+_PUBLISHED = {"published": True}
 _MIB, _DAY_SECONDS = 1 << 20, 86400.0
 
 
-def publish_all(run: Run, spool: Spool) -> str | None:
-    """Publish all records that wait; return why not all were, None where they were."""
+def publish_all(run: Run, spool: Spool, newest: str | None = None) -> str | None:
+    """Publish all records that wait; return why not all were, None where they were.
+
+    What cannot be published is then kept within the spool's limits, but for the record of the id ``newest``: that of
+    the job that ended just now.
+    """
     records_dir, mode = run.settings["records_dir"], int(run.settings["records_mode"], 8)
-    if records_dir is None:
-        run.in_time(spool.sync_newest, SYNC_UNTIL)
-        return "record kept in the spool: no records_dir is set"
-    why = failure(run.in_time(lambda: publish_waiting(spool, records_dir, mode), PUBLISH_UNTIL))
-    if why:
+
+    def publish() -> Iterator[Any]:
+        if records_dir is not None:
+            yield from publish_waiting(spool, records_dir, mode)
+        yield _PUBLISHED
+        _tidy(run, spool, newest)
+
+    def keep() -> Iterator[Any]:
+        yield from spool.sync_newest()
+        _tidy(run, spool, newest)
+
+    # Never in this process: shared storage is known to hang.
+    values = run.in_time(publish, PUBLISH_UNTIL)
+    why = None if _PUBLISHED in values else failure(values)
+    if why or records_dir is None:
         # It is this node's alone for now: what is published is on stable storage already.
-        run.in_time(spool.sync_newest, SYNC_UNTIL)
+        run.in_time(keep, SYNC_UNTIL)
+    if records_dir is None:
+        return "record kept in the spool: no records_dir is set"
     return "record kept in the spool, not published: %s" % why if why else None
 
 
-def tidy(run: Run, spool: Spool) -> None:
-    """Keep the spool within its limits; raise OSError."""
+def _tidy(run: Run, spool: Spool, newest: str | None) -> None:
     settings = run.settings
-    spool.tidy(settings["spool_limit_mib"] * _MIB, settings["spool_max_age_days"] * _DAY_SECONDS)
+    try:
+        spool.prepare()
+        spool.tidy(settings["spool_limit_mib"] * _MIB, settings["spool_max_age_days"] * _DAY_SECONDS, newest)
+    except OSError:
+        pass  # a disk that is read-only, say: nothing grows there either
 
 
 def flush(run: Run) -> str:
@@ -44,11 +64,7 @@ def flush(run: Run) -> str:
 
     # Not in this process: a spool's disk may hang as well, and the health check, which slurmd waits for, flushes too.
     def look() -> Iterator[Any]:
-        is_there = os.path.isdir(spool.path)
-        yield {"is_there": is_there}
-        if is_there:
-            spool.prepare()
-            tidy(run, spool)
+        yield {"is_there": os.path.isdir(spool.path)}
 
     values = run.in_time(look, PUBLISH_UNTIL)
     if values[:1] == [{"is_there": False}]:

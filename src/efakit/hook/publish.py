@@ -45,7 +45,7 @@ def publish_waiting(spool: Spool, records_dir: str, mode: int) -> Iterator[str]:
                 failure = failure or error
             # Where the records folder itself is to blame, none of thousands needs to be tried.
             open_folder(records_dir).close()
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
             spool.waiting.set_aside(waiting)
     spool.note_lost()
     for baseline in spool.baselines.all():
@@ -95,13 +95,16 @@ def _was_published_past_spool(baseline: Mapping[str, Any], records_dir: str) -> 
             records = [load_from(folder, name, LARGE_BYTES) or {} for name in names[:_MOST_LOOKED_AT]]
     except (OSError, ValueError):
         return False
-    # A prolog that fails publishes its own snapshot, and has a baseline.
     return any(
-        record.get("baseline") == "missing"
-        and record.get("job_id") == job["job_id"]
+        record.get("job_id") == job["job_id"]
         and type(record.get("ended_at")) in (int, float)
         and record["ended_at"] > taken_at
-        and why_not_ended_by(job, record) is None
+        # Made of this baseline, which then could not be removed; or without it, since the spool was no use. A prolog
+        # that fails on purpose publishes its own snapshot, which is no later.
+        and (
+            record.get("record_id") == baseline.get("record_id")
+            or (record.get("baseline") == "missing" and why_not_ended_by(job, record) is None)
+        )
         for record in records
     )
 

@@ -74,21 +74,23 @@ class Run:
     def in_time(self, work: Callable[[], Iterator[Any]], share: float, *, in_process: bool = False) -> list[Any]:
         """Do ``work`` up to ``share`` of the deadline; a failure becomes the last value, ``{"failed": why}``.
 
-        Where its process is killed before its first value it is begun again. ``in_process`` as with ``bounded``.
+        Where it fails, or its process is killed, before its first value it is begun again, once: what the node lacks,
+        and what a disk refuses, may be over. ``in_process`` as with ``bounded``.
         """
 
         def guarded() -> Iterator[Any]:
             try:
                 yield from work()
             except OSError as error:
-                yield {"failed": str(error)}
+                yield {"failed": str(error), "raised": True}
             except Exception as error:  # a record of another version, say
-                yield {"failed": "%s: %s" % (type(error).__name__, error)}
+                yield {"failed": "%s: %s" % (type(error).__name__, error), "raised": True}
 
         ends_at = time.monotonic() + self.left(share)
         try:
             values, finished = self._do(guarded, ends_at, in_process)
-            if not values and not finished and ends_at - time.monotonic() > _WORTH_ANOTHER_SECONDS:
+            came_to_nothing = values[0].get("raised") if values and isinstance(values[0], dict) else not finished
+            if came_to_nothing and ends_at - time.monotonic() > _WORTH_ANOTHER_SECONDS:
                 values, finished = self._do(guarded, ends_at, in_process)
         except NoChild as error:
             return [{"failed": error.strerror}]

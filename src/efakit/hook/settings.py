@@ -45,14 +45,33 @@ def load_settings(path: str | None) -> tuple[dict[str, Any], list[str]]:
     if path is None:
         return dict(DEFAULTS), ["no --config given: the defaults are in force"]
     try:
-        given = loads(read_trusted(path).decode())
+        given = loads(_read(path).decode())
     except Untrusted as error:
         return _remembered(path, str(error))
     except (OSError, ValueError, RecursionError) as error:
         return _remembered(path, "%s: %s" % (path, error))
     if not isinstance(given, dict):
         return _remembered(path, "%s holds no JSON object" % path)
-    return _checked(given)
+    settings, problems = _checked(given)
+    if problems:
+        from efakit.hook.remembered import recall
+
+        # A value that is no use: what this node's last prolog had of it names the folders in which its baseline lies.
+        kept = recall(path) or {}
+        for name, check in _CHECKS.items():
+            if name in given and not check(given[name]) and name in kept and check(kept[name]):
+                settings[name] = kept[name]
+    return settings, problems
+
+
+def _read(path: str) -> bytes:
+    """Return a trusted file's content, asked for twice: it lies on shared storage, and holds where all else lies."""
+    try:
+        return read_trusted(path)
+    except (FileNotFoundError, Untrusted):
+        raise
+    except OSError:
+        return read_trusted(path)
 
 
 def _remembered(path: str, why: str) -> tuple[dict[str, Any], list[str]]:

@@ -106,10 +106,10 @@ class Spool:
                 found = Ended(place, in_doubt=True)
         return found
 
-    def tidy(self, limit_bytes: float, max_age_seconds: float) -> None:
+    def tidy(self, limit_bytes: float, max_age_seconds: float, newest: str | None) -> None:
         """Clear up what killed hooks left, and keep the spool within its limits: see ``Waiting.tidy``."""
         damaged = self.baselines.set_aside_damaged(self.waiting.aside)
-        dropped = self.waiting.tidy(limit_bytes, max_age_seconds)
+        dropped = self.waiting.tidy(limit_bytes, max_age_seconds, newest)
         self._forget_ended(self._ended.names())
         self.note_lost(damaged, dropped)
 

@@ -73,7 +73,10 @@ class Waiting:
 
     def set_aside(self, name: str) -> None:
         """Move what is no record out of the way."""
-        self.damaged += self._folder.move(name, self.aside)
+        try:
+            self.damaged += self._folder.move(name, self.aside)
+        except OSError:
+            pass  # on a disk that is read-only, say: what cannot be read holds up nothing
 
     def sync_newest(self) -> Iterator[str]:
         """Put the record that came last on stable storage; give its name.
@@ -86,10 +89,11 @@ class Waiting:
             self._folder.sync()
             yield name
 
-    def tidy(self, limit_bytes: float, max_age_seconds: float) -> int:
+    def tidy(self, limit_bytes: float, max_age_seconds: float, newest: str | None) -> int:
         """Clear up what killed hooks left, and drop the oldest of what is beyond the limits.
 
-        Returns how many records were dropped. What was set aside goes before any record does.
+        Returns how many records were dropped. What was set aside goes before any record does, and the record of the id
+        ``newest`` stays, whatever the clock says of its age.
         """
         for _, size, name in self._files():
             if size == 0:
@@ -102,6 +106,8 @@ class Waiting:
         too_much = sum(size for _, size, _ in kept + aside) - limit_bytes
         for folder, files in ((self.aside, aside), (self._folder, kept)):
             for _, size, name in files:
+                if newest is not None and newest in name:
+                    continue
                 if too_much > 0 or max_age_seconds < folder.age_seconds(name) < _SANE_SECONDS:
                     too_much -= size
                     dropped += _removed(folder, name) and folder is self._folder

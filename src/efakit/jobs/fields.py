@@ -151,6 +151,7 @@ _BOTH: dict[str, _Check] = {
     "sluid": _or_null(_is_run),
     "node": is_name,
     "node_list": _or_null(_is_text),
+    "node_count": _or_missing(_is_count),
     "user_id": _or_missing(_is_count),
     "user": _or_missing(_is_text),
     "partition": _or_missing(_is_text),

@@ -15,7 +15,7 @@ from efakit.jobs.damaged import Draft, place_damaged
 from efakit.jobs.fields import Record
 from efakit.jobs.heterogeneous import Group, component_name, pair_components, restart_count, start_of
 from efakit.jobs.node_list import NodeLists
-from efakit.jobs.parts import is_weak, split
+from efakit.jobs.parts import Part, is_weak, split
 from efakit.jobs.reader import Fault, Found
 from efakit.jobs.settle import settle
 from efakit.node.record import safe_name
@@ -98,6 +98,10 @@ def _draft(group: Group, lists: NodeLists, *, has_other_runs: bool) -> Draft:
         draft.doubts += [prefix + doubt for doubt in settled.doubts]
         draft.notes += [prefix + note for note in settled.notes]
         draft.more += settled.more
+        lacking = sorted(set(part.node_names(lists)) - set(settled.records))
+        if len(group.parts) > 1 and any(node in draft.records or node in _nodes_of(group, part) for node in lacking):
+            # Another component's record of the node would stand for it.
+            draft.doubts.append(f"{prefix}{printable(lacking[0])} has no record of this component")
         draft.node_names.update(part.node_names(lists))
         draft.knows_nodes |= any(record["node_list"] or record["node_list_at_end"] for record in part.records)
         draft.keys.add(safe_name(part.key))
@@ -110,6 +114,10 @@ def _draft(group: Group, lists: NodeLists, *, has_other_runs: bool) -> Draft:
                 record = _shared(draft.records[node], record)
             draft.records[node] = record
     return draft
+
+
+def _nodes_of(group: Group, but: Part) -> set[str]:
+    return {record["node"] for part in group.parts if part is not but for record in part.records}
 
 
 def _shared(record: Record, other: Record) -> Record:

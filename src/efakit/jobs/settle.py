@@ -103,6 +103,8 @@ def _doubts_by_nodes(part: Part, lists: NodeLists) -> Iterator[str]:
     for record in part.records:
         own.setdefault((record["node_list"], record["node_list_at_end"]), set()).add(record["node"])
     known = {texts: nodes for texts, nodes in own.items() if any(texts)}
+    if not known:
+        yield from _doubts_without_lists(part)
     if len(known) > _MOST_NODE_SETS:
         yield f"its records have {len(known)} different node lists"
         return
@@ -113,6 +115,16 @@ def _doubts_by_nodes(part: Part, lists: NodeLists) -> Iterator[str]:
             if not nodes <= named[other_texts] and not others <= named[texts]:
                 yield f"the node lists of {_some(nodes)} and of {_some(others)} do not go together"
                 return
+
+
+def _doubts_without_lists(part: Part) -> Iterator[str]:
+    """Give a doubt where Slurm named no nodes, and the records need not be of all."""
+    counts = {record["node_count"] for record in part.records} - {None}
+    nodes = {record["node"] for record in part.records}
+    if not counts:
+        yield "Slurm told the hooks neither the job's nodes nor their number"
+    elif max(counts) > len(nodes):
+        yield f"Slurm told the hooks {max(counts)} nodes and not which, and {len(nodes)} left a record"
 
 
 def _doubts_by_time(part: Part, chosen: list[Record], lists: NodeLists) -> Iterator[str]:

@@ -17,6 +17,7 @@ CLASSES = (
     ("rdma_read_resp_bytes", "rdma_read_bytes"),
     ("rdma_write_bytes", "rdma_write_recv_bytes"),
 )
+_TOTALS = ("tx_bytes", "rx_bytes")
 _BY_CLASS = tuple(name for pair in CLASSES for name in pair)
 # The classes' share of tx_bytes + rx_bytes from which on they explain the traffic. A driver counts all three.
 _EXPLAINED = 0.5
@@ -71,11 +72,18 @@ class Traffic:
 
         Not where a driver does not count them, and not where they hold less than half of tx_bytes and rx_bytes.
         """
+        return self._ways() != (False,)
+
+    def _ways(self) -> tuple[bool, ...]:
+        """Return whether the classes are to be counted; both where what is not known leaves that open."""
         if self.classless:
-            return False
-        explained = sum(side.known_bytes for pair in self.by_class for side in pair)
-        complete = all(side.complete for pair in self.by_class for side in pair)
-        return not complete or explained >= _EXPLAINED * (self.efa_tx.known_bytes + self.efa_rx.known_bytes)
+            return (False,)
+        sides = [side for pair in self.by_class for side in pair]
+        explained = sum(side.known_bytes for side in sides)
+        explains = explained >= _EXPLAINED * (self.efa_tx.known_bytes + self.efa_rx.known_bytes)
+        if all(side.complete for side in (*sides, self.efa_tx, self.efa_rx)) or (explains and explained):
+            return (explains,)
+        return (True, False)
 
     def exchanged_bounds(self) -> tuple[float, ...]:
         """Return the least and the greatest number of bytes that the nodes exchanged over EFA, one number if known.
@@ -83,9 +91,11 @@ class Traffic:
         Of each class the smaller of what they sent and what they received: what one side alone counts went to or came
         from storage. Where the classes tell nothing, the smaller of tx_bytes and rx_bytes.
         """
-        pairs = self.by_class if self.counts_classes() else ((self.efa_tx, self.efa_rx),)
-        least = sum(min(sent.known_bytes, received.known_bytes) for sent, received in pairs)
-        most = sum(min(sent.bounds()[-1], received.bounds()[-1]) for sent, received in pairs)
+        least, most = float("inf"), 0.0
+        for by_class in self._ways():
+            pairs = self.by_class if by_class else ((self.efa_tx, self.efa_rx),)
+            least = min(least, sum(min(sent.known_bytes, received.known_bytes) for sent, received in pairs))
+            most = max(most, sum(min(sent.bounds()[-1], received.bounds()[-1]) for sent, received in pairs))
         return (least,) if least == most else (least, most)
 
     def storage_bytes(self) -> tuple[int, int]:
@@ -122,7 +132,7 @@ def unknown_parts(record: Record) -> list[str]:
     """Return what is not known of a node's bytes, in words: ``rdmap16s27: tx_bytes, rx_bytes``."""
     parts = []
     if record["devices_unknown"] and not record["resets"] and record["baseline"] != "missing":
-        parts.append("the EFA devices could not be listed")
+        parts.append("the EFA devices could not all be recognised")
     bytes_of_devices = ("tx_bytes", "rx_bytes", *_BY_CLASS)
     for kind, names in (("devices", bytes_of_devices), ("interfaces", ("tx_bytes", "rx_bytes"))):
         for item in record[kind]:
@@ -139,7 +149,10 @@ class _Item:
         self._counters, self._unknown = item["counters"], frozenset(item["unknown"])
 
     def amount(self, name: str) -> Amount:
-        return UNKNOWN if name in self._unknown else Amount(self._counters.get(name, 0))
+        # Every driver and every interface has the totals: one that is missing was not read.
+        if name in self._unknown or (name in _TOTALS and name not in self._counters):
+            return UNKNOWN
+        return Amount(self._counters.get(name, 0))
 
     def lacks_all(self, names: Iterable[str]) -> bool:
         return not any(name in self._counters or name in self._unknown for name in names)

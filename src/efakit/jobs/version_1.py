@@ -39,7 +39,7 @@ def lift(record: dict[str, Any], file: str) -> dict[str, Any]:
         "devices": [{**item, "unknown": _unknown_of_device(item, incomplete)} for item in record["devices"]],
         "interfaces": [{**item, "unknown": _unknown(item, _TOTALS)} for item in record["interfaces"]],
         "devices_unknown": missing or (incomplete and len(record["devices"]) != record["devices_found"]),
-        "interfaces_unknown": not record["interfaces"],
+        "interfaces_unknown": incomplete or not record["interfaces"],
         "doubts": [],
     }
 

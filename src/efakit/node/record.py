@@ -126,7 +126,7 @@ def make_record(
             "baseline": state,
             "resets": resets,
             "devices_found": len(final["devices_present"]),
-            "devices_unknown": not (usable and _listed(usable) and _listed(final)),
+            "devices_unknown": not (usable and _all_known(usable) and _all_known(final)),
             "interfaces_unknown": not (usable and interfaces_present(usable) and interfaces_present(final)),
             "foreign_devices": final["foreign_devices"],
             "late_devices": baseline.get("late") if baseline else None,
@@ -161,7 +161,9 @@ def reset_signs(before: Snapshot, after: Snapshot) -> list[str]:
     signs = []
     if before["boot_id"] and after["boot_id"] and before["boot_id"] != after["boot_id"]:
         signs.append("the node was rebooted")
-    if _listed(before) and _listed(after) and _set(before) != _set(after):
+    # What may be an EFA device or not, since its kind could not be read, is no device that came or went.
+    unsure = {item["name"] for taken in (before, after) for item in taken.get("unknown_devices", ())}
+    if _listed(before) and _listed(after) and _set(before) - unsure != _set(after) - unsure:
         signs.append("the set of EFA devices changed")
     for kind in ("devices", "interfaces"):
         signs += ["%s is another device now" % name for name in _moved(before, after, kind)]
@@ -186,8 +188,12 @@ def interfaces_present(snapshot: Snapshot) -> list[str]:
     return snapshot.get("interfaces_present", [item["name"] for item in snapshot["interfaces"]])
 
 
-def _set(snapshot: Snapshot) -> list[str]:
-    return sorted(snapshot["devices_present"])
+def _all_known(snapshot: Snapshot) -> bool:
+    return _listed(snapshot) and not snapshot.get("unknown_devices")
+
+
+def _set(snapshot: Snapshot) -> set[str]:
+    return set(snapshot["devices_present"])
 
 
 def _moved(before: Any, after: Any, kind: str) -> list[str]:

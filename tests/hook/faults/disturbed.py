@@ -105,7 +105,7 @@ class World:
                 path.unlink(missing_ok=True)
                 path.write_text(f"{value}\n")
 
-    def _command(self, command: str, job: int | None) -> tuple[list[str], dict[str, str]]:
+    def command(self, command: str, job: int | None) -> tuple[list[str], dict[str, str]]:
         """Return the command line and the environment with which slurmd runs a hook."""
         script = SCRIPTS.get(command)
         argv = ["/bin/sh", str(self.home / (script or "run-hook")), *([] if script else [command])]
@@ -116,17 +116,17 @@ class World:
 
     def run(self, command: str, job: int | None = None) -> str:
         """Run a hook with nothing wrong."""
-        outcome = self.slurmd.run(*self._command(command, job))
+        outcome = self.slurmd.run(*self.command(command, job))
         assert (outcome.status, outcome.errors) == (0, "")
         return outcome.output
 
     def trace(self, command: str, job: int | None) -> list[Call]:
         """Run a hook with nothing wrong, and return its calls."""
-        return self.slurmd.trace(*self._command(command, job))
+        return self.slurmd.trace(*self.command(command, job))
 
     def disturb(self, point: Point, command: str, job: int | None) -> Outcome:
         """Run a hook with one fault."""
-        return self.slurmd.run(*self._command(command, job), point)
+        return self.slurmd.run(*self.command(command, job), point)
 
     def published(self, job: int) -> list[dict[str, Any]]:
         """Return the published records of a job."""
@@ -206,6 +206,8 @@ def the_job_has_its_record(world: World, point: Point, outcome: Outcome) -> Iter
         yield "the record of job 7 is lost"
     for record in found:
         yield from wrong_numbers(record, AFTER - BEFORE)
+        if record["baseline"] == "missing" and point.fault not in KILLS:
+            yield "the record of job 7 has no baseline"
     if found:
         runs = find_runs(world.records, 7)
         if len(runs) != 1:

@@ -128,6 +128,20 @@ def without_net(story: Story) -> None:
     shutil.rmtree(story.node.root / "sys/class/net")
 
 
+def unrecognised(*indices: int) -> Step:
+    """Let nobody read what kind of devices some are: neither their driver nor their ids."""
+
+    def step(story: Story) -> None:
+        for index in indices:
+            function = story.port(index).parents[2] / "device"
+            (function / "driver").unlink()
+            for name in ("vendor", "device"):
+                (function / name).unlink()
+                (function / name).mkdir()
+
+    return step
+
+
 AUTO = {"tcp_interfaces": "auto"}
 UNREAD = [
     *unread_rows(),
@@ -182,6 +196,24 @@ UNREAD = [
         (prologs, MUCH, epilogs),
         (told("incomplete"), has("interfaces-unknown")),
         {"tcp_interfaces": []},
+    ),
+    Case(
+        "a device whose kind cannot be read: incomplete",
+        (both(unrecognised(0)), prologs, both(moved(tcp=TB)), epilogs),
+        (told("incomplete", reason="recognised"), has("devices-unlisted")),
+    ),
+    Case(
+        "no device's kind can be read: incomplete",
+        (both(unrecognised(*range(DEVICES))), prologs, both(moved(tcp=TB)), epilogs),
+        (told("incomplete", reason="recognised"), has("devices-unlisted")),
+    ),
+    Case(
+        "Slurm names no nodes, and one of two left a record: incomplete",
+        (
+            run("prolog", SLURM_JOB_NODELIST=""),
+            *(moved(efa=TB), run("epilog", SLURM_JOB_NODELIST="")),
+        ),
+        (told("incomplete", reason="2 nodes"),),
     ),
     Case("all is read: efa", (prologs, MUCH, epilogs), (told("efa"), has_not("bytes-unknown"))),
     Case("all is read: tcp-fallback", (prologs, both(moved(tcp=TB)), epilogs), (told("tcp-fallback"),)),
@@ -434,6 +466,23 @@ STALE = [
         (has("baseline-given-up"), has_not("baseline-given-up", 8)),
     ),
     Case(
+        "an epilog that runs again leaves the baseline of the job that runs now",
+        (
+            *one_node(7, **ALONE, **FIRST),
+            *(run("prolog", 8, **ALONE, **LATER), moved(efa=TB), run("epilog", 7, **ALONE, **FIRST)),
+            run("epilog", 8, **ALONE, **LATER),
+        ),
+        (field("baseline", "ok", 8), field("shared_with", [], 8), published(7, 8)),
+    ),
+    Case(
+        "an earlier run whose epilog never came is told",
+        (
+            run("prolog", SLURM_JOB_RESTART_COUNT="0", **FIRST),
+            *one_node(7, SLURM_JOB_RESTART_COUNT="1", **LATER),
+        ),
+        (field("baseline", "ok"), has("baseline-given-up")),
+    ),
+    Case(
         "a job without baseline that has processes: shared",
         (run("prolog"), moved(efa=TB), in_cgroup(9), run("epilog")),
         (field("shared_with", [9]),),
@@ -501,16 +550,53 @@ SPOOL = [
         for folder in ("outbox", "active")
     ),
     Case(
+        "a record that waited too long is published all the same where it can be",
+        (
+            *(lambda s: s.node.records.rmdir(), *one_node()),
+            lambda s: [_days_old(p, 61) for p in (s.node.spool / "outbox").iterdir()],
+            *(lambda s: s.node.records.mkdir(), flush),
+        ),
+        (published(7), waits()),
+    ),
+    Case(
         "a record that waits too long is dropped and counted",
         (
-            lambda s: s.node.records.rmdir(),
-            *one_node(),
+            *(lambda s: s.node.records.rmdir(), *one_node()),
             lambda s: [_days_old(p, 61) for p in (s.node.spool / "outbox").iterdir()],
-            lambda s: s.node.records.mkdir(),
-            *one_node(8),
-            *one_node(9),
+            *(*one_node(8), lambda s: s.node.records.mkdir(), *one_node(9)),
         ),
         (published(8, 9), waits(), has("spool-dropped", 9)),
+    ),
+    Case(
+        "the record of the job that ended just now is never dropped, whatever the clock",
+        (
+            *(lambda s: s.node.records.rmdir(), *one_node()),
+            lambda s: [_days_old(p, -1) for p in (s.node.spool / "outbox").iterdir()],
+            *one_node(8),
+            lambda s: s.node.records.mkdir(),
+            flush,
+        ),
+        (published(8), waits()),
+        {"spool_limit_mib": 0.001},
+    ),
+    Case(
+        "a number beyond all numbers holds up nothing",
+        (
+            in_spool(
+                "outbox/gpu-st-p5-1.3.r0.json", b'{"job_id": Infinity, "cluster": "lab", "node": "n", "run": "r0"}'
+            ),
+            *one_node(),
+        ),
+        (published(7), gone_from("outbox/*.json")),
+    ),
+    Case(
+        "another job's baseline of odd types holds up nothing",
+        (
+            run("prolog", 5, **GONE_BY),
+            baselines(lambda kept: kept["job"].update(het_job_id=[1])),
+            *(steps_run(), *one_node()),
+        ),
+        (published(7), field("baseline", "ok")),
     ),
     Case(
         "records beyond the spool's size are dropped, the oldest first",

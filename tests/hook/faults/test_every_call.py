@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import errno
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from tests.hook.faults.disturbed import (
     the_next_job_is_unharmed,
     the_node_is_checked,
 )
-from tests.hook.faults.fail_at import Point, compile_tools, missing_for_preload, points, points_at_start
+from tests.hook.faults.fail_at import Point, always, compile_tools, missing_for_preload, points, points_at_start
 
 MISSING = missing_for_preload()
 pytestmark = [
@@ -82,11 +84,34 @@ def test_a_fault_at_any_call_drains_no_node_and_loses_no_record(scenario, part, 
         came += has_come
         wrong += found
     world.slurmd.close()
-    if os.environ.get("FAIL_LOG"):
-        with Path(os.environ["FAIL_LOG"]).open("a") as f:
-            f.write(f"{scenario.name} {part} {came}/{len(chosen)}\n" + "\n".join(wrong) + "\n")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
     assert came >= scenario.least
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize("command", ["prolog", "epilog"])
+def test_where_no_process_can_be_started_at_all_the_hook_runs_instead_of_the_shell(command, shell, tools, tmp_path):
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} here: apt-get install {shell}")
+    world = World(tmp_path, tools)
+    world.count(BEFORE)
+    if command == "epilog":
+        world.run("prolog", 7)
+        world.count(AFTER)
+    argv, environment = world.command(command, 7)
+    variables = always(tmp_path / "state", None, "fork", "*", errno.ENOMEM)
+    done = subprocess.run(
+        [shutil.which(shell), *argv[1:]], env={**environment, **variables}, capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    world.run("flush")
+    world.count(AFTER)
+    if command == "prolog":
+        world.run("epilog", 7)
+    (record,) = world.published(7)
+    assert record["baseline"] == "ok"
+    assert "hook-without-child" in [item["rule"] for item in record["findings"]]
+    world.slurmd.close()
 
 
 def test_there_are_more_than_a_thousand_points(record_property):
