@@ -91,7 +91,7 @@ def _doubted(run: Run, spool: Spool, place: dict[str, Any] | None) -> str | None
         cast_doubt(spool, records_dir, mode, place, _RAN_AGAIN)
         yield {}
 
-    return failure(run.in_time(doubt, PUBLISH_UNTIL, in_process=True))
+    return failure(run.in_time(doubt, PUBLISH_UNTIL))
 
 
 def _forget_job(spool: Spool, job: JobFields) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.hook.faults import broken_settings, environments, keeping, lives, mounts, reading
 from tests.hook.faults.faulty_mount import missing_for_fuse
 from tests.hook.faults.mount_steps import clean_mounts
-from tests.hook.faults.story import Case, play
+from tests.hook.faults.story import DEVICES, Case, play
 
 MISSING = missing_for_fuse()
 pytestmark = pytest.mark.lab
@@ -24,7 +24,9 @@ ENFORCING = {
 CUT_SHORT = [case for case in reading.CASES if case.must[: len(reading.CUT_SHORT)] == reading.CUT_SHORT]
 # Theirs say otherwise: the settings are not read, or are checked for mode observe.
 SETTINGS = [case for case in broken_settings.CASES if "mode" not in case.name and "root" not in case.name]
-PLAIN = [*CUT_SHORT, *lives.CASES, *keeping.CASES, *environments.CASES, *SETTINGS]
+# A node that lacks a device is refused, and rightly.
+KEEPING = [case for case in keeping.CASES if case.settings.get("expected_devices", DEVICES) == DEVICES]
+PLAIN = [*CUT_SHORT, *lives.CASES, *KEEPING, *environments.CASES, *SETTINGS]
 
 
 def enforcing(case: Case) -> Case:
