@@ -70,7 +70,7 @@ def test_what_the_hook_lacks_is_told_and_is_no_reason(lack):
     assert reasons(with_one(**lack)) == []
     (finding,) = check_devices(with_one(**lack), EXPECTED)
     assert (finding["rule"], finding["severity"]) == ("device-unreadable", "warning")
-    assert finding["message"].startswith("rdmap3 has ")
+    assert finding["message"].startswith("rdmap3: ")
 
 
 def test_devices_are_missing_only_where_neither_look_saw_them():

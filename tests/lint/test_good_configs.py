@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from efakit.catalog import offerings
 from efakit.errors import UsageError
 from efakit.finding import Finding
-from efakit.lint.config import JobNodes, all_rules, lint_config
+from efakit.lint.config import JobNodes, lint_config
 from efakit.lint.config.document import ConfigDocument
+from efakit.rules.registry import rules
 from efakit.vendor.simulated_account import Judge, account_for
 from tests.lint.good_configs import EVERYTHING, changed_configs
 from tests.pcluster.simulated import config, standard_account, text
@@ -97,7 +98,7 @@ def test_a_config_that_contains_itself_and_one_of_many_aliases_are_judged():
     data=changed_configs(st.sampled_from([None, True, "yes", 0, 1, 7, -3, "7", 2.5, "word", [], {}, ["a"], {"a": 1}]))
 )
 def test_what_efakit_refuses_pcluster_refuses_too_unless_the_rule_says_why(data: Any, judge: Judge):
-    stricter = {rule.id for rule in all_rules() if rule.stricter}
+    stricter = {name for name, rule in rules().items() if rule.stricter}
     refusals = [item for item in lint(data) if item.severity == "error" and item.rule not in stricter]
     if refusals and isinstance(data, dict) and data.get("Region", "us-east-1") == "us-east-1":
         answer = judge.dry_run(text(data), account_for(data))

@@ -30,7 +30,7 @@ def check_devices(snapshot: Snapshot, expectation: Mapping[str, Any]) -> list[di
     findings += fault_findings(device_faults(snapshot))
     unread = _unreadable(snapshot)
     if unread:
-        what = "; ".join("%s (%s)" % (_have(names, text), why) for text, names, why in unread)
+        what = "; ".join("%s: %s (%s)" % (_list(names), text, why) for text, names, why in unread)
         findings.append(finding("device-unreadable", "warning", what))
     return findings
 
@@ -105,12 +105,12 @@ def _unreadable(snapshot: Snapshot) -> list[tuple[str, list[str], str]]:
     """Return what could not be read: what is unknown, of which devices, and why (of the first)."""
     found = []
     for text, items in (
-        ("a driver that cannot be told", [(item["name"], item["driver_error"]) for item in snapshot["devices"]]),
-        ("a verbs device that cannot be told", [(item["name"], item["verbs_error"]) for item in snapshot["devices"]]),
-        ("a verbs device that was not tried", [(item["name"], item["open_error"]) for item in snapshot["devices"]]),
-        ("counters that were not read", [(item["name"], item["own_errors"][:1]) for item in snapshot["devices"]]),
-        ("a kind that cannot be told", [(item["name"], item["error"]) for item in snapshot["unknown_devices"]]),
-        ("a driver that cannot be told", [(item["name"], item["error"]) for item in snapshot["unknown_functions"]]),
+        ("driver not readable", [(item["name"], item["driver_error"]) for item in snapshot["devices"]]),
+        ("verbs device not readable", [(item["name"], item["verbs_error"]) for item in snapshot["devices"]]),
+        ("verbs device not opened", [(item["name"], item["open_error"]) for item in snapshot["devices"]]),
+        ("counters not read", [(item["name"], item["own_errors"][:1]) for item in snapshot["devices"]]),
+        ("EFA or not is not known", [(item["name"], item["error"]) for item in snapshot["unknown_devices"]]),
+        ("driver not readable", [(item["name"], item["error"]) for item in snapshot["unknown_functions"]]),
     ):
         named = [(name, why if isinstance(why, str) else why[0]) for name, why in items if why]
         if named:

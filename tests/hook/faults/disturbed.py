@@ -139,7 +139,8 @@ class Scenario:
     """A command that is disturbed, for a job: what comes before and after it, and what must then hold.
 
     ``bytes_now`` is where the counters stand when it runs. ``parts`` is how many tests share the points; in each, at
-    least so many faults come (``least``). ``from_start``: the points lie before the hook's first line.
+    least so many faults come (``least``). Each call of the hook's own meets ``faults_each``. ``from_start``: the points
+    lie before the hook's first line.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Scenario:
     check: Callable[[World, Point, Outcome], Iterator[str]]
     parts: int
     least: int
+    faults_each: int = 2
     from_start: bool = False
 
 
@@ -194,10 +196,6 @@ def another_comes(world: World) -> None:
 
 
 # What must hold.
-
-
-def nothing_more(_world: World, _point: Point, _outcome: Outcome) -> Iterator[str]:
-    yield from ()
 
 
 def the_job_has_its_record(world: World, point: Point, outcome: Outcome) -> Iterator[str]:

@@ -213,27 +213,27 @@ def _parts(line: str) -> tuple[str, str, str, str]:
     return process, number, name, path
 
 
-def points(calls: Sequence[Call], own: Path, archive: Path) -> Iterator[Point]:
+def points(calls: Sequence[Call], own: Path, archive: Path, faults_each: int = 2) -> Iterator[Point]:
     """Give the points at which a run is to be disturbed: faults that take turns.
 
-    Each call of the hook's own meets two. Of those that are alike, one counter after the other, and of the hundreds by
-    which Python loads its modules, a part meets one.
+    Each call of the hook's own meets ``faults_each``. Of those that are alike, one counter after the other, and of the
+    hundreds by which Python loads its modules, a part meets one.
     """
     seen: set[tuple[int, str, str]] = set()
     loading = alike = 0
     for turn, call in enumerate(calls):
         faults = [*call.faults(), KILL if turn % 4 < 2 else KILL_GROUP]
-        chosen = [Point(call, faults[(turn + more) % len(faults)]) for more in range(2)]
+        chosen = [Point(call, faults[(turn + more) % len(faults)]) for more in range(faults_each)]
         in_counters = "hw_counters" in call.path or ("/" not in call.path and call.name == "openat64")
         kind = (call.process, call.name, call.path)
         if EVERY_FAULT:
             yield from (Point(call, fault) for fault in faults)
         elif call.path == str(archive) or (call.path.startswith("/") and not _is_below(call.path, own)):
             loading += 1
-            yield from chosen[: loading % _LOADING == 0]
+            yield from chosen[:1] if loading % _LOADING == 0 else ()
         elif kind in seen or in_counters:
             alike += 1
-            yield from chosen[: alike % _ALIKE == 0]
+            yield from chosen[:1] if alike % _ALIKE == 0 else ()
         else:
             yield from chosen
         seen.add(kind)
@@ -243,7 +243,7 @@ def _is_below(path: str, folder: Path) -> bool:
     return path.startswith((str(folder) + "/", "/proc/", "/dev/", "/run/", "/var/"))
 
 
-def points_at_start(calls: Sequence[Call], _own: Path, archive: Path) -> Iterator[Point]:
+def points_at_start(calls: Sequence[Call], archive: Path) -> Iterator[Point]:
     """Give points before the hook's first line: in the shell that runs its script, and in Python.
 
     Not where the shell reads that script: who cannot do that runs no hook at all.

@@ -19,7 +19,6 @@ from tests.hook.faults.disturbed import (
     a_record_waits,
     another_comes,
     nothing,
-    nothing_more,
     play,
     the_job_ends_and_another_comes,
     the_job_has_its_record,
@@ -36,18 +35,20 @@ pytestmark = [
 ]
 
 MODES = ("enforce", "observe", "enforce", "warn")
+PROLOG = ("prolog", 7, BEFORE, nothing, the_job_ends_and_another_comes, the_job_has_its_record)
+EPILOG = ("epilog", 7, AFTER, a_job_has_worked, another_comes, the_job_has_its_record)
+FLUSH = ("flush", None, AFTER, a_record_waits, another_comes, the_job_has_its_record)
+HEALTH = ("health-check", None, BEFORE, nothing, another_comes, the_next_job_is_unharmed)
+TASK = ("task-prolog", 7, BEFORE, the_node_is_checked, nothing, the_lines_are_whole)
 SCENARIOS = [
-    Scenario("prolog", "prolog", 7, BEFORE, nothing, the_job_ends_and_another_comes, the_job_has_its_record, 8, 35),
-    Scenario("epilog", "epilog", 7, AFTER, a_job_has_worked, another_comes, the_job_has_its_record, 8, 45),
-    Scenario("flush", "flush", None, AFTER, a_record_waits, another_comes, the_job_has_its_record, 4, 50),
-    Scenario("health check", "health-check", None, BEFORE, nothing, another_comes, the_next_job_is_unharmed, 4, 50),
-    Scenario("task prolog", "task-prolog", 7, BEFORE, the_node_is_checked, nothing, the_lines_are_whole, 2, 45),
+    Scenario("prolog", *PROLOG, parts=8, least=35),
+    Scenario("epilog", *EPILOG, parts=8, least=45),
+    Scenario("flush", *FLUSH, parts=4, least=50),
+    Scenario("health check", *HEALTH, parts=4, least=50, faults_each=1),
+    Scenario("task prolog", *TASK, parts=2, least=45),
     # Before the hook's first line: the shell and Python itself. A record is worth that Python is started again.
-    Scenario("start of a prolog", "prolog", 7, BEFORE, nothing, nothing, nothing_more, 1, 40, from_start=True),
-    Scenario(
-        *("start of an epilog", "epilog", 7, AFTER, a_job_has_worked, another_comes, the_job_has_its_record, 2, 20),
-        from_start=True,
-    ),
+    Scenario("start of a prolog", *PROLOG, parts=2, least=20, from_start=True),
+    Scenario("start of an epilog", *EPILOG, parts=2, least=20, from_start=True),
 ]
 PARTS = [
     pytest.param(scenario, part, id=f"{scenario.name}, part {part + 1} of {scenario.parts}")
@@ -68,8 +69,9 @@ def points_of(world: World, scenario: Scenario) -> Iterator[Point]:
     world.begin("enforce")
     world.count(scenario.bytes_now)
     calls = world.trace(scenario.command, scenario.job)
-    choose = points_at_start if scenario.from_start else points
-    return choose(calls, world.folder, world.archive)
+    if scenario.from_start:
+        return points_at_start(calls, world.archive)
+    return points(calls, world.folder, world.archive, scenario.faults_each)
 
 
 @pytest.mark.parametrize(("scenario", "part"), PARTS)
