@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 from efakit.catalog.minimums import MINIMUMS
 from efakit.catalog.stacks import EFA_INSTALLERS
-from efakit.rules.environment import within
+from efakit.versions import within
 from scripts.row_boundaries import EDGES, Boundary, boundaries
 from scripts.row_claims import CLAIMS, Claim, Rows, Text
 from scripts.tagged_text import SOURCES, Releases

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from efakit.catalog import config_keys, counters, known_bad, minimums, plugin_nccl, slurm_settings, variables
-from efakit.rules.environment import within
+from efakit.versions import within
 
 EDGES = ("since", "until", "least", "better")
 

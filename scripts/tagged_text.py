@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from efakit.catalog.stacks import version_key
+from efakit.versions import version_key
 
 
 class Release(NamedTuple):

@@ -128,7 +128,7 @@ def test_the_ready_specs_have_a_line_for_every_place_of_their_configs():
     for path in (Path(__file__).resolve().parents[2] / "cluster-configs").glob("*.cluster.yaml"):
         document = read_document(path.with_name(path.name.replace(".cluster.yaml", ".yaml")))
         for place in _paths(yaml.safe_load(path.read_text())):
-            assert document.where(origin(place, document.data), at_key=True)
+            assert document.place(origin(place, document.data), at_key=True).line
 
 
 def _paths(value, path=()):
