@@ -23,6 +23,7 @@ from efakit.hook.path import (
     refuse,
     walk,
 )
+from efakit.node.unique import random_hex
 
 __all__ = ["LARGE_BYTES", "SMALL_BYTES", "Folder", "Untrusted", "open_folder", "open_holder"]
 
@@ -108,7 +109,7 @@ class Folder:
         Where that fails nothing of it is left, and what had the name before is as it was.
         """
         path = self._path_of(name)
-        temporary = ".%s.%d.%s" % (name[:_MOST_LETTERS], os.getpid(), os.urandom(4).hex())
+        temporary = ".%s.%d.%s" % (name[:_MOST_LETTERS], os.getpid(), random_hex(4))
         descriptor = -1
         try:
             descriptor = call(path, os.open, temporary, _CREATE, mode, dir_fd=self._descriptor)

@@ -6,7 +6,7 @@ readings exist, and each counter that must exist and has no difference is named 
 
 from __future__ import annotations
 
-import os
+from efakit.node.unique import digest, random_hex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,16 +54,12 @@ def safe_name(text: str) -> str:
         kept = "_" + kept[1:]
     if kept == text and 0 < len(text) <= _MOST_LETTERS:
         return text
-    digest = _digest(text.encode("utf-8", "surrogatepass"))
-    return "%s~%s" % (kept[: _MOST_LETTERS - 1 - len(digest)], digest)
+    mark = _digest(text)
+    return "%s~%s" % (kept[: _MOST_LETTERS - 1 - len(mark)], mark)
 
 
-def _digest(data: bytes) -> str:
-    try:
-        from _blake2 import blake2b  # hashlib takes long to import
-    except ImportError:
-        from hashlib import blake2b
-    return str(blake2b(data, digest_size=_DIGEST_BYTES).hexdigest())
+def _digest(text: str) -> str:
+    return digest(text.encode("utf-8", "surrogatepass"), _DIGEST_BYTES)
 
 
 def record_path(record: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -73,14 +69,14 @@ def record_path(record: Mapping[str, Any]) -> tuple[str, str, str]:
     its node has no id: its own content gives it one, so that it takes no other's place.
     """
     run = record.get("run") or run_key(record["sluid"], None, record["restart_count"])
-    own = record.get("record_id") or _digest(repr(sorted(record.items())).encode("utf-8", "surrogatepass"))
+    own = record.get("record_id") or _digest(repr(sorted(record.items())))
     name = "%s.%s.%s.json" % (safe_name(record["node"]), safe_name(run), safe_name(own))
     return safe_name(record["cluster"]), "%d" % (record.get("het_job_id") or record["job_id"]), name
 
 
 def new_record_id() -> str:
     """Return a random name for one record: no other record ever has it."""
-    return os.urandom(8).hex()
+    return random_hex(8)
 
 
 def make_record(

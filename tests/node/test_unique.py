@@ -1,0 +1,21 @@
+"""Names of their own, also where the kernel gives nothing random."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from efakit.node.unique import random_hex
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.EPERM, errno.ENOSYS, errno.EIO])
+def test_where_the_kernel_gives_nothing_random_names_still_differ(monkeypatch, number):
+    def refuse(count: int) -> bytes:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "urandom", refuse)
+    names = [random_hex(8) for _ in range(100)]
+    assert len(set(names)) == 100
+    assert all(len(name) == 16 and int(name, 16) >= 0 for name in names)
