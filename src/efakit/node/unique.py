@@ -14,7 +14,7 @@ def random_hex(count: int) -> str:
     """
     try:
         return os.urandom(count).hex()
-    except OSError:
+    except (OSError, NotImplementedError):
         moment = "%d %d %d" % (os.getpid(), time.time_ns(), time.monotonic_ns())
         return digest(moment.encode("ascii"), count)
 
