@@ -51,7 +51,12 @@ def rows_about(name: str) -> list[VariableRule]:
 def _speaks_of(row: VariableRule, value: str | None) -> bool:
     if row.effect == "set-by-plugin" or row.value == "*":
         return True
-    return value is not None and matches(row.value, value)
+    if value is None:
+        return False
+    if row.name.endswith("_SOCKET_IFNAME") and not value.startswith("^"):
+        # Any interface of the list will do: the row must speak of each.
+        return all(matches(row.value, item) for item in value.split(","))
+    return matches(row.value, value)
 
 
 def _finding(row: VariableRule, name: str, value: str | None) -> Finding:

@@ -182,6 +182,8 @@ class Script:
     """Variables that ``unset`` takes away, with the offset of the last such line."""
     defined: set[str] = field(default_factory=set)
     """Names that get a value in some other way: read, for, mapfile, a test that asks whether they are set."""
+    handed_on: set[str] = field(default_factory=set)
+    """Names of which nothing but a bare ``export NAME`` says that they have a value."""
     referenced: set[str] = field(default_factory=set)
     exported: set[str] = field(default_factory=set)
     takes_from_elsewhere: bool = False
@@ -195,6 +197,8 @@ class Script:
     written: list[Written] = field(default_factory=list)
     """Heredocs that are written to files, or read by another shell."""
     functions: set[str] = field(default_factory=set)
+    exports: list[tuple[Span, tuple[Word, ...]]] = field(default_factory=list)
+    """The words of each ``export`` line, behind that word."""
     unread: list[Span] = field(default_factory=list)
     embedded: list[Script] = field(default_factory=list)
     """sbatch scripts in heredocs."""

@@ -107,12 +107,21 @@ def not_exported(context: Context) -> Iterator[Problem]:
             continue
         if item.name.startswith(("LD_", "SLURM_")) or item.name in _USUAL or not item.name.isupper():
             continue
+        if item.name in _OF_RANKS and context.jobs.node_launchers:
+            continue  # the launcher sets it for each rank
         message = f"{item.name} is not exported: no program that the script starts sees it"
         yield Problem(name_span(script, item), message, f"export {item.name}")
 
 
+_OF_RANKS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK")
 # Usually in the environment already: an assignment changes what programs see.
 _USUAL = ("PATH", "HOME", "MASTER_ADDR", "MASTER_PORT")
+
+
+# Commands behind which a value that was set has still reached no program of the job.
+_START_NOTHING = frozenset(
+    ("echo", "printf", "module", "ml", "cd", "mkdir", "ulimit", "true", "set", "hostname", "date")
+)
 
 
 @rule("set-twice")
@@ -121,7 +130,7 @@ def set_twice(context: Context) -> Iterator[Problem]:
     script = context.script
     if script.is_template:
         return
-    launched = sorted(command.span.start for command, _ in context.jobs.launches)
+    started = [command.span.start for command in script.commands if command.name not in _START_NOTHING]
     last: dict[str, Assignment] = {}
     for item in script.assignments:
         if not item.name.startswith(_JOB_PREFIXES) or item.kind not in ("plain", "export", "env-file"):
@@ -131,7 +140,7 @@ def set_twice(context: Context) -> Iterator[Problem]:
             last[item.name] = item
         if earlier is None or item.conditional or None in (item.value, earlier.value) or item.value == earlier.value:
             continue
-        if any(earlier.span.start < place < item.span.start for place in launched):
+        if any(earlier.span.start < place < item.span.start for place in started):
             continue
         line = script.source.place(item.span.start)[0]
         message = f"{item.name}={earlier.value} is overridden in line {line}: {item.name}={item.value}"
