@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from efakit.cli.findings_text import print_findings
 from efakit.finding import Finding, Severity
 from efakit.validate.ask import ask_judges
 from efakit.validate.judges import Judgement
@@ -55,10 +56,7 @@ def _print_json(file: Path, judgements: Sequence[Judgement], findings: Sequence[
 
 
 def _print_text(judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:
-    for item in findings:
-        click.echo(f"{item.file}:{item.line}:{item.column}: {item.severity} {item.rule}: {item.message}")
-        if item.fix:
-            click.echo(f"    fix: {item.fix}")
+    print_findings(findings)
     if findings:
         click.echo()
     click.echo("Judged by")
