@@ -81,6 +81,16 @@ class Document:
         named = self._named(keys if of is None else of)
         return Finding(rule, ERROR, f"{named}: {message}", place=place, fix=fix)
 
+    def spelling(self, keys: KeyPath) -> str | None:
+        """Return the scalar at ``keys`` as the file spells it, such as ``0644`` or ``1.10``; None where it is none."""
+        node = self._root
+        for key in keys:
+            found = _child(node, key)
+            if found is None:
+                return None
+            _, node = found
+        return node.value if isinstance(node, yaml.ScalarNode) else None
+
     def place(self, keys: KeyPath, *, at_key: bool = False) -> Place:
         """Return the place of the value at ``keys`` (of its key with ``at_key``), or of what is nearest above it."""
         node, place = self._root, self._root

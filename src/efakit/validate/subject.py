@@ -15,7 +15,6 @@ from efakit.finding import ERROR, WARNING, Finding
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
-from efakit.plan.findings import variable_findings
 from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan, make_plan
 from efakit.rules.registry import rule_of
@@ -39,7 +38,7 @@ class Subject:
     zones: Mapping[str, str] = field(default_factory=dict)
     software: Mapping[str, str | None] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
-    """What the spec says that no config shows: its jobs' variables."""
+    """What the spec says that no config shows: of its jobs."""
 
     @property
     def data(self) -> Any:
@@ -123,7 +122,7 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlon
         jobs=tuple(_job_nodes(item) for item in plan.jobs),
         zones=_zones(plan),
         software=asdict(spec.cluster.stack),
-        findings=tuple(_of_variables(document, plan)),
+        findings=tuple(_of_jobs(document, plan)),
     )
 
 
@@ -139,7 +138,7 @@ def _zones(plan: Plan) -> dict[str, str]:
 
 
 def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
-    """Give what a spec shows without a config: software that does not go together, and its jobs' variables."""
+    """Give what a spec shows without a config: software that does not go together, and its jobs."""
     versions = plan.stack.versions()
     for number, queue in enumerate(plan.cluster.queues):
         for place, item in enumerate(queue.resources):
@@ -149,12 +148,12 @@ def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
                     rule = {ERROR: "software-broken", WARNING: "software-risky"}.get(found.severity)
                     if rule is not None:
                         yield found.replaced(rule=rule, place=document.place(keys, at_key=True))
-    yield from _of_variables(document, plan)
+    yield from _of_jobs(document, plan)
 
 
-def _of_variables(document: Document, plan: Plan) -> Iterator[Finding]:
-    """Give what is wrong with the variables that the spec itself sets for its jobs, each with its line."""
-    for found in variable_findings(plan.jobs):
+def _of_jobs(document: Document, plan: Plan) -> Iterator[Finding]:
+    """Give what is wrong with the spec's jobs and shows in no config, each with its line."""
+    for found in plan.job_findings:
         yield found.replaced(place=document.place(found.place.keys, at_key=True))
 
 
