@@ -61,5 +61,5 @@ def test_nothing_and_lists_are_no_text(value):
 
 
 def test_a_number_that_is_wrong_as_text_too_is_told_as_the_file_has_it():
-    with pytest.raises(SpecError, match="'1.50' is not"):
+    with pytest.raises(SpecError, match=r"'1\.50' is not"):
         spec_of(time="1.50")
