@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from efakit.errors import UsageError
+from efakit.finding import Place
 
 
 class Span(NamedTuple):
@@ -33,7 +34,7 @@ class SourceText:
     def __init__(self, file: str, data: bytes) -> None:
         """Take ``data`` of ``file``; raise UsageError where they are no text."""
         if b"\0" in data:
-            raise UsageError(f"{file}: a binary file (byte {data.index(0)} is 0), and no script")
+            raise UsageError(f"a binary file (byte {data.index(0)} is 0), and no script", Place(file))
         self.file = file
         self.data = data
         self._starts = [0, *(index + 1 for index, byte in enumerate(data) if byte == 10)]
