@@ -279,3 +279,15 @@ def test_a_spec_tells_of_queues_without_efa_and_of_shared_ones(tmp_path):
     found = [{item["rule"] for item in as_json(script, "--spec", path)} for path in specs]
     assert {"nccl-net", "gpus-of-instance"} <= found[0]
     assert not {"nccl-net", "gpus-of-instance"} & found[1]
+
+
+def test_every_component_is_an_option(tmp_path):
+    path = written(tmp_path, "#!/bin/bash\n#SBATCH --nodes=2\nexport NVSHMEM_NETDEVS_POLICY=AUTO\nsrun ./app\n")
+    rules = [{item["rule"] for item in as_json(path, "--nvshmem", release)} for release in ("3.3.24", "3.7.0")]
+    assert rules[0] - rules[1] == {"nvshmem-netdevs-policy"}
+    for option in ("open-mpi", "slurm", "driver", "rdma-core", "cuda", "kernel"):
+        as_json(path, f"--{option}", "5.0.1")
+        assert "not a release" in refused(path, f"--{option}", "newest")
+        assert f"leave --{option} out" in refused(
+            path, f"--{option}", "5.0.1", "--spec", ROOT / "cluster-configs/p5.yaml"
+        )

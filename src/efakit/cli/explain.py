@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from efakit.catalog.variables import WORKLOADS
-from efakit.cli.target_options import target_from, target_options
+from efakit.cli.target_options import further, target_from, target_options
 from efakit.errors import UsageError
 
 
@@ -57,7 +57,7 @@ def explain(
     --variable: what one variable does, where and since when. With --rule: what a rule of lint, validate, the hook or
     hooks status finds, why that matters, a wrong example and the same one right.
     """
-    releases = (installer, parallelcluster, plugin, nccl, libfabric)
+    releases = (installer, parallelcluster, plugin, nccl, libfabric, *further().values())
     ways = {"SPEC": spec, "--variable": variable, "--rule": rule, "--instance": instance}
     given = [way for way, value in ways.items() if value is not None]
     if len(given) != 1:

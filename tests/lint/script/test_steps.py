@@ -138,3 +138,61 @@ def test_a_step_of_which_the_size_is_not_known_gives_a_warning():
 def test_c10d_gives_ranks_itself_so_that_a_rank_filled_in_early_is_a_warning():
     body = f"srun torchrun --nnodes=2 --node_rank=$SLURM_NODEID {RDZV} t.py"
     assert [item.severity for item in found(script(body))] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("CUDA_DEVICE_MAX_CONNECTION", "CUDA_DEVICE_MAX_CONNECTIONS"),
+        ("NCCL_P2P_DISABL", "NCCL_P2P_DISABLE"),
+        ("NCCL_SHM_DISABEL", "NCCL_SHM_DISABLE"),
+        ("MASTER_PROT", "MASTER_PORT"),
+        ("OMP_NUM_THREAD", "OMP_NUM_THREADS"),
+        ("NVTE_FLASH_ATN", "NVTE_FLASH_ATTN"),
+        ("TORCH_NCCL_BLOCKING_WIAT", "TORCH_NCCL_BLOCKING_WAIT"),
+        ("PYTORCH_CUDA_ALLOCCONF", "PYTORCH_CUDA_ALLOC_CONF"),
+    ],
+)
+def test_a_slip_of_a_name_that_pytorch_megatron_or_a_launcher_reads_is_found(name, near):
+    slips = [item for item in found(script(f"export {name}=1;srun ./app")) if item.rule == "misspelt-variable"]
+    assert [item.fix for item in slips] == [f"did you mean {near}?"]
+    assert "misspelt-variable" not in rules(script(f"export {near}=1;srun ./app"))
+
+
+@pytest.mark.parametrize("body", ["export MASTER_PORTS=1;srun ./app $MASTER_PORTS", "export LOCAL_RANK0=1;srun ./app"])
+def test_a_variable_of_the_user_s_own_is_no_slip(body):
+    assert "misspelt-variable" not in rules(script(body))
+
+
+def test_nccl_has_not_read_the_threshold_of_trees_since_2_5():
+    told = [item for item in found(script("export NCCL_TREE_THRESHOLD=0;srun ./app")) if "TREE" in item.message]
+    assert [(item.rule, item.severity) for item in told] == [("variable-not-read", "warning")]
+
+
+@pytest.mark.parametrize(("line", "silent"), [("# SBATCH --exclusive", False), ("# SBATCH --nodes=4", True)])
+def test_a_directive_with_a_blank_is_found_where_no_other_line_gives_the_option(line, silent):
+    text = f"#!/bin/bash\n#SBATCH --nodes=2\n{line}\nsrun ./app\n"
+    assert ("sbatch-misspelt" not in rules(text)) is silent
+
+
+@pytest.mark.parametrize(
+    ("options", "body", "few"),
+    [
+        (("--ntasks=384",), "mpirun ./app", False),
+        ((), "mpirun -N 192 ./app", False),
+        ((), "mpirun --map-by ppr:192:node --bind-to core ./app", False),
+        (("--ntasks=192",), "mpirun ./app", True),
+        ((), "mpirun -N 96 ./app", True),
+    ],
+)
+def test_ranks_of_a_node_are_counted_however_they_are_given(options, body, few):
+    lines = "\n".join(f"#SBATCH {option}" for option in options)
+    text = f"#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --exclusive\n{lines}\nmodule load openmpi\n{body}\n"
+    told = rules(text, instance="hpc7a.96xlarge", libfabric="1.17.1")
+    assert ("fi-efa-shm-av-size" not in told) is few
+
+
+def test_trainium_runs_no_nccl():
+    text = script("export FI_PROVIDER=efa NCCL_DEBUG=INFO;srun torchrun --nnodes=2 --master_addr=$head t.py")
+    assert not any(rule.startswith("nccl-") for rule in rules(text, instance="trn1.32xlarge"))
+    assert "nccl-net" in rules(text, instance="p5.48xlarge")

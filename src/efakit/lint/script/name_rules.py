@@ -15,6 +15,7 @@ from efakit.rules.judgement import rows_about
 
 # Prefixes whose names are all known, and what reads them; longer ones first.
 _READERS = {
+    "TORCH_NCCL_": "PyTorch",
     "NEURON_RT_": "the Neuron runtime",
     "OFI_NCCL_": "aws-ofi-nccl",
     "FI_EFA_": "libfabric's efa provider",
@@ -23,6 +24,8 @@ _READERS = {
     "NCCL_": "NCCL",
     "FI_": "libfabric",
 }
+# Components whose names have no prefix of their own.
+_OTHERS = ("pytorch", "cuda", "megatron", "accelerate", "openmp")
 # Prefixes that only one program uses: a name that it does not know is no variable at all.
 _OWN = ("OFI_NCCL_", "FI_EFA_")
 # What users call variables of their own, which nothing is to read.
@@ -53,6 +56,29 @@ def misspelt_variable(context: Context) -> Iterator[Problem]:
         edits = rename_or_cut(context, item, near) if _is_slip(item.name, near) else ()
         message = f"{item.name} is nothing that {_READERS[prefix]} reads"
         yield Problem(name_span(context.script, item), message, f"did you mean {near}?", edits)
+    yield from _slips_of_others(context)
+
+
+def _slips_of_others(context: Context) -> Iterator[Problem]:
+    """Point out names that are one letter away from one of PyTorch, CUDA and the launchers, and that nothing reads."""
+    for item in context.script.assignments:
+        name = item.name
+        reads = item.reaches or name in context.script.exported
+        if not reads or name in known() or name in context.script.referenced or name.startswith(tuple(_READERS)):
+            continue
+        near = next((other for other in _names_of_others() if _is_slip(name, other)), None)
+        if near is None or name == near + "S" or any(letter.isdigit() for letter in set(name) ^ set(near)):
+            continue
+        edits = rename_or_cut(context, item, near)
+        yield Problem(
+            name_span(context.script, item), f"no program is known to read {name}", f"did you mean {near}?", edits
+        )
+
+
+@lru_cache(maxsize=1)
+def _names_of_others() -> tuple[str, ...]:
+    """Return names of which a user's own variable is hardly one letter away."""
+    return tuple(name for name, row in known().items() if row.component in _OTHERS and len(name) > 8)
 
 
 @rule("unknown-variable")
