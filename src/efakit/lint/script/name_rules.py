@@ -24,6 +24,8 @@ _READERS = {
     "NCCL_": "NCCL",
     "FI_": "libfabric",
 }
+# Components whose variables scripts often keep for themselves, to give them as options.
+_OF_LAUNCHERS = ("accelerate", "megatron")
 # Components whose names have no prefix of their own.
 _OTHERS = ("pytorch", "cuda", "megatron", "accelerate", "openmp")
 # Prefixes that only one program uses: a name that it does not know is no variable at all.
@@ -128,7 +130,8 @@ def not_exported(context: Context) -> Iterator[Problem]:
         return
     exported = script.exported | {item.name for item in script.assignments if item.reaches}
     for item in script.assignments:
-        ours = item.name in known() or bool(rows_about(item.name))
+        row = known().get(item.name)
+        ours = (row is not None and row.component not in _OF_LAUNCHERS) or bool(rows_about(item.name))
         if item.kind != "plain" or not ours or item.name in exported or item.name in script.referenced:
             continue
         if item.name.startswith(("LD_", "SLURM_")) or item.name in _USUAL or not item.name.isupper():

@@ -80,11 +80,18 @@ def may_be_options(word: Word) -> bool:
     return ref.array or not ref.quoted or ref.name == "@"
 
 
-def _goes_on(rest: Sequence[Word], known: Callable[[str], bool]) -> bool:
-    """Return whether options of a launcher follow a variable: then it holds options, and is not the program."""
+def _is_array(word: Word) -> bool:
+    return any(ref.array for ref in word.refs)
+
+
+def _goes_on(array: bool, rest: Sequence[Word], known: Callable[[str], bool]) -> bool:
+    """Return whether a variable holds options and is not the program: options of the launcher follow it.
+
+    An array in that place holds options wherever anything follows it.
+    """
     following = next((word for word in rest if not may_be_options(word)), None)
     if following is None or not following.text.startswith("-"):
-        return False
+        return following is not None and array
     name = following.text.partition("=")[0]
     if name.startswith("--") or len(name) > 2:
         return known(name.lstrip("-"))
@@ -98,7 +105,9 @@ def slurm_options(words: Sequence[Word], table: Mapping[str, int]) -> tuple[list
     while index < len(words):
         word = words[index]
         text = word.text
-        if may_be_options(word) and _goes_on(words[index + 1 :], lambda name: slurm_name(name, table) is not None):
+        if may_be_options(word) and _goes_on(
+            _is_array(word), words[index + 1 :], lambda name: slurm_name(name, table) is not None
+        ):
             index += 1
             continue
         if not text.startswith("-") or text == "-":
@@ -176,7 +185,7 @@ def mpi_options(words: Sequence[Word]) -> tuple[list[tuple[str, tuple[Word, ...]
     while index < len(words):
         word = words[index]
         text = word.text
-        if may_be_options(word) and _goes_on(words[index + 1 :], _is_mpi_option):
+        if may_be_options(word) and _goes_on(_is_array(word), words[index + 1 :], _is_mpi_option):
             index += 1
             continue
         if not text.startswith("-") or text == "-":

@@ -72,6 +72,8 @@ _ODD_JOBS = frozenset(
     )
 )
 _SHELLS = ("bash", "sh")
+# Strings, redirections and command substitutions of a line.
+_NO_COMMANDS = re.compile(r'"[^"]*"|\'[^\']*\'|\d*>+&?\s*[\w/.-]+|\$\([^()]*\)')
 
 
 def _looks_around(chain: Sequence[Launch]) -> bool:
@@ -81,8 +83,9 @@ def _looks_around(chain: Sequence[Launch]) -> bool:
         return False
     name = program[0].text.rpartition("/")[2]
     if name in _SHELLS and len(program) > 2 and re.fullmatch(r"-[a-z]*c", program[1].text):
-        commands = (part.split() for part in re.split(r"[;\n|&(){}]+", re.sub(r"\$\([^)]*\)", "", program[2].text)))
-        return all(words[0].rpartition("/")[2] in _ODD_JOBS for words in commands if words)
+        text = _NO_COMMANDS.sub(" ", program[2].text)
+        commands = (part.split() for part in re.split(r"\n|;|&&|\|\|", text))
+        return all(words[0].rpartition("/")[2] in _ODD_JOBS or "=" in words[0] for words in commands if words)
     return name in _ODD_JOBS
 
 
@@ -115,7 +118,7 @@ class Jobs:
         """Keys of ``efakit.catalog.variables.WORKLOADS``; none where nothing is sure."""
         if self._neuron:
             return frozenset({"neuron"})
-        found = {"nvshmem"} if self._sets("NVSHMEM_") else set()
+        found = {"nvshmem"} if self._sets("NVSHMEM_") or self._names_nvshmem else set()
         mpi = self._mpi_launcher
         if self._nccl:
             found |= {"nccl", "mpi-launch"} if mpi == "openmpi" else {"nccl"}
@@ -138,6 +141,11 @@ class Jobs:
         words = (word.text for command in self.script.commands for word in command.words)
         return frozenset(text.rpartition("/")[2] for text in words)
 
+    @cached_property
+    def _names_nvshmem(self) -> bool:
+        """Whether a launch names a program or an image of NVSHMEM."""
+        return any("nvshmem" in word.text.lower() for command, _ in self.launches for word in command.words)
+
     def _sets(self, *prefixes: str) -> bool:
         return any(item.name.startswith(prefixes) for item in self.script.assignments)
 
@@ -158,7 +166,10 @@ class Jobs:
     @cached_property
     def _mpi_launcher(self) -> str | None:
         modules = [name for names, _ in self.script.modules for name in names]
-        intel = any(_INTEL_MODULE.match(name) for name in modules) or self._sets("I_MPI_")
+        intel_module = any(_INTEL_MODULE.match(name) for name in modules)
+        if intel_module and any(name.lower().startswith("openmpi") for name in modules):
+            return None  # the script's user chooses
+        intel = intel_module or self._sets("I_MPI_")
         if intel or "mpiexec.hydra" in self._texts:
             return "intelmpi"
         open_mpi = any(name.lower().startswith("openmpi") for name in modules) or self._sets("OMPI_", "PRTE_")
