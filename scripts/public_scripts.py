@@ -2,10 +2,11 @@
 
     python -m scripts.public_scripts --repositories DIR [--add]
 
-DIR holds git directories of the repositories that tests/lint/public/scripts.txt names, as OWNER+NAME/repo or OWNER+NAME.
+DIR holds git directories of the repositories that tests/lint/public/scripts.txt names, as OWNER+NAME[/repo].
 Each finding stands in tests/lint/public/findings.txt with a judgement by hand: ``true`` or ``false``. ``--add`` writes
-findings that are not judged yet with ``?``, and takes out those that are found no more: judge them by hand. Prints the counts by rule; ends with 1 where something is not judged, a false error is there, or
-more than 3 of 100 warnings are false.
+findings that are not judged yet with ``?``, and takes out those that are found no more: judge them by hand. Prints the
+counts by rule; ends with 1 where something is not judged, a false error is there, or more than 3 of 100 warnings are
+false.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def _single(context: Context, launch: Launch) -> bool:
 def two_launchers(context: Context) -> Iterator[Problem]:
     """Point out the second kind of launcher where both start MPI programs."""
     first: dict[str, Launch] = {}
-    for _, chain in context.jobs.work:
+    for _, chain in context.jobs.launches:
         launch = chain[0]
         is_mpi = launch.kind == "mpirun" or (launch.kind == "srun" and launch.option("mpi") is not None)
         if is_mpi:

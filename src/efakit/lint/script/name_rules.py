@@ -136,8 +136,8 @@ def not_exported(context: Context) -> Iterator[Problem]:
             continue
         if item.name.startswith(("LD_", "SLURM_")) or item.name in _USUAL or not item.name.isupper():
             continue
-        if item.name in _OF_RANKS and context.jobs.node_launchers:
-            continue  # the launcher sets it for each rank
+        if item.name in _OF_RANKS and (context.jobs.node_launchers or not context.jobs.launches):
+            continue  # the launcher sets it for each rank, or there is one process
         message = f"{item.name} is not exported: no program that the script starts sees it"
         yield Problem(name_span(script, item), message, f"export {item.name}")
 

@@ -128,8 +128,10 @@ class Jobs:
 
     @cached_property
     def node_launchers(self) -> bool:
-        """Whether torchrun or the like starts ranks."""
-        return bool(self._kinds & {"torchrun", "accelerate", "deepspeed"})
+        """Whether torchrun or the like starts ranks, or a variable holds its name."""
+        texts = (item.word.text for item in self.script.assignments if item.word is not None)
+        named = any(re.search(r"torchrun|torch\.distributed|accelerate launch|\bdeepspeed\b", text) for text in texts)
+        return named or bool(self._kinds & {"torchrun", "accelerate", "deepspeed"})
 
     @cached_property
     def _kinds(self) -> frozenset[str]:
