@@ -12,9 +12,9 @@ from efakit.catalog.variables import rows
 from efakit.finding import Finding
 from efakit.lint.mend import mended
 from efakit.lint.script import Surroundings, lint_script
-from efakit.rules.judgement import may_be_read
+from efakit.rules.judgement import judge, may_be_read
 from efakit.rules.releases import target_of
-from efakit.rules.target import any_supported
+from efakit.rules.target import Target, any_supported
 from tests.lint.script.linting import CORPUS
 
 ANYWHERE = Surroundings(any_supported())
@@ -126,3 +126,14 @@ def test_a_mended_script_is_shell_and_stays_as_it_is(path):
     subprocess.run(["bash", "-n"], input=once, check=True)
     before = [finding.rule for finding in lint_script(str(path), data, surroundings)]
     assert {finding.rule for finding in left} <= set(before)
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in rows() if row.value != "*" and row.effect in ("option", "no-effect")], ids=lambda row: row.id
+)
+def test_a_row_for_one_value_makes_no_other_value_one_without_effect(row):
+    whole = [other for other in rows() if other.name == row.name and other.value == "*"]
+    name, within = row.name.replace("*", "X"), dict.fromkeys(row.since, "0.1")
+    told = judge(name, "another", Target(versions=within), set(row.workload.replace("*", "").split()))
+    without = [item.rule for item in told if "has no effect" in item.message]
+    assert whole or row.value.startswith("!") or row.id not in without

@@ -37,6 +37,9 @@ srun ./bind.sh python -m torch.distributed.launch --nproc_per_node 8 --master_ad
 srun -N 2 torchrun --nnodes=4 --rdzv-backend=c10d --rdzv-endpoint=$head:29500 t.py | nnodes-mismatch
 N=1;srun torchrun --nnodes=$N --rdzv-backend=c10d --rdzv-endpoint=$head:29500 t.py | nnodes-mismatch
 srun accelerate launch --num_machines=3 --main_process_ip $head --rdzv_backend c10d t.py | nnodes-mismatch
+srun accelerate launch --num_processes 16 --main_process_ip $head t.py | nnodes-missing
+srun python t.py --master_addr localhost | rendezvous-address
+srun python t.py --dist-url=tcp://127.0.0.1:29500 | rendezvous-address
 srun torchrun --nnodes=2 --node_rank=0 --master_addr=$head t.py | node-rank-fixed
 srun torchrun --nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=localhost:29500 t.py | rendezvous-address
 srun torchrun --nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=127.0.0.1:29500 t.py | rendezvous-address
@@ -95,6 +98,8 @@ export MASTER_ADDR=$(hostname);srun python t.py
 export MASTER_ADDR=${MASTER_ADDR:-localhost};srun python t.py
 export MASTER_ADDR=$SLURM_LAUNCH_NODE_IPADDR;srun python t.py
 if [ $N = 1 ]; then MASTER_ADDR=localhost; else MASTER_ADDR=$head; fi; export MASTER_ADDR; srun ./app
+srun python t.py --master_addr $head
+srun accelerate launch --config_file c.yaml t.py
 mpirun ./app
 scontrol show hostnames > hosts.txt;mpirun --hostfile hosts.txt ./app
 mpirun --hostfile $HOSTS ./app

@@ -10,6 +10,7 @@ from efakit.lint.script.model import Assignment, Command, Ref, Word
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.steps import JOB, address, count, job_nodes, node_launch, step_nodes
 from efakit.lint.script.text import Span
+from efakit.lint.script.words import after
 
 # What Slurm and MPI give each task; in the batch script they are the first task's, or not set at all.
 _OF_A_TASK = ("SLURM_PROCID", "SLURM_LOCALID")
@@ -186,6 +187,9 @@ def _reaches_others(launch: Launch) -> bool:
 def nnodes_missing(context: Context) -> Iterator[Problem]:
     """Refuse torchrun without --nnodes under srun on several nodes."""
     for command, launch, nodes in _on_nodes(context):
+        if launch.kind == "accelerate" and not launch.gaps and not launch.option("num_machines", "config_file"):
+            message = f"accelerate takes one machine without --num_machines: {nodes} nodes train {nodes} times"
+            yield Problem(launch.word.span, message, "--num_machines $SLURM_NNODES", severity="warning")
         if launch.kind != "torchrun" or launch.gaps or command.scope.branch or launch.option("nnodes", "standalone"):
             continue
         if not _sets(context, "PET_NNODES"):
@@ -201,6 +205,8 @@ def nnodes_mismatch(context: Context) -> Iterator[Problem]:
         if option is None or option.value is None or launch.kind == "deepspeed" or command.scope.branch:
             continue
         asked = count(context, option.value)
+        if asked == JOB and not command.scope.outer:
+            asked = job_nodes(context)
         if isinstance(asked, int) and asked != nodes and _sure(option.value):
             message = f"--{option.name}={asked}, and the launcher starts on {nodes} nodes"
             yield Problem(option.span, message, f"--{option.name}=$SLURM_NNODES")
@@ -281,8 +287,24 @@ def _sets_rendezvous(context: Context) -> bool:
     return _sets(context, "PET_RDZV_ENDPOINT", "PET_MASTER_ADDR")
 
 
+_ADDRESSES = ("--master_addr", "--master-addr", "--dist_url", "--dist-url", "--init_method", "--init-method")
+
+
+def _given_to_programs(program: tuple[Word, ...]) -> Iterator[Word]:
+    """Give the values of a program's options that name the rendezvous, as many training scripts have them."""
+    for place, word in enumerate(program):
+        name, equals, _ = word.text.partition("=")
+        if name in _ADDRESSES and (equals or place + 1 < len(program)):
+            value = after(word, f"{name}=") if equals else program[place + 1]
+            yield after(value, "tcp://") if value.text.startswith("tcp://") else value
+
+
 def _from_environment(context: Context) -> Iterator[Problem]:
     """Judge MASTER_ADDR, where programs take it from the environment."""
+    for command, chain in context.jobs.launches:
+        nodes = step_nodes(context, chain) if chain[0].kind in ("srun", "mpirun") else None
+        for word in _given_to_programs(chain[-1].program) if nodes is not None and nodes > 1 else ():
+            yield from _wrong(context, address(context, word, bool(command.scope.outer)), nodes or 0)
     found = [item for item in context.script.assignments if item.name == "MASTER_ADDR"]
     spread = [
         step_nodes(context, chain) or 0 for _, chain in context.jobs.launches if chain[0].kind in ("srun", "mpirun")

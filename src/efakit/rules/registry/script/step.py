@@ -60,9 +60,9 @@ RULES = (
         "nnodes-missing",
         room="script",
         severity="error",
-        what="srun starts torchrun on several nodes, and torchrun has no --nnodes.",
-        why="torchrun takes one node by default. Each node then trains the whole model by itself, or they meet at one "
-        "rendezvous and fail.",
+        what="srun starts torchrun on several nodes without --nnodes, or accelerate without --num_machines.",
+        why="Both take one node by default. Each node then trains the whole model by itself, or they meet at one "
+        "rendezvous and fail. A warning for accelerate, which may have a config file of its own.",
         wrong=f"""
             #!/bin/bash
             #SBATCH --nodes=2
