@@ -15,6 +15,7 @@ MPI_LAUNCHERS = ("mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prterun", "mp
 NODE_LAUNCHERS = ("torchrun", "accelerate", "deepspeed")
 """Launchers that start the ranks of one node, or (deepspeed with a hostfile) of several by themselves."""
 _REMOTE = ("ssh", "pdsh", "clush", "parallel-ssh", "pssh", "rsh", "blaunch")
+_LAUNCHERS = frozenset(("srun", *MPI_LAUNCHERS, *_REMOTE, *NODE_LAUNCHERS, "torchrun-hpc"))
 _CONTAINERS = ("docker", "podman", "nerdctl", "apptainer", "singularity")
 # Programs that take a launcher's name for a word of their own: behind them nothing is started.
 _NO_WRAPPERS = named(
@@ -130,8 +131,10 @@ def _behind_wrapper(words: tuple[Word, ...]) -> tuple[Word, ...]:
     if name in _NO_WRAPPERS and name not in _PACKAGE_MANAGERS:
         return ()
     for place in range(1, len(words)):
+        inner = (words[place].literal or "").rpartition("/")[2]
+        if inner not in _LAUNCHERS and not inner.startswith("python"):
+            continue
         rest = words[place:]
-        inner = (rest[0].literal or "").rpartition("/")[2]
         if len(rest) > 1 and not _is_value(words[place - 1], inner) and _launch(inner, rest) is not None:
             return rest
     return ()

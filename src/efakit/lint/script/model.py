@@ -57,16 +57,17 @@ class Word:
     @property
     def text(self) -> str:
         """The word as the shell would have it, ``GAP`` for each part that is not known."""
+        if len(self.pieces) == 1 and isinstance(self.pieces[0], str):
+            return self.pieces[0]
         return "".join(piece if isinstance(piece, str) else GAP for piece in self.pieces)
 
     @property
     def literal(self) -> str | None:
         """The word's value where it is known: also that of ``${NAME:-value}`` by default."""
-        if all(isinstance(piece, str) for piece in self.pieces):
-            return self.text
-        if len(self.pieces) == 1 and isinstance(self.pieces[0], Ref):
-            return self.pieces[0].default
-        return None
+        if len(self.pieces) == 1:
+            only = self.pieces[0]
+            return only if isinstance(only, str) else only.default
+        return self.text if all(isinstance(piece, str) for piece in self.pieces) else None
 
     @property
     def refs(self) -> tuple[Ref, ...]:
