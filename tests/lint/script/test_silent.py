@@ -95,3 +95,8 @@ def test_bytes_that_are_no_utf8_do_not_stop_the_linter():
 
 def test_what_the_grammar_does_not_cover_is_told():
     assert "not-understood" in rules(job("if then fi ((\nexport A=1"))
+
+
+@pytest.mark.parametrize("options", ["<SLURM OPTIONS> --exclusive", "-p { partition }"])
+def test_what_somebody_is_to_fill_in_is_no_option(options):
+    assert rules(f"#!/bin/bash\n#SBATCH {options}\n./app\n") == []

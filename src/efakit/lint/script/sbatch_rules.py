@@ -15,6 +15,8 @@ from efakit.lint.script.text import Span
 _COMMAND_LINE = re.compile(r"#(SB?A?T?C?H?|SBACTH|SBTACH|SABTCH|SBATHC|SBATCHS|sbatch|Sbatch|SBatch)[ \t]+--?[a-z]")
 
 
+# What somebody is to fill in: <OPTIONS>, { partition }.
+_PLACEHOLDER = re.compile(r"<[^<>]+>|\{[^{}]+\}")
 _BLANK = re.compile(r"#[ \t]+SBATCH[ \t]+(--[a-z].*)")
 
 
@@ -69,6 +71,8 @@ def _is_commented_out(context: Context, words: str) -> bool:
 def sbatch_unknown_option(context: Context) -> Iterator[Problem]:
     """Refuse options that are a slip away from one of sbatch's, and words that are no options."""
     for item in _read(context):
+        if _PLACEHOLDER.search(context.script.source.line(item.line)):
+            continue
         if not item.option:
             if TEMPLATE_VARIABLE not in (item.value or ""):
                 yield Problem(item.span, f"sbatch refuses {item.value!r}: it belongs to no option", "remove it")

@@ -99,7 +99,7 @@ def undefined_variable(context: Context) -> Iterator[Problem]:
     found: dict[str, Ref] = {}
     for command, _ in context.jobs.launches:
         for ref in _plain_refs(command):
-            if ref.name not in names and ref.name not in found:
+            if ref.name not in names and ref.name not in found and not _is_set_in_text(script, ref.name):
                 found[ref.name] = ref
     if script.takes_from_elsewhere and not any(_meant(script, name) for name in found):
         return
@@ -109,6 +109,11 @@ def undefined_variable(context: Context) -> Iterator[Problem]:
         # A script without #SBATCH lines is called by another one, which may export the variable.
         severity = "info" if script.kind == "shell" and not near else None
         yield Problem(ref.span, f"nothing sets {name}, which a launch line uses", fix, severity=severity)
+
+
+def _is_set_in_text(script: Script, name: str) -> bool:
+    """Return whether a line sets a variable, also where the grammar has not understood it: behind ``A=<to fill in>``."""
+    return re.search(rf"^\s*(?:\w+\s+)?{re.escape(name)}\+?=", script.source.text, re.MULTILINE) is not None
 
 
 def _plain_refs(command: Command) -> Iterator[Ref]:
