@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from efakit.catalog.enforceable import RENAMED
 from efakit.errors import UsageError
 from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of, rules
 
@@ -16,6 +17,8 @@ _WIDTH = 100
 def explain_rule(id_: str, form: str) -> None:
     """Print a rule; raise UsageError for an id that no rule has."""
     rule = rule_of(id_)
+    if rule is None and id_ in RENAMED:
+        raise UsageError(f"--rule {id_}: the rule is called {RENAMED[id_]} now")
     if rule is None:
         near = nearest_rules(id_)
         hint = f"did you mean {' or '.join(near)}?" if near else "docs/rules.md lists the rules"

@@ -149,6 +149,9 @@ def _allowed(error: Any) -> tuple[str, str]:
         return "allowed", f"write {error.schema['errorMessage']}"
     if error.validator == "enum":
         words = list(map(str, wanted))
+        instead = error.schema.get("x-instead", {}).get(str(error.instance))
+        if instead:
+            return f"one of {', '.join(words)}", instead
         return f"one of {', '.join(words)}", nearest(error.instance, words).removeprefix("; ") or "write one of them"
     if error.validator in ("minimum", "maximum"):
         least = error.validator == "minimum"
