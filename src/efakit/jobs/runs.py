@@ -92,6 +92,7 @@ def _draft(group: Group, lists: NodeLists, *, has_other_runs: bool) -> Draft:
     draft = Draft(first.folder, first.cluster, leader, f"r{restart_count(first)}", first.key)
     draft.started_at = start_of(first)
     draft.doubts += group.doubts
+    draft.notes += group.notes
     for part in group.parts:
         settled = settle(part, lists, has_other_runs=has_other_runs)
         prefix = "" if len(group.parts) == 1 else f"{component_name(leader, part.job_id)}: "
