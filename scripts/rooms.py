@@ -80,7 +80,7 @@ _ROOMS = (
         "judges specs, configs and scripts: efakit's rules, vendors' judges",
         ("spec", "plan", "emit", "lint", "vendor", "rules", "catalog"),
     ),
-    Room("jobs", "the records: reading, verdicts", ("node", "rules", "catalog"), ("ClusterShell",)),
+    Room("jobs", "the records: reading, verdicts", ("node", "rules", "catalog")),
     Room(
         "diagnose",
         "why, and what next: causes from record, script, environment and log",

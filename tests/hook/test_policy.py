@@ -202,7 +202,7 @@ def test_the_instance_that_takes_a_drained_node_s_place_counts_anew(tmp_path):
     statuses = []
     for boot in range(4):
         (node.root / "proc/sys/kernel/random/boot_id").write_text(f"{boot:08d}-0000-4000-8000-000000000000\n")
-        statuses.append(prolog(node, boot)[0])
+        statuses.append(prolog(node, 1 + boot)[0])
     assert statuses == [1, 1, 0, 0]
 
 

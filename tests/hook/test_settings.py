@@ -51,6 +51,16 @@ def test_a_value_that_is_taken(tmp_path, name, value):
         ("spool_max_age_days", None),
         ("baseline_max_age_days", float("inf")),
         ("baseline_max_age_days", [7]),
+        *(("tcp_interfaces", [name]) for name in ("", ".", "..", "a/b", "eth0\0", "\ud800", "e" * 65, 7, None)),
+        ("tcp_interfaces", ["eth0"] * 1001),
+        *((name, value) for name in ("root", "spool_dir", "run_dir", "records_dir") for value in ("/a\0", "/\ud800")),
+        ("expected_devices", 1 << 64),
+        ("expected_devices", True),
+        ("compute_resources", {"gpu/p5": 10**400}),
+        ("cluster_nodes", 10**400),
+        ("breaker_nodes_per_hour", 10**400),
+        ("breaker_percent_per_hour", float("inf")),
+        ("health_max_age_seconds", float("inf")),
     ],
 )
 def test_a_value_that_is_refused_leaves_the_default_and_is_told(tmp_path, name, value):

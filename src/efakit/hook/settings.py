@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from efakit.hook.folder import Untrusted
 from efakit.hook.json_text import loads
 from efakit.hook.trust import read_trusted
@@ -13,15 +15,19 @@ if TYPE_CHECKING:
 
 _MOST_ID_CHARACTERS = 64
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-")
+# Of names, in a list, and in one of them: no node has so many interfaces, and the kernel's names have 15 letters.
+_MOST_NAMES, _MOST_LETTERS = 1000, 64
+# A record holds no larger number of devices, and the breaker multiplies its own.
+_MOST = 1 << 53
 _MODES = ("observe", "warn", "enforce")
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return type(value) is int and 0 <= value <= _MOST
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and value >= 0
+    return type(value) in (int, float) and 0 <= value <= _MOST
 
 
 def _is_positive(value: Any) -> bool:
@@ -33,11 +39,24 @@ def _is_id(value: Any) -> bool:
 
 
 def _is_path(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith("/")
+    return isinstance(value, str) and value.startswith("/") and _can_be_named(value)
 
 
 def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) and "/" not in name for name in value)
+    return isinstance(value, list) and len(value) <= _MOST_NAMES and all(map(_is_name, value))
+
+
+def _is_name(value: Any) -> bool:
+    is_short = isinstance(value, str) and 0 < len(value) <= _MOST_LETTERS
+    return is_short and value not in (".", "..") and "/" not in value and _can_be_named(value)
+
+
+def _can_be_named(text: str) -> bool:
+    """Return whether a system call takes a text: one that it does not take would end all that is read with it."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except ValueError:
+        return False
 
 
 def _is_mode_bits(value: Any) -> bool:
