@@ -164,6 +164,7 @@ def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
     from efakit.spec.load import read_spec
     from efakit.spec.starter import spec_text
     from efakit.spec.yamltext import Document
+    from efakit.validate.spec import refuse
 
     block = instance.usage_classes is not None and "on-demand" not in instance.usage_classes
     basis = f"two nodes {'of a Capacity Block' if block else 'on demand'}"
@@ -179,7 +180,9 @@ def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
         reservation="cr-0123456789abcdef0" if block else None,
     )
     try:
-        plan = make_plan(read_spec(Document(Path("spec"), text)))
+        document = Document(Path("spec"), text)
+        plan = make_plan(read_spec(document))
+        refuse(document, plan)
     except EfakitError as error:
         return (), f"{basis}: nothing can be decided: {error}"
     decided = (plan.cluster, *plan.sections.values(), *plan.told_jobs)

@@ -99,10 +99,9 @@ def _or_newest(installer: str | None, parallelcluster: str | None) -> tuple[str 
 
 
 def _explain_spec(path: Path, form: str) -> None:
-    from efakit.plan.plan import make_plan
-    from efakit.spec.load import load_spec
+    from efakit.validate.spec import plan_spec
 
-    plan = make_plan(load_spec(path))
+    plan = plan_spec(path)
     if form == "json":
         from efakit.emit.parallelcluster.comments import place_of
 

@@ -48,10 +48,9 @@ def install(
     options = _options(scripts_dir, home, dry_run, records_dir)
     if not spec_or_bundle.is_dir():
         from efakit.emit.registry import emit
-        from efakit.plan.plan import make_plan
-        from efakit.spec.load import load_spec
+        from efakit.validate.spec import plan_spec
 
-        files = {file.path: file.content for file in emit(make_plan(load_spec(spec_or_bundle)), ("hooks",))}
+        files = {file.path: file.content for file in emit(plan_spec(spec_or_bundle), ("hooks",))}
         _run_text(files[f"hooks/{INSTALLER}"], options)
     installer = spec_or_bundle / "hooks" / INSTALLER
     if not installer.is_file():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,9 +10,9 @@ from efakit.cli.bundle import write_bundle
 from efakit.emit.decisions import emit_decisions
 from efakit.emit.registry import applying, emit, target_names
 from efakit.errors import UsageError
-from efakit.plan.plan import Plan, make_plan
-from efakit.spec.load import load_spec
+from efakit.plan.plan import Plan
 from efakit.spec.nearness import nearest
+from efakit.validate.spec import plan_spec
 
 
 @click.command(short_help="Write a spec's bundle: cluster config, sbatch scripts, hooks.")
@@ -52,10 +51,7 @@ def render(
     cluster that is up already. The same spec gives the same bytes. Files that are not efakit's, or that were changed by
     hand, are never overwritten unless --force is given.
     """
-    loaded = load_spec(spec, templates)
-    if no_preflight:
-        loaded = replace(loaded, jobs=tuple(replace(job, preflight=False) for job in loaded.jobs))
-    plan = make_plan(loaded)
+    plan = plan_spec(spec, templates, preflight=not no_preflight)
     if show is not None:
         click.echo(_script(plan, show), nl=False)
         return

@@ -95,47 +95,6 @@ RULES = (
         source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-changelog.html",
     ),
     Rule(
-        "spot-with-reservation",
-        room="spec",
-        severity="error",
-        what="A queue of capacity spot has a reservation.",
-        why="EC2 starts only on-demand instances in a capacity reservation.",
-        wrong="""
-            cluster:
-              queues:
-                - capacity: spot
-                  compute_resources:
-                    - reservation: cr-0123456789abcdef0
-        """,
-        right="""
-            cluster:
-              queues:
-                - capacity: on-demand
-                  compute_resources:
-                    - reservation: cr-0123456789abcdef0
-        """,
-        source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-capacity-reservations.html",
-    ),
-    Rule(
-        "storage-id",
-        room="spec",
-        severity="error",
-        what="The id of a storage is not one of its type.",
-        why="Ids of FSx for Lustre and EFS begin with fs-, those of FSx for OpenZFS and ONTAP volumes with fsvol-, "
-        "those of EBS with vol-.",
-        wrong="""
-            parallelcluster:
-              storage:
-                - {name: data, mount: /data, type: ebs, id: fs-0123456789abcdef0}
-        """,
-        right="""
-            parallelcluster:
-              storage:
-                - {name: data, mount: /data, type: ebs, id: vol-0123456789abcdef0}
-        """,
-        source="https://docs.aws.amazon.com/parallelcluster/latest/ug/SharedStorage-v3.html",
-    ),
-    Rule(
         "job-file",
         room="spec",
         severity="error",
