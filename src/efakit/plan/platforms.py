@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from efakit.plan.decision import Decision
-from efakit.plan.stack import Software, named_stack
+from efakit.plan.stack import Software
 from efakit.spec.model import Spec
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ class SectionPlan(Protocol):
         """The decisions, in the order in which they are told."""
 
 
-def _named_software(spec: Spec) -> Software:
-    return Software(named_stack(spec.cluster))
-
-
 @dataclass(frozen=True)
 class Platform:
     """How a section is planned.
@@ -38,7 +34,7 @@ class Platform:
     """
 
     plan: Callable[[Plan], SectionPlan]
-    software: Callable[[Spec], Software] = _named_software
+    software: Callable[[Spec], Software] | None = None
     slurm: Callable[[Spec], SlurmSite] | None = None
 
 
