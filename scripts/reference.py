@@ -32,6 +32,8 @@ def cli_reference() -> str:
 
 
 def _help(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
+    # click keeps the help option as it was when a command's help was first wanted, such as by a test without "-h".
+    vars(command).update(_help_option=None)
     context = click.Context(command, parent=parent, info_name=name, **_WIDTH)
     yield f"## {context.command_path}"
     yield "```\n" + command.get_help(context).rstrip() + "\n```"

@@ -32,7 +32,11 @@ def plan_spec(path: Path, templates: Path | None = None, *, preflight: bool = Tr
     ``templates`` is a folder of the user's own job templates, in place of the one that the spec names. Without
     ``preflight`` no job checks its nodes.
     """
-    document = read_document(path)
+    return plan_document(read_document(path), templates, preflight=preflight)
+
+
+def plan_document(document: Document, templates: Path | None = None, *, preflight: bool = True) -> Plan:
+    """Return the plan of the spec in a document; raise SpecError as ``plan_spec`` does."""
     spec = read_spec(document, templates)
     if not preflight:
         spec = replace(spec, jobs=tuple(replace(job, preflight=False) for job in spec.jobs))
