@@ -263,8 +263,8 @@ def test_path_says_what_the_file_holds(tmp_path):
         ("[" * 100_000, "not JSON"),
         ("{}", "no instance types"),
         ('{"InstanceTypes": 1}', "no instance types"),
-        ('{"InstanceTypes": [1]}', "no name of an instance type"),
-        ('[{"InstanceType": "p9"}]', "no name of an instance type"),
+        ('{"InstanceTypes": [1]}', "not a name of an instance type"),
+        ('[{"InstanceType": "p9"}]', "not a name of an instance type"),
         ('[{"InstanceType": "p9.48xlarge"}]', "no NetworkInfo"),
     ],
 )

@@ -189,7 +189,7 @@ def test_without_a_named_release_a_config_is_for_the_installed_one(tmp_path, mon
         ("just words", "it holds no mapping"),
         ("a: 1\nb: 2\n", "a spec has the key 'cluster'"),
         ("a: [1\n", "not valid YAML"),
-        ("Region: a\nRegion: b\n", "the key 'Region' is there twice"),
+        ("Region: a\nRegion: b\n", "duplicate key 'Region'"),
         ("Region: !Ref x\n", "not valid YAML"),
         (b"\xff\xfe\x00", "not a text file in UTF-8"),
         ("Region: \x1f", "not valid YAML"),

@@ -102,8 +102,8 @@ def test_a_fault_is_named_with_its_place(old, new, place, said):
         ("hooks: {deadline_seconds: .nan}", "'.nan' is not a number"),
         ("hooks: {a: \x07}", "not valid YAML"),
         ("jobs: &a [*a]", "is not"),
-        ("? [a, b]\n: 1", "a key is text"),
-        ("1: 2", "a key is text"),
+        ("? [a, b]\n: 1", "a key must be text"),
+        ("1: 2", "a key must be text"),
     ],
 )
 def test_odd_yaml_is_an_error_and_never_a_traceback(text, said):
@@ -127,7 +127,7 @@ def test_every_fault_is_told_at_once():
 
 def test_two_of_a_name_are_refused():
     text = GOOD + "  - {name: train, template: torchrun, script: again.py}\n"
-    assert any("the job 'train' is there twice" in problem for problem in problems_of(text))
+    assert any("duplicate job name 'train'" in problem for problem in problems_of(text))
 
 
 def test_a_key_that_is_there_twice_is_refused():

@@ -58,7 +58,7 @@ def list_types(
 ) -> None:
     """List instance types, by default those with EFA, by family and size.
 
-    A type whose number of EFA interfaces no public source gives counts as having one at least.
+    Where no public source gives a type's number of EFA interfaces, it counts as having at least one.
     """
     types = instances.all_efa() if efa_min else instances.all_types()
     if family:
@@ -101,7 +101,7 @@ def show(instance_type: str, form: str) -> None:
 @catalog.command(short_help="Say where your own rows lie.")
 @_FORMAT
 def path(form: str) -> None:
-    """Say in which file 'efakit catalog update' keeps your own rows, be it there or not."""
+    """Print the file where 'efakit catalog update' keeps your own rows, whether it exists or not."""
     file = userfile.file()
     if file is None:
         raise UsageError("there is no home folder to keep rows in: set XDG_DATA_HOME")

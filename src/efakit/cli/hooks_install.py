@@ -65,9 +65,9 @@ def install(
 def uninstall(scripts_dir: str | None, home: str | None, dry_run: bool) -> None:
     """Remove the hooks from this cluster. Records stay.
 
-    Run it as root on the head node. Slurm drains every node that starts a job where it finds no file for Prolog or
-    Epilog, and fails every task without its TaskProlog. So where a script of the hooks' is all that Slurm would find,
-    one that does nothing takes its place. Once Slurm finds another file, or does not look for one, run this again.
+    Run it as root on the head node. Without any file for Prolog or Epilog Slurm drains every node that starts a job,
+    and without its TaskProlog it fails every task. So where the hooks' script is the only one, a script that does
+    nothing replaces it. Run this again once there is another script, or once Slurm's configuration names none.
     """
     from efakit.emit.hooks import uninstaller
 

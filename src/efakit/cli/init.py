@@ -51,8 +51,8 @@ _ASKED = {
 def init(output: Path | None, existing: bool, force: bool, print_schema: bool, **given: Any) -> None:
     """Write a spec that renders as it stands, with comments that teach it.
 
-    On a terminal, what is not given as an option is asked for. With --existing nothing is asked: run it on the
-    cluster's head node; --instance names the type of nodes of which Slurm does not tell it.
+    On a terminal, init asks for each value that no option gives. With --existing it asks for nothing: run it on the
+    cluster's head node. There --instance names the type of nodes whose type Slurm does not know.
     """
     if print_schema:
         click.echo(json.dumps(spec_schema(), indent=2))

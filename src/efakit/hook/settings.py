@@ -95,7 +95,7 @@ def _checked(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         if check(value):
             settings[name] = value
         else:
-            problems.append("setting %s: %r is no value for it; %r is in force" % (name, value, settings[name]))
+            problems.append("setting %s: %r is not allowed; %r is in force" % (name, value, settings[name]))
     return settings, problems
 
 

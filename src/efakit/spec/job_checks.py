@@ -122,7 +122,10 @@ def _container_faults(job: _Data, keys: list[str | int], at: At) -> Iterator[Fin
             yield at("pyxis-mpirun", [*keys, "mpi"] if "mpi" in job else where, message, f"write {_by_srun(job)}")
         for number, option in enumerate(container.get("args", [])):
             if not option.startswith(("--container-", "--no-container-")):
-                message, fix = f"{option!r} is no option of pyxis", "they begin with --container- or --no-container-"
+                message, fix = (
+                    f"{option!r} is not an option of pyxis",
+                    "they begin with --container- or --no-container-",
+                )
                 yield at("pyxis-option", [*where, "args", number], message, fix)
     stack = container.get("stack", {})
     try:

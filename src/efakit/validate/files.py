@@ -164,5 +164,5 @@ def _read(path: Path) -> bytes:
     except ValueError as error:
         raise UsageError(f"{str(path)!r}: not a path: {error}") from None
     if len(data) > _LARGEST_BYTES:
-        raise UsageError("larger than 4 MiB, which is no script that Slurm takes", Place(shown(path)))
+        raise UsageError("larger than 4 MiB, more than Slurm takes for a script", Place(shown(path)))
     return data

@@ -102,7 +102,7 @@ def reservation_id(view: ClusterView) -> Iterator[Problem]:
     for node in (item.at("CapacityReservationTarget", "CapacityReservationId") for item in nodes):
         if node.text is not None and not re.match(_RESERVATION_ID, node.text):
             yield Problem(
-                node.path, f"{shown(node.text)} is no id of a capacity reservation", "write cr- and the id's digits"
+                node.path, f"{shown(node.text)} is not an id of a capacity reservation", "write cr- and the id's digits"
             )
 
 

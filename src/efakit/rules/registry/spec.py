@@ -15,9 +15,8 @@ RULES = (
         "spec-unreadable",
         room="spec",
         severity="error",
-        what="The file cannot be read, is empty, is not valid YAML, or has a key twice.",
-        why="A spec is YAML 1.2: off is a word, and 1:30:00 is no number. Of a key that is there twice one value would "
-        "be lost.",
+        what="The file cannot be read, is empty, is not valid YAML, or has a duplicate key.",
+        why="A spec is YAML 1.2: off is a word, and 1:30:00 is not a number. A duplicate key loses a value.",
         wrong="""
             cluster:
               region: us-east-1
@@ -414,7 +413,7 @@ RULES = (
         "pyxis-option",
         room="spec",
         severity="error",
-        what="A pyxis container has an argument that is no option of pyxis.",
+        what="A pyxis container has an argument that is not an option of pyxis.",
         why="The container's arguments go to srun; pyxis' options begin with --container- or --no-container-.",
         wrong="""
             jobs:
