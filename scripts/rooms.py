@@ -30,7 +30,8 @@ class Room(NamedTuple):
 GROUND = ("finding", "versions", "errors", "printable", "bytecode", "inputs")
 
 # What renders to different places. A room may have modules of each (ROOM/PLATFORM/, ROOM/PLATFORM_more.py).
-PLATFORMS = ("parallelcluster", "pcs", "hyperpod", "eks", "dstack", "sagemaker")
+_PLANNED = ("parallelcluster", "pcs", "hyperpod", "eks", "dstack", "sagemaker")
+PLATFORMS = tuple(dict.fromkeys((*_PLANNED, *(path.parent.name for path in PACKAGE.glob("spec/*/__init__.py")))))
 
 _ROOMS = (
     Room(

@@ -21,8 +21,8 @@ def _complete_rule(context: click.Context, parameter: click.Parameter, incomplet
 
 @click.command(short_help="Say what efakit decides, and why: for a spec, an instance type, a variable, a rule.")
 @click.argument("spec", type=click.Path(path_type=Path), required=False)
-@click.option("--job", metavar="NAME", help="Of the spec: the environment of this job, with what it does not set.")
-@click.option("--variable", metavar="NAME", help="Tell all that is known of one environment variable.")
+@click.option("--job", metavar="NAME", help="Explain the environment of this job of the spec, and what stays unset.")
+@click.option("--variable", metavar="NAME", help="Explain one environment variable.")
 @click.option(
     "--rule", metavar="ID", shell_complete=_complete_rule, help="Tell what a rule finds, why, and how to mend it."
 )
@@ -53,7 +53,7 @@ def explain(
     """Say what efakit decides, each choice with its reason and its source. Writes nothing.
 
     With SPEC: every decision about its cluster, hooks and jobs. With --instance, --installer and --workload: which
-    environment variables a job needs there, which the plugin sets by itself, and which are best left alone. With
+    environment variables a job needs there, which the plugin sets, and which should stay unset. With
     --variable: what one variable does, where and since when. With --rule: what a rule of lint, validate, the hook or
     hooks status finds, why that matters, a wrong example and the same one right.
     """
@@ -99,10 +99,9 @@ def _or_newest(installer: str | None, parallelcluster: str | None) -> tuple[str 
 
 
 def _explain_spec(path: Path, form: str) -> None:
-    from efakit.plan.plan import make_plan
-    from efakit.spec.load import load_spec
+    from efakit.validate.spec import plan_spec
 
-    plan = make_plan(load_spec(path))
+    plan = plan_spec(path)
     if form == "json":
         from efakit.emit.parallelcluster.comments import place_of
 

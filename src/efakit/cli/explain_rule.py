@@ -39,6 +39,8 @@ def explain_rule(id_: str, form: str) -> None:
         click.echo(f"pcluster says the same: {rule.vendor}")
     if rule.stricter:
         click.echo(click.wrap_text(f"Stricter than pcluster: {rule.stricter}", _WIDTH))
+    if rule.stops_render:
+        click.echo("efakit render refuses a spec with it")
     if rule.enforce:
         how = "by default" if rule.enforce == "default" else "where hooks.enforce lists it"
         click.echo(f"Mode enforce fails the prolog for it {how}")
@@ -74,6 +76,7 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "mends": rule.mends,
         "pcluster": rule.vendor,
         "stricter": rule.stricter,
+        "stops_render": rule.stops_render,
         "enforce": rule.enforce,
         "source": rule.source,
     }

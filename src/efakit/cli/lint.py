@@ -42,7 +42,7 @@ def lint(
     fix: bool,
     dry_run: bool,
 ) -> None:
-    """Find what is wrong in FILEs that efakit did not write, or did.
+    """Find what is wrong in FILEs, whoever wrote them.
 
     sbatch scripts, shell launchers, templates and env files are judged for EFA; YAML files as cluster configs, like
     'efakit validate' without pcluster. Folders are searched; - is standard input. Without a target, what is wrong or

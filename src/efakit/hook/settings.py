@@ -187,7 +187,7 @@ def _checked(given: Mapping[str, Any], path: str | None) -> tuple[Settings, list
         kept = recall(path) or {}
         values.update({name: kept[name] for name in wrong if name in kept and _is_right(name, kept[name])})
     settings = Settings(**values)
-    text = "setting %s: %r is no value for it; %r is in force"
+    text = "setting %s: %r is not allowed; %r is in force"
     return settings, [text % (name, given[name], getattr(settings, name)) for name in wrong]
 
 

@@ -47,7 +47,7 @@ def check_record(value: Any) -> dict[str, Any]:
     """
     version = value.get("schema_version") if isinstance(value, dict) else None
     if type(version) is not int or version < 1:
-        raise Unusable("is no record of efakit")
+        raise Unusable("is not a record of efakit")
     if version > NEWEST_VERSION:
         raise Unusable(
             f"was written by a newer efakit (format {version}, and this one reads up to {NEWEST_VERSION}): "

@@ -189,7 +189,7 @@ def _allowed(error: Any) -> tuple[str, str]:
     if error.validator == "maxItems":
         return f"allowed: at most {wanted} are", "remove what is too much"
     if error.validator == "uniqueItems":
-        return "allowed: an item is there twice", "remove one of them"
+        return "allowed: it has a duplicate item", "remove one of them"
     return f"allowed: {error.message}", "write another value"
 
 

@@ -43,9 +43,9 @@ def on_target(target: Target, parallelcluster: str | None = None) -> Where:
 def on_spec(path: Path) -> Where:
     """Return what the partitions of a spec's cluster run on; raise SpecError where the spec has faults."""
     from efakit.plan.plan import software_of
-    from efakit.spec.load import load_spec
+    from efakit.validate.spec import plan_spec
 
-    spec = load_spec(path)
+    spec = plan_spec(path).spec
     return Where(Surroundings(any_supported()), spec, software_of(spec).stack.parallelcluster)
 
 
@@ -164,5 +164,5 @@ def _read(path: Path) -> bytes:
     except ValueError as error:
         raise UsageError(f"{str(path)!r}: not a path: {error}") from None
     if len(data) > _LARGEST_BYTES:
-        raise UsageError("larger than 4 MiB, which is no script that Slurm takes", Place(shown(path)))
+        raise UsageError("larger than 4 MiB, more than Slurm takes for a script", Place(shown(path)))
     return data

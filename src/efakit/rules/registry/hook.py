@@ -327,7 +327,7 @@ _RULES = (
         room="hook",
         severity="warning",
         what="The node has fewer EFA devices than its instance type can have, and hook.json does not say how many.",
-        why="Whoever made the cluster may have left EFA out on some network cards, so it is no error. Say in "
+        why="Whoever made the cluster may have left EFA out on some network cards, so it is not an error. Say in "
         "compute_resources how many the node should have, and missing devices are found.",
         wrong="8 EFA devices on p5.48xlarge, and compute_resources does not name the node's",
         right='hook.json: compute_resources {"gpu/p5": 8}',
