@@ -18,8 +18,8 @@ from efakit.catalog.user_rows import userdata, userfile
 from efakit.cli.catalog_text import UNITS, ShownType, ShownValue, print_type, print_types
 from efakit.cli.catalog_update import update
 from efakit.errors import EfakitError, UsageError
+from efakit.nearness import nearest
 from efakit.plan.decision import Decision
-from efakit.spec.nearness import nearest
 
 _FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from efakit.errors import UsageError
+from efakit.nearness import did_you_mean
 from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of, rules
 
 _WIDTH = 100
@@ -17,8 +18,7 @@ def explain_rule(id_: str, form: str) -> None:
     """Print a rule; raise UsageError for an id that no rule has."""
     rule = rule_of(id_)
     if rule is None:
-        near = nearest_rules(id_)
-        hint = f"did you mean {' or '.join(near)}?" if near else "docs/rules.md lists the rules"
+        hint = did_you_mean(nearest_rules(id_)) or "docs/rules.md lists the rules"
         raise UsageError(f"--rule {id_}: no rule has this id; {hint}")
     if form == "json":
         click.echo(json.dumps(rule_data(rule), indent=2))

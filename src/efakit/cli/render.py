@@ -16,10 +16,10 @@ from efakit.emit.decisions import emit_decisions
 from efakit.emit.registry import applying, emit, target_names
 from efakit.errors import UsageError
 from efakit.finding import ERROR, Finding
+from efakit.nearness import nearest
 from efakit.plan.plan import Plan, make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.model import Spec
-from efakit.spec.nearness import nearest
 from efakit.spec.yamltext import Document, read_document
 
 _DONE = {"new": "wrote", "changed": "wrote", "removed": "removed"}

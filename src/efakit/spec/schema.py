@@ -10,8 +10,8 @@ from importlib.resources import files
 from typing import Any
 
 from efakit.finding import Finding
+from efakit.nearness import by_nearness, choice, nearest
 from efakit.spec.job_schema import complete, with_templates
-from efakit.spec.nearness import by_nearness, choice, nearest
 from efakit.spec.sections import sections
 from efakit.spec.yamltext import Document
 
