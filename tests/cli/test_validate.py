@@ -254,15 +254,10 @@ def test_another_release_than_the_installed_one_is_not_judged_by_pcluster(tmp_pa
 
 @pytest.mark.pcluster
 def test_what_the_simulation_lacks_is_a_note_and_no_finding(tmp_path):
-    cache = {
-        "Name": "c",
-        "MountDir": "/c",
-        "StorageType": "FileCache",
-        "FileCacheSettings": {"FileCacheId": "fc-0123456789abcdef0"},
-    }
-    answer = found(written(tmp_path, text(config(standard_account(), {"SharedStorage": [cache]}))))
-    assert not [item for item in answer["findings"] if item["severity"] == "error"]
-    assert any("FileCacheId: fc-0123456789abcdef0" in note for note in answer["notes"])
+    changes = ({"HeadNode": {"InstanceType": "m7g.xlarge"}}, {"resource": {"InstanceType": "p6e-gb200.36xlarge"}})
+    answer = found(written(tmp_path, text(config(standard_account(), *changes))), "--parallelcluster", str(INSTALLED))
+    assert not [item for item in answer["findings"] if item["rule"].startswith("pcluster:")]
+    assert any("could not judge" in note and "p6e-gb200" in note for note in answer["notes"])
     assert answer["judged_by"][1]["outcome"] == "undecided"
 
 

@@ -100,7 +100,7 @@ def _draft(group: Group, lists: NodeLists, *, has_other_runs: bool) -> Draft:
         draft.notes += [prefix + note for note in settled.notes]
         draft.more += settled.more
         lacking = sorted(set(part.node_names(lists)) - set(settled.records))
-        if len(group.parts) > 1 and any(node in draft.records or node in _nodes_of(group, part) for node in lacking):
+        if len(group.parts) > 1 and any(node in _nodes_of(group, part) for node in lacking):
             # Another component's record of the node would stand for it.
             draft.doubts.append(f"{prefix}{printable(lacking[0])} has no record of this component")
         draft.node_names.update(part.node_names(lists))

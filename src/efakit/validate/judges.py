@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from efakit.catalog import offerings
+from efakit.catalog import instances, offerings
 from efakit.errors import EfakitError, UsageError
 from efakit.finding import ERROR, Finding, Place
 from efakit.lint.config import lint_config
@@ -20,8 +20,10 @@ from efakit.vendor.simulated_account import (
     DryRun,
     Judge,
     account_for,
+    assumed_types,
     installed_pcluster_version,
     not_simulated,
+    strings_under,
     why_unavailable,
 )
 from efakit.versions import release_line
@@ -102,11 +104,13 @@ class Simulation:
 
     def _judgement(self, answer: DryRun, config: Mapping[str, Any]) -> Judgement:
         absent = not_simulated(config)
-        unjudged = [item for item in answer.findings if any(thing.value in item.message for thing in absent)]
+        unjudged = [item for item in answer.findings if _of_the_simulation(item, answer, config)]
         notes = [f"not simulated: {thing}" for thing in absent]
+        notes += [_could_not_judge(item, "it ended by a fault") for item in answer.gaps if item.severity == ERROR]
         notes += [
-            f"{(*item.about, 'pcluster')[0]} could not judge: the simulation lacks a call"
-            for item in (*answer.gaps, *unjudged)
+            _could_not_judge(item, "the simulated account has no answer")
+            for item in unjudged
+            if item.severity == ERROR and item in answer.of_aws
         ]
         findings = _placed((item for item in answer.findings if item not in unjudged), self._subject)
         detail = f"pcluster {self._installed} offline, on a simulated account that has whatever the config names"
@@ -129,6 +133,28 @@ class Simulation:
                 f"install aws-parallelcluster=={self._subject.version} to have it judged, or name --parallelcluster"
             )
         return None
+
+
+def _of_the_simulation(item: Finding, answer: DryRun, config: Mapping[str, Any]) -> bool:
+    """Return whether a finding says something of the simulated account, and nothing of the config.
+
+    All that a config names exists there. What AWS misses all the same the simulation lacks, but for what AWS would
+    create nothing under, and for instance types that nobody knows.
+    """
+    assumed = assumed_types(config)
+    if any(name in item.message for pair in assumed.items() for name in pair):
+        return True
+    if item not in answer.of_aws or any(name in item.message for name in answer.impossible):
+        return False
+    return not any(name in item.message for name in _unknown_types(config))
+
+
+def _unknown_types(config: Mapping[str, Any]) -> list[str]:
+    return [name for name in strings_under(config, "InstanceType") if not instances.known(name)]
+
+
+def _could_not_judge(item: Finding, why: str) -> str:
+    return f"{(*item.about, 'pcluster')[0]} could not judge: {why} ({item.message.splitlines()[0]})"
 
 
 def look(subject: Subject) -> AccountFacts:
@@ -155,12 +181,16 @@ def by_aws(subject: Subject, account: AccountFacts) -> Judgement:
     """Let pcluster ask AWS, with the user's credentials."""
     answer = real_dry_run(subject.text, region=account.region)
     installed = installed_pcluster_version()
-    findings = _placed((*answer.findings, *answer.gaps), subject)
+    findings = _placed(answer.findings, subject)
     detail = f"pcluster {installed or ''} create-cluster --dryrun true on AWS in {account.region}".replace("  ", " ")
     if installed != subject.version:
         detail += f"; the config is for {subject.version}"
     notes = [f"the account has no {name}, or not in {account.region}" for name in account.missing]
-    return Judgement("aws", installed, "accepted" if answer.accepted else "refused", detail, findings, tuple(notes))
+    notes += [_could_not_judge(item, "it ended by a fault") for item in answer.gaps]
+    outcome: Outcome = "accepted" if answer.accepted else "refused"
+    if answer.gaps and not answer.errors:
+        outcome = "undecided"
+    return Judgement("aws", installed, outcome, detail, findings, tuple(notes))
 
 
 def _region(subject: Subject) -> str:

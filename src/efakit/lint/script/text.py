@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from efakit.errors import UsageError
@@ -14,6 +15,17 @@ class Span(NamedTuple):
 
     start: int
     end: int
+
+
+class Region(NamedTuple):
+    """Code that stands within a file: its text, and the way from its offsets to the file's."""
+
+    text: bytes
+    offsets: Sequence[int]
+
+    def at(self, offset: int) -> int:
+        """Return the offset in the file."""
+        return self.offsets[min(offset, len(self.offsets) - 1)]
 
 
 class SourceText:

@@ -24,10 +24,12 @@ from efakit.vendor.simulated_account.contents import (
     SecurityGroup,
     SimulatedAccount,
     Subnet,
+    Thing,
 )
 from efakit.vendor.simulated_account.from_config import account_for
 from efakit.vendor.simulated_account.judge import Judge
-from efakit.vendor.simulated_account.reading import config_in
+from efakit.vendor.simulated_account.reading import config_in, strings_under
+from efakit.vendor.simulated_account.reserved import assumed_types
 from efakit.vendor.simulated_account.server import SUPPRESSED_VALIDATORS, MotoServer
 
 __all__ = [
@@ -44,10 +46,13 @@ __all__ = [
     "SecurityGroup",
     "SimulatedAccount",
     "Subnet",
+    "Thing",
     "account_for",
+    "assumed_types",
     "assumptions",
     "config_in",
     "installed_pcluster_version",
     "not_simulated",
+    "strings_under",
     "why_unavailable",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from efakit.finding import ERROR, INFO, WARNING, Finding
+from efakit.vendor.simulated_account.watch import AWS, EXCEPTION
 
 NEVER_PROVEN = (
     "AWS is simulated: a pass never proves capacity, quota, IAM permission or that a zone offers the instance type."
@@ -18,6 +19,9 @@ PASSED = "Request would have succeeded, but DryRun flag is set."
 # How a call that moto does not implement shows, in the process and through the server: pcluster turns any
 # exception in a validator into an ERROR (pcluster/config/common.py).
 _GAPS = ("has not been implemented", "is not yet implemented", "An error occurred (500)", "500 Internal Server Error")
+# Python's own words in the place of a validator's: pcluster runs validators on an event loop that Python 3.14 no
+# longer makes by itself.
+_FAULTS = ("There is no current event loop",)
 _SEVERITIES = {"ERROR": ERROR, "WARNING": WARNING, "INFO": INFO}
 _SOURCE = "https://github.com/aws/aws-parallelcluster/tree/develop/cli/src/pcluster/validators"
 
@@ -27,13 +31,17 @@ class DryRun:
     """The answer of ``pcluster create-cluster --dryrun true``; ``raw`` is it as it came.
 
     Each finding has the rule JUDGE:VALIDATOR and is about that validator; it has no place, for pcluster names none.
-    ``gaps`` are what validators said only because the simulation lacks a call: they say nothing about the config.
+    ``gaps`` are what validators said only because the simulation lacks a call, or because they ended by an exception:
+    they say nothing about the config. ``of_aws`` are those of the findings that rest on a refusal of the simulated AWS,
+    and ``impossible`` the names that AWS would create nothing under.
     """
 
     accepted: bool
     findings: tuple[Finding, ...]
     gaps: tuple[Finding, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict)
+    of_aws: tuple[Finding, ...] = ()
+    impossible: tuple[str, ...] = ()
 
     @classmethod
     def from_answer(cls, answer: Mapping[str, Any], judge: str = "pcluster") -> DryRun:
@@ -44,9 +52,13 @@ class DryRun:
         if not accepted and not any(item.severity == ERROR for item in found):
             # Refused before any validator ran: an unknown region, instance type or subnet.
             found.append(_finding(judge, "ERROR", "", str(answer.get("message", ""))))
-        # pcluster has no other sign of it than the words.
-        gaps = tuple(item for item in found if any(mark in item.message for mark in _GAPS))
-        return cls(accepted, tuple(item for item in found if item not in gaps), gaps, answer)
+        heard = answer.get("heard", {})
+        # The real command line gives no other sign of a gap than the words.
+        gaps = tuple(item for item in found if _is_gap(item, heard))
+        kept = tuple(item for item in found if item not in gaps)
+        of_aws = tuple(item for item in kept if _rests_on_aws(item, heard))
+        raw = {name: value for name, value in answer.items() if name != "heard"}
+        return cls(accepted, kept, gaps, raw, of_aws, tuple(heard.get("impossible", ())))
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -56,6 +68,25 @@ class DryRun:
     def validators(self, severity: str) -> frozenset[str]:
         """The names of the validators that found something of a severity; "" for what no validator said."""
         return frozenset((*item.about, "")[0] for item in self.findings if item.severity == severity)
+
+
+def _is_gap(item: Finding, heard: Mapping[str, Any]) -> bool:
+    if any(mark in item.message for mark in (*_GAPS, *_FAULTS)):
+        return True
+    if not item.about and heard.get("fault") and not heard.get("refused"):
+        return True  # pcluster itself ended by an exception, before any validator spoke
+    return _doubted(item, heard, EXCEPTION)
+
+
+def _rests_on_aws(item: Finding, heard: Mapping[str, Any]) -> bool:
+    if _doubted(item, heard, AWS):
+        return True
+    return any(text and text in item.message for text in heard.get("refused", ()))
+
+
+def _doubted(item: Finding, heard: Mapping[str, Any], why: str) -> bool:
+    said = (*item.about, "")[0], item.message
+    return any((row["type"], row["message"]) == said and row["why"] == why for row in heard.get("doubts", ()))
 
 
 def _finding(judge: str, level: str, validator: str, text: str) -> Finding:

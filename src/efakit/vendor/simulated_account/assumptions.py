@@ -9,26 +9,9 @@ from efakit.vendor.simulated_account.contents import SimulatedAccount
 from efakit.vendor.simulated_account.reading import (
     compute_resources,
     instance_types,
-    mapping_at,
-    mappings_at,
     reservation_target,
-    strings_under,
 )
-
-# Keys whose values name things that the account does not simulate.
-_NOT_SIMULATED = {
-    "ElasticIp": "an Elastic IP address",
-    "SnapshotId": "an EBS snapshot",
-    "BackupId": "an FSx backup",
-    "FileCacheId": "an Amazon File Cache",
-    "AccessPointId": "an EFS access point",
-    "KmsKeyId": "a KMS key",
-    "LaunchTemplateId": "a launch template",
-    "HostedZoneId": "a Route 53 hosted zone",
-    "PasswordSecretArn": "a secret",
-    "MungeKeySecretArn": "a secret",
-    "ClusterAdminPasswordSecretArn": "a secret",
-}
+from efakit.vendor.simulated_account.reserved import assumed_types, reserved_types
 
 
 class Absent(NamedTuple):
@@ -60,6 +43,7 @@ def assumptions(account: SimulatedAccount) -> list[str]:
     lines += [f"placement group {name}: exists" for name in account.placement_groups]
     lines += [f"AMI {item.id}: built by this pcluster for {item.os}" for item in account.images]
     lines += [f"file system {item.id}: reachable from every subnet" for item in account.file_systems]
+    lines += [f"{thing.kind} {thing.id}: exists" for thing in account.things]
     lines += [f"{address}: exists" for address in account.objects]
     policies = [arn for arn in account.policies if ":aws:policy/" not in arn]  # AWS's own are looked up
     named = (*account.volumes, *account.buckets, *policies, *account.roles, *account.instance_profiles)
@@ -68,15 +52,13 @@ def assumptions(account: SimulatedAccount) -> list[str]:
 
 def not_simulated(config: Mapping[str, Any]) -> list[Absent]:
     """What ``config`` names and the account lacks: an error about one of these comes from the simulation."""
-    found = [Absent(what, key, value) for key, what in _NOT_SIMULATED.items() for value in strings_under(config, key)]
+    assumed, found = assumed_types(config), []
     for queue, resource in compute_resources(config):
         id_ = reservation_target(queue, resource).get("CapacityReservationId")
-        if id_ and not instance_types(resource):
+        if isinstance(id_, str) and not instance_types(resource):
             what = "the instance type of a capacity reservation without InstanceType beside it"
-            found.append(Absent(what, "CapacityReservationId", str(id_)))
-    found += [
-        Absent("an ONTAP volume", "VolumeId", str(mapping_at(item, "FsxOntapSettings").get("VolumeId")))
-        for item in mappings_at(config, "SharedStorage")
-        if item.get("StorageType") == "FsxOntap"
-    ]
-    return found
+            if id_ in assumed:
+                what += f", judged as {assumed[id_]}"
+            if id_ in assumed or id_ not in reserved_types(config):
+                found.append(Absent(what, "CapacityReservationId", id_))
+    return list(dict.fromkeys(found))

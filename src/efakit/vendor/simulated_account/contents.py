@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Subnet:
-    """A subnet of the account's one VPC; a public one gives addresses to what starts in it."""
+    """A subnet of the account's one VPC; a public one gives addresses to what starts in it.
+
+    ``zone`` is a zone's name (us-east-2b) or its id (use2-az2); the names of zones differ from account to account.
+    """
 
     id: str
     zone: str
@@ -66,11 +69,26 @@ class Image:
 
 @dataclass(frozen=True)
 class FileSystem:
-    """A file system that every node reaches; ``kind`` is ``EFS``, ``LUSTRE`` or ``OPENZFS`` (which has a volume)."""
+    """A file system that every node reaches.
+
+    ``kind`` is ``EFS``, ``LUSTRE``, or ``OPENZFS`` and ``ONTAP``, which are reached by their volumes.
+    """
 
     id: str
     kind: str
     volume_id: str = ""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Anything else that a config names, by its kind (a value of ``from_config.KINDS``) and its id, address or ARN.
+
+    A snapshot is as large as the volume that is made from it.
+    """
+
+    kind: str
+    id: str
+    size_gib: int = 1
 
 
 @dataclass(frozen=True)
@@ -92,6 +110,7 @@ class SimulatedAccount:
     policies: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     instance_profiles: tuple[str, ...] = ()
+    things: tuple[Thing, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The account as JSON values; `from_json` reads them back."""
@@ -122,4 +141,5 @@ _PARTS: dict[str, Any] = {
     "reservation_groups": ReservationGroup,
     "images": Image,
     "file_systems": FileSystem,
+    "things": Thing,
 }

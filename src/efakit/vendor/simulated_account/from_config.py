@@ -17,6 +17,7 @@ from efakit.vendor.simulated_account.contents import (
     SecurityGroup,
     SimulatedAccount,
     Subnet,
+    Thing,
 )
 from efakit.vendor.simulated_account.reading import (
     compute_resources,
@@ -29,6 +30,7 @@ from efakit.vendor.simulated_account.reading import (
     strings_under,
     walk,
 )
+from efakit.vendor.simulated_account.reserved import reserved_types
 
 # The letters of the zones that moto knows (moto/ec2/models/availability_zones_and_regions.py); abc for the others.
 _ZONE_LETTERS = {
@@ -44,6 +46,21 @@ _DEFAULT_MAX_COUNT = 10
 
 # pcluster/constants.py CAPACITY_RESERVATION_OS_MAP: Rocky is reserved as Linux/UNIX.
 _RED_HAT = "Red Hat Enterprise Linux"
+
+
+# What else a config can name, by the key that names it.
+KINDS = {
+    "ElasticIp": "Elastic IP address",
+    "SnapshotId": "EBS snapshot",
+    "BackupId": "FSx backup",
+    "FileCacheId": "file cache",
+    "KmsKeyId": "KMS key",
+    "LaunchTemplateId": "launch template",
+    "HostedZoneId": "hosted zone",
+    "PasswordSecretArn": "secret",
+    "MungeKeySecretArn": "secret",
+    "ClusterAdminPasswordSecretArn": "secret",
+}
 
 
 def account_for(
@@ -80,13 +97,25 @@ def account_for(
         policies=strings_under(config, "Policy"),
         roles=strings_under(config, "InstanceRole"),
         instance_profiles=strings_under(config, "InstanceProfile"),
+        things=_things(config),
     )
+
+
+def _things(config: Mapping[str, Any]) -> tuple[Thing, ...]:
+    found = {(kind, id_): Thing(kind, id_) for key, kind in KINDS.items() for id_ in strings_under(config, key)}
+    for item in mappings_at(config, "SharedStorage"):
+        settings = mapping_at(item, "EbsSettings")
+        id_, size = settings.get("SnapshotId"), settings.get("Size")
+        if isinstance(id_, str) and isinstance(size, int) and size > 0:
+            found[KINDS["SnapshotId"], id_] = Thing(KINDS["SnapshotId"], id_, size)
+    return tuple(found.values())
 
 
 def _key_pairs(config: Mapping[str, Any]) -> tuple[KeyPair, ...]:
     """Those under Ssh: S3Access has a KeyName too, which is an object's."""
     hosts = [mapping_at(config, "HeadNode"), *mappings_at(mapping_at(config, "LoginNodes"), "Pools")]
-    return tuple(KeyPair(name) for host in hosts for name in strings_under(mapping_at(host, "Ssh"), "KeyName"))
+    names = (name for host in hosts for name in strings_under(mapping_at(host, "Ssh"), "KeyName"))
+    return tuple(KeyPair(name) for name in dict.fromkeys(names))
 
 
 def _subnets(config: Mapping[str, Any], region: str, zones: Mapping[str, str]) -> tuple[Subnet, ...]:
@@ -94,14 +123,14 @@ def _subnets(config: Mapping[str, Any], region: str, zones: Mapping[str, str]) -
     found: dict[str, str] = {}
     head = mapping_at(mapping_at(config, "HeadNode"), "Networking").get("SubnetId")
     if isinstance(head, str):
-        found[head] = region + letters[0]
+        found[head] = zones.get(head, region + letters[0])
     for pool in [*queues(config), *mappings_at(mapping_at(config, "LoginNodes"), "Pools")]:
         ids = [id_ for id_ in list_at(mapping_at(pool, "Networking"), "SubnetIds") if isinstance(id_, str)]
         for id_ in ids:
-            taken = {found[other] for other in ids if other in found}
+            taken = {found.get(other) or zones.get(other) for other in ids}
             free = (region + letter for letter in letters if region + letter not in taken)
-            found.setdefault(id_, next(free, region + letters[-1]))
-    return tuple(Subnet(id_, zones.get(id_, zone)) for id_, zone in found.items())
+            found.setdefault(id_, zones.get(id_) or next(free, region + letters[-1]))
+    return tuple(Subnet(id_, zone) for id_, zone in found.items())
 
 
 def _reservations(
@@ -112,13 +141,15 @@ def _reservations(
     platform = _RED_HAT if str(mapping_at(config, "Image").get("Os")).startswith("rhel") else "Linux/UNIX"
     found: dict[str, Reservation] = {}
     members: dict[str, dict[str, None]] = {}
+    types = reserved_types(config)
     for queue, resource in compute_resources(config):
         target = reservation_target(queue, resource)
         id_, arn = target.get("CapacityReservationId"), target.get("CapacityReservationResourceGroupArn")
         first = next(iter(list_at(mapping_at(queue, "Networking"), "SubnetIds")), None)
         zone = zone_of.get(first, "") if isinstance(first, str) else ""
         count = resource.get("MaxCount", _DEFAULT_MAX_COUNT)
-        for instance_type in instance_types(resource):
+        stand_in = [types[id_]] if isinstance(id_, str) and id_ in types else []
+        for instance_type in instance_types(resource) or stand_in:
             if isinstance(arn, str):
                 key = f"cr-{len(found) + 1:017x}"
                 members.setdefault(arn, {})[key] = None
@@ -173,9 +204,10 @@ def _file_systems(config: Mapping[str, Any]) -> tuple[FileSystem, ...]:
             id_ = mapping_at(item, settings).get("FileSystemId")
             if isinstance(id_, str):
                 found[id_] = FileSystem(id_, kind)
-        volume = mapping_at(item, "FsxOpenZfsSettings").get("VolumeId")
-        if isinstance(volume, str):
-            found[volume] = FileSystem(f"fs-{len(found) + 1:017x}", "OPENZFS", volume)
+        for settings, kind in (("FsxOpenZfsSettings", "OPENZFS"), ("FsxOntapSettings", "ONTAP")):
+            volume = mapping_at(item, settings).get("VolumeId")
+            if isinstance(volume, str):
+                found[volume] = FileSystem(f"fs-{len(found) + 1:017x}", kind, volume)
     return tuple(found.values())
 
 

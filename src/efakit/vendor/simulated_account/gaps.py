@@ -10,7 +10,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from efakit.vendor.simulated_account.contents import Reservation, SimulatedAccount
+from efakit.vendor.simulated_account import things
+from efakit.vendor.simulated_account.contents import FileSystem, Reservation, SimulatedAccount
 
 OWNER = "123456789012"  # moto's account
 
@@ -34,10 +35,27 @@ def fill_gaps() -> None:
         for method in methods:
             setattr(response, method.__name__, method)
     urls.url_paths["{0}/list-group-resources$"] = ResourceGroupsResponse.dispatch
+    things.fill_gaps()
+    _without_doubles()
+
+
+def _without_doubles() -> None:
+    """Let EC2's calls take an id that is named twice as AWS does; moto counts the ids and misses one."""
+    from moto.ec2.responses import EC2Response
+
+    original = EC2Response._get_param
+
+    def get_param(response: Any, name: str, if_none: Any = None) -> Any:
+        value = original(response, name, if_none)
+        listed = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return list(dict.fromkeys(value)) if listed else value
+
+    setattr(EC2Response, original.__name__, get_param)
 
 
 def answer_from(account: SimulatedAccount, *, vpc_id: str, file_system_interface: str) -> None:
     """Let the calls answer from ``account``; file systems are reached through that one network interface."""
+    things.answer_from(account, vpc_id=vpc_id, interface_id=file_system_interface)
     region = account.region
     _rows["reservation"] = {item.id: _reservation_row(item, region) for item in account.reservations}
     _rows["reservation group"] = {
@@ -72,11 +90,18 @@ def answer_from(account: SimulatedAccount, *, vpc_id: str, file_system_interface
             "VolumeId": item.volume_id,
             "VolumeType": item.kind,
             "FileSystemId": item.id,
-            "OpenZFSConfiguration": {"VolumePath": "/fsx"},
+            **_path(item),
         }
         for item in account.file_systems
         if item.volume_id
     }
+
+
+def _path(item: FileSystem) -> dict[str, Any]:
+    if item.kind == "OPENZFS":
+        return {"OpenZFSConfiguration": {"VolumePath": "/fsx"}}
+    machine = f"svm-{item.volume_id.partition('-')[2]}"
+    return {"OntapConfiguration": {"JunctionPath": "/fsx", "StorageVirtualMachineId": machine}}
 
 
 def describe_capacity_reservations(response: Any) -> Any:

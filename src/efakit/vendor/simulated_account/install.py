@@ -38,11 +38,17 @@ class Holder:
         self._aws.start()
         self._session = boto3.Session()  # keeps the models of the services that it has read
 
-    def hold(self, account: SimulatedAccount) -> None:
+    def hold(self, account: SimulatedAccount) -> list[str]:
         """Empty moto and create everything in ``account``, under the ids that it names.
 
-        A region that moto does not know stays empty: pcluster refuses it before it looks at anything else.
+        Returns the names of what AWS does not create, a malformed one for instance: such a thing cannot exist. A
+        region that moto does not know stays empty: pcluster refuses it before it looks at anything else.
         """
+        _REFUSED.clear()
+        self._hold(account)
+        return list(dict.fromkeys(_REFUSED))
+
+    def _hold(self, account: SimulatedAccount) -> None:
         from moto.ec2.models import ec2_backends
 
         self._aws.reset()
@@ -67,6 +73,10 @@ class Holder:
         gaps.answer_from(account, vpc_id=vpc_id, file_system_interface=interface_id)
 
 
+# The names that AWS refused to create since an account began to be made.
+_REFUSED: list[str] = []
+
+
 @contextmanager
 def _chosen(owner: object, generator: str, value: str) -> Iterator[None]:
     """Let moto's generator of random ids return ``value``: every association of the new thing is right at once."""
@@ -86,6 +96,7 @@ def _where_aws_allows(name: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, ParamValidationError) as error:
+        _REFUSED.append(name)
         _LOGGER.warning("%s does not exist in the simulated account: %s", name, error)
 
 
@@ -98,11 +109,24 @@ def _vpc(ec2: Any) -> str:
 def _subnets(ec2: Any, account: SimulatedAccount, vpc_id: str) -> None:
     from moto.ec2.models import subnets
 
+    _know_zones(account)
     prefix = 20 if len(account.subnets) <= 16 else 24
     for subnet, block in zip(account.subnets, _VPC.subnets(new_prefix=prefix), strict=False):
         with _where_aws_allows(subnet.id), _chosen(subnets, "random_subnet_id", subnet.id):
             ec2.create_subnet(VpcId=vpc_id, CidrBlock=str(block), AvailabilityZone=subnet.zone)
             ec2.modify_subnet_attribute(SubnetId=subnet.id, MapPublicIpOnLaunch={"Value": subnet.public})
+
+
+def _know_zones(account: SimulatedAccount) -> None:
+    """Let moto know zones that it does not: by their ids, and those that are newer or local."""
+    from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend, Zone
+
+    known = RegionsAndZonesBackend.zones.setdefault(account.region, [])
+    for name in dict.fromkeys(
+        [*(item.zone for item in account.subnets), *(item.zone for item in account.reservations)]
+    ):
+        if name and name not in {zone.name for zone in known}:
+            known.append(Zone(name=name, region_name=account.region, zone_id=name))
 
 
 def _security_group(ec2: Any, group: SecurityGroup, vpc_id: str) -> None:
@@ -119,17 +143,22 @@ def _security_group(ec2: Any, group: SecurityGroup, vpc_id: str) -> None:
 
 def _image(ec2: Any, image: Image, region: str) -> None:
     """Register a custom AMI; moto's RegisterImage drops the architecture, which pcluster compares."""
+    from botocore.exceptions import ClientError
     from moto.ec2.models import ec2_backends
     from moto.ec2.models.amis import Ami
     from pcluster import utils
 
-    types = ec2.describe_instance_types(InstanceTypes=[image.instance_type])["InstanceTypes"]
+    try:
+        types = ec2.describe_instance_types(InstanceTypes=[image.instance_type])["InstanceTypes"]
+        architecture = types[0]["ProcessorInfo"]["SupportedArchitectures"][-1]
+    except ClientError:  # of a type that moto lacks; pcluster will say so
+        architecture = "x86_64"
     backend = ec2_backends[gaps.OWNER][region]
     backend.amis[image.id] = Ami(
         backend,
         image.id,
         name=image.id,
-        architecture=types[0]["ProcessorInfo"]["SupportedArchitectures"][-1],
+        architecture=architecture,
         virtualization_type="hvm",
         hypervisor="xen",
         root_device_type="ebs",
@@ -153,7 +182,7 @@ def _storage(client: Callable[[str], Any], account: SimulatedAccount, vpc_id: st
     for volume_id in account.volumes:
         with _chosen(elastic_block_store, "random_volume_id", volume_id):
             ec2.create_volume(Size=500, AvailabilityZone=account.subnets[0].zone)
-    if not account.file_systems:
+    if not (account.file_systems or any(thing.kind == "file cache" for thing in account.things)):
         return ""
     group_id = _open_security_group(ec2, vpc_id)
     efs = client("efs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from efakit.vendor.simulated_account.images import write_official_images
 from efakit.vendor.simulated_account.install import Holder
 from efakit.vendor.simulated_account.server import SUPPRESSED_VALIDATORS
 from efakit.vendor.simulated_account.synthesis import launch_templates
+from efakit.vendor.simulated_account.watch import Watch
 
 
 def main() -> None:
@@ -31,14 +33,19 @@ class Worker:
         from pcluster import utils
         from pcluster.api.controllers import cluster_operations_controller
 
+        # pcluster asks for the event loop of its thread, and Python 3.14 makes none by itself.
+        asyncio.set_event_loop(asyncio.new_event_loop())
         self._holder = Holder()
+        self._watch = Watch()
         self._account: SimulatedAccount | None = None
+        self._impossible: list[str] = []
         self._controller = cluster_operations_controller
         # The list that pcluster carries, without asking the web for a newer one first.
         regions = Path(utils.__file__).with_name("resources") / "supported-regions"
         utils.retrieve_supported_regions.cache = regions.read_text(encoding="utf-8").split()
         # A dry run starts no CDK, so it needs no node.js; the command line asks for it all the same.
         cluster_operations_controller.assert_valid_node_js = lambda: None
+        _reach_every_url()
 
     def handle(self, request: dict[str, Any]) -> Answer:
         """Answer one request of `Judge`."""
@@ -65,7 +72,7 @@ class Worker:
             return
         os.environ["AWS_DEFAULT_REGION"] = account.region
         self._account = None
-        self._holder.hold(account)
+        self._impossible = self._holder.hold(account)
         _forget_account()
         self._account = account
 
@@ -73,6 +80,7 @@ class Worker:
         """The answer of the API operation that the command line calls, errors included."""
         from pcluster.api import encoder, errors
 
+        self._watch.begin()
         try:
             self._controller.create_cluster(
                 {"clusterName": cluster_name, "clusterConfiguration": config},
@@ -81,8 +89,28 @@ class Worker:
             )
         except Exception as error:
             answer: Answer = json.loads(encoder.JSONEncoder().encode(errors.exception_message(error)))
-            return answer
+            fault = isinstance(error, errors.InternalServiceException)
+            heard = {"doubts": self._watch.doubts, "refused": self._watch.refused(), "impossible": self._impossible}
+            return {**answer, "heard": {**heard, "fault": fault}}
         raise AssertionError("a dry run of pcluster ends in an exception, whatever it says")
+
+
+def _reach_every_url() -> None:
+    """Let each https address answer: what a config names exists, and nothing leaves the machine.
+
+    pcluster's own request would fail at the proxy that is not there; what it says of addresses that are none, it says
+    before.
+    """
+    import io
+
+    from pcluster.validators import s3_validators
+
+    def opened(url: str) -> io.BytesIO:
+        if not url.partition("://")[2]:
+            raise ValueError(url)
+        return io.BytesIO()
+
+    s3_validators.urlopen = opened
 
 
 def _forget_account() -> None:
