@@ -34,6 +34,12 @@ def _complete_rule(context: click.Context, parameter: click.Parameter, incomplet
     type=click.Choice(list(WORKLOADS)),
     help="What runs there; may be repeated. Default: what the instance type is for.",
 )
+@click.option(
+    "--container",
+    type=click.Choice(["pyxis", "apptainer"]),
+    help="The job runs in a container: the releases are the image's, and the exports must get past the image's own.",
+)
+@click.option("--all", "everything", is_flag=True, help="With --instance: every variable, with its reason and source.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def explain(
     spec: Path | None,
@@ -48,14 +54,17 @@ def explain(
     libfabric: str | None,
     os: str | None,
     workloads: tuple[str, ...],
+    container: str | None,
+    everything: bool,
     form: str,
 ) -> None:
     """Say what efakit decides, each choice with its reason and its source. Writes nothing.
 
-    With SPEC: every decision about its cluster, hooks and jobs. With --instance, --installer and --workload: which
-    environment variables a job needs there, which the plugin sets by itself, and which are best left alone. With
-    --variable: what one variable does, where and since when. With --rule: what a rule of lint, validate, the hook or
-    hooks status finds, why that matters, a wrong example and the same one right.
+    With SPEC (- is standard input): every decision about its cluster, hooks and jobs. With --instance: what a job
+    exports there, as lines for a shell, and which option would tell what is not known; with --all also which variables
+    the plugin sets by itself, which are best left alone, and why. With --variable: what one variable does, where and
+    since when. With --rule: what a rule of lint, validate, the hook or hooks status finds, why that matters, a wrong
+    example and the same one right.
     """
     releases = (installer, parallelcluster, plugin, nccl, libfabric)
     ways = {"SPEC": spec, "--variable": variable, "--rule": rule, "--instance": instance}
@@ -66,9 +75,15 @@ def explain(
         )
     if spec is None and job is not None:
         raise UsageError("--job names a job of a spec: give SPEC too")
-    if instance is None and (any(releases) or os or workloads):
-        options = "--installer, --parallelcluster, --plugin, --nccl, --libfabric, --os and --workload"
+    if instance is None and (any(releases) or os or workloads or container or everything):
+        options = (
+            "--installer, --parallelcluster, --plugin, --nccl, --libfabric, --os, --workload, --container and --all"
+        )
         raise UsageError(f"{options} go with --instance")
+    if container and parallelcluster:
+        raise UsageError(
+            "--container: the releases are the image's; name its --installer in place of --parallelcluster"
+        )
     if variable is not None:
         from efakit.cli.explain_variable import explain_variable
 
@@ -80,15 +95,30 @@ def explain(
     elif instance is not None:
         from efakit.cli.explain_environment import explain_instance
 
-        installer, parallelcluster = _or_newest(installer, parallelcluster)
+        if not container:
+            installer, parallelcluster = _or_newest(installer, parallelcluster)
         target = target_from(instance, installer, parallelcluster, plugin, nccl, libfabric, os)
-        explain_instance(target, workloads, form)
+        if container:
+            # The kernel's driver is the host's, whatever installer made the image.
+            target = target._replace(
+                versions={name: version for name, version in target.versions.items() if name != "driver"}
+            )
+        explain_instance(
+            target, workloads, form, everything=everything, container=container, options=_options_by_component()
+        )
     elif spec is not None and job is not None:
         from efakit.cli.explain_environment import explain_job
 
         explain_job(spec, job, form)
     elif spec is not None:
         _explain_spec(spec, form)
+
+
+def _options_by_component() -> dict[str, str]:
+    """Return the options of this command that name a release, by the component."""
+    parameters = click.get_current_context().command.params
+    named = {str(item.name): item.opts[0] for item in parameters if isinstance(item, click.Option)}
+    return {"kernel": named["os"], **named}
 
 
 def _or_newest(installer: str | None, parallelcluster: str | None) -> tuple[str | None, str | None]:
