@@ -130,7 +130,7 @@ def test_explain_and_the_bundle_tell_it_too(tmp_path):
     explained = CliRunner().invoke(explain, [str(path)])
     assert "error plugin-p5.4xlarge: nodes of p5.4xlarge: aws-ofi-nccl 1.15.0" in explained.output
     assert "fix: use aws-ofi-nccl 1.16.2" in explained.output
-    assert CliRunner().invoke(render, [str(path), "--out", str(tmp_path / "out")]).exit_code == 0
+    assert CliRunner().invoke(render, [str(path), "--out", str(tmp_path / "out")]).exit_code == 1
     assert "**error plugin-p5.4xlarge**: nodes of p5.4xlarge" in (tmp_path / "out/DECISIONS.md").read_text()
 
 

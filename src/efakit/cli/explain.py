@@ -9,22 +9,31 @@ from pathlib import Path
 import click
 
 from efakit.catalog.variables import WORKLOADS
+from efakit.cli import complete
+from efakit.cli.command import Command
 from efakit.cli.target_options import target_from, target_options
 from efakit.errors import UsageError
 
 
-def _complete_rule(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    from efakit.cli.explain_rule import complete_rule
-
-    return complete_rule(context, parameter, incomplete)
-
-
-@click.command(short_help="Say what efakit decides, and why: for a spec, an instance type, a variable, a rule.")
+@click.command(
+    short_help="Say what efakit decides, and why: for a spec, an instance type, a variable, a rule.",
+    cls=Command,
+)
 @click.argument("spec", type=click.Path(path_type=Path), required=False)
-@click.option("--job", metavar="NAME", help="Of the spec: the environment of this job, with what it does not set.")
-@click.option("--variable", metavar="NAME", help="Tell all that is known of one environment variable.")
 @click.option(
-    "--rule", metavar="ID", shell_complete=_complete_rule, help="Tell what a rule finds, why, and how to mend it."
+    "--job",
+    metavar="NAME",
+    shell_complete=complete.jobs,
+    help="Of the spec: the environment of this job, with what it does not set.",
+)
+@click.option(
+    "--variable",
+    metavar="NAME",
+    shell_complete=complete.variables,
+    help="Tell all that is known of one environment variable.",
+)
+@click.option(
+    "--rule", metavar="ID", shell_complete=complete.rules, help="Tell what a rule finds, why, and how to mend it."
 )
 @target_options
 @click.option(

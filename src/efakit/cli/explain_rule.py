@@ -9,7 +9,7 @@ import click
 
 from efakit.errors import UsageError
 from efakit.nearness import did_you_mean
-from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of, rules
+from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of
 
 _WIDTH = 100
 
@@ -74,8 +74,3 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "enforce": rule.enforce,
         "source": rule.source,
     }
-
-
-def complete_rule(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the ids that begin with what is typed, for the shell's completion."""
-    return [id_ for id_ in rules() if id_.startswith(incomplete)]

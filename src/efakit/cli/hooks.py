@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from efakit.cli.bundle import MANIFEST, read_manifest
+from efakit.cli.command import Group
 from efakit.cli.hooks_install import flush, install, uninstall
 from efakit.cli.hooks_status import status
 from efakit.errors import UsageError
 from efakit.plan.slurm.site import INSTALLER
 
 
-@click.group(short_help="Install the hooks on a cluster, look at them, publish their installer.")
+@click.group(cls=Group, short_help="Install the hooks on a cluster, look at them, publish their installer.")
 def hooks() -> None:
     """Bring the hooks to a cluster, and see whether they can work there.
 

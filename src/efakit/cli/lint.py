@@ -7,11 +7,17 @@ from pathlib import Path
 
 import click
 
+from efakit.cli.command import Command
 from efakit.cli.target_options import target_from, target_options
 from efakit.errors import UsageError
 
 
-@click.command(short_help="Find what is wrong in sbatch scripts, launchers, env files, cluster configs.")
+@click.command(
+    short_help="Find what is wrong in sbatch scripts, launchers, env files, cluster configs.",
+    cls=Command,
+    exit_1="Findings of the severity of --fail-on or worse.",
+    fine="No such finding.",
+)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @target_options
 @click.option("--spec", type=click.Path(path_type=Path), help="Take all that from a spec: by each script's partition.")
