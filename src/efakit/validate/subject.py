@@ -40,6 +40,8 @@ class Subject:
     software: Mapping[str, str | None] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     """What the spec says that no config shows: of its jobs."""
+    plan: Plan | None = None
+    """The spec's plan, if any."""
 
     @property
     def data(self) -> Any:
@@ -59,6 +61,7 @@ class SpecAlone:
     """A spec that renders no cluster config, and what there is to say of it all the same."""
 
     findings: tuple[Finding, ...]
+    plan: Plan
 
 
 class SpecRefused(Exception):
@@ -110,7 +113,8 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlon
         ) from error
     section = spec.section(ParallelCluster)
     if section is None:
-        return SpecAlone(tuple(_of_spec_alone(document, make_plan(spec))))
+        plan = make_plan(spec)
+        return SpecAlone(tuple(_of_spec_alone(document, plan)), plan)
     if version is not None:
         spec = spec.with_section("parallelcluster", replace(section, version=version))
     try:
@@ -128,6 +132,7 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlon
         zones=_zones(plan),
         software=asdict(spec.cluster.stack),
         findings=tuple(_of_jobs(document, plan)),
+        plan=plan,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from efakit.rules.registry.row import Rule
 
 _SPEC = "docs/spec.md"
+_DSTACK = "https://dstack.ai/docs/concepts/tasks/"
 _SBATCH = "https://slurm.schedmd.com/sbatch.html"
 _BASH = "https://www.gnu.org/software/bash/manual/bash.html#Bash-Variables"
 _PYXIS = "https://github.com/NVIDIA/pyxis"
@@ -60,6 +61,26 @@ RULES = (
               - {name: train, template: torchrun, script: train.py}
         """,
         source=_SPEC,
+    ),
+    Rule(
+        "dstack-job",
+        room="spec",
+        severity="error",
+        what="dstack.jobs names a job that is not there, or that dstack cannot run.",
+        why="dstack starts one script a node: torchrun, accelerate and mpirun start ranks from there, and Slurm's srun "
+        "is not there. Its own image has EFA on some instance types only. Without dstack.jobs such a job is left out, "
+        "and DECISIONS.md says why.",
+        wrong="""
+            dstack: {jobs: [count]}
+            jobs:
+              - {name: count, template: command, program: ./count}
+        """,
+        right="""
+            dstack: {jobs: [train]}
+            jobs:
+              - {name: train, template: torchrun, script: train.py}
+        """,
+        source=_DSTACK,
     ),
     Rule(
         "queue-unknown",
