@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from efakit.catalog.job_templates import template_names
 from efakit.cli.main import efakit
 from efakit.errors import EfakitError
 from efakit.plan.plan import make_plan
@@ -112,6 +113,15 @@ def test_libfabric_can_be_ones_own():
     assert old["target"]["libfabric"] == "1.18.1"
 
 
+@pytest.mark.parametrize("name", template_names())
+def test_a_template_is_told_with_the_keys_that_it_reads(name):
+    told, data = run("--template", name).output.replace("\n    ", " "), data_of("--template", name)
+    assert told.startswith(f"{name}: {data['what']}")
+    for key in data["keys"]:
+        assert key in told
+    assert data["source"] in told
+
+
 def shell(*arguments: str) -> dict[str, str]:
     """Return what a shell exports that reads the brief answer."""
     text = run(*arguments).output + "\nenv -0"
@@ -178,7 +188,8 @@ def test_variables_of_other_programs_are_left_out():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "needs one of SPEC, --variable, --rule and --instance"),
+        ([], "needs one of SPEC, --variable, --rule, --template, --instance; given: none"),
+        (["--template", "torchrn"], "did you mean 'torchrun'"),
         ([str(SPEC), "--variable", "X"], "given: SPEC, --variable"),
         (["--variable", "NCCL_BUFSIZE"], "did you mean NCCL_BUFFSIZE"),
         (["--instance", "p5.99xlarge"], "p5.99xlarge"),

@@ -76,6 +76,7 @@ def completed(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ("efakit catalog show p4de", ["p4de.24xlarge"]),
         ("efakit explain --rule head-", ["head-architecture", "head-memory", "head-small"]),
         ("efakit explain --workload open", ["openmpi"]),
+        ("efakit explain --template n", ["nccl-tests", "neuron"]),
         ("efakit explain --instance p99", []),
     ],
 )

@@ -28,6 +28,12 @@ def _variables(context: click.Context) -> Iterable[str]:
     return sorted(known())
 
 
+def _templates(context: click.Context) -> Iterable[str]:
+    from efakit.catalog.job_templates import template_names
+
+    return template_names()
+
+
 def _rules(context: click.Context) -> Iterable[str]:
     from efakit.rules.registry import rules
 
@@ -56,4 +62,5 @@ def _jobs(context: click.Context) -> Iterable[str]:
 instances = _of(_instances)
 variables = _of(_variables)
 rules = _of(_rules)
+templates = _of(_templates)
 jobs = _of(_jobs)

@@ -35,6 +35,12 @@ from efakit.errors import UsageError
 @click.option(
     "--rule", metavar="ID", shell_complete=complete.rules, help="Tell what a rule finds, why, and how to mend it."
 )
+@click.option(
+    "--template",
+    metavar="NAME",
+    shell_complete=complete.templates,
+    help="Tell what a job template launches, and which keys of a job it reads.",
+)
 @target_options
 @click.option(
     "--workload",
@@ -55,6 +61,7 @@ def explain(
     job: str | None,
     variable: str | None,
     rule: str | None,
+    template: str | None,
     instance: str | None,
     installer: str | None,
     parallelcluster: str | None,
@@ -73,15 +80,13 @@ def explain(
     exports there, as lines for a shell, and which option would tell what is not known; with --all also which variables
     the plugin sets by itself, which are best left alone, and why. With --variable: what one variable does, where and
     since when. With --rule: what a rule of lint, validate, the hook or hooks status finds, why that matters, a wrong
-    example and the same one right.
+    example and the same one right. With --template: what a job template launches.
     """
     releases = (installer, parallelcluster, plugin, nccl, libfabric)
-    ways = {"SPEC": spec, "--variable": variable, "--rule": rule, "--instance": instance}
+    ways = {"SPEC": spec, "--variable": variable, "--rule": rule, "--template": template, "--instance": instance}
     given = [way for way, value in ways.items() if value is not None]
     if len(given) != 1:
-        raise UsageError(
-            f"explain needs one of SPEC, --variable, --rule and --instance; given: {', '.join(given) or 'none'}"
-        )
+        raise UsageError(f"explain needs one of {', '.join(ways)}; given: {', '.join(given) or 'none'}")
     if spec is None and job is not None:
         raise UsageError("--job names a job of a spec: give SPEC too")
     if instance is None and (any(releases) or os or workloads or container or everything):
@@ -93,15 +98,12 @@ def explain(
         raise UsageError(
             "--container: the releases are the image's; name its --installer in place of --parallelcluster"
         )
-    if variable is not None:
-        from efakit.cli.explain_variable import explain_variable
-
-        explain_variable(variable, form)
-    elif rule is not None:
-        from efakit.cli.explain_rule import explain_rule
-
-        explain_rule(rule, form)
-    elif instance is not None:
+    named = {"variable": variable, "rule": rule, "template": template}
+    for what, name in named.items():
+        if name is not None:
+            _explain_named(what, name, form)
+            return
+    if instance is not None:
         from efakit.cli.explain_environment import explain_instance
 
         if not container:
@@ -121,6 +123,22 @@ def explain(
         explain_job(spec, job, form)
     elif spec is not None:
         _explain_spec(spec, form)
+
+
+def _explain_named(what: str, name: str, form: str) -> None:
+    """Tell all that is known of something that has a name of its own."""
+    if what == "variable":
+        from efakit.cli.explain_variable import explain_variable
+
+        explain_variable(name, form)
+    elif what == "rule":
+        from efakit.cli.explain_rule import explain_rule
+
+        explain_rule(name, form)
+    else:
+        from efakit.cli.explain_template import explain_template
+
+        explain_template(name, form)
 
 
 def _options_by_component() -> dict[str, str]:

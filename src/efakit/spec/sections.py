@@ -55,9 +55,10 @@ def register(name: str, section: Section) -> None:
 
 
 def sections() -> dict[str, Section]:
-    """Return all sections by their names."""
+    """Return all sections by their names: first efakit's own, in one order, whichever was imported first."""
     _load()
-    return dict(_registered)
+    own = {name: _registered[name] for name in _PACKAGES if name in _registered}
+    return {**own, **_registered}
 
 
 def schema_file(package: str) -> _Data:
