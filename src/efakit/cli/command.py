@@ -6,8 +6,6 @@ from typing import Any
 
 import click
 
-from efakit.nearness import nearest
-
 _USAGE = "Wrong input or usage; the message says what to do."
 _OF_GROUPS = {
     "0": "Fine, or undecided.",
@@ -44,6 +42,8 @@ class Group(click.Group):
         """Return the command that is called; refuse a name that none has, and offer the nearest."""
         name = str(args[0])
         if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from efakit.nearness import nearest
+
             ctx.fail(f"No such command {name!r}{nearest(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
