@@ -27,7 +27,7 @@ class Room(NamedTuple):
 
 
 # Modules that belong to no room, as far as they are there. Every room may import them, and they import no room.
-GROUND = ("finding", "versions", "errors", "printable", "bytecode", "inputs")
+GROUND = ("finding", "versions", "errors", "printable", "bytecode", "inputs", "nearness")
 
 # What renders to different places. A room may have modules of each (ROOM/PLATFORM/, ROOM/PLATFORM_more.py).
 _PLANNED = ("parallelcluster", "pcs", "hyperpod", "eks", "dstack", "sagemaker")

@@ -104,8 +104,8 @@ def test_an_odd_value_is_what_the_last_prolog_had_and_that_is_told(tmp_path, las
     settings, problems = loaded(tmp_path, spool_dir=7, records_dir="here", mode="enforce")
     assert (settings.spool_dir, settings.records_dir, settings.mode) == ("/local/spool", None, "enforce")
     assert problems == [
-        "setting spool_dir: 7 is no value for it; '/local/spool' is in force",
-        "setting records_dir: 'here' is no value for it; None is in force",
+        "setting spool_dir: 7 is not allowed; '/local/spool' is in force",
+        "setting records_dir: 'here' is not allowed; None is in force",
     ]
 
 
@@ -115,4 +115,4 @@ def test_a_file_that_cannot_be_read_is_what_the_last_prolog_had(tmp_path, last_p
     settings, problems = load_settings(str(tmp_path / "hook.json"))
     assert (settings.spool_dir, settings.mode) == ("/local/spool", "observe")
     assert "those of this node's last prolog are in force" in problems[0]
-    assert problems[1:] == ["setting mode: 7 is no value for it; 'observe' is in force"]
+    assert problems[1:] == ["setting mode: 7 is not allowed; 'observe' is in force"]
