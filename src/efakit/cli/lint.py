@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from efakit.cli.command import Command
-from efakit.cli.target_options import target_from, target_options
+from efakit.cli.target_options import further, target_from, target_options
 from efakit.errors import UsageError
 
 
@@ -74,8 +74,8 @@ def lint(
     }
     if spec is None:
         where = on_target(target_from(**named), parallelcluster)
-    elif given := [name for name, value in named.items() if value is not None]:
-        raise UsageError(f"--spec says what the jobs run on: leave --{given[0]} out")
+    elif given := [name for name, value in {**named, **further()}.items() if value is not None]:
+        raise UsageError(f"--spec says what the jobs run on: leave --{given[0].replace('_', '-')} out")
     else:
         where = on_spec(spec)
     unusable: list[UsageError] = []
