@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from efakit.rules.target import Target
 
 # Which of several rows about one value speaks for it, where they are as bad.
-_WEIGHTY = ("harmful", "set-by-plugin", "way-back", "no-effect")
+_WEIGHTY = ("harmful", "set-by-plugin", "workaround", "no-effect")
 
 
 def missing(names: Collection[str], target: Target, workloads: Collection[str]) -> list[Needed]:

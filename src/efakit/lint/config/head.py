@@ -98,4 +98,8 @@ def rocky_image(view: ClusterView) -> Iterator[Problem]:
     queues = [queue.node.at("Image", "CustomAmi").text for queue in view.queues]
     if view.head.at("Image", "CustomAmi").text is None or None in queues:
         message = f"ParallelCluster publishes no images for {view.os.text}"
-        yield Problem(view.os.path, message, "build one with pcluster build-image and name it as Image/CustomAmi")
+        yield Problem(
+            view.os.path,
+            message,
+            "build one with pcluster build-image and name it: Image/CustomAmi (parallelcluster.ami in a spec)",
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from functools import lru_cache
 
 from efakit.catalog.variable_names import known, open_ended
@@ -11,6 +10,7 @@ from efakit.lint.script.edits import name_span
 from efakit.lint.script.model import Assignment
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.variable_rules import rename_or_cut
+from efakit.nearness import did_you_mean, near
 from efakit.rules.judgement import rows_about
 
 # Prefixes whose names are all known, and what reads them; longer ones first.
@@ -52,12 +52,12 @@ _JOB_PREFIXES = (*_READERS, "OMPI_MCA_", "TORCH_NCCL_", "GLOO_", "UCX_", "FI_PRO
 def misspelt_variable(context: Context) -> Iterator[Problem]:
     """Point out names that are near to a known one and are none."""
     for item, prefix in _unknown(context):
-        near = _nearest(item.name, prefix)
-        if near is None:
+        meant = _nearest(item.name, prefix)
+        if meant is None:
             continue
-        edits = rename_or_cut(context, item, near) if _is_slip(item.name, near) else ()
+        edits = rename_or_cut(context, item, meant) if _is_slip(item.name, meant) else ()
         message = f"{item.name} is nothing that {_READERS[prefix]} reads"
-        yield Problem(name_span(context.script, item), message, f"did you mean {near}?", edits)
+        yield Problem(name_span(context.script, item), message, did_you_mean([meant]), edits)
     yield from _slips_of_others(context)
 
 
@@ -68,13 +68,12 @@ def _slips_of_others(context: Context) -> Iterator[Problem]:
         reads = item.reaches or name in context.script.exported
         if not reads or name in known() or name in context.script.referenced or name.startswith(tuple(_READERS)):
             continue
-        near = next((other for other in _names_of_others() if _is_slip(name, other)), None)
-        if near is None or name == near + "S" or any(letter.isdigit() for letter in set(name) ^ set(near)):
+        meant = next((other for other in _names_of_others() if _is_slip(name, other)), None)
+        if meant is None or name == meant + "S" or any(letter.isdigit() for letter in set(name) ^ set(meant)):
             continue
-        edits = rename_or_cut(context, item, near)
-        yield Problem(
-            name_span(context.script, item), f"no program is known to read {name}", f"did you mean {near}?", edits
-        )
+        edits = rename_or_cut(context, item, meant)
+        message = f"no program is known to read {name}"
+        yield Problem(name_span(context.script, item), message, did_you_mean([meant]), edits)
 
 
 @lru_cache(maxsize=1)
@@ -106,8 +105,7 @@ def _unknown(context: Context) -> Iterator[tuple[Assignment, str]]:
 
 @lru_cache(maxsize=256)
 def _nearest(name: str, prefix: str) -> str | None:
-    near = get_close_matches(name, known(prefix), 1, 0.88)
-    return near[0] if near else None
+    return next(iter(near(name, known(prefix), cutoff=0.88)), None)
 
 
 def _is_slip(name: str, near: str) -> bool:

@@ -109,9 +109,9 @@ def _what(group: list[VariableRule]) -> str:
         "set-by-plugin": f"The job sets {listed}, which aws-ofi-nccl sets by itself.",
         "harmful": f"The job sets {listed}.",
         "no-effect": f"The job sets {listed}, which has no effect.",
-        "way-back": f"The job sets {listed}, which is right only against a certain trouble.",
+        "workaround": f"The job sets {listed}, which is a workaround for one known fault.",
         "option": f"The job sets {listed}, which its release does not read.",
-    }.get(group[0].effect, f"The job sets {listed}, which is right only against a certain trouble.")
+    }.get(group[0].effect, f"The job sets {listed}, which is a workaround for one known fault.")
 
 
 def _why(group: list[VariableRule]) -> str:
