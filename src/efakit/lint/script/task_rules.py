@@ -113,7 +113,7 @@ def undefined_variable(context: Context) -> Iterator[Problem]:
 
 
 def _is_set_in_text(script: Script, name: str) -> bool:
-    """Return whether a line sets a variable, also where the grammar has not understood it: behind ``A=<to fill in>``."""
+    """Return whether a line sets a variable, also where the grammar has not understood that line."""
     return re.search(rf"^\s*(?:\w+\s+)?{re.escape(name)}\+?=", script.source.text, re.MULTILINE) is not None
 
 
