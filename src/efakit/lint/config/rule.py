@@ -23,6 +23,7 @@ _MODULES = (
     "placement",
     "network",
     "slurm",
+    "topology",
     "storage",
     "software",
     "releases",
