@@ -90,12 +90,22 @@ def os_unsupported_by_type(view: ClusterView) -> Iterator[Problem]:
 
 @rule("key-missing")
 def key_missing(view: ClusterView) -> Iterator[Problem]:
-    """Point out a head node without a key pair."""
+    """Point out a head node without a key pair, where nothing says that people log in by other ways."""
     key = view.head.at("Ssh", "KeyName")
-    if view.head.present and key.text is None:
-        yield Problem(
-            key.path, "the head node has no key pair, so that nobody can log in by SSH", "add Ssh: {KeyName: ...}"
-        )
+    if view.head.present and key.text is None and not _other_log_in(view):
+        message = "the head node has no key pair, and nothing lets people log in without one"
+        fix = "add Ssh: {KeyName: ...}, or the policy AmazonSSMManagedInstanceCore for Session Manager"
+        yield Problem(key.path, message, fix)
+
+
+def _other_log_in(view: ClusterView) -> bool:
+    """Say whether sessions, a directory or rights of one's own are there; what the last allow is not known."""
+    iam = view.head.at("Iam")
+    policies = [item.at("Policy").text or "" for item in iam.at("AdditionalIamPolicies").items]
+    sessions = any(policy.endswith("/AmazonSSMManagedInstanceCore") for policy in policies)
+    return sessions or any(
+        node.present for node in (iam.at("InstanceRole"), iam.at("InstanceProfile"), view.root.at("DirectoryService"))
+    )
 
 
 @rule("ubuntu-key")
