@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 PYTEST := python -m pytest
 # What needs nothing but the virtual environment.
-PLAIN := not pcluster and not lab and not registry
+PLAIN := not pcluster and not dstack and not lab and not registry
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
@@ -27,7 +27,11 @@ help:
 # A second release of ParallelCluster, whose own validators judge what is rendered for it.
 OLDER := 3.13.2
 .venv-pcluster/ready: pyproject.toml scripts/setup-venv.sh
-	scripts/setup-venv.sh .venv-pcluster $(OLDER)
+	scripts/setup-venv.sh .venv-pcluster 'aws-parallelcluster==$(OLDER)' 'moto[server]>=5.2' 'boto3>=1.34'
+
+# dstack wants other releases of what ParallelCluster wants.
+.venv-dstack/ready: pyproject.toml scripts/setup-venv.sh
+	scripts/setup-venv.sh .venv-dstack '.[dstack]'
 
 system:
 	scripts/setup-system.sh
@@ -41,13 +45,14 @@ check: .venv/ready
 	shellcheck $(SHELLS)
 	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto $(COVERAGE)
 
-test: system .venv/ready .venv-pcluster/ready
+test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready
 	scripts/setup-torch.sh .venv-torch
 	scripts/setup-pythons.sh .venv-pythons
 	$(MAKE) check COVERAGE="--cov --cov-report=term:skip-covered"
 	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" -n auto
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
+	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
 	# Not in memory: the lab mounts a /dev/shm of its own over it.
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m lab
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
@@ -63,4 +68,4 @@ format: .venv/ready
 	ruff check --fix $(CODE)
 
 clean:
-	rm -rf .venv .venv-pcluster .venv-torch .venv-pythons .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-pcluster .venv-dstack .venv-torch .venv-pythons .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -27,7 +27,7 @@ class Room(NamedTuple):
 
 
 # Modules that belong to no room, as far as they are there. Every room may import them, and they import no room.
-GROUND = ("finding", "versions", "errors", "printable", "bytecode")
+GROUND = ("finding", "versions", "errors", "printable", "bytecode", "inputs")
 
 # What renders to different places. A room may have modules of each (ROOM/PLATFORM/, ROOM/PLATFORM_more.py).
 PLATFORMS = ("parallelcluster", "pcs", "hyperpod", "eks", "dstack", "sagemaker")
@@ -52,7 +52,7 @@ _ROOMS = (
         "vendor",
         "the edge to AWS and to vendors' tools: simulated account, pcluster's validators, EC2, S3",
         ("catalog",),
-        ("boto3", "botocore", "moto", "pcluster", "yaml"),
+        ("boto3", "botocore", "dstack", "moto", "pcluster", "yaml"),
     ),
     Room("rules", "pure evaluation of the catalog's rows; the registry of rules", ("catalog",), on_nodes=True),
     Room("spec", "JSON Schema, loading with line numbers, frozen dataclasses", ("catalog",), ("jsonschema", "yaml")),

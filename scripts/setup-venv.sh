@@ -1,9 +1,9 @@
 #!/bin/bash
-# Makes a virtual environment with everything that the checks need: setup-venv.sh FOLDER [PCLUSTER_RELEASE]
-# With a release, ParallelCluster of that release is installed in place of the newest, for the vendor's side alone.
+# Makes a virtual environment with everything that the checks need: setup-venv.sh FOLDER [REQUIREMENT...]
+# With requirements, efakit and these alone: for the tests of one vendor's side, or of one release of it.
 set -euo pipefail
 folder=$1
-release=${2-}
+shift
 python=
 for candidate in python3.13 python3.12 python3.11 python3.10 python3; do
   # With ensurepip, which Debian packs apart (python3-venv).
@@ -18,8 +18,8 @@ if [ -z "$python" ]; then
 fi
 [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
 pip=("$folder/bin/python" -m pip --quiet --disable-pip-version-check)
-if [ -n "$release" ]; then
-  "${pip[@]}" install --editable . "aws-parallelcluster==$release" 'moto[server]>=5.2' 'boto3>=1.34' pytest pytest-xdist hypothesis
+if [ $# -gt 0 ]; then
+  "${pip[@]}" install --editable . "$@" pytest pytest-xdist hypothesis
 else
   "${pip[@]}" install --editable '.[dev,aws,pcluster]'
 fi

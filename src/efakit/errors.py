@@ -10,17 +10,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from efakit.finding import Finding
+    from efakit.finding import Finding, Place
 
 
 class EfakitError(Exception):
-    """The base of all errors that efakit raises on purpose."""
+    """The base of all errors that efakit raises on purpose; ``findings`` say the same for programs."""
 
     exit_code = 2
+    findings: tuple[Finding, ...] = ()
 
 
 class UsageError(EfakitError):
-    """The user's input or the state of the machine does not allow what was asked for."""
+    """The user's input or the state of the machine does not allow what was asked for.
+
+    ``place`` is where in the input; the message then begins with it.
+    """
+
+    def __init__(self, message: str, place: Place | None = None) -> None:
+        super().__init__(message if place is None else f"{place}: {message}")
+        if place is not None:
+            from efakit.finding import ERROR, Finding
+
+            self.findings = (Finding("input-unusable", ERROR, message, place=place),)
 
 
 class SpecError(EfakitError):

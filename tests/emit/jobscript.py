@@ -25,10 +25,10 @@ SLURM = {
 _STAND_IN = '#!/bin/sh\nprintf "%s\\0" "{name}" "$@" >>"$CALLS"\necho >>"$CALLS"\n{more}\n'
 _COMMANDS = {
     # The check of the nodes runs, and a plain launch ends at once with what the test asks for.
-    "srun": 'case " $* " in *" bash -s "*) cat >/dev/null ;; *) exit "${LAUNCH_EXIT:-0}" ;; esac',
+    "srun": 'case " $* " in *" bash -s "*) cat >"$CALLS.check" ;; *) exit "${LAUNCH_EXIT:-0}" ;; esac',
     "mpirun": 'exit "${LAUNCH_EXIT:-0}"',
     "scontrol": 'case "$1" in show) if [ "$2" = hostnames ]; then echo queue-st-main-1; echo queue-st-main-2; '
-    'else echo "   StdOut=$JOB_OUTPUT"; fi ;; esac',
+    'else echo "   Command=$JOB_COMMAND --arg"; echo "   StdOut=$JOB_OUTPUT"; fi ;; esac',
     "squeue": 'echo "${JOB_END:-2999-01-01T00:00:00}"',
     "getent": 'echo "10.0.0.7       STREAM queue-st-main-1"',
     "module": "",
@@ -83,6 +83,7 @@ class Run:
                 "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
                 "CALLS": str(calls),
                 "JOB_OUTPUT": str(folder / "job.out"),
+                "JOB_COMMAND": str(folder / "job.sbatch"),
                 **environment,
             },
             capture_output=True,

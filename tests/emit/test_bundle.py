@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from efakit.emit.decisions import emit_decisions
 from efakit.emit.hooks import hook_archive
-from efakit.emit.registry import emit, target, target_names
+from efakit.emit.registry import emit, target
 from efakit.emit.shell import quote
 from efakit.plan.plan import Plan, make_plan
 from efakit.spec.load import load_spec, read_spec
@@ -31,15 +31,15 @@ def p5() -> Plan:
 
 
 def files_of(plan: Plan) -> dict[str, bytes]:
-    return {file.path: file.content for file in emit(plan, target_names())}
+    return {file.path: file.content for file in emit(plan)}
 
 
 def test_the_same_spec_gives_the_same_bytes():
     script = (
-        "import hashlib, sys; from efakit.emit.registry import emit, target_names; from pathlib import Path;"
+        "import hashlib, sys; from efakit.emit.registry import emit; from pathlib import Path;"
         "from efakit.plan.plan import make_plan; from efakit.spec.load import load_spec;"
         "plan = make_plan(load_spec(Path(sys.argv[1])));"
-        "[print(f.path, hashlib.sha256(f.content).hexdigest()) for f in emit(plan, target_names())]"
+        "[print(f.path, hashlib.sha256(f.content).hexdigest()) for f in emit(plan)]"
     )
     runs = [
         subprocess.run(

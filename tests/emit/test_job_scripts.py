@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from efakit.emit.registry import emit
 from efakit.errors import UsageError
 from scripts.golden_jobs import EXAMPLES, Case, cases, script
-from tests.emit.jobscript import Run, exports, script_of
+from tests.emit.jobscript import Run, exports, plan_of, script_of
 
 TORCHRUN = {"template": "torchrun", "script": "train.py"}
 PYXIS = {"runtime": "pyxis", "image": "docker://image", "mounts": ["/a b:/c"]}
@@ -24,6 +25,13 @@ def test_every_script_passes_shellcheck_and_bash(example, tmp_path):
     for number, text in enumerate(texts):
         (tmp_path / f"{number}.sbatch").write_text(text)
         assert subprocess.run(["bash", "-n", tmp_path / f"{number}.sbatch"], capture_output=True).stderr == b""
+    checked = subprocess.run(["shellcheck", *tmp_path.iterdir()], capture_output=True, text=True)
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+def test_a_script_with_its_check_in_a_file_passes_shellcheck(tmp_path):
+    for file in emit(plan_of({**TORCHRUN, "preflight": "file"}), ("sbatch",)):
+        (tmp_path / Path(file.path).name).write_bytes(file.content)
     checked = subprocess.run(["shellcheck", *tmp_path.iterdir()], capture_output=True, text=True)
     assert (checked.returncode, checked.stdout) == (0, "")
 
@@ -138,6 +146,48 @@ def test_the_job_s_exit_code_is_the_launch_s(tmp_path, job, code):
 def test_without_the_check_of_the_nodes_there_is_one_step():
     assert "PREFLIGHT" not in script_of({**TORCHRUN, "preflight": False})
     assert script_of({**TORCHRUN, "preflight": False}).count("\nsrun ") == 1
+
+
+def test_the_check_of_the_nodes_can_be_a_file_beside_the_scripts(tmp_path):
+    """The script finds it where it was submitted from, whatever the present folder is."""
+    job = {**TORCHRUN, "preflight": "file"}
+    script, check = (file.content.decode() for file in emit(plan_of(job), ("sbatch",)))
+    folder = tmp_path / "my scripts"
+    folder.mkdir()
+    (folder / "preflight.sh").write_text(check)
+    # Of an array's last task Slurm tells all tasks.
+    run = Run(tmp_path, script, JOB_COMMAND=f"{folder}/job.sbatch\n   Command={folder}/job.sbatch")
+    assert run.done.returncode == 0, run.done.stderr
+    assert ("bash", "-s", "--", "32") in [tuple(call[-4:]) for call in run.calls]
+    assert (tmp_path / "calls.check").read_text() == check
+    assert "efa_installed_packages" in check
+    assert "efa_installed_packages" not in script
+
+
+def test_a_job_whose_check_is_not_beside_its_script_ends_and_names_the_file(tmp_path):
+    run = Run(tmp_path, script_of({**TORCHRUN, "preflight": "file"}))
+    assert run.done.returncode != 0
+    assert f"{tmp_path}/preflight.sh" in run.done.stderr
+    assert "torchrun" not in [word for call in run.calls for word in call]
+
+
+@pytest.mark.parametrize("preflight", [True, False])
+def test_without_a_job_that_asks_for_the_file_there_is_none(preflight):
+    assert len(emit(plan_of({**TORCHRUN, "preflight": preflight}), ("sbatch",))) == 1
+
+
+def test_a_scripts_lines_of_setup_may_use_variables_that_are_not_set_and_the_rest_may_not(tmp_path):
+    own = {**TORCHRUN, "setup": 'MINE="$CONDA_THING"'}
+    assert Run(tmp_path, script_of(own)).launch()[3] == "torchrun"
+    broken = script_of(own).replace("\nset -u\n", '\nset -u\necho "$NOT_SET"\n')
+    assert Run(tmp_path, broken).done.returncode != 0
+
+
+def test_a_body_s_own_settings_are_not_changed_by_setup_and_modules(tmp_path):
+    (tmp_path / "run.sh").write_text('echo "$-" >flags\n')
+    job = {"template": "body", "body": "run.sh", "setup": "true", "modules": ["a"], "preflight": False}
+    Run(tmp_path, script_of(job, folder=tmp_path))
+    assert "u" not in (tmp_path / "flags").read_text()
 
 
 # --- What NCCL says of itself.

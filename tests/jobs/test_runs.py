@@ -305,6 +305,15 @@ def test_two_components_on_one_node_are_shared(tmp_path):
     assert (run.records["n1"]["shared_with"], len(run.more)) == ([11], 1)
 
 
+@pytest.mark.parametrize(("own", "other"), [(10, 11), (11, 10)])
+def test_a_record_of_one_component_does_not_stand_for_the_missing_one_of_another_on_a_common_node(tmp_path, own, other):
+    both = {"node_list": "n[1-2]", "node_list_at_end": "n[1-2]"}
+    write(tmp_path, *(component(own, node, **both) for node in ("n1", "n2")), component(other, "n2", **both))
+    (run,) = find_runs(tmp_path, 10)
+    assert (set(run.records), run.node_names) == ({"n1", "n2"}, ("n1", "n2"))
+    assert run.doubts == (f"10+{other - 10}: n1 has no record of this component",)
+
+
 def test_a_component_is_found_among_128_and_beside_a_job_of_its_own_id(tmp_path):
     write(tmp_path, *(component(job, f"n{job}") for job in range(10, 138)))
     write(tmp_path, started("n1", 9_000_000, job_id=137))

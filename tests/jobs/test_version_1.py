@@ -95,6 +95,19 @@ def test_without_an_interface_tcp_is_unknown(tmp_path):
     assert lifted(tmp_path, interfaces=[])["interfaces_unknown"] is True
 
 
+@pytest.mark.parametrize("counters", [TOTALS, {"tx_bytes": 1}, {}])
+def test_of_a_snapshot_that_was_cut_short_it_is_not_known_that_an_interface_is_all_there_is(tmp_path, counters):
+    record = lifted(tmp_path, baseline="incomplete", interfaces=device(counters))
+    assert record["interfaces_unknown"] is True
+
+
+@pytest.mark.parametrize("counters", [{"tx_bytes": 1}, {"rx_bytes": 1}, {}])
+def test_of_an_interface_the_total_that_was_not_read_is_unknown(tmp_path, counters):
+    record = lifted(tmp_path, interfaces=device(counters))
+    assert record["interfaces"][0]["unknown"] == [name for name in TOTALS if name not in counters]
+    assert record["interfaces_unknown"] is False
+
+
 def test_both_versions_of_one_run_are_one_run(tmp_path):
     write(tmp_path, version_1("n1", started_at=900), version_2("n2", started_at=900, run="t900"))
     (run,) = find_runs(tmp_path, 7)

@@ -296,6 +296,7 @@ def test_a_heterogeneous_job_is_one_report(tmp_path, job_id):
     data = json.loads(report(job_id, "--records", tmp_path, "--format", "json")[1])
     assert (data["job_id"], data["verdict"], data["components"]) == (10, "efa", ["10+0", "10+1"])
     assert [node["node"] for node in data["nodes"]] == ["n1", "n2"]
+    assert any(note.startswith("10+1 is the last component with a record") for note in data["notes"])
     assert "heterogeneous job 10+0, 10+1" in report(job_id, "--records", tmp_path)[1]
 
 

@@ -16,6 +16,7 @@ from efakit.errors import SpecError
 from efakit.finding import Finding
 from efakit.lint.config import JobNodes, lint_config
 from efakit.lint.script import Surroundings, lint_script
+from efakit.plan.plan import make_plan
 from efakit.rules.releases import target_of
 from efakit.rules.target import Target, any_supported
 from efakit.spec.load import read_spec
@@ -110,10 +111,10 @@ def spec_findings(example: str, folder: Path) -> list[Finding]:
     try:
         over = Document(folder / "spec.yaml", example).data
         base = {key: value for key, value in yaml.safe_load(SPEC).items() if key != "jobs" or "jobs" not in over}
-        read_spec(Document(folder / "spec.yaml", yaml.safe_dump(_merged(base, over), sort_keys=False)))
+        spec = read_spec(Document(folder / "spec.yaml", yaml.safe_dump(_merged(base, over), sort_keys=False)))
     except SpecError as error:
         return list(error.findings)
-    return []
+    return list(make_plan(spec).job_findings)
 
 
 def script_findings(example: str, given: Mapping[str, Any]) -> list[Finding]:

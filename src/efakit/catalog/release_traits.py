@@ -35,6 +35,13 @@ TRAITS = (
         source="https://github.com/aws/aws-parallelcluster/blob/develop/CHANGELOG.md",
     ),
     Trait(
+        "pyxis-off",
+        component="parallelcluster",
+        since="3.11.1",
+        what="Pyxis and Enroot are switched off: their settings lie in /opt/parallelcluster/examples alone",
+        source="https://github.com/aws/aws-parallelcluster-cookbook/pull/2820",
+    ),
+    Trait(
         "plugin-sets-tuning",
         component="plugin",
         since="1.16.0",

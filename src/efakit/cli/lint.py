@@ -45,11 +45,12 @@ def lint(
     """Find what is wrong in FILEs that efakit did not write, or did.
 
     sbatch scripts, shell launchers, templates and env files are judged for EFA; YAML files as cluster configs, like
-    'efakit validate' without pcluster. Folders are searched. Without a target, what is wrong or without effect on
-    every supported stack is a warning. '# efakit: ignore RULE' leaves a rule out; docs/rules.md lists the rules.
+    'efakit validate' without pcluster. Folders are searched; - is standard input. Without a target, what is wrong or
+    without effect on every supported stack is a warning. '# efakit: ignore RULE' leaves a rule out; docs/rules.md
+    lists the rules.
     """
+    from efakit.cli.findings_output import FORMATS
     from efakit.cli.lint_fix import mend
-    from efakit.cli.lint_output import FORMATS
     from efakit.finding import Severity
     from efakit.validate.files import judge_files, on_spec, on_target
 

@@ -12,6 +12,7 @@ import click
 from efakit.cli.files import replace_file
 from efakit.errors import UsageError
 from efakit.finding import Finding
+from efakit.inputs import is_stdin
 from efakit.lint.mend import mended
 from efakit.validate.files import Where, judge_text
 
@@ -20,6 +21,8 @@ def mend(path: Path, findings: Sequence[Finding], where: Where, *, write: bool) 
     """Mend what is safe in a file and print the change on stderr; return what is left, or all without ``write``."""
     if not any(finding.edits for finding in findings):
         return list(findings)
+    if is_stdin(path):
+        raise UsageError("--fix writes the file that it mends: name a file in place of -")
     before = path.read_bytes()
     after, left = mended(before, findings, lambda data: judge_text(path, data, where))
     click.echo(_diff(path, before, after), err=True, nl=False)

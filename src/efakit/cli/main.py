@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from io import StringIO, TextIOWrapper
+from io import TextIOWrapper
 
 import click
 
 from efakit import __version__
 from efakit.errors import EfakitError
-from efakit.printable import printable_lines
 
 # name -> (module, its command, short help)
 COMMANDS = {
@@ -68,16 +67,17 @@ def main() -> None:
         code = efakit.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
-        shown = StringIO()
-        error.show(shown)
-        click.echo("\n".join(printable_lines(shown.getvalue())), err=True)
+        from efakit.cli.refused import tell_usage
+
+        tell_usage(error, sys.argv[1:])
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("efakit: stopped", err=True)
         sys.exit(130)
     except EfakitError as error:
-        # Names and texts of files, records and Slurm stand in it.
-        click.echo("\n".join(f"efakit: {line}" for line in printable_lines(error)), err=True)
+        from efakit.cli.refused import tell
+
+        tell(error, sys.argv[1:])
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our output has gone, as "| head" does. Nothing more can be said on stdout.

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from efakit.cli.bundle import write_bundle
+from efakit.cli.bundle import Change, compare_bundle, write_bundle
+from efakit.cli.findings_text import print_findings
 from efakit.emit.decisions import emit_decisions
 from efakit.emit.registry import applying, emit, target_names
 from efakit.errors import UsageError
+from efakit.finding import ERROR, Finding
 from efakit.plan.plan import Plan, make_plan
-from efakit.spec.load import load_spec
+from efakit.spec.load import read_spec
+from efakit.spec.model import Spec
 from efakit.spec.nearness import nearest
+from efakit.spec.yamltext import Document, read_document
+
+_DONE = {"new": "wrote", "changed": "wrote", "removed": "removed"}
+_TO_DO = {"new": "would write", "changed": "would change", "removed": "would remove"}
 
 
 @click.command(short_help="Write a spec's bundle: cluster config, sbatch scripts, hooks.")
@@ -27,6 +37,8 @@ from efakit.spec.nearness import nearest
     help="Write only this target; may be given several times.  [default: all that the spec has a section for]",
 )
 @click.option("--show", metavar="JOB", help="Print one job's sbatch script and write nothing.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where files of the folder would change.")
+@click.option("--diff", is_flag=True, help="Write nothing; show what would change in the folder.")
 @click.option(
     "--templates",
     type=click.Path(path_type=Path),
@@ -37,37 +49,80 @@ from efakit.spec.nearness import nearest
 @click.option(
     "--force", is_flag=True, help="Overwrite files in the folder that efakit did not write or that were changed."
 )
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def render(
     spec: Path,
     out: str | None,
     targets: tuple[str, ...],
     show: str | None,
+    check: bool,
+    diff: bool,
     templates: Path | None,
     no_preflight: bool,
     force: bool,
+    form: str,
 ) -> None:
-    """Write the bundle of SPEC: cluster.yaml, jobs/, hooks/ and DECISIONS.md.
+    """Write the bundle of SPEC: cluster.yaml, jobs/, hooks/ and DECISIONS.md. SPEC - is standard input.
 
     A target is written where the spec has its section; without a platform's section, jobs/ and hooks/ are for a Slurm
     cluster that is up already. The same spec gives the same bytes. Files that are not efakit's, or that were changed by
-    hand, are never overwritten unless --force is given.
+    hand, are never overwritten or removed unless --force is given. What is wrong with what the spec names is said, and
+    the bundle is written all the same.
     """
-    loaded = load_spec(spec, templates)
-    if no_preflight:
-        loaded = replace(loaded, jobs=tuple(replace(job, preflight=False) for job in loaded.jobs))
-    plan = make_plan(loaded)
+    document = read_document(spec)
+    plan = make_plan(_loaded(document, templates, preflight=not no_preflight))
     if show is not None:
         click.echo(_script(plan, show), nl=False)
         return
     if not out:  # an empty text would be the present folder
         raise click.UsageError("--out DIR is missing (or --show JOB)")
     folder = Path(out)
-    written = targets or applying(plan)
-    files = [*emit(plan, written), emit_decisions(plan)]
-    write_bundle(folder, files, force=force, installer=_installer(plan))
-    for file in files:
-        click.echo(f"wrote {folder / file.path}")
-    _say_next_steps(plan, folder, written)
+    chosen = targets or applying(plan)
+    files = [*emit(plan, chosen), emit_decisions(plan)]
+    looks = check or diff
+    if looks:
+        changes = compare_bundle(folder, files)
+    else:
+        changes = write_bundle(folder, files, force=force, installer=_installer(plan))
+    findings = [item.replaced(place=document.place(item.place.keys, at_key=True)) for item in plan.findings]
+    if form == "json":
+        _print_json(folder, changes, findings)
+    else:
+        _print_changes(folder, changes, _TO_DO if looks else _DONE, diff=diff)
+        if not looks:
+            _say_next_steps(plan, folder, chosen)
+        print_findings(findings, err=True)
+    wrong = any(item.severity >= ERROR for item in findings)
+    differs = any(change.kind != "unchanged" for change in changes)
+    sys.exit(1 if wrong or (check and differs) else 0)
+
+
+def _loaded(document: Document, templates: Path | None, *, preflight: bool) -> Spec:
+    loaded = read_spec(document, templates)
+    if preflight:
+        return loaded
+    return replace(loaded, jobs=tuple(replace(job, preflight=False) for job in loaded.jobs))
+
+
+def _print_changes(folder: Path, changes: Sequence[Change], words: dict[str, str], *, diff: bool) -> None:
+    for change in changes:
+        if change.kind in words:
+            by_hand = " (changed by hand)" if change.edited else ""
+            click.echo(f"{words[change.kind]} {folder / change.path}{by_hand}")
+            if diff:
+                click.echo(change.diff(), nl=False)
+    same = sum(change.kind == "unchanged" for change in changes)
+    if same:
+        click.echo(f"{same} file{'s' * (same != 1)} unchanged")
+
+
+def _print_json(folder: Path, changes: Sequence[Change], findings: Sequence[Finding]) -> None:
+    document = {
+        "folder": str(folder),
+        "files": [{"path": item.path, "change": item.kind, "edited": item.edited} for item in changes],
+        "findings": [item.as_data() for item in findings],
+    }
+    click.echo(json.dumps(document, indent=2))
 
 
 def _script(plan: Plan, name: str) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
+from efakit.cli.findings_text import print_findings
 from efakit.finding import Finding, Severity
+from efakit.inputs import shown
 from efakit.validate.ask import ask_judges
 from efakit.validate.judges import Judgement
 
@@ -19,7 +21,9 @@ _OFFLINE = "Without AWS nothing is known of capacity, quota and permissions: --a
 @click.command(short_help="Judge a spec or a ParallelCluster config before money is spent.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--parallelcluster", "version", metavar="VERSION", help="Judge for this release.  [default: the spec's]")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), default="text", show_default=True
+)
 @click.option("--no-vendor", is_flag=True, help="Ask efakit's rules only, and not pcluster's own validators.")
 @click.option("--aws", is_flag=True, help="Ask AWS too, with your credentials: pcluster's dry run, subnets, groups.")
 @click.option(
@@ -30,7 +34,7 @@ _OFFLINE = "Without AWS nothing is known of capacity, quota and permissions: --a
     help="Exit with 1 on findings of this severity or worse.",
 )
 def validate(file: Path, version: str | None, form: str, no_vendor: bool, aws: bool, fail_on: str) -> None:
-    """Judge FILE: a spec, or any ParallelCluster config, also one that efakit did not write.
+    """Judge FILE: a spec, or any ParallelCluster config, also one that efakit did not write; - is standard input.
 
     efakit's rules come first. With the extra 'pcluster', ParallelCluster's own validators follow, offline, on a
     simulated account. With --aws, AWS itself is asked; nothing is created. The output says who judged what.
@@ -39,14 +43,18 @@ def validate(file: Path, version: str | None, form: str, no_vendor: bool, aws: b
     findings = [finding for judgement in judgements for finding in judgement.findings]
     if form == "json":
         _print_json(file, judgements, findings)
-    else:
+    elif form == "text":
         _print_text(judgements, findings)
+    else:
+        from efakit.cli.findings_output import FORMATS
+
+        FORMATS[form](findings, 1)
     sys.exit(1 if any(finding.severity >= Severity(fail_on) for finding in findings) else 0)
 
 
 def _print_json(file: Path, judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:
     document = {
-        "file": str(file),
+        "file": shown(file),
         "judged_by": [judgement.as_data() for judgement in judgements],
         "findings": [finding.as_data() for finding in findings],
         "notes": _notes(judgements),
@@ -55,10 +63,7 @@ def _print_json(file: Path, judgements: Sequence[Judgement], findings: Sequence[
 
 
 def _print_text(judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:
-    for item in findings:
-        click.echo(f"{item.file}:{item.line}:{item.column}: {item.severity} {item.rule}: {item.message}")
-        if item.fix:
-            click.echo(f"    fix: {item.fix}")
+    print_findings(findings)
     if findings:
         click.echo()
     click.echo("Judged by")

@@ -1,4 +1,4 @@
-"""DECISIONS.md: each decision with its reason and source, and what is wrong. Part of every bundle."""
+"""DECISIONS.md: what is wrong, and each decision with its reason and source. Part of every bundle."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def emit_decisions(plan: Plan) -> File:
     from efakit import __version__
 
     lines = ["# Decisions", "", f"Made by efakit {__version__} for {plan.stack.summary()}.", ""]
-    for title, decisions in plan.chapters:
-        lines += [f"## {title}", "", *(_line(decision) for decision in decisions), ""]
     if plan.findings:
         lines += ["## Findings", "", *map(_finding, plan.findings), ""]
+    for title, decisions in plan.chapters:
+        lines += [f"## {title}", "", *(_line(decision) for decision in decisions), ""]
     return File("DECISIONS.md", "\n".join(lines).encode())
 
 

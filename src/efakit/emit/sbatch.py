@@ -14,13 +14,22 @@ from efakit.errors import UsageError
 from efakit.plan.plan import Plan
 from efakit.plan.slurm.job import SlurmJobPlan
 
+_PREFLIGHT = "preflight.sh"
+
 
 @slurm_target("sbatch")
 def emit_sbatch(plan: Plan) -> list[File]:
-    """Return jobs/NAME.sbatch for each job; raise UsageError where a template of the user's own cannot be used."""
+    """Return jobs/NAME.sbatch for each job, and jobs/preflight.sh where a job wants it.
+
+    Raises UsageError where a template of the user's own cannot be used.
+    """
     environment = _environment(plan.spec.templates)
     jobs = plan.slurm.jobs if plan.slurm else ()
-    return [File(f"jobs/{job.job.name}.sbatch", render_job(environment, job).encode()) for job in jobs]
+    files = [File(f"jobs/{job.job.name}.sbatch", render_job(environment, job).encode()) for job in jobs]
+    if any(job.preflight and job.preflight.own_file for job in jobs):
+        text = (folder("job-templates") / _PREFLIGHT).read_bytes()
+        files.append(File(f"jobs/{_PREFLIGHT}", b"#!/bin/bash\n" + text, executable=True))
+    return files
 
 
 def render_job(environment: Environment, plan: SlurmJobPlan) -> str:

@@ -140,12 +140,12 @@ def _keep(run: Run, baseline: dict[str, Any]) -> Iterator[Any]:
     now = Moment(run.settings, snapshot["boot_id"], snapshot["since_boot_seconds"], baseline["exclusive"])
     given_up = spool.baselines.keep(baseline, now)
     yield {}
-    if given_up:
-        spool.note_given_up(given_up)
     if run.config is not None and not run.problems:
         from efakit.hook.remembered import remember
 
         remember(run.config, run.settings)
+    if given_up:
+        spool.note_given_up(given_up)
 
 
 def _tell(run: Run, baseline: dict[str, Any]) -> None:

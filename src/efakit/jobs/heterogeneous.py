@@ -18,6 +18,7 @@ class Group:
     parts: list[Part]
     leader: int | None = None
     doubts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def pair_components(parts: list[Part]) -> list[Group]:
@@ -98,4 +99,6 @@ def _one_of_each(leader: int, parts: list[Part]) -> list[Group]:
     if ids == [leader]:
         lacking = [component_name(leader, leader + 1)]  # a heterogeneous job has two components at least
     doubts = [f"component {', '.join(lacking)} of the heterogeneous job has no record"] if lacking else []
-    return [Group(sorted(parts, key=lambda part: part.job_id), leader, doubts)]
+    last = component_name(leader, ids[-1])
+    note = f"{last} is the last component with a record: had a later one left none at all, this would not show it"
+    return [Group(sorted(parts, key=lambda part: part.job_id), leader, doubts, [] if doubts else [note])]

@@ -92,6 +92,7 @@ def _draft(group: Group, lists: NodeLists, *, has_other_runs: bool) -> Draft:
     draft = Draft(first.folder, first.cluster, leader, f"r{restart_count(first)}", first.key)
     draft.started_at = start_of(first)
     draft.doubts += group.doubts
+    draft.notes += group.notes
     for part in group.parts:
         settled = settle(part, lists, has_other_runs=has_other_runs)
         prefix = "" if len(group.parts) == 1 else f"{component_name(leader, part.job_id)}: "
@@ -99,7 +100,7 @@ def _draft(group: Group, lists: NodeLists, *, has_other_runs: bool) -> Draft:
         draft.notes += [prefix + note for note in settled.notes]
         draft.more += settled.more
         lacking = sorted(set(part.node_names(lists)) - set(settled.records))
-        if len(group.parts) > 1 and any(node in draft.records or node in _nodes_of(group, part) for node in lacking):
+        if len(group.parts) > 1 and any(node in _nodes_of(group, part) for node in lacking):
             # Another component's record of the node would stand for it.
             draft.doubts.append(f"{prefix}{printable(lacking[0])} has no record of this component")
         draft.node_names.update(part.node_names(lists))

@@ -133,10 +133,10 @@ def unknown_parts(record: Record) -> list[str]:
     parts = []
     if record["devices_unknown"] and not record["resets"] and record["baseline"] != "missing":
         parts.append("the EFA devices could not all be recognised")
-    bytes_of_devices = ("tx_bytes", "rx_bytes", *_BY_CLASS)
-    for kind, names in (("devices", bytes_of_devices), ("interfaces", ("tx_bytes", "rx_bytes"))):
+    for kind, names in (("devices", (*_TOTALS, *_BY_CLASS)), ("interfaces", _TOTALS)):
         for item in record[kind]:
-            unread = [name for name in names if name in item["unknown"]]
+            amounts = _Item(item)
+            unread = [name for name in names if not amounts.amount(name).complete]
             if unread:
                 parts.append(f"{item['name']}: {_few(unread)} not read at both moments")
     if record["interfaces_unknown"] and not record["resets"] and record["baseline"] != "missing":

@@ -1,25 +1,46 @@
-"""What is wrong with what a spec names: the software of its nodes and containers, and its jobs' variables."""
+"""What is wrong with what a spec names: the software of its nodes and containers, its jobs' variables and signals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from efakit.finding import INFO, Finding, Place
+from efakit.finding import INFO, WARNING, Finding, Place
 from efakit.plan.cluster import ClusterPlan
 from efakit.plan.job import JobPlan
+from efakit.plan.slurm.site import SlurmSite
 from efakit.plan.stack import Software, container_stack, named_stack
 from efakit.rules.stack import stack_findings
 
 _STACK = ("cluster", "stack")
+_MAX_TIME = "https://slurm.schedmd.com/slurm.conf.html#OPT_MaxTime"
 
 
-def plan_findings(software: Software, cluster: ClusterPlan, jobs: Iterable[JobPlan]) -> tuple[Finding, ...]:
-    """Return the findings about a plan; each place has the keys that lead to it in the spec."""
-    planned = list(jobs)
-    return (*_of_nodes(software, cluster), *_of_containers(software, planned), *variable_findings(planned))
+def software_findings(software: Software, cluster: ClusterPlan, jobs: Iterable[JobPlan]) -> tuple[Finding, ...]:
+    """Return the findings about software; each place has the keys that lead to it in the spec."""
+    return (*_of_nodes(software, cluster), *_of_containers(software, jobs))
 
 
-def variable_findings(jobs: Iterable[JobPlan]) -> Iterator[Finding]:
+def job_findings(jobs: Sequence[JobPlan], site: SlurmSite | None) -> tuple[Finding, ...]:
+    """Return the findings about jobs alone, which no cluster config shows; each place has its keys in the spec.
+
+    ``site`` None: the spec's platform has no Slurm.
+    """
+    return (*_of_variables(jobs), *(_of_signals(jobs, site) if site is not None else ()))
+
+
+def _of_signals(jobs: Iterable[JobPlan], site: SlurmSite) -> Iterator[Finding]:
+    """Give the jobs whose signal counts back from a time limit that they do not have."""
+    for number, plan in enumerate(jobs):
+        if plan.job.signal is not None and plan.job.time is None and plan.queue not in site.queues_with_limit:
+            message = (
+                f"job {plan.job.name}: the signal comes {plan.job.signal.seconds} seconds ahead of the time limit, and "
+                f"the job has none of its own: where partition {plan.queue} has none either, Slurm sends no signal"
+            )
+            place = Place(keys=("jobs", number, "signal"))
+            yield Finding("signal-no-time", WARNING, message, place=place, fix="add time", source=_MAX_TIME)
+
+
+def _of_variables(jobs: Iterable[JobPlan]) -> Iterator[Finding]:
     """Give the worst that there is to say of each variable that the spec sets for a job on nodes with EFA."""
     for number, plan in enumerate(jobs):
         if not plan.efa or not plan.job.env:

@@ -10,7 +10,7 @@ from efakit.catalog.stacks import Stack
 from efakit.finding import Finding
 from efakit.plan.cluster import ClusterPlan, plan_cluster
 from efakit.plan.decision import Decision
-from efakit.plan.findings import plan_findings
+from efakit.plan.findings import job_findings, software_findings
 from efakit.plan.job import JobPlan, plan_job
 from efakit.plan.platforms import SectionPlan, platform_of
 from efakit.plan.slurm.plan import SlurmPlan, plan_slurm
@@ -35,8 +35,15 @@ class Plan:
     jobs: tuple[JobPlan, ...]
     slurm: SlurmPlan | None = None
     sections: Mapping[str, SectionPlan] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
-    """What is wrong with what the spec names; their places have keys of the spec, and no line."""
+    software_findings: tuple[Finding, ...] = ()
+    """What is wrong with the software that the spec names; the places have keys of the spec, and no line."""
+    job_findings: tuple[Finding, ...] = ()
+    """What is wrong with jobs and shows in no cluster config, likewise."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that is wrong with what the spec names."""
+        return (*self.software_findings, *self.job_findings)
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -67,11 +74,19 @@ def make_plan(spec: Spec) -> Plan:
     software = software_of(spec)
     cluster = plan_cluster(spec.cluster)
     jobs = tuple(plan_job(job, cluster, software, spec.hooks.root) for job in spec.jobs)
-    plan = Plan(spec, software.stack, cluster, jobs, findings=plan_findings(software, cluster, jobs))
     site = _slurm_site(spec)
-    if site is not None:
-        plan = replace(plan, slurm=plan_slurm(spec.hooks, cluster, software.stack, jobs, site))
-    return replace(plan, sections={name: platform_of(name).plan(plan) for name in spec.sections})
+    plan = Plan(
+        spec,
+        software.stack,
+        cluster,
+        jobs,
+        slurm=None if site is None else plan_slurm(spec.hooks, cluster, software.stack, jobs, site),
+        software_findings=software_findings(software, cluster, jobs),
+        job_findings=job_findings(jobs, site),
+    )
+    sections = {name: platform_of(name).plan(plan) for name in spec.sections}
+    of_platforms = [finding for name in spec.sections for finding in platform_of(name).findings(plan)]
+    return replace(plan, sections=sections, job_findings=(*plan.job_findings, *of_platforms))
 
 
 def software_of(spec: Spec) -> Software:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
+from efakit.finding import Finding
 from efakit.plan.decision import Decision
 from efakit.plan.stack import Software, named_stack
 from efakit.spec.model import Spec
@@ -28,18 +29,24 @@ def _named_software(spec: Spec) -> Software:
     return Software(named_stack(spec.cluster))
 
 
+def _no_findings(plan: Plan) -> Iterable[Finding]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Platform:
     """How a section is planned.
 
     ``plan`` decides what is the section's own, after cluster, jobs and hooks are planned. ``software`` is what the
     platform installs on the nodes; without it only what the spec names is known. ``slurm`` describes the Slurm cluster
-    that the platform makes; without it there is none, and sbatch scripts and hooks do not apply.
+    that the platform makes; without it there is none, and sbatch scripts and hooks do not apply. ``findings`` are what
+    the platform lacks for the jobs; their places have keys of the spec.
     """
 
     plan: Callable[[Plan], SectionPlan]
     software: Callable[[Spec], Software] = _named_software
     slurm: Callable[[Spec], SlurmSite] | None = None
+    findings: Callable[[Plan], Iterable[Finding]] = _no_findings
 
 
 _registered: dict[str, Platform] = {}

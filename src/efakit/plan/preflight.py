@@ -12,10 +12,14 @@ _MEMLOCK = "https://github.com/awslabs/awsome-distributed-ai/issues/647"
 
 @dataclass(frozen=True)
 class Preflight:
-    """What each node must have: EFA devices at the least; ``root`` is a folder to look below, empty for /."""
+    """What each node must have: EFA devices at the least; ``root`` is a folder to look below, empty for /.
+
+    ``own_file``: the check is a file beside the scripts.
+    """
 
     devices: int
     root: str = ""
+    own_file: bool = False
 
 
 def decide_preflight(
@@ -32,4 +36,7 @@ def decide_preflight(
     count = devices or 1
     reason = "a node without EFA would be found out only by a slow or failed job (preflight: false leaves it out)"
     choice = f"{count} EFA devices a node, locked memory"
-    return Preflight(count, root.rstrip("/")), Decision(subject, choice, reason, _MEMLOCK)
+    own_file = job.preflight == "file"
+    if own_file:
+        choice += "; by preflight.sh beside the script"
+    return Preflight(count, root.rstrip("/"), own_file), Decision(subject, choice, reason, _MEMLOCK)

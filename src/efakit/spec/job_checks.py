@@ -22,7 +22,7 @@ _Data = Mapping[str, Any]
 _SIGNAL_EARLY_SECONDS = 60
 # What bash does not let a script set, and the names of the scripts' own variables (job-templates/).
 _READ_ONLY = ("BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID")
-_OURS = ("hosts", "head_node", "head_address", "port", "this_job", "log", "log_start", "relay", "resume")
+_OURS = ("hosts", "head_node", "head_address", "port", "this_job", "log", "log_start", "relay", "resume", "scripts")
 _OPTION = re.compile(r"(?:^|\s)(--[A-Za-z-]+|-[A-Za-z])")
 
 

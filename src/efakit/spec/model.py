@@ -139,6 +139,7 @@ class Job:
     """One sbatch script; ``queue`` None: the first, ``nodes`` None: all of the queue's.
 
     What else is None is decided from the template's row and the catalog. ``body_text`` is what the file ``body`` holds.
+    ``preflight`` is True, False or "file".
     """
 
     name: str
@@ -165,7 +166,7 @@ class Job:
     body: str | None = None
     body_text: str = ""
     container: Container | None = None
-    preflight: bool = True
+    preflight: bool | str = True
     signal: Signal | None = None
     requeue: bool | None = None
     resume_args: tuple[str, ...] = ()

@@ -54,15 +54,43 @@ def _schema(names: tuple[str, ...]) -> dict[str, Any]:
 def schema_faults(document: Document, templates: Iterable[str] = ()) -> list[Finding]:
     """Return what the schema has against a document; empty where it is fine.
 
-    ``templates`` are the names of job templates of the user's own.
+    ``templates`` are the names of job templates of the user's own. A number, true or false where only text is allowed
+    is taken as the file spells it: ``env: {X: 1}``, ``version: 3.10``. The document's data then hold that text.
     """
-    found = _validator(tuple(templates), tuple(sections())).iter_errors(document.data)
+    validator = _validator(tuple(templates), tuple(sections()))
+    found = list(validator.iter_errors(document.data))
+    if _spelled_out(document, found):
+        found = list(validator.iter_errors(document.data))
     # Of a text that two patterns refuse, the common one and a section's, the section's is told: it allows less.
     single = {
         (error.json_path, error.validator if error.validator == "pattern" else id(error)): error for error in found
     }
     errors = sorted(single.values(), key=lambda error: list(map(str, error.path)))
     return [fault.replaced(source=_SOURCE) for error in errors for fault in _faults(document, error)]
+
+
+def _spelled_out(document: Document, errors: Iterable[Any]) -> bool:
+    """Put the file's spelling in the place of each scalar that must be text; return whether there was one."""
+    changed = False
+    for error in errors:
+        changed |= _spelled_out(document, error.context or ())
+        keys, value = list(error.absolute_path), error.instance
+        if not keys or not isinstance(value, (bool, int, float)):
+            continue
+        text = document.spelling(keys)
+        if text is not None and _is_text(error, text):
+            holder = document.data
+            for key in keys[:-1]:
+                holder = holder[key]
+            holder[keys[-1]] = text
+            changed = True
+    return changed
+
+
+def _is_text(error: Any, text: str) -> bool:
+    """Return whether a scalar was refused only since it is no text."""
+    wanted = error.validator_value
+    return (error.validator == "type" and "string" in wanted) or (error.validator == "enum" and text in wanted)
 
 
 def _faults(document: Document, error: Any) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ import yaml
 
 from efakit.errors import SpecError
 from efakit.finding import ERROR, Finding, Place
+from efakit.inputs import read_input, shown, text_of
 
 KeyPath = Sequence[str | int]
 
@@ -81,6 +82,16 @@ class Document:
         named = self._named(keys if of is None else of)
         return Finding(rule, ERROR, f"{named}: {message}", place=place, fix=fix)
 
+    def spelling(self, keys: KeyPath) -> str | None:
+        """Return the scalar at ``keys`` as the file spells it, such as ``0644`` or ``1.10``; None where it is none."""
+        node = self._root
+        for key in keys:
+            found = _child(node, key)
+            if found is None:
+                return None
+            _, node = found
+        return node.value if isinstance(node, yaml.ScalarNode) else None
+
     def place(self, keys: KeyPath, *, at_key: bool = False) -> Place:
         """Return the place of the value at ``keys`` (of its key with ``at_key``), or of what is nearest above it."""
         node, place = self._root, self._root
@@ -95,9 +106,9 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """Read a YAML file; raise SpecError where it cannot be read, is empty, or is no YAML."""
+    """Read a YAML file, ``-`` for standard input; raise SpecError where it cannot be read, is empty, or is no YAML."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(read_input(path))
     except IsADirectoryError:
         raise _unreadable(path, "is a folder", "name a file") from None
     except FileNotFoundError:
@@ -108,7 +119,7 @@ def read_document(path: Path) -> Document:
         raise _unreadable(path, f"cannot be read: {error.strerror}", "") from None
     except ValueError as error:
         raise _unreadable(repr(str(path)), f"not a path: {error}", "") from None
-    return Document(path, text)
+    return Document(Path(shown(path)), text)
 
 
 def _unreadable(path: Path | str, message: str, fix: str) -> SpecError:

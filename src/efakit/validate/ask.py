@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from efakit.validate.judges import Judgement, Simulation, by_aws, by_rules, look, outcome_of
+from efakit.validate.platforms import platform_judgements
 from efakit.validate.subject import SpecAlone, SpecRefused, Subject, read_subject
 from efakit.vendor.simulated_account import installed_pcluster_version
 
@@ -20,8 +21,10 @@ def ask_judges(file: Path, version: str | None, *, vendor: bool, aws: bool) -> l
     except SpecRefused as refusal:
         return _refused_spec(refusal)
     if isinstance(subject, SpecAlone):
-        return _without_config(subject, aws=aws)
-    return _ask(subject, vendor=vendor, aws=aws)
+        judgements = _without_config(subject, aws=aws)
+    else:
+        judgements = _ask(subject, vendor=vendor, aws=aws)
+    return judgements + (platform_judgements(file, subject.plan, vendor=vendor) if subject.plan else [])
 
 
 def _ask(subject: Subject, *, vendor: bool, aws: bool) -> list[Judgement]:
@@ -35,7 +38,10 @@ def _ask(subject: Subject, *, vendor: bool, aws: bool) -> list[Judgement]:
 
 
 def _without_config(spec: SpecAlone, *, aws: bool) -> list[Judgement]:
-    detail = "efakit's rules for a spec of a cluster that is up already"
+    up_already = not spec.plan.spec.platforms
+    detail = (
+        f"efakit's rules for a spec {'of a cluster that is up already' if up_already else 'without a Slurm cluster'}"
+    )
     missing = "the spec has no section 'parallelcluster', so there is no config to judge"
     vendors = ("pcluster", "aws") if aws else ("pcluster",)
     return [

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from efakit.catalog import instances
 from efakit.errors import UsageError
-from efakit.finding import Finding
+from efakit.finding import Finding, Place
+from efakit.inputs import is_stdin, read_input, shown
 from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
 from efakit.rules.releases import target_of_stack
 from efakit.rules.target import Target, any_supported
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 _SCRIPTS = (".sbatch", ".sh", ".slurm", ".bash", ".env", ".sbatch.j2", ".sh.j2", ".sbatch.template", ".sh.template")
 _CONFIGS = (".yaml", ".yml")
+# A key at the left edge, ahead of everything but comments: no line of a shell script looks like it.
+_CONFIG_KEY = re.compile(rb"\A(\s*(#.*|---.*)?\n)*['\"]?[A-Za-z_]+['\"]?:(\s|$)", re.MULTILINE)
 _LARGEST_BYTES = 4 * 1024 * 1024  # Slurm's own limit for a batch script
 
 
@@ -89,9 +93,16 @@ def _in_folder(folder: Path) -> Iterator[Path]:
 def judge_file(path: Path, where: Where) -> list[Finding]:
     """Return the findings in a file; raise UsageError where it cannot be read or is nothing that lint takes."""
     data = _read(path)
-    if path.suffix in _CONFIGS:
-        return _judge_config(path, where)
-    return judge_text(path, data, where)
+    if _is_config(path, data):
+        return _judge_config(path, data, where)
+    return judge_text(Path(shown(path)), data, where)
+
+
+def _is_config(path: Path, data: bytes) -> bool:
+    """Return whether a file is YAML by its name, or standard input by its first key."""
+    if not is_stdin(path):
+        return path.suffix in _CONFIGS
+    return _CONFIG_KEY.search(data) is not None
 
 
 def judge_text(path: Path, data: bytes, where: Where) -> list[Finding]:
@@ -127,12 +138,12 @@ def _one_type(queue: Queue) -> instances.Instance | None:
     return next(iter(types.values())) if len(types) == 1 else None
 
 
-def _judge_config(path: Path, where: Where) -> list[Finding]:
+def _judge_config(path: Path, data: bytes, where: Where) -> list[Finding]:
     from efakit.validate.judges import by_rules
     from efakit.validate.subject import SpecRefused, Subject, read_subject
 
     try:
-        subject = read_subject(path, where.parallelcluster, None)
+        subject = read_subject(path, where.parallelcluster, None, data)
     except SpecRefused as refusal:
         return refusal.findings
     return list(by_rules(subject).findings if isinstance(subject, Subject) else subject.findings)
@@ -140,15 +151,18 @@ def _judge_config(path: Path, where: Where) -> list[Finding]:
 
 def _read(path: Path) -> bytes:
     try:
-        if not path.is_file():
+        if is_stdin(path):
+            data = read_input(path)
+        elif not path.is_file():
             path.stat()
-            raise UsageError(f"{path}: not a file")  # reading a pipe or a device might never end
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_BYTES + 1)
+            raise UsageError("not a file", Place(str(path)))  # reading a pipe or a device might never end
+        else:
+            with path.open("rb") as file:
+                data = file.read(_LARGEST_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+        raise UsageError(f"cannot be read: {error.strerror}", Place(str(path))) from None
     except ValueError as error:
         raise UsageError(f"{str(path)!r}: not a path: {error}") from None
     if len(data) > _LARGEST_BYTES:
-        raise UsageError(f"{path}: larger than 4 MiB, which is no script that Slurm takes")
+        raise UsageError("larger than 4 MiB, which is no script that Slurm takes", Place(shown(path)))
     return data

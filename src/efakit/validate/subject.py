@@ -11,11 +11,11 @@ from efakit.catalog.stacks import newest_parallelcluster
 from efakit.emit.parallelcluster.origins import origin
 from efakit.emit.registry import emit
 from efakit.errors import SpecError, UsageError
-from efakit.finding import ERROR, WARNING, Finding
+from efakit.finding import ERROR, WARNING, Finding, Place
+from efakit.inputs import read_input, shown, text_of
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
-from efakit.plan.findings import variable_findings
 from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan, make_plan
 from efakit.rules.registry import rule_of
@@ -39,7 +39,9 @@ class Subject:
     zones: Mapping[str, str] = field(default_factory=dict)
     software: Mapping[str, str | None] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
-    """What the spec says that no config shows: its jobs' variables."""
+    """What the spec says that no config shows: of its jobs."""
+    plan: Plan | None = None
+    """The spec's plan, if any."""
 
     @property
     def data(self) -> Any:
@@ -59,6 +61,7 @@ class SpecAlone:
     """A spec that renders no cluster config, and what there is to say of it all the same."""
 
     findings: tuple[Finding, ...]
+    plan: Plan
 
 
 class SpecRefused(Exception):
@@ -70,8 +73,10 @@ class SpecRefused(Exception):
         self.version = version
 
 
-def read_subject(path: Path, version: str | None, installed: str | None) -> Subject | SpecAlone:
-    """Read what is to be judged, for ParallelCluster ``version``.
+def read_subject(
+    path: Path, version: str | None, installed: str | None, data: bytes | None = None
+) -> Subject | SpecAlone:
+    """Read what is to be judged, for ParallelCluster ``version``; ``data`` are its bytes where they are known.
 
     Without one the spec's counts; for a config the installed pcluster's, else the newest that efakit knows. A spec
     without the section ``parallelcluster`` comes alone. Raises SpecRefused for a spec with faults, UsageError for what
@@ -79,17 +84,19 @@ def read_subject(path: Path, version: str | None, installed: str | None) -> Subj
     """
     if version is not None and not is_release(version):
         raise UsageError(f"--parallelcluster {version}: not a release; write it as 3.16.3")
-    text = _read(path)
+    text = _read(path, data)
+    path = Path(shown(path))
     document = ConfigDocument(str(path), text)
     if document.data is None:
-        raise UsageError(f"{path}: the file is empty; 'efakit init' writes a spec to begin with")
+        raise UsageError("the file is empty; 'efakit init' writes a spec to begin with", Place(str(path)))
     if not isinstance(document.data, Mapping):
-        raise UsageError(f"{path}:1:1: neither a spec nor a ParallelCluster config: it holds no mapping")
+        message = "neither a spec nor a ParallelCluster config: it holds no mapping"
+        raise UsageError(message, Place(str(path), 1, 1))
     if "cluster" in document.data and "HeadNode" not in document.data:
         return _from_spec(path, text, version)
     if not _CONFIG_KEYS & {str(key) for key in document.data}:
         expected = "a spec has the key 'cluster', a ParallelCluster config HeadNode and Scheduling"
-        raise UsageError(f"{path}:1:1: neither a spec nor a ParallelCluster config ({expected})")
+        raise UsageError(f"neither a spec nor a ParallelCluster config ({expected})", Place(str(path), 1, 1))
     return Subject(str(path), text, document, version or installed or newest_parallelcluster())
 
 
@@ -106,7 +113,8 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlon
         ) from error
     section = spec.section(ParallelCluster)
     if section is None:
-        return SpecAlone(tuple(_of_spec_alone(document, make_plan(spec))))
+        plan = make_plan(spec)
+        return SpecAlone(tuple(_of_spec_alone(document, plan)), plan)
     if version is not None:
         spec = spec.with_section("parallelcluster", replace(section, version=version))
     try:
@@ -123,7 +131,8 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlon
         jobs=tuple(_job_nodes(item) for item in plan.jobs),
         zones=_zones(plan),
         software=asdict(spec.cluster.stack),
-        findings=tuple(_of_variables(document, plan)),
+        findings=tuple(_of_jobs(document, plan)),
+        plan=plan,
     )
 
 
@@ -139,7 +148,7 @@ def _zones(plan: Plan) -> dict[str, str]:
 
 
 def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
-    """Give what a spec shows without a config: software that does not go together, and its jobs' variables."""
+    """Give what a spec shows without a config: software that does not go together, and its jobs."""
     versions = plan.stack.versions()
     for number, queue in enumerate(plan.cluster.queues):
         for place, item in enumerate(queue.resources):
@@ -149,12 +158,12 @@ def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
                     rule = {ERROR: "software-broken", WARNING: "software-risky"}.get(found.severity)
                     if rule is not None:
                         yield found.replaced(rule=rule, place=document.place(keys, at_key=True))
-    yield from _of_variables(document, plan)
+    yield from _of_jobs(document, plan)
 
 
-def _of_variables(document: Document, plan: Plan) -> Iterator[Finding]:
-    """Give what is wrong with the variables that the spec itself sets for its jobs, each with its line."""
-    for found in variable_findings(plan.jobs):
+def _of_jobs(document: Document, plan: Plan) -> Iterator[Finding]:
+    """Give what is wrong with the spec's jobs and shows in no config, each with its line."""
+    for found in plan.job_findings:
         yield found.replaced(place=document.place(found.place.keys, at_key=True))
 
 
@@ -164,12 +173,12 @@ def _with_source(fault: Finding) -> Finding:
     return fault if fault.source or row is None else fault.replaced(source=row.source)
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, data: bytes | None) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return text_of(read_input(path) if data is None else data, "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not a text file in UTF-8 (byte {error.start})") from None
+        raise UsageError(f"not a text file in UTF-8 (byte {error.start})", Place(shown(path))) from None
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+        raise UsageError(f"cannot be read: {error.strerror}", Place(str(path))) from None
     except ValueError as error:
         raise UsageError(f"{str(path)!r}: not a path: {error}") from None

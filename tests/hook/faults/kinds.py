@@ -30,6 +30,7 @@ from tests.hook.faults.pairs import (
     told,
 )
 from tests.hook.faults.story import DEVICES, Case, Step, Story, flush, published, waits
+from tests.hook.faults.unwritten import NOTES, READ_ONLY, taken
 
 NO_MODE = {"breaker_nodes_per_hour": 0}
 
@@ -625,6 +626,11 @@ def settings_away(story: Story) -> None:
     story.node.config.unlink()
 
 
+def odd_values(**changes: object) -> Step:
+    """Let hook.json have values that are none for these settings."""
+    return lambda story: story.node.config.write_text(json.dumps({**story.node.settings, **changes})) and None
+
+
 def epilog_without_settings(story: Story) -> None:
     import subprocess
 
@@ -650,11 +656,38 @@ AWAY = [
         "hook.json is away at the epilog only: the record lies where people look",
         (run("prolog"), moved(efa=TB), settings_away, epilog_without_settings),
         (published(7), field("baseline", "ok"), has("settings")),
+        needs_root=True,
     ),
     Case(
         "hook.json is broken at the epilog only: the record lies where people look",
         (run("prolog"), moved(efa=TB), lambda s: s.node.config.write_text("{"), epilog_without_settings),
         (published(7), field("baseline", "ok"), has("settings")),
+        needs_root=True,
+    ),
+    *(
+        Case(
+            f"values of hook.json are odd at the epilog only, {what}: the record lies where people look",
+            (run("prolog"), moved(efa=TB), odd_values(**odd), epilog_without_settings),
+            (published(7), field("baseline", "ok"), has("settings")),
+            needs_root=True,
+        )
+        for what, odd in {
+            "spool_dir": {"spool_dir": 7},
+            "records_dir": {"records_dir": "here"},
+            "both": {"spool_dir": None, "records_dir": ["/x"]},
+            "root": {"root": ""},
+        }.items()
+    ),
+    Case(
+        "a note fails to be written and hook.json is away at the epilog: the record lies where people look",
+        (
+            *(lambda s: s.node.settings.update(records_dir=None), run("prolog", 5)),
+            lambda s: s.node.settings.update(records_dir=str(s.node.records)),
+            *(taken(lambda s: s.node.spool / "given-up.json"), run("prolog", **ALONE)),
+            *(moved(efa=TB), settings_away, epilog_without_settings),
+        ),
+        (published(7), field("baseline", "ok"), has("settings")),
+        needs_root=True,
     ),
 ]
 
@@ -754,6 +787,8 @@ KINDS = {
     "state ends": STALE,
     "the spool ends": SPOOL,
     "settings away": AWAY,
+    "a read-only spool": READ_ONLY,
+    "a note fails": NOTES,
     "which job": WHICH,
     "storage is no rank": STORAGE,
     "names": NAMES,

@@ -85,6 +85,7 @@ class Case:
     steps: tuple[Step, ...]
     must: tuple[Step, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    needs_root: bool = False
 
 
 def play(case: Case, folder: Path, python: str | None = None) -> Story:

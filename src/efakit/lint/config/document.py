@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from efakit.errors import UsageError
+from efakit.finding import Place
 from efakit.lint.config.node import Path
 
 
@@ -23,10 +24,10 @@ class ConfigDocument:
             self._root, self.data = _loaded(text)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
-            raise UsageError(f"{place}: not valid YAML: {error.problem or error.context}") from error
+            place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+            raise UsageError(f"not valid YAML: {error.problem or error.context}", place) from error
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise UsageError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from error
+            raise UsageError(f"not valid YAML: {' '.join(str(error).split())}", Place(file)) from error
 
     def where(self, path: Path) -> tuple[int, int]:
         """Return line and column, from 1, of the key or list item at ``path``, or of what is nearest above it."""

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from efakit.lint.script.model import Script, Word
-from efakit.lint.script.text import SourceText, Span
+from efakit.lint.script.model import Ref, Script, Word
+from efakit.lint.script.text import Region, SourceText, Span
+from efakit.lint.script.words import word_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 _SHELLS = ("bash", "sh", "zsh", "dash")
-
-
-class Region(NamedTuple):
-    """Code that stands within a file: its text, and the way from its offsets to the file's."""
-
-    text: bytes
-    offsets: Sequence[int]
-
-    def at(self, offset: int) -> int:
-        """Return the offset in the file."""
-        return self.offsets[min(offset, len(self.offsets) - 1)]
 
 
 def line_cut(source: SourceText, span: Span) -> Span | None:
@@ -84,6 +74,33 @@ def heredoc_region(source: SourceText, heredoc: Node, at: Callable[[int], int]) 
     text = source.data[start:end]
     quoted = re.search(rb"""['"\\]""", start_node.text or b"") is not None
     return Region(text, range(start, end + 1)) if quoted else _unescaped(text, start, rb"\\([$`\\])")
+
+
+def filled_in(heredoc: Node, at: Callable[[int], int]) -> Iterator[Ref]:
+    """Give what the shell that reads a heredoc fills in there; nothing where its first word is quoted."""
+    body = next((child for child in heredoc.named_children if child.type == "heredoc_body"), None)
+    todo = list(body.named_children) if body is not None else []
+    while todo:
+        node = todo.pop()
+        if node.type in ("simple_expansion", "expansion", "arithmetic_expansion", "command_substitution"):
+            yield from word_of(node, at).refs
+
+
+def file_written(statement: Node, heredoc: Node) -> Node | None:
+    """Return the name of the file that ``cat > FILE <<EOF`` writes, None where it writes none."""
+    for child in (*statement.named_children, *heredoc.named_children):
+        if child.type == "file_redirect":
+            sign = next((part.type for part in child.children if part.type in (">", ">>", ">|")), None)
+            target = child.child_by_field_name("destination")
+            if sign is not None and target is not None:
+                return target
+    return None
+
+
+def is_shell(name: str, text: bytes) -> bool:
+    """Return whether a file that is written is a shell script, by its name or its first line."""
+    first = text.lstrip().partition(b"\n")[0]
+    return name.endswith((".sh", ".bash", ".sbatch", ".slurm")) or re.match(rb"#!.*\b(ba|da|z)?sh\b", first) is not None
 
 
 def reads_its_input(words: Sequence[Word]) -> str | None:

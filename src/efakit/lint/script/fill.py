@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from efakit.lint.script.model import Ref, Script, Word
+from efakit.lint.script.model import Ref, Scope, Script, Word
 from efakit.lint.script.words import fields
 
 _DEEPEST = 6
@@ -13,10 +13,18 @@ _DEEPEST = 6
 
 def fill_in(script: Script) -> None:
     """Replace each command's words by what the shell would make of them, as far as it is known."""
-    script.commands = [
-        replace(command, words=tuple(_words(script, command.words, 0))) if _has_gap(command.words) else command
-        for command in script.commands
-    ]
+    outer: dict[int, Scope] = {}
+    filled = []
+    for command in script.commands:
+        scope = command.scope
+        if _has_gap(scope.outer):
+            if id(scope.outer) not in outer:
+                outer[id(scope.outer)] = replace(scope, outer=tuple(_words(script, scope.outer, 0)))
+            command = replace(command, scope=replace(scope, outer=outer[id(scope.outer)].outer))
+        if _has_gap(command.words):
+            command = replace(command, words=tuple(_words(script, command.words, 0)))
+        filled.append(command)
+    script.commands = filled
 
 
 def _has_gap(words: tuple[Word, ...]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from efakit.lint.script.text import SourceText, Span
+from efakit.lint.script.text import Region, SourceText, Span
 
 AssignmentKind = Literal[
     "plain",
@@ -75,6 +75,21 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """Which shell runs a statement, and whether it always does."""
+
+    outer: tuple[Word, ...] = ()
+    """The command line that starts the shell which runs it, such as that of ``srun bash -c``; empty: the script's."""
+    branch: bool = False
+    """Whether it stands in an if, a case or behind && and ||; in a loop alone it does not."""
+    function: str = ""
+    """The function that it stands in."""
+
+
+TOP = Scope()
+
+
+@dataclass(frozen=True)
 class Assignment:
     """One place that sets a variable.
 
@@ -93,6 +108,7 @@ class Assignment:
     conditional: bool = False
     appended: bool = False
     cut: Span | None = None
+    scope: Scope = field(default_factory=lambda: TOP)
 
 
 @dataclass(frozen=True)
@@ -133,11 +149,22 @@ class Command:
     substituted: bool = False
     """Whether it stands inside $( )."""
     environment: tuple[Assignment, ...] = ()
+    scope: Scope = TOP
 
     @property
     def name(self) -> str:
         """The program's file name, empty where it is not known."""
         return (self.words[0].literal or "").rpartition("/")[2] if self.words else ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A heredoc: the file that it becomes or the command that reads it, what the script's shell fills in, its code."""
+
+    name: Word
+    filled: tuple[Ref, ...]
+    region: Region | None
+    """The code of a shell script that nothing has read yet."""
 
 
 @dataclass
@@ -163,6 +190,11 @@ class Script:
     """Whether variables of EFA may come from there."""
     modules: list[tuple[tuple[str, ...], Span]] = field(default_factory=list)
     comments: list[Span] = field(default_factory=list)
+    quoted: list[Span] = field(default_factory=list)
+    """Heredocs and strings in single quotes: no line of them is one of the script's own."""
+    written: list[Written] = field(default_factory=list)
+    """Heredocs that are written to files, or read by another shell."""
+    functions: set[str] = field(default_factory=set)
     unread: list[Span] = field(default_factory=list)
     embedded: list[Script] = field(default_factory=list)
     """sbatch scripts in heredocs."""

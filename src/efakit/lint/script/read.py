@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from efakit.errors import UsageError
+from efakit.finding import Place
 from efakit.lint.script.directives import directives, has_directives
 from efakit.lint.script.envfile import is_env_file, read_env_file
 from efakit.lint.script.model import Assignment, Script, Word
@@ -18,7 +19,7 @@ def read_script(file: str, data: bytes) -> Script:
     """Return a file's model; raise UsageError where it is empty or no text."""
     source = SourceText(file, data)
     if not data.strip(b" \t\r\n\xef\xbb\xbf"):
-        raise UsageError(f"{file}: the file is empty")
+        raise UsageError("the file is empty", Place(file))
     if is_env_file(file, source.text):
         script = Script(source, "env-file")
         read_env_file(script)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from efakit.lint.script import fed
 from efakit.lint.script.effects import note_effects
 from efakit.lint.script.fill import fill_in
-from efakit.lint.script.launchers import environment_of
-from efakit.lint.script.model import Assignment, AssignmentKind, Command, Script, Word
+from efakit.lint.script.launchers import environment_of, launches
+from efakit.lint.script.model import GAP, TOP, Assignment, AssignmentKind, Command, Scope, Script, Word, Written
 from efakit.lint.script.text import Span
 from efakit.lint.script.words import assignment_in, node_text, word_of
 
@@ -38,6 +38,7 @@ def read_shell(script: Script, text: bytes) -> None:
 
 
 def _finish(script: Script) -> None:
+    _read_written(script)
     fill_in(script)
     for command in script.commands:
         script.assignments += environment_of(command)
@@ -46,14 +47,53 @@ def _finish(script: Script) -> None:
         _finish(inner)
 
 
-class _Reader:
-    """Walks the tree of one text; ``at`` leads from its offsets to those of the file."""
+def _read_written(script: Script) -> None:
+    """Read the scripts that heredocs write and the script then runs: as code of the shell that the run starts."""
+    for file in script.written:
+        if file.region is None:
+            continue
+        user = next((item for item in script.commands if _runs(item, file.name)), None)
+        if user is None:
+            continue
+        if user.name == "sbatch":
+            script.embedded.append(fed.embedded(script, file.region, _Reader))
+        else:
+            _Reader(script, file.region.at, 1, user.words).read(file.region.text)
 
-    def __init__(self, script: Script, at: Callable[[int], int], depth: int = 0) -> None:
+
+def _runs(command: Command, file: Word) -> bool:
+    return command.name not in ("cat", "chmod", "rm", "cp", "scp", "sbcast", "ls", "echo") and any(
+        _names(word, file) for word in command.words
+    )
+
+
+def _names(word: Word, file: Word) -> bool:
+    """Return whether a word names a file, whatever the folder."""
+    if [ref.name for ref in word.refs] != [ref.name for ref in file.refs]:
+        return False
+    name = file.text.rpartition("/")[2]
+    return bool(name.replace(GAP, "") or file.refs) and word.text.rpartition("/")[2] == name
+
+
+class _Reader:
+    """Walks the tree of one text; ``at`` leads from its offsets to those of the file.
+
+    ``outer``: the command line that starts the shell which runs the text, where it is not the script's own.
+    """
+
+    def __init__(self, script: Script, at: Callable[[int], int], depth: int = 0, outer: tuple[Word, ...] = ()) -> None:
         self.script = script
         self.at = at
         self.depth = depth
         self.all_exported = False
+        self.outer = outer
+        self.branches = 0
+        self.function = ""
+
+    def scope(self) -> Scope:
+        if not (self.outer or self.branches or self.function):
+            return TOP
+        return Scope(self.outer, self.branches > 0, self.function)
 
     def read(self, text: bytes) -> None:
         root = _parser().parse(text).root_node
@@ -79,11 +119,24 @@ class _Reader:
             self.script.unread.append(self.span(node))
         if kind in ("simple_expansion", "expansion"):
             self._reference(node)
+        if kind == "raw_string":
+            self.script.quoted.append(self.span(node))
         inside = inside or kind in ("command_substitution", "process_substitution")
         branches = conditional or kind in _BRANCHES
+        function = self.function
+        if kind == "function_definition":
+            name = node.child_by_field_name("name")
+            self.function = node_text(name) if name is not None else "?"
+            self.script.functions.add(self.function)
+        choice = kind in _CHOICES
+        self.branches += choice
         for number, child in enumerate(node.named_children):
             later = branches or (kind == "list" and number > 0)
+            self.branches += kind == "list" and number > 0
             self._walk(child, conditional=later, inside=inside, depth=depth + 1)
+            self.branches -= kind == "list" and number > 0
+        self.branches -= choice
+        self.function = function
 
     def _children(self, node: Node, conditional: bool, inside: bool, depth: int) -> None:
         for child in node.named_children:
@@ -131,6 +184,7 @@ class _Reader:
             conditional=conditional,
             appended=appended,
             cut=self._cut(node, conditional),
+            scope=self.scope(),
         )
 
     def _empty(self, node: Node) -> Span:
@@ -202,7 +256,16 @@ class _Reader:
         start = word.span.start + (0 if self.script.source.at(word.span).startswith(name) else 1)
         name_span = Span(start, start + len(name))
         item = Assignment(
-            name, value.literal, kind, word.span, name_span, word.span, value, kind != "plain", conditional
+            name,
+            value.literal,
+            kind,
+            word.span,
+            name_span,
+            word.span,
+            value,
+            kind != "plain",
+            conditional,
+            scope=self.scope(),
         )
         self._declared(item, exported)
 
@@ -236,25 +299,37 @@ class _Reader:
         for child in node.named_children:
             if child.type not in ("heredoc_start", "heredoc_body", "heredoc_end"):
                 self._walk(child, conditional=conditional, inside=inside, depth=depth + 1)
+            elif child.type == "heredoc_body":
+                self.script.quoted.append(self.span(child))
 
     def _redirected(self, node: Node, conditional: bool, inside: bool, depth: int) -> None:
         self._children(node, conditional, inside, depth)
         body = node.child_by_field_name("body")
         for child in node.named_children:
             if child.type == "heredoc_redirect" and body is not None and body.type == "command":
-                self._fed(body, child)
+                self._fed(node, body, child)
 
-    def _fed(self, body: Node, heredoc: Node) -> None:
-        """Read a heredoc that is fed to a shell, or to sbatch."""
+    def _fed(self, node: Node, body: Node, heredoc: Node) -> None:
+        """Read a heredoc that is fed to a shell, or to sbatch; note one that becomes a file."""
         words = [word_of(child, self.at) for child in body.named_children if child.type not in _REDIRECTS]
         region = fed.heredoc_region(self.script.source, heredoc, self.at)
-        reader = fed.reads_its_input(words)
-        if region is None or reader is None or self.depth > 2:
+        if region is None or self.depth > 2:
             return
+        filled = tuple(fed.filled_in(heredoc, self.at))
+        program = next((item.program for item in reversed(list(launches(words))) if item.kind == "srun"), None)
+        reader = fed.reads_its_input(words if program is None else program)
         if reader == "sbatch":
             self.script.embedded.append(fed.embedded(self.script, region, _Reader))
-        else:
-            _Reader(self.script, region.at, self.depth + 1).read(region.text)
+        elif reader == "shell":
+            self.script.written.append(Written(words[0], filled, None))
+            outer = tuple(words) if program is not None else self.outer
+            _Reader(self.script, region.at, self.depth + 1, outer).read(region.text)
+        elif words and words[0].text == "cat" and self.depth == 0:
+            target = fed.file_written(node, heredoc)
+            if target is not None:
+                file = word_of(target, self.at)
+                code = fed.is_shell(file.text, region.text)
+                self.script.written.append(Written(file, filled, region if code else None))
 
     def _command(self, node: Node, conditional: bool, inside: bool, depth: int) -> None:
         words: list[Word] = []
@@ -276,16 +351,16 @@ class _Reader:
             self.script.first_command = span.start
         exporting = note_effects(self.script, name or "", words)
         self.all_exported = self.all_exported if exporting is None else exporting
-        self.script.commands.append(Command(tuple(words), span, conditional, inside, tuple(prefix)))
+        self.script.commands.append(Command(tuple(words), span, conditional, inside, tuple(prefix), self.scope()))
         self.script.assignments += prefix
         for word in fed.code_words(words):
-            self._code(word, node)
+            self._code(word, tuple(words))
 
-    def _code(self, word: Word, node: Node) -> None:
-        """Read the code in the word after bash -c."""
+    def _code(self, word: Word, words: tuple[Word, ...]) -> None:
+        """Read the code in the word after bash -c; it is run by another shell where a launcher starts that."""
         region = fed.quoted_region(self.script.source, word.span)
         if region is not None and self.depth < 3 and not word.split:
-            inner = _Reader(self.script, region.at, self.depth + 1)
+            inner = _Reader(self.script, region.at, self.depth + 1, (*self.outer, *words))
             inner.read(region.text)
 
     def _arithmetic(self, node: Node, conditional: bool, inside: bool, depth: int) -> None:
@@ -311,6 +386,7 @@ _BRANCHES = frozenset(
         "do_group",
     )
 )
+_CHOICES = frozenset(("if_statement", "case_statement", "while_statement"))
 _HANDLERS = {
     "command": _Reader._command,
     "variable_assignment": _Reader._assignment,

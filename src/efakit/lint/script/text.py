@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from efakit.errors import UsageError
+from efakit.finding import Place
 
 
 class Span(NamedTuple):
@@ -15,13 +17,24 @@ class Span(NamedTuple):
     end: int
 
 
+class Region(NamedTuple):
+    """Code that stands within a file: its text, and the way from its offsets to the file's."""
+
+    text: bytes
+    offsets: Sequence[int]
+
+    def at(self, offset: int) -> int:
+        """Return the offset in the file."""
+        return self.offsets[min(offset, len(self.offsets) - 1)]
+
+
 class SourceText:
     """A file's bytes. Lines end with a line feed; lines and columns begin with 1, columns count characters."""
 
     def __init__(self, file: str, data: bytes) -> None:
         """Take ``data`` of ``file``; raise UsageError where they are no text."""
         if b"\0" in data:
-            raise UsageError(f"{file}: a binary file (byte {data.index(0)} is 0), and no script")
+            raise UsageError(f"a binary file (byte {data.index(0)} is 0), and no script", Place(file))
         self.file = file
         self.data = data
         self._starts = [0, *(index + 1 for index, byte in enumerate(data) if byte == 10)]

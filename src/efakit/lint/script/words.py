@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _UNKNOWN = frozenset(
     ("command_substitution", "process_substitution", "arithmetic_expansion", "brace_expression", "extglob_pattern")
 )
-_EXPANSION = re.compile(r"\$\{[!#]?([A-Za-z_]\w*|[0-9@*#?$!-]+)(\[[^\]]*\])?(.*)\}\Z", re.DOTALL)
+_EXPANSION = re.compile(r"\$\{[!#]?([A-Za-z_]\w*|[0-9]+|[@*#?$!-])(\[[^\]]*\])?(.*)\}\Z", re.DOTALL)
 _GUARDS = (":-", "-", ":=", "=", ":?", "?", ":+", "+")
 _PLAIN_DEFAULT = re.compile(r"""["']?([\w./:,^%@+-]*)["']?\Z""")
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "a": "\a", "b": "\b", "e": "\x1b", "?": "?"}

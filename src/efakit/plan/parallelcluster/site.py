@@ -28,7 +28,12 @@ def slurm_site(spec: Spec) -> SlurmSite:
         records_dir=records_dir,
         records_reason=reason,
         settings=section.slurm_settings,
+        queues_with_limit=frozenset(name for name, queue in section.queues.items() if _has_limit(queue.slurm_settings)),
     )
+
+
+def _has_limit(settings: SlurmSettings) -> bool:
+    return any(name.lower() in ("defaulttime", "maxtime") for name in settings)
 
 
 def _how_to_set(wanted: SlurmSettings) -> str:

@@ -45,6 +45,8 @@ class SlurmSite:
     records_reason: str
     settings: Mapping[str, _Value] = field(default_factory=dict)
     """The Slurm settings that the user wrote into the spec."""
+    queues_with_limit: frozenset[str] = frozenset()
+    """The queues whose jobs have a time limit without asking for one, as far as the spec says it."""
 
 
 def plain_site() -> SlurmSite:

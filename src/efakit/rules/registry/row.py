@@ -17,6 +17,7 @@ ROOMS = {
     "hook": "a compute node, in the hook's records",
     "cluster": "a Slurm cluster, by efakit hooks status",
     "vendor": "ParallelCluster configs, by a vendor's own judge",
+    "input": "what a command is given",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from efakit.rules.registry.row import Rule
 
 _SPEC = "docs/spec.md"
+_DSTACK = "https://dstack.ai/docs/concepts/tasks/"
 _SBATCH = "https://slurm.schedmd.com/sbatch.html"
 _BASH = "https://www.gnu.org/software/bash/manual/bash.html#Bash-Variables"
 _PYXIS = "https://github.com/NVIDIA/pyxis"
@@ -60,6 +61,26 @@ RULES = (
               - {name: train, template: torchrun, script: train.py}
         """,
         source=_SPEC,
+    ),
+    Rule(
+        "dstack-job",
+        room="spec",
+        severity="error",
+        what="dstack.jobs names a job that is not there, or that dstack cannot run.",
+        why="dstack starts one script a node: torchrun, accelerate and mpirun start ranks from there, and Slurm's srun "
+        "is not there. Its own image has EFA on some instance types only. Without dstack.jobs such a job is left out, "
+        "and DECISIONS.md says why.",
+        wrong="""
+            dstack: {jobs: [count]}
+            jobs:
+              - {name: count, template: command, program: ./count}
+        """,
+        right="""
+            dstack: {jobs: [train]}
+            jobs:
+              - {name: train, template: torchrun, script: train.py}
+        """,
+        source=_DSTACK,
     ),
     Rule(
         "queue-unknown",
@@ -339,7 +360,7 @@ RULES = (
         """,
         right="""
             jobs:
-              - {name: solve, template: openmpi, program: ./solver, mpi: pmix, signal: {seconds: 300}}
+              - {name: solve, template: openmpi, program: ./solver, mpi: pmix, time: "8:00:00", signal: {seconds: 300}}
         """,
         source=_SBATCH,
     ),
@@ -359,6 +380,52 @@ RULES = (
               - {name: train, template: torchrun, script: train.py, time: "1:00:00", signal: {seconds: 600}}
         """,
         source=_SBATCH,
+    ),
+    Rule(
+        "signal-no-time",
+        room="spec",
+        severity="warning",
+        what="A job asks for a signal ahead of its time limit and has no time.",
+        why="Without a limit of its own a job has its partition's, and a partition has none by default: then Slurm "
+        "never sends the signal, and the program writes no checkpoint.",
+        wrong="""
+            jobs:
+              - {name: train, template: torchrun, script: train.py, signal: {seconds: 300}}
+        """,
+        right="""
+            jobs:
+              - {name: train, template: torchrun, script: train.py, time: "8:00:00", signal: {seconds: 300}}
+        """,
+        source="https://slurm.schedmd.com/slurm.conf.html#OPT_MaxTime",
+    ),
+    Rule(
+        "pyxis-off",
+        room="spec",
+        severity="error",
+        what="A job runs in a pyxis container, and nothing in the spec switches Pyxis on in the cluster.",
+        why="ParallelCluster's images hold Pyxis and Enroot from 3.11.0 on, and from 3.11.1 on they are switched off: "
+        "the settings of both lie in /opt/parallelcluster/examples, where nothing reads them, and srun ends with an "
+        "unknown option. A custom action of the head node has to put Slurm's part into place, one of the queue "
+        "Enroot's.",
+        wrong="""
+            jobs:
+              - name: train
+                template: torchrun
+                script: train.py
+                container: {runtime: pyxis, image: /shared/train.sqsh}
+        """,
+        right="""
+            parallelcluster:
+              head_node: {custom_actions: {on_node_configured: {script: "s3://my-bucket/pyxis-on-head-node.sh"}}}
+              queues: {gpu: {custom_actions: {on_node_start: {script: "s3://my-bucket/pyxis-on-nodes.sh"}}}}
+            jobs:
+              - name: train
+                template: torchrun
+                script: train.py
+                container: {runtime: pyxis, image: /shared/train.sqsh}
+        """,
+        source="https://docs.aws.amazon.com/parallelcluster/latest/ug/"
+        "tutorials_11_running-containerized-jobs-with-pyxis.html",
     ),
     Rule(
         "pyxis-mpirun",

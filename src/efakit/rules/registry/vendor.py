@@ -34,6 +34,20 @@ RULES = (
         source=_VALIDATORS,
     ),
     Rule(
+        "dstack:*",
+        room="vendor",
+        severity="error",
+        what="The installed dstack's own parsers refuse a file that efakit renders for it.",
+        why="dstack apply says the same. The parsers know keys and forms, and no instance type.",
+        wrong="""
+            dstack: {shm_size: 64 gigabytes}
+        """,
+        right="""
+            dstack: {shm_size: 64GB}
+        """,
+        source="https://dstack.ai/docs/reference/dstack.yml/fleet/",
+    ),
+    Rule(
         "aws:*",
         room="vendor",
         severity="error",

@@ -1,4 +1,4 @@
-"""How ``efakit lint`` prints findings: text with the source line, JSON, SARIF 2.1.0, GitHub's workflow commands."""
+"""How ``lint`` and ``validate`` print findings: text with the source line, JSON, SARIF 2.1.0, GitHub's commands."""
 
 from __future__ import annotations
 
@@ -96,11 +96,20 @@ def _utf8(text: str) -> str:
 def _github(findings: Sequence[Finding], files: int) -> None:
     """Write workflow commands (https://docs.github.com/actions/reference/workflow-commands-for-github-actions)."""
     for finding in findings:
-        place = f"file={_property(finding.file)},line={finding.line},col={finding.column}"
-        if finding.end_column is not None:
-            place += f",endColumn={finding.end_column}"
+        place = _github_place(finding)
         told = _utf8(finding.message + (f"\nfix: {finding.fix}" if finding.fix else ""))
-        click.echo(f"::{_GITHUB[finding.severity]} {place},title={_property(finding.rule)}::{_data(told)}")
+        click.echo(f"::{_GITHUB[finding.severity]} {place}title={_property(finding.rule)}::{_data(told)}")
+
+
+def _github_place(finding: Finding) -> str:
+    """Return the properties that say where a finding is, as far as that is known."""
+    known = {
+        "file": _property(finding.file),
+        "line": finding.line,
+        "col": finding.column,
+        "endColumn": finding.end_column,
+    }
+    return "".join(f"{name}={value}," for name, value in known.items() if value)
 
 
 def _data(text: str) -> str:
@@ -150,19 +159,26 @@ def _sarif_rule(finding: Finding) -> dict[str, Any]:
 
 
 def _sarif_result(finding: Finding, rules: list[str]) -> dict[str, Any]:
-    region = {"startLine": finding.line, "startColumn": finding.column}
-    if finding.end_column is not None and finding.end_column > finding.column:
-        region["endColumn"] = finding.end_column
     message = _utf8(finding.message + (f" (fix: {finding.fix})" if finding.fix else ""))
     return {
         "ruleId": finding.rule,
         "ruleIndex": rules.index(finding.rule),
         "level": _LEVELS[finding.severity],
         "message": {"text": message},
-        "locations": [
-            {"physicalLocation": {"artifactLocation": {"uri": _uri(finding.file)}, "region": region}},
-        ],
+        "locations": _sarif_places(finding),
     }
+
+
+def _sarif_places(finding: Finding) -> list[dict[str, Any]]:
+    """Return where a finding is: none, a file, or a region of it; SARIF counts lines and columns from 1."""
+    if not finding.file:
+        return []
+    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(finding.file)}}
+    if finding.line:
+        place["region"] = {"startLine": finding.line, **({"startColumn": finding.column} if finding.column else {})}
+        if finding.end_column is not None and finding.end_column > finding.column:
+            place["region"]["endColumn"] = finding.end_column
+    return [{"physicalLocation": place}]
 
 
 def _uri(file: str) -> str:

@@ -1,0 +1,206 @@
+"""Target dstack: the server's backend, a fleet for each compute resource, a task and its script for each job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from efakit.catalog.instances import get
+from efakit.emit.registry import File, target
+from efakit.emit.shell import quote
+from efakit.plan.dstack import DstackPlan, Fleet, Task, node_range
+from efakit.plan.plan import Plan
+from efakit.plan.preflight import Preflight
+
+_PORT = 29500
+_Line = tuple[str, Any, str]
+"""A key, its value, and why: a comment above it, or none."""
+
+
+@target("dstack")
+def emit_dstack(plan: Plan) -> list[File]:
+    """Return the files below dstack/."""
+    section = plan.section(DstackPlan)
+    if section is None:
+        return []
+    files = [File("dstack/server-config.yml", _server(section))]
+    files += [File(f"dstack/{fleet.name}.fleet.dstack.yml", _fleet(section, fleet)) for fleet in section.fleets]
+    for task in section.tasks:
+        files.append(File(f"dstack/{task.name}.dstack.yml", _task(section, task)))
+        files.append(File(f"dstack/{task.name}.sh", _script(task).encode(), executable=True))
+    return [*files, File("dstack/README.md", _readme(section))]
+
+
+def _server(section: DstackPlan) -> bytes:
+    backend: dict[str, Any] = {"type": "aws", "creds": {"type": "default"}, "regions": [section.region]}
+    if section.section.vpc:
+        backend["vpc_name"] = section.section.vpc
+    backend["public_ips"] = section.section.public_ips
+    head = (
+        "The backend for ~/.dstack/server/config.yml. No image of the machines is named: dstack takes the newest of "
+        "AWS's Deep Learning Base images for machines with GPUs."
+    )
+    return _yaml(head, [("projects", [{"name": "main", "backends": [backend]}], "")])
+
+
+def _fleet(section: DstackPlan, fleet: Fleet) -> bytes:
+    low, high = node_range(fleet)
+    lines: list[_Line] = [
+        ("type", "fleet", ""),
+        ("name", fleet.name, ""),
+        ("nodes", f"{low}..{high}" if low < high else high, "Machines start with a task, but for the least number."),
+        ("placement", "cluster", "Near each other: a task of several nodes wants it."),
+        ("backends", ["aws"], ""),
+        ("regions", [section.region], ""),
+        ("instance_types", [instance.name for instance in fleet.resource.resource.instances], ""),
+    ]
+    if fleet.reservation:
+        lines.append(("reservation", fleet.reservation, "The machines come from it alone."))
+    spot = fleet.queue.queue.capacity == "spot"
+    lines.append(("spot_policy", "spot" if spot else "on-demand", ""))
+    lines.append(("idle_duration", section.section.idle_duration, "dstack's own default is 3 days."))
+    if section.section.disk:
+        lines.append(("resources", {"disk": section.section.disk}, ""))
+    return _yaml(f"The machines of {fleet.queue.queue.name}/{fleet.resource.resource.name}.", lines)
+
+
+def _task(section: DstackPlan, task: Task) -> bytes:
+    job, layout = task.plan.job, task.plan.layout
+    script = f"{task.name}.sh"
+    lines: list[_Line] = [("type", "task", ""), ("name", task.name, ""), ("nodes", layout.nodes, "")]
+    if task.by_mpirun:
+        lines.append(("startup_order", "workers-first", "mpirun reaches the other nodes once they are up,"))
+        lines.append(("stop_criteria", "master-done", "and they end with it."))
+    lines.append(("fleets", list(task.fleets), ""))
+    if task.image:
+        lines += [("image", task.image, "It must have aws-ofi-nccl and libfabric."), ("shell", "bash", "")]
+    else:
+        lines.append(("python", section.section.python, "dstack's own image, with EFA on these types."))
+    lines.append(("files", [script, *section.section.files], "Local files, from this folder."))
+    lines.append(("commands", [f"bash {script}"], "On each node; the environment and its reasons stand in the script."))
+    resources: dict[str, Any] = {}
+    if task.plan.template.needs == "gpu":
+        resources["gpu"] = layout.gpus_per_node or get(task.plan.instance_type).gpus
+    if section.section.shm_size:
+        resources["shm_size"] = section.section.shm_size
+    if resources:
+        lines.append(("resources", resources, ""))
+    if job.requeue:
+        lines.append(("retry", {"on_events": ["interruption"], "duration": "1d"}, "As the job's requeue says."))
+    return _yaml(f"Job {job.name}: {task.plan.template.what}.", lines)
+
+
+def _script(task: Task) -> str:
+    job = task.plan.job
+    lines = ["#!/bin/bash", f"# Runs on each node of the task {task.name}.", "set -euo pipefail", ""]
+    for variable in task.plan.variables:
+        if not variable.expression:  # those are the Slurm scripts' own
+            lines += _comment(variable.reason), f"export {variable.name}={quote(variable.value)}"
+    if task.plan.variables:
+        lines.append("")
+    if job.setup.strip():
+        # Scripts that prepare an environment read variables that are not set.
+        lines += ["set +u", job.setup.strip(), "set -u", ""]
+    if task.plan.preflight:
+        lines += _preflight(task.plan.preflight)
+    lines += _by_mpirun(task) if task.by_mpirun else _on_each_node(task)
+    return "\n".join(lines) + "\n"
+
+
+def _preflight(check: Preflight) -> list[str]:
+    return [
+        "# A node without EFA would be found out only by a slow or failed job.",
+        f"devices=$({{ ls {quote(check.root + '/sys/class/infiniband')} 2>/dev/null || true; }} | wc -l)",
+        f'if [ "$devices" -lt {check.devices} ]; then',
+        f'  echo "node $DSTACK_NODE_RANK: $devices of the {check.devices} EFA devices are there" >&2',
+        "  exit 1",
+        "fi",
+        "",
+    ]
+
+
+def _on_each_node(task: Task) -> list[str]:
+    job, ranks = task.plan.job, task.plan.layout.ranks_per_node
+    if job.template == "accelerate":
+        words = [
+            "exec accelerate launch",
+            *('--num_machines "$DSTACK_NODES_NUM"', '--machine_rank "$DSTACK_NODE_RANK"'),
+            f'--num_processes "$((DSTACK_NODES_NUM * {ranks}))"',
+            *('--main_process_ip "$DSTACK_MASTER_NODE_IP"', f"--main_process_port {_PORT}"),
+        ]
+    else:
+        words = [
+            f'exec torchrun --nnodes="$DSTACK_NODES_NUM" --nproc-per-node={ranks}',
+            *('--node-rank="$DSTACK_NODE_RANK"', '--master-addr="$DSTACK_MASTER_NODE_IP"', f"--master-port={_PORT}"),
+        ]
+    words += [" ".join(map(quote, task.plan.launcher_args))] if task.plan.launcher_args else []
+    return [_broken([*words, " ".join(map(quote, [job.script, *task.plan.args]))])]
+
+
+def _by_mpirun(task: Task) -> list[str]:
+    plan = task.plan
+    exported = [f"-x {item.name}" for item in plan.variables if not item.expression]
+    ranks = plan.layout.ranks_per_node
+    words = [
+        f'exec mpirun --allow-run-as-root --hostfile "$DSTACK_MPI_HOSTFILE" -n {plan.nodes * ranks}',
+        f"--map-by ppr:{ranks}:node --bind-to none",
+        *([" ".join(exported)] if exported else []),
+        *([" ".join(map(quote, plan.launcher_args))] if plan.launcher_args else []),
+        " ".join(map(quote, [plan.program, *plan.args])),
+    ]
+    return [
+        "# The first node starts all ranks; the others wait, and dstack ends them with it.",
+        'if [ "$DSTACK_NODE_RANK" -ne 0 ]; then exec sleep infinity; fi',
+        _broken(words),
+    ]
+
+
+def _broken(words: list[str]) -> str:
+    return " \\\n  ".join(words)
+
+
+def _comment(text: str) -> str:
+    return "# " + " ".join(text.split())
+
+
+def _yaml(head: str, lines: list[_Line]) -> bytes:
+    text = f"{_comment(head)}\n"
+    for key, value, why in lines:
+        text += f"{_comment(why)}\n" if why else ""
+        text += yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=1000)
+    return text.encode()
+
+
+def _readme(section: DstackPlan) -> bytes:
+    lines = [
+        "# dstack",
+        "",
+        "For dstack 0.19.37 or later. In this order:",
+        "",
+        "1. Merge `server-config.yml` into `~/.dstack/server/config.yml` and start `dstack server`. With `public_ips: "
+        "false` the server must reach the VPC's private subnets.",
+        "2. Make the fleets. Machines start with a task, so this costs nothing where the least number is 0:",
+        "",
+        "   ```sh",
+        *(f"   dstack apply -f {fleet.name}.fleet.dstack.yml" for fleet in section.fleets),
+        "   ```",
+        "",
+        "3. Run a task, from this folder:",
+        "",
+        "   ```sh",
+        *(f"   dstack apply -f {task.name}.dstack.yml" for task in section.tasks),
+        "   ```",
+        "",
+        "4. Delete the fleets when you are done: `dstack fleet delete NAME`.",
+        "",
+    ]
+    scripts = (task.plan.job.script or "/" for task in section.tasks)
+    relative = sorted({script for script in scripts if not script.startswith("/")})
+    if relative and not section.section.files:
+        names = ", ".join(f"`{name}`" for name in relative)
+        lines += [f"{names}: in the image, or named in the spec's `dstack.files`, else the tasks do not find it.", ""]
+    lines.append(
+        "efakit's Slurm hooks do not run here: nothing records EFA's counters, and no report says what they were."
+    )
+    return ("\n".join(lines) + "\n").encode()
