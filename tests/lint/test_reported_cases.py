@@ -1,4 +1,4 @@
-"""Configs reduced from public reports: what efakit's rules say of each, and what pcluster says on a simulated account."""
+"""Configs reduced from public reports: what efakit's rules say of each, and pcluster on a simulated account."""
 
 from __future__ import annotations
 

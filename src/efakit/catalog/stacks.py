@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from efakit.versions import is_version, release_line, same_version, version_key
+from efakit.versions import is_version, release_line, version_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from typing import TypeVar
 
     Release = TypeVar("Release", "ParallelClusterRelease", "EfaInstaller")
@@ -583,19 +583,15 @@ def stack_of(
 
 def _any_release(version: str) -> ParallelClusterRelease:
     try:
-        return _row(OLDER_PARALLELCLUSTER_RELEASES, version)
-    except KeyError:
         return parallelcluster_release(version)
+    except KeyError:
+        older = _nearest_earlier(OLDER_PARALLELCLUSTER_RELEASES, version)
+        if older is None or version_key(version) > version_key(PARALLELCLUSTER_RELEASES[0].version):
+            raise
+        return older
 
 
 def _nearest_earlier(rows: Sequence[Release], version: str) -> Release | None:
     """Return the last row whose release is not later than a version, None where all are."""
     earlier = [row for row in rows if version_key(row.version) <= version_key(version)]
     return earlier[-1] if earlier and is_version(version) else None
-
-
-def _row(rows: Iterable[Release], version: str) -> Release:
-    for row in rows:
-        if same_version(row.version, version):
-            return row
-    raise KeyError(version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -86,6 +87,7 @@ def read_subject(
         raise UsageError(f"--parallelcluster {version}: not a release; write it as 3.16.3")
     text = _read(path, data)
     path = Path(shown(path))
+    _refuse_template(path, text)
     document = ConfigDocument(str(path), text)
     if document.data is None:
         raise UsageError("the file is empty; 'efakit init' writes a spec to begin with", Place(str(path)))
@@ -100,7 +102,34 @@ def read_subject(
     return Subject(str(path), text, document, version or installed or newest_parallelcluster())
 
 
-_CONFIG_KEYS = {"Region", "Image", "HeadNode", "Scheduling"}
+# The keys of a config, and those of its sections that people write at the root.
+_CONFIG_KEYS = {
+    "Region",
+    "Image",
+    "HeadNode",
+    "Scheduling",
+    "LoginNodes",
+    "SharedStorage",
+    "SlurmQueues",
+    "SlurmSettings",
+}
+_TEMPLATE = re.compile(
+    r"^['\"]?AWSTemplateFormatVersion['\"]?\s*:|^\s+['\"]?Type['\"]?\s*:\s*['\"]?(?:AWS::\w+::|Custom::PclusterCluster)",
+    re.MULTILINE,
+)
+
+
+def _refuse_template(path: Path, text: str) -> None:
+    """Raise UsageError for a CloudFormation template, whose tags (!Sub) no reader of configs knows."""
+    found = _TEMPLATE.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        message = "a CloudFormation template, not a ParallelCluster config"
+        fix = (
+            "judge the config itself: of a Custom::PclusterCluster it stands under "
+            "Resources/.../Properties/ClusterConfiguration"
+        )
+        raise UsageError(f"{message}; {fix}", Place(str(path), line, 1))
 
 
 def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlone:
