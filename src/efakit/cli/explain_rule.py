@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from efakit.catalog.evidence import Evidence, entries
 from efakit.errors import UsageError
 from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of, rules
 
@@ -40,6 +41,14 @@ def explain_rule(id_: str, form: str) -> None:
         how = "by default" if rule.enforce == "default" else "where hooks.enforce lists it"
         click.echo(f"Mode enforce fails the prolog for it {how}")
     click.echo(f"Source: {rule.source}")
+    for entry in _evidence(rule):
+        side = f"{entry.side} {entry.version}" if entry.version else "the fault"
+        click.echo(f"Evidence, {side}: {entry}")
+
+
+def _evidence(rule: Rule) -> list[Evidence]:
+    """Return what proves a known fault of a release, boundary by boundary."""
+    return [entry for entry in entries("known_faults") if entry.row == rule.id]
 
 
 def _example(title: str, text: str, given: str) -> None:
@@ -73,6 +82,10 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "stricter": rule.stricter,
         "enforce": rule.enforce,
         "source": rule.source,
+        "evidence": [
+            {"side": entry.side, "version": entry.version, "kind": entry.kind, "is": str(entry)}
+            for entry in _evidence(rule)
+        ],
     }
 
 

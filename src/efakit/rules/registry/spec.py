@@ -104,8 +104,8 @@ RULES = (
         room="spec",
         severity="error",
         what="stack names a release of the EFA installer that is older or newer than all that efakit has rows of.",
-        why="From the installer follow libfabric, the plugin and Open MPI, and from them a job's environment. A release "
-        "between two rows is taken as the nearest earlier one.",
+        why="From the installer follow libfabric, the plugin and Open MPI, and from them a job's environment. A "
+        "release between two rows is taken as the nearest earlier one.",
         wrong="""
             cluster:
               stack: {installer: "1.99.0"}
