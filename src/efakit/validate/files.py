@@ -55,27 +55,25 @@ def _is_of_software(item: Finding) -> bool:
 def on_spec(path: Path) -> Where:
     """Return what the partitions of a spec's cluster run on; raise SpecError where the spec has faults."""
     from efakit.plan.plan import software_of
-    from efakit.spec.load import load_spec
+    from efakit.validate.spec import plan_spec
 
-    spec = load_spec(path)
+    spec = plan_spec(path).spec
     return Where(Surroundings(any_supported()), spec, software_of(spec).stack.parallelcluster)
 
 
 def judge_files(
-    paths: Iterable[Path], where: Where, left_out: Callable[[UsageError], None]
+    paths: Iterable[Path], where: Where, left_out: Callable[[UsageError, bool], None]
 ) -> list[tuple[Path, list[Finding]]]:
     """Return the findings in what is named, and in scripts, env files, configs and specs of folders, each file once.
 
-    A file that is named and is no script is a UsageError; one that was found in a folder is told to ``left_out``.
+    A file that cannot be judged is told to ``left_out``, with whether it was named itself; the others are judged.
     """
     judged: list[tuple[Path, list[Finding]]] = []
     for path, named in find_files(paths).items():
         try:
             judged.append((path, judge_file(path, where)))
         except UsageError as error:
-            if named:
-                raise
-            left_out(error)
+            left_out(error, named)
     return judged
 
 
@@ -192,5 +190,5 @@ def _read(path: Path) -> bytes:
     except ValueError as error:
         raise UsageError(f"{str(path)!r}: not a path: {error}") from None
     if len(data) > _LARGEST_BYTES:
-        raise UsageError("larger than 4 MiB, which is no script that Slurm takes", Place(shown(path)))
+        raise UsageError("larger than 4 MiB, more than Slurm takes for a script", Place(shown(path)))
     return data

@@ -27,8 +27,8 @@ def counts(view: ClusterView) -> Iterator[Problem]:
     for resource in view.resources:
         if resource.min_count > resource.max_count and resource.node.at("MaxCount").whole != 0:
             node = resource.node.at("MinCount")
-            message = f"MinCount {resource.min_count} of {resource.name} is above MaxCount {resource.max_count}"
-            yield Problem(node.path, message, "raise MaxCount or lower MinCount")
+            message = f"{resource.name} keeps {resource.min_count} nodes up, and has at most {resource.max_count}"
+            yield Problem(node.path, message, "raise MaxCount (nodes in a spec), or lower MinCount (min_nodes)")
 
 
 @rule("block-without-reservation")
@@ -39,7 +39,8 @@ def block_without_reservation(view: ClusterView) -> Iterator[Problem]:
             yield Problem(
                 (*resource.node.path, "CapacityReservationTarget"),
                 f"{resource.name} runs on a Capacity Block and does not say which",
-                "add CapacityReservationTarget: {CapacityReservationId: cr-...} with the block's id",
+                "name the block by its reservation's id, cr-...: CapacityReservationTarget/CapacityReservationId in a "
+                "config, reservation in a spec",
             )
 
 
@@ -102,7 +103,7 @@ def reservation_id(view: ClusterView) -> Iterator[Problem]:
     for node in (item.at("CapacityReservationTarget", "CapacityReservationId") for item in nodes):
         if node.text is not None and not re.match(_RESERVATION_ID, node.text):
             yield Problem(
-                node.path, f"{shown(node.text)} is no id of a capacity reservation", "write cr- and the id's digits"
+                node.path, f"{shown(node.text)} is not an id of a capacity reservation", "write cr- and the id's digits"
             )
 
 
@@ -139,7 +140,22 @@ def usage_class(view: ClusterView) -> Iterator[Problem]:
                 f"{instance.name} is not sold as {wanted} (it is sold as {', '.join(sorted(instance.usage_classes))})"
             )
             at = resource.queue.node.at("CapacityType")
-            yield Problem(at.path if at.present else node.path, message, "take another CapacityType or another type")
+            yield Problem(
+                at.path if at.present else node.path,
+                message,
+                "take another CapacityType (capacity in a spec) or another type",
+            )
+
+
+@rule("spot-with-reservation")
+def spot_with_reservation(view: ClusterView) -> Iterator[Problem]:
+    """Refuse SPOT with a reservation, by id or by group."""
+    for resource in view.resources:
+        given = resource.reservation_id or resource.reservation_group
+        if given and resource.queue.capacity == "SPOT":
+            message = f"{resource.name} is to run on spot instances, and names the reservation {shown(given)}"
+            fix = "take CapacityType ONDEMAND (capacity: on-demand in a spec), or remove the reservation"
+            yield Problem(resource.reservation.path, message, fix)
 
 
 @rule("allocation-strategy")

@@ -126,4 +126,8 @@ def rocky_image(view: ClusterView) -> Iterator[Problem]:
     nodes = [view.head, *(queue.node for queue in view.queues), *view.pools]
     if any(node.at("Image", "CustomAmi").text is None for node in nodes):
         message = f"ParallelCluster publishes no images for {view.os.text}"
-        yield Problem(view.os.path, message, "build one with pcluster build-image and name it as Image/CustomAmi")
+        yield Problem(
+            view.os.path,
+            message,
+            "build one with pcluster build-image and name it: Image/CustomAmi (parallelcluster.ami in a spec)",
+        )

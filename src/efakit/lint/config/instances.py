@@ -11,6 +11,7 @@ from efakit.errors import UnknownInstanceType
 from efakit.lint.config.node import Node
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView, Resource
+from efakit.rules import cluster
 
 # pcluster/constants.py NVIDIA_OPENRM_UNSUPPORTED_INSTANCE_TYPES
 _BEFORE_TURING = ("p2", "p3", "p3dn", "g2", "g3", "g3s")
@@ -53,12 +54,9 @@ def instance_twice(view: ClusterView) -> Iterator[Problem]:
 def efa_unsupported(view: ClusterView) -> Iterator[Problem]:
     """Refuse EFA where a type of the compute resource has no EFA interface."""
     for resource, _node, instance in view.typed():
-        if resource.efa and not instance.efa_capable:
-            yield Problem(
-                (*resource.node.path, "Efa", "Enabled"),
-                f"{instance.name} of {resource.name} has no EFA",
-                "turn Efa/Enabled off, or take a type with EFA",
-            )
+        fault = cluster.efa_unsupported(instance, resource.name) if resource.efa else None
+        if fault is not None:
+            yield Problem((*resource.node.path, "Efa", "Enabled"), *fault)
 
 
 @rule("efa-off")

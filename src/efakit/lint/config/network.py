@@ -24,7 +24,7 @@ def one_type_several_subnets(view: ClusterView) -> Iterator[Problem]:
     for queue in view.queues:
         single = [item for item in queue.resources if not item.is_flexible]
         if single and len(queue.subnet_ids.texts) > 1:
-            message = f"queue {queue.name} has several subnets, and {single[0].name} is no list of types"
+            message = f"queue {queue.name} has several subnets, and {single[0].name} is not a list of types"
             yield Problem(queue.subnet_ids.path, message, "name one subnet, or list types under Instances")
 
 

@@ -163,7 +163,7 @@ RULES = (
     ),
     Rule(
         "rocky-image",
-        room="config spec",
+        room="config",
         severity="error",
         what="Rocky Linux is named without a custom AMI.",
         why="ParallelCluster publishes no images of Rocky Linux; pcluster build-image makes one.",
@@ -171,5 +171,6 @@ RULES = (
         right="Image: {Os: rocky9, CustomAmi: ami-0123456789abcdef0}",
         source=sources.CONSTANTS,
         vendor="Cluster",
+        stops_render=True,
     ),
 )

@@ -159,7 +159,7 @@ RULES = (
     ),
     Rule(
         "job-too-large",
-        room="config spec",
+        room="config",
         severity="error",
         what="A job of the spec asks for more nodes than its queue has.",
         why="Slurm keeps such a job pending for ever.",
@@ -178,6 +178,7 @@ RULES = (
         given={"jobs": [["train", 8]]},
         source=sources.SCHEDULING,
         stricter="pcluster knows no jobs; such a job waits for ever",
+        stops_render=True,
     ),
     Rule(
         "slurm-topology",
