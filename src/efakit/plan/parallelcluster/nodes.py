@@ -91,6 +91,16 @@ def _head_type(node: HeadNode, cluster: ClusterPlan) -> tuple[str, Decision]:
     return size.instance, Decision("head node", size.instance, reason, head_nodes.SOURCE, "head-node")
 
 
+def with_access(iam: Iam, publication: Publication) -> Iam:
+    """Return the rights with the one to read a published script; a role or profile of the user's own must have it.
+
+    ParallelCluster refuses S3Access beside such a role or profile.
+    """
+    if iam.role or iam.profile:
+        return iam
+    return replace(iam, s3_access=(*iam.s3_access, S3Access(publication.bucket, publication.key)))
+
+
 def _with_sessions(iam: Iam, region: str) -> tuple[Iam, Decision]:
     """Return the rights with those of Session Manager, by which people log in where there is no key pair."""
     subject = "log-in to the head node"
@@ -107,16 +117,6 @@ def _with_sessions(iam: Iam, region: str) -> tuple[Iam, Decision]:
 
 def _partition(region: str) -> str:
     return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
-
-
-def with_access(iam: Iam, publication: Publication) -> Iam:
-    """Return the rights with the one to read a published script; a role or profile of the user's own must have it.
-
-    ParallelCluster refuses S3Access beside such a role or profile.
-    """
-    if iam.role or iam.profile:
-        return iam
-    return replace(iam, s3_access=(*iam.s3_access, S3Access(publication.bucket, publication.key)))
 
 
 def _access(iam: Iam, publication: Publication) -> Decision:

@@ -38,8 +38,8 @@ def plan_parallelcluster(plan: Plan) -> ParallelClusterPlan:
     """Return what was decided for ParallelCluster's config."""
     section = section_of(plan.spec)
     hooks = plan.slurm.hooks if plan.slurm else None
-    region = plan.spec.cluster.region or ""
     publication, pyxis = (hooks.publication, hooks.pyxis) if hooks else (None, None)
+    region = plan.spec.cluster.region or ""
     head, of_head = plan_head_node(section, plan.cluster, publication, pyxis, region)
     login, of_login = plan_login_nodes(section, head.instance)
     settings, flags = with_prolog_flags(section.slurm_settings)
