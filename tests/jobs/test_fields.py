@@ -48,7 +48,7 @@ def test_a_record_that_the_type_describes_is_read_with_all_its_fields():
 def test_a_field_that_a_reader_needs_is_missed_and_no_other(name, docs):
     lacking = {key: value for key, value in WHOLE.items() if key != name}
     if name == "schema_version":
-        with pytest.raises(Unusable, match="is no record"):
+        with pytest.raises(Unusable, match="is not a record"):
             check_record(lacking)
     elif all(doc.needed for doc in docs):
         with pytest.raises(Unusable, match=f"is damaged: {name} missing"):
@@ -61,7 +61,7 @@ def test_a_field_that_a_reader_needs_is_missed_and_no_other(name, docs):
 def test_no_field_may_be_of_another_type(name, docs):
     wrong = "x" if isinstance(WHOLE[name], (int, float, list)) else 7
     wrong = {None: {}}.get(WHOLE[name], wrong) if not isinstance(WHOLE[name], list) else wrong
-    with pytest.raises(Unusable, match="no record" if name == "schema_version" else f"is damaged: {name} missing"):
+    with pytest.raises(Unusable, match="not a record" if name == "schema_version" else f"is damaged: {name} missing"):
         check_record({**WHOLE, name: wrong})
 
 
