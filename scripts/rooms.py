@@ -30,7 +30,8 @@ class Room(NamedTuple):
 GROUND = ("finding", "versions", "errors", "printable", "bytecode", "inputs", "nearness")
 
 # What renders to different places. A room may have modules of each (ROOM/PLATFORM/, ROOM/PLATFORM_more.py).
-PLATFORMS = ("parallelcluster", "pcs", "hyperpod", "eks", "dstack", "sagemaker")
+_PLANNED = ("parallelcluster", "pcs", "hyperpod", "eks", "dstack", "sagemaker")
+PLATFORMS = tuple(dict.fromkeys((*_PLANNED, *(path.parent.name for path in PACKAGE.glob("spec/*/__init__.py")))))
 
 _ROOMS = (
     Room(
@@ -80,7 +81,7 @@ _ROOMS = (
         "judges specs, configs and scripts: efakit's rules, vendors' judges",
         ("spec", "plan", "emit", "lint", "vendor", "rules", "catalog"),
     ),
-    Room("jobs", "the records: reading, verdicts", ("node", "rules", "catalog"), ("ClusterShell",)),
+    Room("jobs", "the records: reading, verdicts", ("node", "rules", "catalog")),
     Room(
         "diagnose",
         "why, and what next: causes from record, script, environment and log",

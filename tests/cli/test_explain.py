@@ -210,3 +210,9 @@ def test_a_wrong_question_is_answered_with_what_to_ask(arguments, message):
     assert isinstance(result.exception, EfakitError)
     assert result.exception.exit_code == 2
     assert message in str(result.exception)
+
+
+def test_a_rule_s_old_name_is_refused_with_the_one_that_it_has_now():
+    done = run("--rule", "hugepages")
+    assert isinstance(done.exception, EfakitError)
+    assert str(done.exception) == "--rule hugepages: the rule is called huge-pages-few now"

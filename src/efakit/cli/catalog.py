@@ -60,7 +60,7 @@ def list_types(
 ) -> None:
     """List instance types, by default those with EFA, by family and size.
 
-    A type whose number of EFA interfaces no public source gives counts as having one at least.
+    Where no public source gives a type's number of EFA interfaces, it counts as having at least one.
     """
     types = instances.all_efa() if efa_min else instances.all_types()
     if family:
@@ -103,7 +103,7 @@ def show(instance_type: str, form: str) -> None:
 @catalog.command(short_help="Say where your own rows lie.")
 @_FORMAT
 def path(form: str) -> None:
-    """Say in which file 'efakit catalog update' keeps your own rows, be it there or not."""
+    """Print the file where 'efakit catalog update' keeps your own rows, whether it exists or not."""
     file = userfile.file()
     if file is None:
         raise UsageError("there is no home folder to keep rows in: set XDG_DATA_HOME")
@@ -166,6 +166,7 @@ def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
     from efakit.spec.load import read_spec
     from efakit.spec.starter import spec_text
     from efakit.spec.yamltext import Document
+    from efakit.validate.spec import refuse
 
     block = instance.usage_classes is not None and "on-demand" not in instance.usage_classes
     basis = f"two nodes {'of a Capacity Block' if block else 'on demand'}"
@@ -181,7 +182,9 @@ def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
         reservation="cr-0123456789abcdef0" if block else None,
     )
     try:
-        plan = make_plan(read_spec(Document(Path("spec"), text)))
+        document = Document(Path("spec"), text)
+        plan = make_plan(read_spec(document))
+        refuse(document, plan)
     except EfakitError as error:
         return (), f"{basis}: nothing can be decided: {error}"
     decided = (plan.cluster, *plan.sections.values(), *plan.told_jobs)

@@ -49,10 +49,9 @@ def explain_instance(
 
 def explain_job(spec_path: Path, name: str, form: str) -> None:
     """Print the environment of a spec's job; raise UsageError where the spec has none of that name."""
-    from efakit.plan.plan import make_plan
-    from efakit.spec.load import load_spec
+    from efakit.validate.spec import plan_spec
 
-    plan = make_plan(load_spec(spec_path))
+    plan = plan_spec(spec_path)
     found = next((item for item in plan.jobs if item.job.name == name), None)
     if found is None:
         names = ", ".join(item.job.name for item in plan.jobs) or "none"

@@ -21,7 +21,7 @@ _HEADS = {
     "set-by-plugin": "Set by the plugin itself: {value}",
     "harmful": "Harmful: {values}",
     "no-effect": "No effect: {values}",
-    "way-back": "A way back: {values}",
+    "workaround": "Workaround: {values}",
     "option": "A choice: {values}",
 }
 

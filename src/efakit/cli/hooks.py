@@ -18,7 +18,7 @@ from efakit.plan.slurm.site import INSTALLER, PYXIS_SCRIPT, Publication
 def hooks() -> None:
     """Bring the hooks to a cluster, and see whether they can work there.
 
-    publish is for the laptop: ParallelCluster's head node then installs them by itself. The others are for the cluster.
+    publish is for the laptop: ParallelCluster's head node then installs them. The others are for the cluster.
     """
 
 

@@ -49,10 +49,9 @@ def install(
     options = _options(scripts_dir, home, dry_run, records_dir)
     if not spec_or_bundle.is_dir():
         from efakit.emit.registry import emit
-        from efakit.plan.plan import make_plan
-        from efakit.spec.load import load_spec
+        from efakit.validate.spec import plan_spec
 
-        files = {file.path: file.content for file in emit(make_plan(load_spec(spec_or_bundle)), ("hooks",))}
+        files = {file.path: file.content for file in emit(plan_spec(spec_or_bundle), ("hooks",))}
         _run_text(files[f"hooks/{INSTALLER}"], options)
     installer = spec_or_bundle / "hooks" / INSTALLER
     if not installer.is_file():
@@ -67,9 +66,9 @@ def install(
 def uninstall(scripts_dir: str | None, home: str | None, dry_run: bool) -> None:
     """Remove the hooks from this cluster. Records stay.
 
-    Run it as root on the head node. Slurm drains every node that starts a job where it finds no file for Prolog or
-    Epilog, and fails every task without its TaskProlog. So where a script of the hooks' is all that Slurm would find,
-    one that does nothing takes its place. Once Slurm finds another file, or does not look for one, run this again.
+    Run it as root on the head node. Without any file for Prolog or Epilog Slurm drains every node that starts a job,
+    and without its TaskProlog it fails every task. So where the hooks' script is the only one, a script that does
+    nothing replaces it. Run this again once there is another script, or once Slurm's configuration names none.
     """
     from efakit.emit.hooks import uninstaller
 

@@ -16,10 +16,12 @@ from efakit.cli import complete
 from efakit.cli.command import Command
 from efakit.cli.files import replace_file
 from efakit.errors import SpecError, UsageError
+from efakit.plan.plan import make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.schema import spec_schema
 from efakit.spec.starter import spec_text
 from efakit.spec.yamltext import Document, KeyPath, spell
+from efakit.validate.spec import refuse
 
 _ASKED = {
     "instance": "Instance type of the compute nodes, such as p5.48xlarge",
@@ -59,8 +61,8 @@ _ASKED = {
 def init(output: Path | None, existing: bool, force: bool, print_schema: bool, **given: Any) -> None:
     """Write a spec that renders as it stands, with comments that teach it.
 
-    On a terminal, what is not given as an option is asked for. With --existing nothing is asked: run it on the
-    cluster's head node; --instance names the type of nodes of which Slurm does not tell it.
+    On a terminal, init asks for each value that no option gives. With --existing it asks for nothing: run it on the
+    cluster's head node. There --instance names the type of nodes whose type Slurm does not know.
     """
     if print_schema:
         click.echo(json.dumps(spec_schema(), indent=2))
@@ -70,7 +72,8 @@ def init(output: Path | None, existing: bool, force: bool, print_schema: bool, *
         _missing(["output"])
     target = output or Path(_prompted("File to write", default="spec.yaml"))
     try:
-        read_spec(Document(Path("the spec"), text, named=_option))
+        document = Document(Path("the spec"), text, named=_option)
+        refuse(document, make_plan(read_spec(document)))
     except SpecError as error:
         raise UsageError("\n".join(dict.fromkeys(item.said for item in error.findings))) from error
     if str(target) == "-":

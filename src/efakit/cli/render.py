@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,10 +18,9 @@ from efakit.emit.registry import applying, emit, target_names
 from efakit.errors import UsageError
 from efakit.finding import ERROR, Finding
 from efakit.nearness import nearest
-from efakit.plan.plan import Plan, make_plan
-from efakit.spec.load import read_spec
-from efakit.spec.model import Spec
-from efakit.spec.yamltext import Document, read_document
+from efakit.plan.plan import Plan
+from efakit.spec.yamltext import read_document
+from efakit.validate.spec import plan_document
 
 _DONE = {"new": "wrote", "changed": "wrote", "removed": "removed"}
 _TO_DO = {"new": "would write", "changed": "would change", "removed": "would remove"}
@@ -79,7 +77,7 @@ def render(
     the bundle is written all the same.
     """
     document = read_document(spec)
-    plan = make_plan(_loaded(document, templates, preflight=not no_preflight))
+    plan = plan_document(document, templates, preflight=not no_preflight)
     if show is not None:
         click.echo(_script(plan, show), nl=False)
         return
@@ -101,16 +99,10 @@ def render(
         if not looks:
             _say_next_steps(plan, folder, chosen)
         print_findings(findings, err=True)
-    wrong = any(item.severity >= ERROR for item in findings)
+    # What only forbids the making of a new cluster does not concern one that is up.
+    wrong = any(item.severity >= ERROR and "creation" not in item.about for item in findings)
     differs = any(change.kind != "unchanged" for change in changes)
     sys.exit(1 if wrong or (check and differs) else 0)
-
-
-def _loaded(document: Document, templates: Path | None, *, preflight: bool) -> Spec:
-    loaded = read_spec(document, templates)
-    if preflight:
-        return loaded
-    return replace(loaded, jobs=tuple(replace(job, preflight=False) for job in loaded.jobs))
 
 
 def _print_changes(folder: Path, changes: Sequence[Change], words: dict[str, str], *, diff: bool) -> None:

@@ -66,7 +66,7 @@ def report(
     was reset, or it is in doubt whether the records are of one run), shared, single-node; then by traffic no-traffic,
     tcp-fallback, mixed or efa. Name, state and elapsed time come from Slurm where it can be asked.
 
-    Files that cannot be used are listed, and the others reported; it is an error where not one record can be used.
+    Files that cannot be used are listed, and the others are reported. Without any usable record the command fails.
     """
     failing = _verdicts(fail_on)
     answer = find_job(job_id)
@@ -86,7 +86,7 @@ def _verdicts(text: str | None) -> frozenset[str]:
     chosen = frozenset(word.strip() for word in (text or "").split(",") if word.strip())
     unknown = sorted(chosen - set(VERDICTS))
     if unknown:
-        raise UsageError(f"--fail-on: {unknown[0]!r} is no verdict (verdicts: {', '.join(VERDICTS)})")
+        raise UsageError(f"--fail-on: {unknown[0]!r} is not a verdict (verdicts: {', '.join(VERDICTS)})")
     return chosen
 
 

@@ -190,6 +190,9 @@ def _allowed(error: Any) -> tuple[str, str]:
         return "allowed", f"write {error.schema['errorMessage']}"
     if error.validator == "enum":
         words = list(map(str, wanted))
+        instead = error.schema.get("x-instead", {}).get(str(error.instance))
+        if instead:
+            return f"one of {', '.join(words)}", instead
         return f"one of {', '.join(words)}", nearest(error.instance, words).removeprefix("; ") or "write one of them"
     if error.validator in ("minimum", "maximum"):
         least = error.validator == "minimum"
@@ -199,7 +202,7 @@ def _allowed(error: Any) -> tuple[str, str]:
     if error.validator == "maxItems":
         return f"allowed: at most {wanted} are", "remove what is too much"
     if error.validator == "uniqueItems":
-        return "allowed: an item is there twice", "remove one of them"
+        return "allowed: it has a duplicate item", "remove one of them"
     return f"allowed: {error.message}", "write another value"
 
 

@@ -9,6 +9,7 @@ from efakit.lint.config.node import Node, shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView
 from efakit.nearness import did_you_mean, near
+from efakit.rules import cluster
 
 _DEFINITIONS = frozenset(name.lower() for name in DEFINITIONS)
 _LEVELS = {"cluster": "slurm.conf", "partition": "a partition", "node": "a node"}
@@ -138,12 +139,12 @@ def slurm_include_file(view: ClusterView) -> Iterator[Problem]:
 
 @rule("job-too-large")
 def job_too_large(view: ClusterView) -> Iterator[Problem]:
-    """Refuse a MaxCount below what a job of the spec asks for."""
+    """Refuse a job of the spec that asks for more nodes than the config gives its queue."""
     for job in view.jobs:
         queue = next((item for item in view.queues if job.queue in (None, item.name)), None)
         if queue is None or not queue.resources:
             continue
         most = sum(resource.max_count for resource in queue.resources)
-        if job.nodes > most:
-            message = f"job {job.name} asks for {job.nodes} nodes, and queue {queue.name} has {most}"
-            yield Problem(queue.resources[0].node.at("MaxCount").path, message, f"set MaxCount to {job.nodes} or more")
+        fault = cluster.job_too_large(job.name, job.nodes, queue.name, most)
+        if fault is not None:
+            yield Problem((*job.keys, "nodes"), *fault)

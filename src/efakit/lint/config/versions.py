@@ -70,4 +70,4 @@ def scheduler_not_in_release(view: ClusterView) -> Iterator[Problem]:
             message = f"ParallelCluster {view.version} no longer has awsbatch: 3.16.0 dropped it"
             yield Problem(node.path, message, "write Scheduler: slurm")
         return
-    yield Problem(node.path, f"{shown(node.text)} is no scheduler of ParallelCluster", "write Scheduler: slurm")
+    yield Problem(node.path, f"{shown(node.text)} is not a scheduler of ParallelCluster", "write Scheduler: slurm")
