@@ -7,8 +7,11 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
 _STDIN = "-"
+# Standard input and what came on it: it can be read once, and a spec is looked at more often.
+_held: list[Any] = []
 
 
 def is_stdin(path: Path) -> bool:
@@ -23,7 +26,12 @@ def shown(path: Path) -> str:
 
 def read_input(path: Path) -> bytes:
     """Return what a file holds, or what comes on standard input; raise OSError where it cannot be read."""
-    return sys.stdin.buffer.read() if is_stdin(path) else path.read_bytes()
+    if not is_stdin(path):
+        return path.read_bytes()
+    if not _held or _held[0] is not sys.stdin:
+        _held[:] = [sys.stdin, sys.stdin.buffer.read()]
+    content: bytes = _held[1]
+    return content
 
 
 def text_of(data: bytes, encoding: str = "utf-8") -> str:

@@ -193,7 +193,7 @@ def test_variables_of_other_programs_are_left_out():
         ([str(SPEC), "--variable", "X"], "given: SPEC, --variable"),
         (["--variable", "NCCL_BUFSIZE"], "did you mean NCCL_BUFFSIZE"),
         (["--instance", "p5.99xlarge"], "p5.99xlarge"),
-        (["--instance", "p5.48xlarge", "--installer", "1.41.9"], "1.41.0 and 1.42.0"),
+        (["--instance", "p5.48xlarge", "--installer", "9.9.9"], "the nearest known are 1.51.0"),
         (["--instance", "p5.48xlarge", "--parallelcluster", "3.99.0"], "newest known is"),
         (["--instance", "p5.48xlarge", "--plugin", "abc"], "--plugin abc: not a release"),
         (["--instance", "p5.48xlarge", "--nccl", "2..3"], "--nccl 2..3: not a release"),

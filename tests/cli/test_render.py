@@ -124,6 +124,16 @@ def test_an_edited_file_that_would_go_stays_until_force(call, spec, bundle):
     assert f"removed {bundle / 'jobs/train.sbatch'} (changed by hand)" in forced.out
 
 
+def test_what_lies_behind_a_symbolic_link_is_never_removed(call, spec, bundle):
+    elsewhere = spec.parent / "elsewhere"
+    (bundle / "jobs").rename(elsewhere)
+    (bundle / "jobs").symlink_to(elsewhere)
+    spec.write_text(spec.read_text().replace("name: train", "name: tune"))
+    assert call("render", spec, "--out", bundle).code == 2
+    call("render", spec, "--out", bundle, "--force")
+    assert (elsewhere / "train.sbatch").is_file()
+
+
 def test_check_is_silent_about_a_folder_that_is_up_to_date(call, spec, bundle):
     ran = call("render", spec, "--out", bundle, "--check")
     assert (ran.code, ran.err) == (0, "")

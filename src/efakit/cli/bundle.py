@@ -129,7 +129,12 @@ def _changes(folder: Path, files: Sequence[File], written: Manifest) -> list[Cha
     """Return what is to be done with each file, in the files' order, then what is removed."""
     # Folders of targets that were not asked for stay as they were.
     tops, paths = {_top(file.path) for file in files}, {file.path for file in files}
-    stale = sorted(path for path in written.files if _top(path) in tops and path not in paths)
+    # What lies behind a symbolic link is in another folder.
+    stale = sorted(
+        path
+        for path in written.files
+        if _top(path) in tops and path not in paths and not any(map(Path.is_symlink, _between(folder, path)))
+    )
     return [
         *(_change(folder, file.path, file, written.files.get(file.path)) for file in files),
         *(_change(folder, path, None, written.files[path]) for path in stale if _is_there(folder / path)),
