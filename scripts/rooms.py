@@ -27,7 +27,7 @@ class Room(NamedTuple):
 
 
 # Modules that belong to no room, as far as they are there. Every room may import them, and they import no room.
-GROUND = ("finding", "versions", "errors", "printable", "bytecode", "inputs")
+GROUND = ("finding", "versions", "errors", "printable", "bytecode", "inputs", "nearness")
 
 # What renders to different places. A room may have modules of each (ROOM/PLATFORM/, ROOM/PLATFORM_more.py).
 _PLANNED = ("parallelcluster", "pcs", "hyperpod", "eks", "dstack", "sagemaker")
@@ -81,7 +81,7 @@ _ROOMS = (
         "judges specs, configs and scripts: efakit's rules, vendors' judges",
         ("spec", "plan", "emit", "lint", "vendor", "rules", "catalog"),
     ),
-    Room("jobs", "the records: reading, verdicts", ("node", "rules", "catalog"), ("ClusterShell",)),
+    Room("jobs", "the records: reading, verdicts", ("node", "rules", "catalog")),
     Room(
         "diagnose",
         "why, and what next: causes from record, script, environment and log",

@@ -198,3 +198,14 @@ class Finding:
 
     def _values(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)
+
+
+def findings_in(values: object) -> list[Finding]:
+    """Return the findings of a list as JSON has it; what is none is left out: other versions of efakit wrote it."""
+    found = []
+    for item in values if isinstance(values, list) else ():
+        try:
+            found.append(Finding.from_data(item))
+        except (AttributeError, TypeError, ValueError):
+            continue
+    return found

@@ -20,6 +20,14 @@ from efakit.jobs.node_list import MOST_NODES, NodeLists, count_nodes, expand
         ("r[1-2]n[1-2]", ["r1n1", "r1n2", "r2n1", "r2n2"]),
         ("n[1-2]-x,n1-x", ["n1-x", "n2-x"]),
         ("n1,n1,n[1-2]", ["n1", "n2"]),
+        ("n[098-101]", ["n098", "n099", "n100", "n101"]),
+        ("n[8-11]", ["n8", "n9", "n10", "n11"]),
+        ("n1[9-10]", ["n19", "n110"]),
+        ("n0[9-10]-ib", ["n09-ib", "n010-ib"]),
+        ("r[1-2]0", ["r10", "r20"]),
+        ("n1[6][7-8]", ["n167", "n168"]),
+        ("3[0,5]", ["30", "35"]),
+        ("[1-2]", ["1", "2"]),
     ],
 )
 def test_slurm_s_lists_are_expanded(node_list, names):

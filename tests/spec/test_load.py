@@ -167,3 +167,11 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     for path, words in ((tmp_path, "folder"), (tmp_path / "none", "no such file"), (binary, "UTF-8")):
         with pytest.raises(SpecError, match=words):
             load_spec(path)
+
+
+def test_a_rule_s_old_name_in_enforce_is_refused_with_the_name_that_it_has_now(tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text(GOOD + "hooks: {mode: enforce, enforce: [hugepages]}\n")
+    with pytest.raises(SpecError) as refused:
+        load_spec(path)
+    assert "the rule is called huge-pages-few now; no prolog fails for it: remove it" in str(refused.value)

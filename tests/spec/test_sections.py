@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -199,3 +201,13 @@ parallelcluster:
         "spec.yaml:15:9: parallelcluster.queues.gpu.compute_resources.p5e: no compute resource is named 'p5e'; "
         "did you mean 'p5'? (compute resources: p5)",
     ]
+
+
+@pytest.mark.parametrize("first", ["dstack", "parallelcluster"])
+def test_the_sections_have_one_order_whichever_was_imported_first(first):
+    script = (
+        f"import efakit.spec.{first}; from efakit.spec.sections import _PACKAGES, sections;"
+        "print(list(sections()) == list(_PACKAGES))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

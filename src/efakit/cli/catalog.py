@@ -15,16 +15,18 @@ from efakit.catalog import instances, offerings
 from efakit.catalog.instances import Instance
 from efakit.catalog.selection import select
 from efakit.catalog.user_rows import userdata, userfile
+from efakit.cli import complete
 from efakit.cli.catalog_text import UNITS, ShownType, ShownValue, print_type, print_types
 from efakit.cli.catalog_update import update
+from efakit.cli.command import Group
 from efakit.errors import EfakitError, UsageError
+from efakit.nearness import nearest
 from efakit.plan.decision import Decision
-from efakit.spec.nearness import nearest
 
 _FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
-@click.group(short_help="Show what is known of EC2's instance types, and renew it.")
+@click.group(cls=Group, short_help="Show what is known of EC2's instance types, and renew it.")
 def catalog() -> None:
     """Show what efakit knows of EC2's instance types, and renew it.
 
@@ -84,7 +86,7 @@ def list_types(
 
 
 @catalog.command(short_help="Show all that is known of one type, and what efakit decides for it.")
-@click.argument("instance_type", metavar="TYPE")
+@click.argument("instance_type", metavar="TYPE", shell_complete=complete.instances)
 @_FORMAT
 def show(instance_type: str, form: str) -> None:
     """Show all that is known of TYPE, each value with its source, where EC2 offers it, and what efakit decides for it.

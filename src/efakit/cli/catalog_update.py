@@ -15,13 +15,14 @@ from efakit.catalog import instances
 from efakit.catalog.user_rows import userdata, userfile
 from efakit.catalog.user_rows.describe import ADDRESS, types_by_name
 from efakit.catalog.user_rows.renew import Renewal, renew
+from efakit.cli.command import Command
 from efakit.cli.files import replace_file
 from efakit.errors import UsageError
 
 Row = dict[str, Any]
 
 
-@click.command(short_help="Renew your own rows from EC2.")
+@click.command(short_help="Renew your own rows from EC2.", cls=Command)
 @click.option("--region", "regions", multiple=True, metavar="R", help="Ask EC2 in this region; may be given often.")
 @click.option(
     "--from",

@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
+from efakit.catalog.enforceable import RENAMED
 from efakit.errors import UsageError
-from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of, rules
+from efakit.nearness import did_you_mean
+from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of
 
 _WIDTH = 100
 
@@ -16,9 +18,10 @@ _WIDTH = 100
 def explain_rule(id_: str, form: str) -> None:
     """Print a rule; raise UsageError for an id that no rule has."""
     rule = rule_of(id_)
+    if rule is None and id_ in RENAMED:
+        raise UsageError(f"--rule {id_}: the rule is called {RENAMED[id_]} now")
     if rule is None:
-        near = nearest_rules(id_)
-        hint = f"did you mean {' or '.join(near)}?" if near else "docs/rules.md lists the rules"
+        hint = did_you_mean(nearest_rules(id_)) or "docs/rules.md lists the rules"
         raise UsageError(f"--rule {id_}: no rule has this id; {hint}")
     if form == "json":
         click.echo(json.dumps(rule_data(rule), indent=2))
@@ -77,8 +80,3 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "enforce": rule.enforce,
         "source": rule.source,
     }
-
-
-def complete_rule(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the ids that begin with what is typed, for the shell's completion."""
-    return [id_ for id_ in rules() if id_.startswith(incomplete)]

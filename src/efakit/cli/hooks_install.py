@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from efakit.cli.command import Command
 from efakit.errors import UsageError
 from efakit.plan.slurm.programs import HOME
 from efakit.plan.slurm.site import INSTALLER
@@ -33,7 +34,7 @@ def _folders(command: _Command) -> _Command:
     return command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("spec_or_bundle", metavar="[SPEC|DIR]", default=".", type=click.Path(path_type=Path))
 @_folders
 @click.option("--records-dir", metavar="DIR", help="Shared folder for the records.  [default: the spec's]")
@@ -60,7 +61,7 @@ def install(
     _run(installer, options)
 
 
-@click.command()
+@click.command(cls=Command)
 @_folders
 def uninstall(scripts_dir: str | None, home: str | None, dry_run: bool) -> None:
     """Remove the hooks from this cluster. Records stay.
@@ -75,7 +76,7 @@ def uninstall(scripts_dir: str | None, home: str | None, dry_run: bool) -> None:
     _run_text(uninstaller(), [*_options(scripts_dir, home, dry_run, None), "--uninstall"])
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--home", metavar="DIR", default=HOME, show_default=True, help="Where the hook itself lies.")
 def flush(home: str) -> None:
     """Publish the records that wait on this node.

@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 import click
 
 from efakit.catalog import instances
+from efakit.cli import complete
+from efakit.cli.command import Command
 from efakit.cli.files import replace_file
 from efakit.errors import SpecError, UsageError
 from efakit.plan.plan import make_plan
@@ -30,8 +32,16 @@ _ASKED = {
 }
 
 
-@click.command(short_help="Write a spec to begin with.")
-@click.option("--instance", metavar="TYPE", help="Instance type of the compute nodes, such as p5.48xlarge.")
+@click.command(
+    short_help="Write a spec to begin with.",
+    cls=Command,
+)
+@click.option(
+    "--instance",
+    metavar="TYPE",
+    shell_complete=complete.instances,
+    help="Instance type of the compute nodes, such as p5.48xlarge.",
+)
 @click.option("--nodes", type=int, metavar="N", help="Number of compute nodes.")
 @click.option("--subnet", metavar="ID", help="Subnet of the compute nodes.")
 @click.option("--head-subnet", metavar="ID", help="Subnet of the head node.  [default: that of the compute nodes]")

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import click
 
+from efakit.cli.command import Command
 from efakit.cli.target_options import target_from, target_options
 from efakit.errors import UsageError
 
 
-@click.command(short_help="Find what is wrong in sbatch scripts, launchers, env files, cluster configs.")
+@click.command(
+    short_help="Find what is wrong in sbatch scripts, launchers, env files, cluster configs.",
+    cls=Command,
+    exit_1="Findings of the severity of --fail-on or worse.",
+    fine="No such finding.",
+)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @target_options
 @click.option("--spec", type=click.Path(path_type=Path), help="Take all that from a spec: by each script's partition.")
@@ -51,6 +57,7 @@ def lint(
     """
     from efakit.cli.findings_output import FORMATS
     from efakit.cli.lint_fix import mend
+    from efakit.cli.refused import all_of, say
     from efakit.finding import Severity
     from efakit.validate.files import judge_files, on_spec, on_target
 
@@ -71,13 +78,24 @@ def lint(
         raise UsageError(f"--spec says what the jobs run on: leave --{given[0]} out")
     else:
         where = on_spec(spec)
-    subjects = judge_files(files, where, _say_left_out)
+    unusable: list[UsageError] = []
+
+    def leave_out(error: UsageError, named: bool) -> None:
+        if named:
+            unusable.append(error)
+        else:
+            click.echo(f"efakit: left out: {error}", err=True)
+
+    subjects = judge_files(files, where, leave_out)
+    if unusable and not subjects:
+        raise all_of(unusable)
     if fix:
         subjects = [(path, mend(path, findings, where, write=not dry_run)) for path, findings in subjects]
     findings = [finding for _, found in subjects for finding in found]
+    if form != "text":
+        findings += [finding for error in unusable for finding in error.findings]
     FORMATS[form](findings, len(subjects))
+    if unusable:
+        say(all_of(unusable))
+        sys.exit(UsageError.exit_code)
     sys.exit(1 if any(finding.severity >= Severity(fail_on) for finding in findings) else 0)
-
-
-def _say_left_out(error: UsageError) -> None:
-    click.echo(f"efakit: left out: {error}", err=True)

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import click
 
+from efakit.cli import complete
 from efakit.cli.bundle import Change, compare_bundle, write_bundle
+from efakit.cli.command import Command
 from efakit.cli.findings_text import print_findings
 from efakit.emit.decisions import emit_decisions
 from efakit.emit.registry import applying, emit, target_names
 from efakit.errors import UsageError
 from efakit.finding import ERROR, Finding
+from efakit.nearness import nearest
 from efakit.plan.plan import Plan
-from efakit.spec.nearness import nearest
 from efakit.spec.yamltext import read_document
 from efakit.validate.spec import plan_document
 
@@ -24,7 +26,12 @@ _DONE = {"new": "wrote", "changed": "wrote", "removed": "removed"}
 _TO_DO = {"new": "would write", "changed": "would change", "removed": "would remove"}
 
 
-@click.command(short_help="Write a spec's bundle: cluster config, sbatch scripts, hooks.")
+@click.command(
+    short_help="Write a spec's bundle: cluster config, sbatch scripts, hooks.",
+    cls=Command,
+    exit_1="Something that the spec names is wrong (severity error), or --check found a difference.",
+    fine="The bundle is written, or shown.",
+)
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(), help="Folder to write; made where it is missing.")
 @click.option(
@@ -34,7 +41,9 @@ _TO_DO = {"new": "would write", "changed": "would change", "removed": "would rem
     type=click.Choice(target_names()),
     help="Write only this target; may be given several times.  [default: all that the spec has a section for]",
 )
-@click.option("--show", metavar="JOB", help="Print one job's sbatch script and write nothing.")
+@click.option(
+    "--show", metavar="JOB", shell_complete=complete.jobs, help="Print one job's sbatch script and write nothing."
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 where files of the folder would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change in the folder.")
 @click.option(

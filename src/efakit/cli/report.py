@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from efakit.cli.command import Command
 from efakit.errors import RecordError, UsageError
 from efakit.jobs.json_file import Unusable, read_json
 from efakit.jobs.records import JobRun, expand, find_runs
@@ -29,7 +30,12 @@ _MOST_SECONDS_BETWEEN_CLOCKS = 300
 _MOST_NAMES = 20
 
 
-@click.command(short_help="Say whether a job's bytes travelled over EFA.")
+@click.command(
+    short_help="Say whether a job's bytes travelled over EFA.",
+    cls=Command,
+    exit_1="The verdict is one of those of --fail-on.",
+    fine="The verdict is told.",
+)
 @click.argument("job_id", metavar="JOBID")
 @click.option(
     "--records",

@@ -9,6 +9,7 @@ import click
 
 from efakit.catalog.instances import get
 from efakit.catalog.stacks import OPERATING_SYSTEMS, nearest_installers, newest_parallelcluster
+from efakit.cli import complete
 from efakit.errors import UsageError
 from efakit.rules.releases import target_of
 from efakit.rules.target import Target, any_supported
@@ -18,7 +19,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _EXAMPLES = {"plugin": "1.16.3", "nccl": "2.27.5", "libfabric": "2.4.0"}
 
 _OPTIONS = (
-    click.option("--instance", metavar="TYPE", help="EC2 instance type of the nodes, such as p5.48xlarge."),
+    click.option(
+        "--instance",
+        metavar="TYPE",
+        shell_complete=complete.instances,
+        help="EC2 instance type of the nodes, such as p5.48xlarge.",
+    ),
     click.option("--installer", metavar="RELEASE", help="Release of the EFA installer, such as 1.49.0."),
     click.option("--parallelcluster", metavar="RELEASE", help="Release of ParallelCluster; it decides the installer."),
     click.option("--plugin", metavar="RELEASE", help="Release of aws-ofi-nccl, where it is one of your own."),

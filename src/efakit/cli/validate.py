@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from efakit.cli.command import Command
 from efakit.cli.findings_text import print_findings
 from efakit.finding import Finding, Severity
 from efakit.inputs import shown
@@ -18,7 +19,12 @@ from efakit.validate.judges import Judgement
 _OFFLINE = "Without AWS nothing is known of capacity, quota and permissions: --aws asks."
 
 
-@click.command(short_help="Judge a spec or a ParallelCluster config before money is spent.")
+@click.command(
+    short_help="Judge a spec or a ParallelCluster config before money is spent.",
+    cls=Command,
+    exit_1="Findings of the severity of --fail-on or worse.",
+    fine="Accepted, or undecided.",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--parallelcluster", "version", metavar="VERSION", help="Judge for this release.  [default: the spec's]")
 @click.option(

@@ -1,4 +1,4 @@
-"""What Slurm's environment says about the job. Every variable is optional but the job's id and the node's name.
+"""What Slurm's environment says about the job. Every variable is optional but the job's id.
 
 Slurm sets many of them only where it has the job's credential (``_build_env`` in SchedMD/slurm,
 ``src/plugins/prep/script/prep_script_slurmd.c``).
@@ -6,7 +6,7 @@ Slurm sets many of them only where it has the job's credential (``_build_env`` i
 
 from __future__ import annotations
 
-import os
+from efakit.node.record import safe_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
     from efakit.node.record_type import JobFields
 
+# What a record may hold, so that a report reads it (``jobs.fields``): what is beyond is no number of Slurm's.
+MOST_COUNT, MOST_JOB_ID = (1 << 64) - 1, (1 << 32) - 1
+LATEST = 253_402_300_799  # the end of the year 9999
+MOST_COMPONENTS, MOST_LETTERS_OF_A_NAME = 128, 1024
+
 
 class NoJob(Exception):
-    """The environment names no job or no node: there is nothing to record."""
+    """The environment names no job: there is nothing to record."""
 
 
-def node_name(environment: Mapping[str, str]) -> str:
-    """Return the node's name: as Slurm calls it, else the host's without its domain. Every command takes this one."""
-    return environment.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
-
-
-def job_from(environment: Mapping[str, str], *, at_end: bool = False) -> JobFields:
-    """Return the job's part of a record; raise NoJob where there is no job id.
+def job_from(environment: Mapping[str, str], node: str, *, at_end: bool = False) -> JobFields:
+    """Return the job's part of the record of ``node``; raise NoJob where there is no job id.
 
     ``at_end``: the epilog asks.
     """
     get = environment.get
-    job_id = _number(get("SLURM_JOB_ID") or get("SLURM_JOBID"))
-    if job_id is None:
+    job_id = _number(get("SLURM_JOB_ID") or get("SLURM_JOBID"), MOST_JOB_ID)
+    if not job_id:
         raise NoJob("SLURM_JOB_ID is %r: no job to record" % get("SLURM_JOB_ID"))
     # Before Slurm 23.02.6 the prolog has only the older name.
     node_list = get("SLURM_JOB_NODELIST") or get("SLURM_NODELIST")
     return {
-        "cluster": get("SLURM_CLUSTER_NAME") or "cluster",
+        "cluster": _name(get("SLURM_CLUSTER_NAME") or "cluster"),
         "job_id": job_id,
         "restart_count": _number(get("SLURM_JOB_RESTART_COUNT")),
-        "sluid": get("SLURM_JOB_SLUID") or None,
-        "started_at": _number(get("SLURM_JOB_START_TIME")) or None,
-        "ends_at": _number(get("SLURM_JOB_END_TIME")) or None,
-        "het_job_id": _number(get("SLURM_HET_JOB_ID") or get("SLURM_PACK_JOB_ID")) or None,
-        "node": node_name(environment),
+        "sluid": _name(get("SLURM_JOB_SLUID") or "") or None,
+        "started_at": _number(get("SLURM_JOB_START_TIME"), LATEST) or None,
+        "ends_at": _number(get("SLURM_JOB_END_TIME"), LATEST) or None,
+        "het_job_id": _leader(job_id, get("SLURM_HET_JOB_ID") or get("SLURM_PACK_JOB_ID")),
+        "node": node,
         "node_list": node_list,
         "node_list_at_end": node_list if at_end else None,
         "node_count": _number(get("SLURM_JOB_NUM_NODES")),
@@ -78,6 +78,25 @@ def _exit_and_signal(status: int | None) -> str | None:
     return None if status is None else "%d:%d" % (status >> 8 & 0xFF, status & 0x7F)
 
 
-def _number(text: str | None) -> int | None:
-    # All of Slurm's numbers have at most 20 digits, and int() raises at some thousand.
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 20 else None
+def _leader(job_id: int, text: str | None) -> int | None:
+    """Return the id of a heterogeneous job; None where this job, by its own id, can be no component of that."""
+    leader = _number(text, MOST_JOB_ID)
+    return leader if leader and leader <= job_id < leader + MOST_COMPONENTS else None
+
+
+def _name(text: str) -> str:
+    """Return a name as records have it: one that no report would read is made safe, with a digest of the whole."""
+    if len(text) <= MOST_LETTERS_OF_A_NAME and (text.isascii() or not any(map(_is_other_digit, text))):
+        return text
+    return safe_name(text)
+
+
+def _is_other_digit(letter: str) -> bool:
+    return letter.isdigit() and not letter.isascii()
+
+
+def _number(text: str | None, most: int = MOST_COUNT) -> int | None:
+    """Return a number of Slurm's, None where it is none, or a greater one than a record may have."""
+    # int() raises at some thousand digits, and none of Slurm's numbers has more than 20.
+    number = int(text) if text and text.isascii() and text.isdigit() and len(text) <= 20 else None
+    return number if number is not None and number <= most else None

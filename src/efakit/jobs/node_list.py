@@ -1,15 +1,14 @@
 """Slurm's node lists: counted before they are expanded, so that a few letters never cost minutes or gigabytes.
 
-A list is what Slurm writes: names with digits in brackets, ``gpu-st-p5-[1-4,7],cpu-1``. Groups, wildcards and set
-operators, which ClusterShell knows as well, are refused: they would ask this machine's group sources.
+A list is what Slurm writes: names with digits in brackets, ``gpu-st-p5-[1-4,7],cpu-1``. All numbers of a range are
+filled with zeros to the width of its first one, so that 098-101 is 098, 099, 100, 101 (``_parse_single_range`` in
+SchedMD/slurm, ``src/common/hostlist.c``), and what stands before a bracket is never a part of the number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from ClusterShell.NodeSet import RESOLVER_NOGROUP, NodeSet, NodeSetException
-from ClusterShell.RangeSet import RangeSetException
+from itertools import product
 
 from efakit.errors import RecordError
 from efakit.printable import printable
@@ -41,13 +40,7 @@ def expand(node_list: str) -> tuple[str, ...]:
         raise RecordError(f"{_shown(node_list)} names {count} nodes, and at most {MOST_NODES} are read")
     names: dict[str, None] = {}
     for part, _ in parts:
-        if "[" not in part:
-            names[part] = None
-            continue
-        try:
-            names.update(dict.fromkeys(NodeSet(part, resolver=RESOLVER_NOGROUP)))
-        except (NodeSetException, RangeSetException, ValueError) as error:
-            raise RecordError(f"{_shown(node_list)} is not a node list: {printable(error, 200)}") from error
+        names.update(dict.fromkeys(_names(part)))
     return tuple(names)
 
 
@@ -98,6 +91,21 @@ def _split(node_list: str) -> Iterator[str]:
     yield node_list[start:]
 
 
+def _names(part: str) -> Iterator[str]:
+    """Give the names that a part means, of which ``_count_part`` has seen that it is well formed."""
+    before, *brackets = part.split("[")
+    choices = [[before]]
+    for piece in brackets:
+        ranges, _, literal = piece.partition("]")
+        choices.append([number + literal for one in ranges.split(",") for number in _numbers(one)])
+    return map("".join, product(*choices))
+
+
+def _numbers(text: str) -> Iterator[str]:
+    first, _, last = text.partition("-")
+    return (str(number).zfill(len(first)) for number in range(int(first), int(last or first) + 1))
+
+
 def _count_part(node_list: str, part: str) -> int:
     before, *brackets = part.split("[")
     if len(brackets) > _MOST_BRACKETS_OF_A_PART:
@@ -120,7 +128,7 @@ def _count_range(node_list: str, text: str) -> int:
         if not number or len(number) > _MOST_DIGITS or not _DIGITS.issuperset(number):
             raise _not_a_list(node_list, f"{_shown(text)} is not a range of numbers")
     count = int(last) - int(first) + 1 if dash else 1
-    if count < 1:
+    if count < 1 or (dash and len(first) > len(last)):
         raise _not_a_list(node_list, f"the range {_shown(text)} runs backwards")
     return count
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from efakit.catalog import instances
 from efakit.errors import UnknownInstanceType
 from efakit.finding import Finding
-from efakit.spec.nearness import choice
+from efakit.nearness import choice
 from efakit.spec.yamltext import KeyPath
 
 _Keys = list["str | int"]

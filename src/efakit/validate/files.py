@@ -50,20 +50,18 @@ def on_spec(path: Path) -> Where:
 
 
 def judge_files(
-    paths: Iterable[Path], where: Where, left_out: Callable[[UsageError], None]
+    paths: Iterable[Path], where: Where, left_out: Callable[[UsageError, bool], None]
 ) -> list[tuple[Path, list[Finding]]]:
     """Return the findings in what is named, and in scripts, templates and env files of folders, each file once.
 
-    A file that is named and is no script is a UsageError; one that was found in a folder is told to ``left_out``.
+    A file that cannot be judged is told to ``left_out``, with whether it was named itself; the others are judged.
     """
     judged: list[tuple[Path, list[Finding]]] = []
     for path, named in find_files(paths).items():
         try:
             judged.append((path, judge_file(path, where)))
         except UsageError as error:
-            if named:
-                raise
-            left_out(error)
+            left_out(error, named)
     return judged
 
 

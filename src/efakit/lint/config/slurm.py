@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from efakit.catalog.slurm_settings import DEFINITIONS, denied, settings
 from efakit.lint.config.node import Node, shown
 from efakit.lint.config.rule import Problem, rule
-from efakit.lint.config.schema import nearest
 from efakit.lint.config.view import ClusterView
+from efakit.nearness import did_you_mean, near
 from efakit.rules import cluster
 
 _DEFINITIONS = frozenset(name.lower() for name in DEFINITIONS)
@@ -94,7 +94,11 @@ def slurm_unknown(view: ClusterView) -> Iterator[Problem]:
         here = [item.name for item in rows.values() if slurm is None or item.in_release(slurm)]
         if row is None:
             message = f"Slurm does not know {shown(entry.key)} in {_LEVELS[level]}"
-            yield Problem(entry.path, message, _elsewhere(level, entry.key) or nearest(entry.key, here) or "remove it")
+            yield Problem(
+                entry.path,
+                message,
+                _elsewhere(level, entry.key) or did_you_mean(map(repr, near(entry.key, here))) or "remove it",
+            )
         elif slurm is not None and not row.in_release(slurm):
             when = f"{row.until} dropped it" if row.until else f"it came with {row.since}"
             message = f"Slurm {slurm} of ParallelCluster {view.version} does not know {row.name}: {when}"

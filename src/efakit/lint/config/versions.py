@@ -8,8 +8,9 @@ from efakit.catalog.config_keys import sections, sections_of_all_releases
 from efakit.catalog.stacks import PARALLELCLUSTER_RELEASES
 from efakit.lint.config.node import shown
 from efakit.lint.config.rule import Problem, rule
-from efakit.lint.config.schema import nearest, sections_of
+from efakit.lint.config.schema import sections_of
 from efakit.lint.config.view import ClusterView
+from efakit.nearness import did_you_mean, near
 
 
 @rule("release-unknown")
@@ -46,7 +47,11 @@ def os_not_in_release(view: ClusterView) -> Iterator[Problem]:
         return
     others = [row.version for row in PARALLELCLUSTER_RELEASES if name in row.operating_systems]
     supported = view.release.operating_systems
-    fix = f"releases that support it: {others[0]} to {others[-1]}" if others else nearest(name, supported)
+    fix = (
+        f"releases that support it: {others[0]} to {others[-1]}"
+        if others
+        else did_you_mean(map(repr, near(name, supported)))
+    )
     yield Problem(
         view.os.path,
         f"ParallelCluster {view.version} does not support {shown(name)} (it supports: {', '.join(supported)})",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from functools import lru_cache
 
 from efakit.catalog.variable_names import known, open_ended
@@ -11,6 +10,7 @@ from efakit.lint.script.edits import name_span
 from efakit.lint.script.model import Assignment
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.variable_rules import rename_or_cut
+from efakit.nearness import did_you_mean, near
 from efakit.rules.judgement import rows_about
 
 # Prefixes whose names are all known, and what reads them; longer ones first.
@@ -47,12 +47,12 @@ _JOB_PREFIXES = (*_READERS, "OMPI_MCA_", "TORCH_NCCL_", "GLOO_", "UCX_", "FI_PRO
 def misspelt_variable(context: Context) -> Iterator[Problem]:
     """Point out names that are near to a known one and are none."""
     for item, prefix in _unknown(context):
-        near = _nearest(item.name, prefix)
-        if near is None:
+        meant = _nearest(item.name, prefix)
+        if meant is None:
             continue
-        edits = rename_or_cut(context, item, near) if _is_slip(item.name, near) else ()
+        edits = rename_or_cut(context, item, meant) if _is_slip(item.name, meant) else ()
         message = f"{item.name} is nothing that {_READERS[prefix]} reads"
-        yield Problem(name_span(context.script, item), message, f"did you mean {near}?", edits)
+        yield Problem(name_span(context.script, item), message, did_you_mean([meant]), edits)
 
 
 @rule("unknown-variable")
@@ -78,8 +78,7 @@ def _unknown(context: Context) -> Iterator[tuple[Assignment, str]]:
 
 @lru_cache(maxsize=256)
 def _nearest(name: str, prefix: str) -> str | None:
-    near = get_close_matches(name, known(prefix), 1, 0.88)
-    return near[0] if near else None
+    return next(iter(near(name, known(prefix), cutoff=0.88)), None)
 
 
 def _is_slip(name: str, near: str) -> bool:

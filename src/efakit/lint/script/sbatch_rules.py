@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from efakit.lint.script.model import Directive
 from efakit.lint.script.options import SBATCH, SLURM_OPTIONS, slurm_name
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.templates import TEMPLATE_VARIABLE
 from efakit.lint.script.text import Span
+from efakit.nearness import did_you_mean, near
 
 _COMMAND_LINE = re.compile(r"#(SB?A?T?C?H?|SBACTH|SBTACH|SABTCH|SBATHC|SBATCHS|sbatch|Sbatch|SBatch)[ \t]+--?[a-z]")
 
@@ -60,9 +60,9 @@ def sbatch_unknown_option(context: Context) -> Iterator[Problem]:
             continue
         if slurm_name(item.option, SBATCH) or item.option in SLURM_OPTIONS or len(item.option) < 3:
             continue
-        near = get_close_matches(item.option.replace("_", "-"), SLURM_OPTIONS, 1, 0.85)
-        if near:
-            yield Problem(item.span, f"sbatch knows no option --{item.option}", f"did you mean --{near[0]}?")
+        meant = near(item.option.replace("_", "-"), SLURM_OPTIONS, cutoff=0.85)
+        if meant:
+            yield Problem(item.span, f"sbatch knows no option --{item.option}", did_you_mean([f"--{meant[0]}"]))
 
 
 @rule("sbatch-variable")

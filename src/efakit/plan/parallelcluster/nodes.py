@@ -34,9 +34,12 @@ class LoginPlan:
 
 
 def plan_head_node(
-    section: ParallelCluster, cluster: ClusterPlan, publication: Publication | None
+    section: ParallelCluster, cluster: ClusterPlan, publication: Publication | None, pyxis: Publication | None
 ) -> tuple[HeadNodePlan, list[Decision]]:
-    """Return the head node; ``publication`` is where it fetches the hooks' installer (None: it does not)."""
+    """Return the head node; ``publication`` is where it fetches the hooks' installer (None: it does not).
+
+    ``pyxis`` is where it fetches the script that switches Pyxis on (None: it does not).
+    """
     node = section.head_node
     instance, decision = _head_type(node, cluster)
     decisions = [decision]
@@ -45,8 +48,12 @@ def plan_head_node(
         installer = CustomAction(publication.address, ("--custom-action",))
         for event in _INSTALL_ON:
             actions[event] = (*actions.get(event, ()), installer)
-        iam, decision = _with_access(iam, publication)
+        decision = _access(iam, publication)
+        iam = with_access(iam, publication)
         decisions.append(decision)
+    if pyxis is not None:
+        actions["on_node_configured"] = (*actions["on_node_configured"], CustomAction(pyxis.address, ("head",)))
+        iam = with_access(iam, pyxis)
     return HeadNodePlan(node, instance, actions, iam), decisions
 
 
@@ -76,14 +83,21 @@ def _head_type(node: HeadNode, cluster: ClusterPlan) -> tuple[str, Decision]:
     return size.instance, Decision("head node", size.instance, reason, head_nodes.SOURCE, "head-node")
 
 
-def _with_access(iam: Iam, publication: Publication) -> tuple[Iam, Decision]:
-    """Return the rights with the one to read the installer."""
+def with_access(iam: Iam, publication: Publication) -> Iam:
+    """Return the rights with the one to read a published script; a role or profile of the user's own must have it.
+
+    ParallelCluster refuses S3Access beside such a role or profile.
+    """
+    if iam.role or iam.profile:
+        return iam
+    return replace(iam, s3_access=(*iam.s3_access, S3Access(publication.bucket, publication.key)))
+
+
+def _access(iam: Iam, publication: Publication) -> Decision:
     subject = "the head node's access to the hooks' installer"
     theirs = iam.role or iam.profile
     if theirs:
         reason = "ParallelCluster refuses S3Access beside a role or profile of the user's own, which must allow it"
-        return iam, Decision(subject, f"that of {theirs}", reason, _ACCESS, "installer-access")
-    access = (*iam.s3_access, S3Access(publication.bucket, publication.key))
+        return Decision(subject, f"that of {theirs}", reason, _ACCESS, "installer-access")
     reason = "it fetches the installer with its own role, which may read nothing in S3 but what the config names"
-    choice = f"to read {publication.address}"
-    return replace(iam, s3_access=access), Decision(subject, choice, reason, _ACCESS, "installer-access")
+    return Decision(subject, f"to read {publication.address}", reason, _ACCESS, "installer-access")

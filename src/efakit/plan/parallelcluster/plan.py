@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from efakit.catalog.release_traits import has_trait
 from efakit.plan.decision import Decision
 from efakit.plan.parallelcluster.nodes import HeadNodePlan, LoginPlan, plan_head_node, plan_login_nodes
+from efakit.plan.parallelcluster.pyxis import pyxis_queues, switched_on
 from efakit.plan.parallelcluster.queues import PcQueuePlan, plan_queues
 from efakit.plan.parallelcluster.section import section_of
 from efakit.plan.parallelcluster.storage import StoragePlan, plan_storage
@@ -36,10 +37,15 @@ def plan_parallelcluster(plan: Plan) -> ParallelClusterPlan:
     """Return what was decided for ParallelCluster's config."""
     section = section_of(plan.spec)
     hooks = plan.slurm.hooks if plan.slurm else None
-    head, of_head = plan_head_node(section, plan.cluster, hooks.publication if hooks else None)
+    publication, pyxis = (hooks.publication, hooks.pyxis) if hooks else (None, None)
+    head, of_head = plan_head_node(section, plan.cluster, publication, pyxis)
     login, of_login = plan_login_nodes(section, head.instance)
     settings, flags = with_prolog_flags(section.slurm_settings)
     queues, of_queues = plan_queues(section, plan.cluster.queues)
+    if pyxis is not None:
+        queues = tuple(
+            switched_on(queue, pyxis) if queue.plan.queue.name in pyxis_queues(plan) else queue for queue in queues
+        )
     storage, of_storage = plan_storage(section.storage)
     return ParallelClusterPlan(
         section=section,

@@ -363,8 +363,8 @@ RULES = (
         what="A job runs in a pyxis container, and nothing in the spec switches Pyxis on in the cluster.",
         why="ParallelCluster's images hold Pyxis and Enroot from 3.11.0 on, and from 3.11.1 on they are switched off: "
         "the settings of both lie in /opt/parallelcluster/examples, where nothing reads them, and srun ends with an "
-        "unknown option. A custom action of the head node has to put Slurm's part into place, one of the queue "
-        "Enroot's.",
+        "unknown option. With hooks.bucket the rendered cluster switches them on by a script of efakit's; without, "
+        "custom actions of the head node and of the queue have to do it.",
         wrong="""
             jobs:
               - name: train
@@ -373,9 +373,7 @@ RULES = (
                 container: {runtime: pyxis, image: /shared/train.sqsh}
         """,
         right="""
-            parallelcluster:
-              head_node: {custom_actions: {on_node_configured: {script: "s3://my-bucket/pyxis-on-head-node.sh"}}}
-              queues: {gpu: {custom_actions: {on_node_start: {script: "s3://my-bucket/pyxis-on-nodes.sh"}}}}
+            hooks: {bucket: "s3://my-bucket/efakit"}
             jobs:
               - name: train
                 template: torchrun

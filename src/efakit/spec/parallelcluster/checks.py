@@ -11,8 +11,8 @@ from efakit.catalog.stacks import (
     parallelcluster_release,
 )
 from efakit.finding import Finding
+from efakit.nearness import choice
 from efakit.spec.faults import At, doubles, unknown_name, unknown_type
-from efakit.spec.nearness import choice
 
 _Data = Mapping[str, Any]
 _HERE = "parallelcluster"
