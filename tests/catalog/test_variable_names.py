@@ -139,6 +139,8 @@ def test_every_row_has_a_public_source_and_bounds_within_what_was_looked_at():
         bounds = covers(row.component)
         for version in filter(None, (row.since, row.until)):
             assert bounds is not None, row
+            if row.since is None and version_key(version) < version_key(bounds[0]):
+                continue  # it ended before the oldest that was looked at: scripts/names_by_hand.json says where
             assert version_key(bounds[0]) < version_key(version) <= version_key(bounds[1]), row
     assert all(item.source.startswith("https://") for item in open_prefixes())
 

@@ -100,7 +100,7 @@ def test_a_run_that_starts_anew_at_its_limit_has_time_to_work(time):
         ({"runtime": "pyxis", "image": "x", "args": ["--time=1"]}, ["container.args[0]", "--container-"]),
         ({"runtime": "pyxis", "image": "x", "mounts": ["/fsx"]}, ["mounts[0]", "SOURCE:TARGET"]),
         ({"runtime": "pyxis", "image": "x", "mounts": ["/a:/b,/c:/d"]}, ["mounts[0]", "without commas"]),
-        ({"runtime": "pyxis", "image": "x", "stack": {"installer": "1.27.0"}}, ["1.27.0 is not known", "1.26.1"]),
+        ({"runtime": "pyxis", "image": "x", "stack": {"installer": "1.17.0"}}, ["1.17.0 is not known", "1.18.0"]),
         ({"runtime": "pyxis", "image": "x", "stack": {"plugn": "1.39.0"}}, ["did you mean 'plugin'"]),
         ({"runtime": "pyxis", "image": "--x"}, ["image", "without a hyphen first"]),
     ],

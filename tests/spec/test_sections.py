@@ -96,7 +96,6 @@ def test_parallelcluster_asks_for_what_it_needs_and_says_so():
         "(the section 'parallelcluster' needs it); add subnet or subnets",
         "spec.yaml:3:13: cluster.queues[0].name: 'GPU_large' is not allowed; write lower-case letters, digits and "
         "hyphens, at most 25, a letter first, and not 'default'",
-        "spec.yaml:7:18: parallelcluster: the key 'key' is missing; add key",
         "spec.yaml:7:18: parallelcluster: the key 'head_node' is missing; add head_node",
     ]
 

@@ -11,7 +11,7 @@ import click
 from efakit.catalog.variables import WORKLOADS
 from efakit.cli import complete
 from efakit.cli.command import Command
-from efakit.cli.target_options import target_from, target_options
+from efakit.cli.target_options import further, target_from, target_options
 from efakit.errors import UsageError
 
 
@@ -82,7 +82,7 @@ def explain(
     since when. With --rule: what a rule of lint, validate, the hook or hooks status finds, why that matters, a wrong
     example and the same one right. With --template: what a job template launches.
     """
-    releases = (installer, parallelcluster, plugin, nccl, libfabric)
+    releases = (installer, parallelcluster, plugin, nccl, libfabric, *further().values())
     ways = {"SPEC": spec, "--variable": variable, "--rule": rule, "--template": template, "--instance": instance}
     given = [way for way, value in ways.items() if value is not None]
     if len(given) != 1:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from efakit.catalog.enforceable import RENAMED
+from efakit.catalog.evidence import Evidence, entries
 from efakit.errors import UsageError
 from efakit.nearness import did_you_mean
 from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of
@@ -45,6 +46,14 @@ def explain_rule(id_: str, form: str) -> None:
         how = "by default" if rule.enforce == "default" else "where hooks.enforce lists it"
         click.echo(f"Mode enforce fails the prolog for it {how}")
     click.echo(f"Source: {rule.source}")
+    for entry in _evidence(rule):
+        side = f"{entry.side} {entry.version}" if entry.version else "the fault"
+        click.echo(f"Evidence, {side}: {entry}")
+
+
+def _evidence(rule: Rule) -> list[Evidence]:
+    """Return what proves a known fault of a release, boundary by boundary."""
+    return [entry for entry in entries("known_faults") if entry.row == rule.id]
 
 
 def _example(title: str, text: str, given: str) -> None:
@@ -79,4 +88,8 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "stops_render": rule.stops_render,
         "enforce": rule.enforce,
         "source": rule.source,
+        "evidence": [
+            {"side": entry.side, "version": entry.version, "kind": entry.kind, "is": str(entry)}
+            for entry in _evidence(rule)
+        ],
     }

@@ -61,6 +61,7 @@ def validate(file: Path, version: str | None, form: str, no_vendor: bool, aws: b
 def _print_json(file: Path, judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:
     document = {
         "file": shown(file),
+        "limits": _limits(judgements),
         "judged_by": [judgement.as_data() for judgement in judgements],
         "findings": [finding.as_data() for finding in findings],
         "notes": _notes(judgements),
@@ -69,6 +70,8 @@ def _print_json(file: Path, judgements: Sequence[Judgement], findings: Sequence[
 
 
 def _print_text(judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:
+    for limit in _limits(judgements):
+        click.echo(f"First: {limit}\n")
     print_findings(findings)
     if findings:
         click.echo()
@@ -77,6 +80,11 @@ def _print_text(judgements: Sequence[Judgement], findings: Sequence[Finding]) ->
         click.echo(f"  {judgement.outcome}: {judgement.detail}")
     for note in _notes(judgements):
         click.echo(f"Note: {note}")
+
+
+def _limits(judgements: Sequence[Judgement]) -> list[str]:
+    """Return what could not be asked because of the release that is installed."""
+    return [judgement.limit for judgement in judgements if judgement.limit]
 
 
 def _notes(judgements: Sequence[Judgement]) -> list[str]:

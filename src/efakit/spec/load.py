@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from efakit.catalog.stacks import EFA_INSTALLERS, nearest_installers
+from efakit.catalog.stacks import EFA_INSTALLERS, efa_installer, nearest_installers
 from efakit.errors import SpecError
 from efakit.finding import ERROR, Finding, Place
 from efakit.spec.build import build_spec
@@ -83,7 +83,16 @@ def _stack_faults(cluster: Mapping[str, Any], at: At) -> Iterator[Finding]:
     stack = cluster.get("stack", {})
     known = [row.version for row in EFA_INSTALLERS]
     installer = stack.get("installer")
-    if installer is not None and installer not in known:
+    if installer is not None and not _is_covered(installer):
         fix = f"the nearest are {' and '.join(nearest_installers(installer))} (known: {', '.join(known)})"
         message = f"EFA installer {installer} is not known"
         yield at("installer-unknown", ["cluster", "stack", "installer"], message, fix)
+
+
+def _is_covered(installer: str) -> bool:
+    """Return whether a release of the EFA installer has a row, or lies between two that have one."""
+    try:
+        efa_installer(installer)
+    except KeyError:
+        return False
+    return True

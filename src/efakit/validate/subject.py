@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from efakit.catalog.known_faults import FAULTS
 from efakit.catalog.stacks import newest_parallelcluster
 from efakit.emit.registry import emit
 from efakit.errors import SpecError, UsageError
@@ -84,6 +86,7 @@ def read_subject(
         raise UsageError(f"--parallelcluster {version}: not a release; write it as 3.16.3")
     text = _read(path, data)
     path = Path(shown(path))
+    _refuse_template(path, text)
     document = ConfigDocument(str(path), text)
     if document.data is None:
         raise UsageError("the file is empty; 'efakit init' writes a spec to begin with", Place(str(path)))
@@ -98,7 +101,34 @@ def read_subject(
     return Subject(str(path), text, document, version or installed or newest_parallelcluster())
 
 
-_CONFIG_KEYS = {"Region", "Image", "HeadNode", "Scheduling"}
+# The keys of a config, and those of its sections that people write at the root.
+_CONFIG_KEYS = {
+    "Region",
+    "Image",
+    "HeadNode",
+    "Scheduling",
+    "LoginNodes",
+    "SharedStorage",
+    "SlurmQueues",
+    "SlurmSettings",
+}
+_TEMPLATE = re.compile(
+    r"^['\"]?AWSTemplateFormatVersion['\"]?\s*:|^\s+['\"]?Type['\"]?\s*:\s*['\"]?(?:AWS::\w+::|Custom::PclusterCluster)",
+    re.MULTILINE,
+)
+
+
+def _refuse_template(path: Path, text: str) -> None:
+    """Raise UsageError for a CloudFormation template, whose tags (!Sub) no reader of configs knows."""
+    found = _TEMPLATE.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        message = "a CloudFormation template, not a ParallelCluster config"
+        fix = (
+            "judge the config itself: of a Custom::PclusterCluster it stands under "
+            "Resources/.../Properties/ClusterConfiguration"
+        )
+        raise UsageError(f"{message}; {fix}", Place(str(path), line, 1))
 
 
 def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlone:
@@ -158,6 +188,8 @@ def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
 def _of_jobs(document: Document, plan: Plan) -> Iterator[Finding]:
     """Give what is wrong with the spec's jobs and shows in no config, each with its line."""
     for found in plan.job_findings:
+        if found.rule in {row.id for row in FAULTS}:
+            continue  # the config's rules look for all of them
         yield found.replaced(place=document.place(found.place.keys, at_key=True))
 
 

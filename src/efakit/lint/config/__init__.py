@@ -49,4 +49,6 @@ def lint_config(
 def _finding(rule: Rule, problem: Problem, place: tuple[int, int], file: str) -> Finding:
     at = Place(file, *place, keys=problem.path)
     source = problem.source or rule.row.source
-    return Finding(rule.id, rule.severity, problem.message, place=at, fix=problem.fix, source=source)
+    return Finding(
+        rule.id, rule.severity, problem.message, place=at, fix=problem.fix, source=source, about=problem.about
+    )

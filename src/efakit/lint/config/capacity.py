@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from efakit.catalog.instances import Instance
 from efakit.lint.config.node import shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView, Resource
@@ -199,3 +200,45 @@ def ultraserver_part(view: ClusterView) -> Iterator[Problem]:
             path = resources[-1].node.at("MaxCount").path
             message = f"{nodes} nodes, and an UltraServer's block has {' or '.join(map(str, sizes))}: some lie idle"
             yield Problem(path, message, f"set MinCount and MaxCount to {' or '.join(map(str, sizes))}")
+
+
+# Minutes from which on an idle time is worth a word: somebody who means seconds writes 300 or 600.
+_LONG_MINUTES = 120
+# What makes a node expensive: as many accelerators as only the largest sizes of the families for training have.
+_MANY_ACCELERATORS = 8
+
+
+@rule("idle-time")
+def idle_time(view: ClusterView) -> Iterator[Problem]:
+    """Say what a long ScaledownIdletime costs: it counts minutes."""
+    node = view.slurm.at("ScaledownIdletime")
+    minutes = node.whole
+    idle = [resource for resource in view.resources if resource.max_count > resource.min_count]
+    if minutes is None or not idle or (minutes != -1 and minutes < _LONG_MINUTES):
+        return
+    most = max(idle, key=lambda resource: max((item.vcpus or 0 for item in resource.instances), default=0))
+    nodes = f"up to {most.max_count} x {most.types[0].text}" if most.types else "the nodes"
+    if minutes == -1:
+        message = f"ScaledownIdletime -1 never stops idle nodes ({nodes})"
+    else:
+        message = f"ScaledownIdletime {minutes} is minutes: idle nodes ({nodes}) run for {minutes / 60:.3g} hours"
+    yield Problem(node.path, message, "write the minutes that a node may idle, such as 10")
+
+
+@rule("static-nodes")
+def static_nodes(view: ClusterView) -> Iterator[Problem]:
+    """Say that nodes which are always up, and are bought on demand, cost money without a job."""
+    for resource in view.resources:
+        if resource.min_count == 0 or resource.queue.capacity != "ONDEMAND":
+            continue
+        if resource.reservation_id is not None or resource.reservation_group is not None:
+            continue
+        types = [item for item in resource.instances if _accelerators(item) >= _MANY_ACCELERATORS]
+        if types:
+            message = f"{resource.min_count} x {types[0].name} of {resource.name} run on demand, with jobs or without"
+            fix = "set MinCount: 0, or use a reservation or a Capacity Block that is paid anyway"
+            yield Problem(resource.node.at("MinCount").path, message, fix)
+
+
+def _accelerators(instance: Instance) -> int:
+    return (instance.gpus or 0) + (instance.neuron_devices or 0)

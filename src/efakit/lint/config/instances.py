@@ -20,9 +20,7 @@ _BEFORE_TURING = ("p2", "p3", "p3dn", "g2", "g3", "g3s")
 @rule("instance-unknown")
 def instance_unknown(view: ClusterView) -> Iterator[Problem]:
     """Refuse types outside the catalog, except those that DevSettings/InstanceTypesData describes."""
-    nodes = [view.head.at("InstanceType"), *(pool.at("InstanceType") for pool in view.pools)]
-    nodes += [node for resource in view.resources for node in resource.types]
-    for node in nodes:
+    for node in view.type_nodes():
         name = node.text
         if name is None or name in view.described_types:
             continue
@@ -96,9 +94,13 @@ def gdr_without_efa(view: ClusterView) -> Iterator[Problem]:
 def nvidia_driver(view: ClusterView) -> Iterator[Problem]:
     """Refuse GPUs older than Turing on official images: their open driver does not know them."""
     image = view.root.at("Image", "CustomAmi").text
-    for resource, node, instance in view.typed():
-        own = image or resource.queue.node.at("Image", "CustomAmi").text
-        if instance.family in _BEFORE_TURING and own is None:
+    named = [(view.head.at("InstanceType"), view.head)]
+    named += [(pool.at("InstanceType"), pool) for pool in view.pools]
+    named += [(node, resource.queue.node) for resource, node, _ in view.typed()]
+    for node, of in named:
+        instance = view.instance(node.text)
+        own = image or of.at("Image", "CustomAmi").text
+        if instance is not None and instance.family in _BEFORE_TURING and own is None:
             yield Problem(
                 node.path,
                 f"the open NVIDIA driver of ParallelCluster's images does not know the GPUs of {instance.name}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from efakit.catalog.config_keys import ROOT, Key, sections, sections_of_all_releases
 from efakit.lint.config.node import Node, as_flag, as_number, as_whole, shown
@@ -72,8 +73,38 @@ def unknown_key(view: ClusterView) -> Iterator[Problem]:
         allowed = sections(view.version)[section]
         for entry in node.entries:
             if entry.key not in sections_of_all_releases()[section]:
-                fix = did_you_mean(map(repr, near(entry.key, allowed))) or f"known here: {', '.join(sorted(allowed))}"
+                fix = _place_of(entry.key, view.version) or did_you_mean(map(repr, near(entry.key, allowed)))
+                fix = fix or f"known here: {', '.join(sorted(allowed))}"
                 yield Problem(entry.path, f"unknown key {shown(entry.key)}", fix)
+
+
+# A key that several sections have has no place of its own.
+_MOST_PLACES = 2
+
+
+@cache
+def _places_of_keys(version: str) -> Mapping[str, tuple[str, ...]]:
+    """Return where each key may stand, by its name: the sections that lead to it."""
+    found: dict[str, dict[str, None]] = {}
+    waiting: list[tuple[str, tuple[str, ...]]] = [(ROOT, ())]
+    seen = set()
+    while waiting:
+        section, above = waiting.pop()
+        if section in seen:
+            continue
+        seen.add(section)
+        for key in sections(version)[section].values():
+            found.setdefault(key.name, {})["/".join(above)] = None
+            if key.child:
+                waiting.append((key.child, (*above, key.name)))
+    return {name: tuple(places) for name, places in found.items()}
+
+
+def _place_of(name: str, version: str) -> str:
+    places = _places_of_keys(version).get(name, ())
+    if not 0 < len(places) <= _MOST_PLACES:
+        return ""
+    return f"it belongs {' or '.join(f'under {place}' if place else 'at the root' for place in places)}"
 
 
 @rule("missing-key")

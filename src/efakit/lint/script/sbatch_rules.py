@@ -15,6 +15,9 @@ from efakit.nearness import did_you_mean, near
 _COMMAND_LINE = re.compile(r"#(SB?A?T?C?H?|SBACTH|SBTACH|SABTCH|SBATHC|SBATCHS|sbatch|Sbatch|SBatch)[ \t]+--?[a-z]")
 
 
+_BLANK = re.compile(r"#[ \t]+SBATCH[ \t]+(--[a-z].*)")
+
+
 @rule("sbatch-after-command")
 def sbatch_after_command(context: Context) -> Iterator[Problem]:
     """Point out options that sbatch never reads, once a line."""
@@ -43,11 +46,23 @@ def sbatch_misspelt(context: Context) -> Iterator[Problem]:
         if script.first_command is not None and span.start > script.first_command:
             continue
         text = script.source.at(span)
+        blank = _BLANK.match(text)
+        if blank is not None and not _is_commented_out(context, blank[1]):
+            yield Problem(
+                span, "sbatch does not read this line: a blank stands behind #", "begin the line with #SBATCH"
+            )
+            continue
         indented = text.startswith("#SBATCH ") and script.source.place(span.start)[1] > 1
         misspelt = _COMMAND_LINE.match(text) is not None and not text.startswith("#SBATCH")
         if indented or (misspelt and len(text.split()[0]) > 4):
             what = "blanks stand before it" if indented else f"it is written {text.split()[0]}"
             yield Problem(span, f"sbatch does not read this line: {what}", "begin the line with #SBATCH")
+
+
+def _is_commented_out(context: Context, words: str) -> bool:
+    """Return whether another line gives the option that a line with a blank names: then it is a comment."""
+    option = words.split()[0].lstrip("-").partition("=")[0]
+    return slurm_name(option, SBATCH) is None or context.directive(slurm_name(option, SBATCH) or "") is not None
 
 
 @rule("sbatch-unknown-option")

@@ -107,7 +107,9 @@ def undefined_variable(context: Context) -> Iterator[Problem]:
     for name, ref in found.items():
         near = _meant(script, name)
         fix = did_you_mean([f"${near}"]) if near else f"set {name}, or write ${{{name}:?}}"
-        yield Problem(ref.span, f"nothing sets {name}, which a launch line uses", fix)
+        # A script without #SBATCH lines is called by another one, which may export the variable.
+        severity = "info" if script.kind == "shell" and not near else None
+        yield Problem(ref.span, f"nothing sets {name}, which a launch line uses", fix, severity=severity)
 
 
 def _plain_refs(command: Command) -> Iterator[Ref]:

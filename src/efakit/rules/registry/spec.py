@@ -102,11 +102,12 @@ RULES = (
         "installer-unknown",
         room="spec",
         severity="error",
-        what="stack names a release of the EFA installer for which efakit has no row.",
-        why="From the installer follow libfabric, the plugin and Open MPI, and from them a job's environment.",
+        what="stack names a release of the EFA installer that is older or newer than all that efakit has rows of.",
+        why="From the installer follow libfabric, the plugin and Open MPI, and from them a job's environment. A "
+        "release between two rows is taken as the nearest earlier one.",
         wrong="""
             cluster:
-              stack: {installer: "1.43.9"}
+              stack: {installer: "1.99.0"}
         """,
         right="""
             cluster:

@@ -416,4 +416,41 @@ RULES = (
         """,
         source=sources.CONSTANTS,
     ),
+    Rule(
+        "idle-time",
+        room="config",
+        severity="warning",
+        what="ScaledownIdletime keeps idle nodes up for two hours or longer, or for good.",
+        why="It counts minutes, not seconds as Slurm's SuspendTime does, and -1 stops no node. Idle nodes cost as much "
+        "as busy ones.",
+        wrong="""
+            Scheduling:
+              SlurmSettings: {ScaledownIdletime: 300}
+        """,
+        right="""
+            Scheduling:
+              SlurmSettings: {ScaledownIdletime: 10}
+        """,
+        source=sources.SCHEDULING,
+    ),
+    Rule(
+        "static-nodes",
+        room="config",
+        severity="warning",
+        what="Nodes with many accelerators are always up, bought on demand.",
+        why="MinCount nodes run from the cluster's creation to its deletion, with jobs or without, at the full price.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - {InstanceType: p5.48xlarge, MinCount: 4, MaxCount: 4}
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - {InstanceType: p5.48xlarge, MinCount: 0, MaxCount: 4}
+        """,
+        source=sources.SCHEDULING,
+    ),
 )
