@@ -156,12 +156,16 @@ def test_every_command_that_plans_a_spec_refuses_it(arguments: list[str], tmp_pa
     assert not Path("bundle").exists()
 
 
-@pytest.mark.parametrize("rule", ["efa-unsupported", "job-too-large"])
+OF_EVERY_CLUSTER = ("counts", "block-without-reservation", "usage-class", "spot-with-reservation", "efa-unsupported")
+
+
+@pytest.mark.parametrize("rule", [*OF_EVERY_CLUSTER, "job-too-large"])
 def test_without_a_config_the_same_is_said_of_the_spec_alone(rule: str, tmp_path):
     (fault,) = [fault for fault in FAULTS if fault.rule == rule]
     with_config = refused(tmp_path, text_of(fault)).findings
     (found,) = refused(tmp_path, text_of(fault, PLAIN)).findings
-    assert (found.rule, found.said) == (rule, with_config[0].said)
+    assert (found.rule, found.fix) == (rule, with_config[0].fix)
+    assert found.message.partition(": ")[2] == with_config[0].message.partition(": ")[2]
     assert found.source.startswith("https://")
     assert rules_said(tmp_path, text_of(fault, PLAIN)) == [rule]
 

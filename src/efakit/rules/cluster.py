@@ -22,6 +22,39 @@ def efa_unsupported(instance: Instance, resource: str) -> Fault | None:
     return Fault(f"{instance.name} of {resource} has no EFA", "turn EFA off, or take a type with EFA")
 
 
+def counts(resource: str, least: int, most: int) -> Fault | None:
+    """Return what is wrong where a compute resource keeps more nodes up than it may have; None: nothing."""
+    if least <= most:
+        return None
+    message = f"{resource} keeps {least} nodes up, and has at most {most}"
+    return Fault(message, "raise MaxCount (nodes in a spec), or lower MinCount (min_nodes)")
+
+
+def usage_class(instance: Instance, capacity: str | None) -> Fault | None:
+    """Return what is wrong where EC2 does not sell a type as ``capacity``, such as spot; None: nothing, or unknown."""
+    if not capacity or not instance.usage_classes or instance.sold_as(capacity):
+        return None
+    sold = ", ".join(sorted(instance.usage_classes))
+    message = f"{instance.name} is not sold as {capacity} (it is sold as {sold})"
+    return Fault(message, "take another CapacityType (capacity in a spec) or another type")
+
+
+def block_without_reservation(resource: str) -> Fault:
+    """Return what is wrong where a compute resource on a Capacity Block names no reservation's id."""
+    message = f"{resource} runs on a Capacity Block and does not say which"
+    fix = (
+        "name the block by its reservation's id, cr-...: CapacityReservationTarget/CapacityReservationId in a config, "
+        "reservation in a spec"
+    )
+    return Fault(message, fix)
+
+
+def spot_with_reservation(resource: str, reservation: str) -> Fault:
+    """Return what is wrong where a compute resource on spot instances names a reservation."""
+    message = f"{resource} is to run on spot instances, and names the reservation {reservation}"
+    return Fault(message, "take CapacityType ONDEMAND (capacity: on-demand in a spec), or remove the reservation")
+
+
 def job_too_large(job: str, nodes: int, queue: str, most: int) -> Fault | None:
     """Return what is wrong where a job asks for ``nodes`` of a queue that has at most ``most``; None: nothing."""
     if nodes <= most:

@@ -17,11 +17,13 @@ from efakit.finding import Finding
 from efakit.lint.config import JobNodes, lint_config
 from efakit.lint.config.given import OF_SPEC
 from efakit.lint.config.node import Path as Keys
+from efakit.plan.cluster import ResourcePlan
 from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan, make_plan
 from efakit.rules import cluster
 from efakit.rules.registry import rule_of, rules_of
 from efakit.spec.load import read_spec
+from efakit.spec.model import Queue
 from efakit.spec.parallelcluster.model import ParallelCluster
 from efakit.spec.yamltext import Document, read_document
 
@@ -91,20 +93,35 @@ def job_nodes(number: int, plan: JobPlan) -> JobNodes:
 
 
 def alone(document: Document, plan: Plan) -> Iterator[Finding]:
-    """Give the faults of a cluster that no config describes: EFA where there is none, jobs that can never start."""
+    """Give the faults of a cluster that no config describes, by the words that configs are judged by."""
     for number, queue in enumerate(plan.cluster.queues):
         for place, item in enumerate(queue.resources):
-            keys = ("cluster", "queues", number, "compute_resources", place, "efa")
-            name = f"{queue.queue.name}/{item.resource.name}"
-            for instance in item.resource.instances if item.efa else ():
-                fault = cluster.efa_unsupported(instance, name)
+            keys = ("cluster", "queues", number, "compute_resources", place)
+            for rule, key, fault in _of_resource(queue.queue, item):
                 if fault is not None:
-                    yield with_source(document.fault("efa-unsupported", keys, *fault))
+                    yield with_source(document.fault(rule, (*keys, key), *fault))
     for number, job in enumerate(plan.jobs):
         most = plan.spec.cluster.queue(job.queue).nodes
         fault = cluster.job_too_large(job.job.name, job.nodes, job.queue, most)
         if fault is not None:
             yield with_source(document.fault("job-too-large", (OF_SPEC, number, "nodes"), *fault))
+
+
+def _of_resource(queue: Queue, item: ResourcePlan) -> Iterator[tuple[str, str, cluster.Fault | None]]:
+    """Give each rule with the key that it speaks of, and what is wrong there, if anything."""
+    resource, name = item.resource, f"{queue.name}/{item.resource.name}"
+    given = resource.reservation or queue.reservation
+    group = resource.reservation_group or queue.reservation_group
+    yield "counts", "min_nodes", cluster.counts(name, resource.min_nodes or 0, resource.nodes)
+    if queue.capacity == "capacity-block" and not given:
+        yield "block-without-reservation", "reservation", cluster.block_without_reservation(name)
+    if queue.capacity == "spot" and (given or group):
+        reserved = repr(given or group)
+        yield "spot-with-reservation", "reservation", cluster.spot_with_reservation(name, reserved)
+    for instance in resource.instances:
+        yield "usage-class", "instance", cluster.usage_class(instance, queue.capacity)
+        if item.efa:
+            yield "efa-unsupported", "efa", cluster.efa_unsupported(instance, name)
 
 
 def with_source(fault: Finding) -> Finding:

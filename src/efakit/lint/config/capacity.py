@@ -9,6 +9,7 @@ from efakit.catalog.instances import Instance
 from efakit.lint.config.node import shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView, Resource
+from efakit.rules import cluster
 
 _USAGE = {"ONDEMAND": "on-demand", "SPOT": "spot", "CAPACITY_BLOCK": "capacity-block"}
 _STRATEGIES = {
@@ -27,8 +28,9 @@ def counts(view: ClusterView) -> Iterator[Problem]:
     for resource in view.resources:
         if resource.min_count > resource.max_count and resource.node.at("MaxCount").whole != 0:
             node = resource.node.at("MinCount")
-            message = f"{resource.name} keeps {resource.min_count} nodes up, and has at most {resource.max_count}"
-            yield Problem(node.path, message, "raise MaxCount (nodes in a spec), or lower MinCount (min_nodes)")
+            fault = cluster.counts(resource.name, resource.min_count, resource.max_count)
+            if fault is not None:
+                yield Problem(node.path, *fault)
 
 
 @rule("block-without-reservation")
@@ -36,12 +38,8 @@ def block_without_reservation(view: ClusterView) -> Iterator[Problem]:
     """Refuse CAPACITY_BLOCK without CapacityReservationId; a resource group does not do."""
     for resource in view.resources:
         if resource.queue.is_block and resource.reservation_id is None:
-            yield Problem(
-                (*resource.node.path, "CapacityReservationTarget"),
-                f"{resource.name} runs on a Capacity Block and does not say which",
-                "name the block by its reservation's id, cr-...: CapacityReservationTarget/CapacityReservationId in a "
-                "config, reservation in a spec",
-            )
+            fault = cluster.block_without_reservation(resource.name)
+            yield Problem((*resource.node.path, "CapacityReservationTarget"), *fault)
 
 
 @rule("block-counts")
@@ -134,17 +132,10 @@ def reservation_of_two_types(view: ClusterView) -> Iterator[Problem]:
 def usage_class(view: ClusterView) -> Iterator[Problem]:
     """Refuse SPOT and CAPACITY_BLOCK where EC2 does not sell the type so."""
     for resource, node, instance in view.typed():
-        wanted = _USAGE.get(resource.queue.capacity)
-        if wanted and instance.usage_classes and not instance.sold_as(wanted):
-            message = (
-                f"{instance.name} is not sold as {wanted} (it is sold as {', '.join(sorted(instance.usage_classes))})"
-            )
+        fault = cluster.usage_class(instance, _USAGE.get(resource.queue.capacity))
+        if fault is not None:
             at = resource.queue.node.at("CapacityType")
-            yield Problem(
-                at.path if at.present else node.path,
-                message,
-                "take another CapacityType (capacity in a spec) or another type",
-            )
+            yield Problem(at.path if at.present else node.path, *fault)
 
 
 @rule("spot-with-reservation")
@@ -153,9 +144,7 @@ def spot_with_reservation(view: ClusterView) -> Iterator[Problem]:
     for resource in view.resources:
         given = resource.reservation_id or resource.reservation_group
         if given and resource.queue.capacity == "SPOT":
-            message = f"{resource.name} is to run on spot instances, and names the reservation {shown(given)}"
-            fix = "take CapacityType ONDEMAND (capacity: on-demand in a spec), or remove the reservation"
-            yield Problem(resource.reservation.path, message, fix)
+            yield Problem(resource.reservation.path, *cluster.spot_with_reservation(resource.name, shown(given)))
 
 
 @rule("allocation-strategy")
