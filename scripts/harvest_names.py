@@ -126,11 +126,14 @@ def main() -> None:
             rows += life_spans(component, releases)
         else:
             components[component] = old["components"][component]
-            rows += [tuple(row) for row in old["names"] if row[1] == component]
+            rows += [tuple(row) for row in old["names"] if row[1] == component and row[0] not in by_hand["ended"]]
     for component, part in by_hand["components"].items():
         components.setdefault(component, {"source": part["source"], "oldest": None, "newest": None})
         there = {row[0] for row in rows if row[1] == component}
         rows += [(name, component, None, None) for name in part["names"] if name not in there]
+    # Names that ended before the oldest release that is looked at: each until the first tag that has it no more.
+    named = {row[0] for row in rows}
+    rows += [(name, of, None, until) for name, (of, until) in by_hand["ended"].items() if name not in named]
     CATALOG.write_text(as_text(components, by_hand["open_ended"], rows), encoding="utf-8")
     print(f"{len(rows)} names of {len(components)} components")
 

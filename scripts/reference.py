@@ -17,10 +17,13 @@ _ROOMS = ("<!-- rooms: made from scripts/rooms.py by python -m scripts.renew_gol
 _MADE = "<!-- Made by python -m scripts.renew_golden: do not edit. -->"
 
 
+_WIDTH: dict[str, Any] = {"terminal_width": 100, "max_content_width": 100}
+
+
 def cli_reference() -> str:
     """Return docs/cli.md: the help of each command and subcommand."""
     parts = ["# Commands", _MADE]
-    root = click.Context(efakit, info_name="efakit", terminal_width=100, max_content_width=100)
+    root = click.Context(efakit, info_name="efakit", **{**efakit.context_settings, **_WIDTH})
     for name in COMMANDS:
         command = efakit.get_command(root, name)
         if command is not None:
@@ -29,7 +32,9 @@ def cli_reference() -> str:
 
 
 def _help(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
-    context = click.Context(command, parent=parent, info_name=name, terminal_width=100, max_content_width=100)
+    # click keeps the help option as it was when a command's help was first wanted, such as by a test without "-h".
+    vars(command).update(_help_option=None)
+    context = click.Context(command, parent=parent, info_name=name, **_WIDTH)
     yield f"## {context.command_path}"
     yield "```\n" + command.get_help(context).rstrip() + "\n```"
     if isinstance(command, click.Group):

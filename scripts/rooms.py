@@ -27,10 +27,11 @@ class Room(NamedTuple):
 
 
 # Modules that belong to no room, as far as they are there. Every room may import them, and they import no room.
-GROUND = ("finding", "versions", "errors", "printable", "bytecode", "inputs")
+GROUND = ("finding", "versions", "errors", "printable", "bytecode", "inputs", "nearness")
 
 # What renders to different places. A room may have modules of each (ROOM/PLATFORM/, ROOM/PLATFORM_more.py).
-PLATFORMS = ("parallelcluster", "pcs", "hyperpod", "eks", "dstack", "sagemaker")
+_PLANNED = ("parallelcluster", "pcs", "hyperpod", "eks", "dstack", "sagemaker")
+PLATFORMS = tuple(dict.fromkeys((*_PLANNED, *(path.parent.name for path in PACKAGE.glob("spec/*/__init__.py")))))
 
 _ROOMS = (
     Room(

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from efakit.catalog import config_keys, counters, known_bad, minimums, plugin_nccl, slurm_settings, variables
+from efakit.catalog import (
+    config_keys,
+    counters,
+    known_bad,
+    known_faults,
+    minimums,
+    plugin_nccl,
+    slurm_settings,
+    variables,
+)
 from efakit.versions import within
 
 EDGES = ("since", "until", "least", "better")
@@ -65,7 +74,16 @@ def boundaries() -> Iterator[Boundary]:
         for component, least in (("nccl", line.least_nccl), ("libfabric", line.least_libfabric)):
             row = Boundary("plugin_nccl", f"plugin-{component}", line.plugin, line.source)
             yield row._replace(component=component, side="least", version=least)
+    yield from _of_releases()
     yield from _of_configs()
+
+
+def _of_releases() -> Iterator[Boundary]:
+    for fault in known_faults.FAULTS:
+        row = Boundary("known_faults", fault.id, "", fault.source)
+        yield from _ends(row, {"parallelcluster": fault.since or ""}, {"parallelcluster": fault.until or ""})
+        if fault.severity == "error":
+            yield row
 
 
 def _of_configs() -> Iterator[Boundary]:

@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from efakit.catalog.counters import PORT_COUNTERS
+from efakit.catalog.known_faults import FAULTS
 from efakit.catalog.plugin_nccl import PLUGIN_NCCL
 from efakit.catalog.slurm_settings import settings
 
@@ -442,4 +443,33 @@ _CONFIGS = (
     ),
 )
 
-CLAIMS = (*_PLUGIN_VARIABLES, *_LIBFABRIC_VARIABLES, *_BAD_PAIRS, *_MINIMUMS, *_PLUGIN_LINES, *_CONFIGS)
+_FAULTS = (
+    Claim(
+        "release-lambda-runtime",
+        Text("pcluster/templates/cdk_builder_utils.py", r'runtime="python3\.9"'),
+        side="until",
+    ),
+    Claim("release-p6-b300", Text("pcluster/constants.py", r'^P6_B300 = "p6-b300"'), side="until"),
+    Claim("release-p6e-gb200", Text("pcluster/constants.py", r'^P6E_GB200 = "p6e-gb200"'), side="until"),
+    Claim("release-login-key", _attribute("LoginNodesSshSchema", r"^    key_name = "), side="until"),
+    Claim(
+        "release-dcv-alinux2023",
+        Text(
+            "pcluster/constants.py pcluster/cli/commands/dcv_util.py", r'^UNSUPPORTED_OSES_FOR_DCV = \["alinux2023"\]'
+        ),
+        side="until",
+    ),
+    Claim(
+        "release-dcv-arm-ubuntu2204",
+        Text("pcluster/cli/commands/dcv_util.py", r'"arm64": \["alinux2", "rhel8", "rocky8", "rhel9", "rocky9"\]'),
+        side="until",
+    ),
+    # A thread of issues shows the failure; release notes and changes say that there was one.
+    *(
+        Claim(row.id, Report() if "/issues/" in row.source else Document(), table="known_faults")
+        for row in FAULTS
+        if row.since or row.until
+    ),
+)
+
+CLAIMS = (*_PLUGIN_VARIABLES, *_LIBFABRIC_VARIABLES, *_BAD_PAIRS, *_MINIMUMS, *_PLUGIN_LINES, *_CONFIGS, *_FAULTS)

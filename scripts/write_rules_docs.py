@@ -57,6 +57,8 @@ def _section(row: Rule, room: str) -> Iterator[str]:
         facts.append("`--fix` mends it" if row.mends else "`--fix` does not mend it")
     if row.vendor:
         facts.append(f"pcluster: `{row.vendor}`")
+    if row.stops_render:
+        facts.append("`efakit render` refuses a spec with it")
     if row.enforce:
         facts.append(
             "fails a prolog in mode enforce" + (", by default" if row.enforce == "default" else ", where asked")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +16,16 @@ from efakit.hook import remembered
 from efakit.vendor.simulated_account import Judge, MotoServer, why_unavailable
 from tests.pcluster.simulated import Account, standard_account
 
+ROOT = Path(__file__).resolve().parents[1]
+
 # A test's speed depends on the machine, so it is never what a test is judged by.
 settings.register_profile("efakit", deadline=None, print_blob=True)
 settings.load_profile("efakit")
+
+# Tests start hundreds of commands. Each would compile all of efakit anew, but for bytecode that lies beside no source.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".cache/bytecode"))
 
 # The catalog as it ships, whatever rows of their own the one who runs the tests has.
 os.environ.setdefault("EFAKIT_CATALOG", "builtin")

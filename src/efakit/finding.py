@@ -20,7 +20,7 @@ class Severity(str):
     def __new__(cls, word: str) -> Severity:
         """Raise ValueError for any other word."""
         if word not in _RANKS:
-            raise ValueError(f"{word!r} is no severity: it is info, warning or error")
+            raise ValueError(f"unknown severity {word!r}: it must be info, warning or error")
         return super().__new__(cls, word)
 
     @property
@@ -112,7 +112,7 @@ class Finding:
         edits: tuple[Any, ...] = (),
         about: tuple[str, ...] = (),
     ) -> None:
-        """Raise ValueError for a severity that is none."""
+        """Raise ValueError for an unknown severity."""
         self.rule = rule
         self.severity = Severity(severity)
         self.message = message
@@ -198,3 +198,14 @@ class Finding:
 
     def _values(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)
+
+
+def findings_in(values: object) -> list[Finding]:
+    """Return the findings of a list as JSON has it; what is none is left out: other versions of efakit wrote it."""
+    found = []
+    for item in values if isinstance(values, list) else ():
+        try:
+            found.append(Finding.from_data(item))
+        except (AttributeError, TypeError, ValueError):
+            continue
+    return found

@@ -68,12 +68,35 @@ def test_no_plugin_can_be_said():
 
 
 def test_an_unknown_installer_is_a_key_error_and_its_neighbours_are_told():
-    with pytest.raises(KeyError):
-        stack_of(installer="1.27.0")
+    for version in ("1.17.0", "1.52.0"):
+        with pytest.raises(KeyError):
+            stack_of(installer=version)
     assert efa_installer("1.43").version == "1.43.0"
     assert nearest_installers("1.27.0") == ("1.26.1", "1.29.1")
     assert nearest_installers("1.2.0") == ("1.18.0",)
     assert nearest_installers("9.0.0") == ("1.51.0",)
+
+
+def test_a_release_between_two_rows_is_taken_as_the_nearest_earlier_one():
+    assert efa_installer("1.27.0").version == "1.26.1"
+    assert efa_installer("1.43.4").version == "1.43.3"
+    assert parallelcluster_release("3.16.2").version == "3.16.1"
+    assert parallelcluster_release("3.16.9").version == "3.16.3"
+    assert stack_of("3.9.3").installer == "1.30.0"
+    for version in ("3.17.0", "4.0.0", "3.10.9"):
+        with pytest.raises(KeyError):
+            parallelcluster_release(version)
+
+
+@pytest.mark.parametrize("version", ["1.31.0", "1.33.0", "1.35.0", "1.37.0", "1.39.0"])
+def test_installers_of_which_little_is_published_have_rows(version: str):
+    assert efa_installer(version).version == version
+    assert efa_installer("1.39.0").plugin == "1.14.2"
+
+
+def test_3_16_0_is_a_release():
+    row = parallelcluster_release("3.16.0")
+    assert (row.version, row.slurm, row.installer) == ("3.16.0", "25.11.6", "1.49.0")
 
 
 def test_older_releases_are_known_as_stacks_only():

@@ -120,7 +120,7 @@ def test_what_nothing_reads_has_no_row(name):
 
 def test_known_by_prefix():
     names = known("OFI_NCCL_")
-    assert len(names) > 40
+    assert {"OFI_NCCL_PROTOCOL", "OFI_NCCL_NIC_DUP_CONNS"} <= set(names)
     assert all(name.startswith("OFI_NCCL_") and row.component == "plugin" for name, row in names.items())
     assert known("NO_SUCH_") == {}
 
@@ -139,6 +139,8 @@ def test_every_row_has_a_public_source_and_bounds_within_what_was_looked_at():
         bounds = covers(row.component)
         for version in filter(None, (row.since, row.until)):
             assert bounds is not None, row
+            if row.since is None and version_key(version) < version_key(bounds[0]):
+                continue  # it ended before the oldest that was looked at: scripts/names_by_hand.json says where
             assert version_key(bounds[0]) < version_key(version) <= version_key(bounds[1]), row
     assert all(item.source.startswith("https://") for item in open_prefixes())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,21 +13,16 @@ from click.testing import CliRunner
 
 from efakit import __version__
 from efakit.cli.main import COMMANDS, efakit
+from tests.cli.running import Done, run_process
+from tests.cli.running import run_here as run
 
-ROOT = Path(__file__).resolve().parents[2]
 INIT = [
     *("init", "--instance", "p5.48xlarge", "--nodes", "4", "--subnet", "subnet-0123456789abcdef1"),
     *("--key", "my-key", "--region", "us-east-1"),
 ]
 
 
-def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from efakit.cli.main import main; main()", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "SLURM_CONF": ""}
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, stdin=subprocess.DEVNULL)
-
-
-def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
+def refused(done: Done, *words: str) -> None:
     """Assert a clear error: exit code 2, the words, no traceback."""
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
@@ -37,7 +31,7 @@ def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
 
 
 def test_the_version():
-    assert run("--version").stdout.split()[-1] == __version__
+    assert run_process("--version").stdout.split()[-1] == __version__
 
 
 def test_the_help_names_every_command_as_the_command_does_itself():
@@ -57,13 +51,13 @@ def test_a_command_that_is_not_called_is_not_imported():
 
 
 def test_an_unknown_command_and_option_are_refused():
-    refused(run("rendr"), "No such command")
+    refused(run_process("rendr"), "No such command")
     refused(run("render", "--nonsense"), "No such option")
 
 
 def test_init_writes_a_spec_that_renders(tmp_path):
-    assert run(*INIT, "--output", "spec.yaml", cwd=tmp_path).returncode == 0
-    done = run("render", "spec.yaml", "--out", "bundle", cwd=tmp_path)
+    assert run_process(*INIT, "--output", "spec.yaml", cwd=tmp_path).returncode == 0
+    done = run_process("render", "spec.yaml", "--out", "bundle", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "sudo sh install-hooks.sh" in done.stdout
     config = yaml.safe_load((tmp_path / "bundle/cluster.yaml").read_text())

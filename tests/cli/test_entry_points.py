@@ -93,6 +93,6 @@ def test_render_writes_it_into_the_decisions(row, spec, tmp_path):
 
 @by_row
 def test_the_health_check_says_it_of_what_is_installed(row):
-    said = [found for found in check_versions(inside(row), matching(row.instances)) if row.effect in found["message"]]
+    said = [found for found in check_versions(inside(row), matching(row.instances)) if row.effect in found.message]
     # A job brings an NCCL of its own, so the node's is a note.
-    assert [found["severity"] for found in said] == ["info" if "nccl" in {**row.since, **row.until} else row.severity]
+    assert [found.severity for found in said] == ["info" if "nccl" in {**row.since, **row.until} else row.severity]

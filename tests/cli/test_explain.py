@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from efakit.catalog.job_templates import template_names
 from efakit.cli.main import efakit
 from efakit.errors import EfakitError
 from efakit.plan.plan import make_plan
@@ -51,7 +53,7 @@ def test_on_a_new_stack_a_job_sets_next_to_nothing_and_the_plugin_the_rest():
 
 
 def test_on_an_old_stack_it_sets_more_and_says_since_when():
-    old = run("--instance", "p5.48xlarge", "--installer", "1.42.0", "--nccl", "2.23.4").output
+    old = run("--instance", "p5.48xlarge", "--installer", "1.42.0", "--nccl", "2.23.4", "--all").output
     for line in ("NCCL_BUFFSIZE=8388608", "NCCL_TUNER_PLUGIN=libnccl-ofi-tuner.so", "aws-ofi-nccl before 1.16.0"):
         assert line in old.split("Depends on")[0].split("The plugin sets")[0]
 
@@ -111,6 +113,67 @@ def test_libfabric_can_be_ones_own():
     assert old["target"]["libfabric"] == "1.18.1"
 
 
+@pytest.mark.parametrize("name", template_names())
+def test_a_template_is_told_with_the_keys_that_it_reads(name):
+    told, data = run("--template", name).output.replace("\n    ", " "), data_of("--template", name)
+    assert told.startswith(f"{name}: {data['what']}")
+    for key in data["keys"]:
+        assert key in told
+    assert data["source"] in told
+
+
+def shell(*arguments: str) -> dict[str, str]:
+    """Return what a shell exports that reads the brief answer."""
+    text = run(*arguments).output + "\nenv -0"
+    done = subprocess.run(["/bin/sh", "-eu"], input=text, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = dict(item.partition("=")[::2] for item in done.stdout.split("\0") if item)
+    return {name: value for name, value in listed.items() if name not in ("PATH", "PWD", "SHLVL", "_")}
+
+
+@pytest.mark.parametrize("more", [[], ["--installer", "1.42.0", "--nccl", "2.23.4"], ["--workload", "openmpi"]])
+@pytest.mark.parametrize("instance", ["p5.48xlarge", "p4d.24xlarge", "hpc7a.96xlarge", "trn1.32xlarge", "g5.xlarge"])
+def test_the_brief_answer_is_what_a_shell_exports_and_nothing_else(instance, more):
+    wanted = {row["name"]: row["value"] for row in data_of("--instance", instance, *more)["set"]}
+    assert shell("--instance", instance, *more) == wanted
+
+
+def test_the_brief_answer_is_brief_and_says_how_to_get_the_rest():
+    brief, full = run("--instance", "p5.48xlarge").output, run("--instance", "p5.48xlarge", "--all").output
+    assert len(brief.splitlines()) <= 8
+    assert "NCCL_TOPO_FILE" not in brief
+    assert "NCCL_TOPO_FILE" in full
+    assert "--all" in brief
+
+
+def test_what_is_not_known_names_the_option_that_tells():
+    unknown = run("--instance", "p5.48xlarge", "--installer", "1.42.0").output.replace("\n#   ", " ")
+    assert "not known: --nccl tells whether to export NCCL_TUNER_PLUGIN=libnccl-ofi-tuner.so" in unknown
+    told = run("--instance", "p5.48xlarge", "--installer", "1.42.0", "--nccl", "2.23.4").output
+    assert "not known" not in told
+    row = next(row for row in data_of("--instance", "p5.48xlarge", "--installer", "1.42.0")["undecided"])
+    assert row["depends_on"] == ["--nccl"]
+
+
+def test_an_installer_may_be_named_by_two_numbers():
+    assert data_of("--instance", "p5.48xlarge", "--installer", "1.30")["target"]["libfabric"] == "1.19.0"
+
+
+def test_in_a_container_only_the_image_s_releases_count():
+    assert "parallelcluster" not in data_of("--instance", "p5.48xlarge", "--container", "pyxis")["target"]
+    data = data_of("--instance", "p5.48xlarge", "--container", "pyxis", "--installer", "1.47.0")
+    assert data["target"]["plugin"] == "1.18.0"
+    assert "driver" not in data["target"]
+    assert data["container"] == "pyxis"
+
+
+def test_the_brief_answer_says_how_exports_get_into_a_container():
+    known = ("--instance", "p5.48xlarge", "--installer", "1.47.0")
+    assert "srun --container-env=NCCL_NET --container-image" in run(*known, "--container", "pyxis").output
+    exported = shell(*known, "--container", "apptainer")
+    assert exported["APPTAINERENV_NCCL_NET"] == exported["NCCL_NET"] == "Libfabric"
+
+
 def test_without_efa_a_job_sets_nothing_for_it():
     assert data_of("--instance", "g5.xlarge")["set"] == []
     assert "without EFA" in run("--instance", "g5.xlarge").output
@@ -125,7 +188,8 @@ def test_variables_of_other_programs_are_left_out():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "needs one of SPEC, --variable, --rule and --instance"),
+        ([], "needs one of SPEC, --variable, --rule, --template, --instance; given: none"),
+        (["--template", "torchrn"], "did you mean 'torchrun'"),
         ([str(SPEC), "--variable", "X"], "given: SPEC, --variable"),
         (["--variable", "NCCL_BUFSIZE"], "did you mean NCCL_BUFFSIZE"),
         (["--instance", "p5.99xlarge"], "p5.99xlarge"),
@@ -137,6 +201,8 @@ def test_variables_of_other_programs_are_left_out():
         (["--variable", "NCCL_NET", "--workload", "nccl"], "go with --instance"),
         ([str(SPEC), "--job", "none"], "its jobs: train"),
         (["--instance", "p5.48xlarge", "--job", "train"], "give SPEC too"),
+        (["--variable", "NCCL_NET", "--all"], "go with --instance"),
+        (["--instance", "p5.48xlarge", "--container", "pyxis", "--parallelcluster", "3.16.3"], "name its --installer"),
     ],
 )
 def test_a_wrong_question_is_answered_with_what_to_ask(arguments, message):
@@ -144,3 +210,9 @@ def test_a_wrong_question_is_answered_with_what_to_ask(arguments, message):
     assert isinstance(result.exception, EfakitError)
     assert result.exception.exit_code == 2
     assert message in str(result.exception)
+
+
+def test_a_rule_s_old_name_is_refused_with_the_one_that_it_has_now():
+    done = run("--rule", "hugepages")
+    assert isinstance(done.exception, EfakitError)
+    assert str(done.exception) == "--rule hugepages: the rule is called huge-pages-few now"

@@ -36,6 +36,20 @@ def test_lint_gives_a_list_of_findings_whatever_is_wrong_with_the_file(call, tmp
     assert (finding["file"], finding["severity"]) == (str(path), "error")
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_one_file_that_cannot_be_judged_does_not_hide_what_is_wrong_with_others(call, tmp_path, form):
+    (tmp_path / "a.sbatch").write_text(SCRIPT)
+    (tmp_path / "b.sbatch").write_text("")
+    ran = call("lint", tmp_path / "b.sbatch", tmp_path / "a.sbatch", tmp_path / "none.sh", "--format", form)
+    assert ran.code == 2
+    assert "FI_PROVIDER" in ran.out
+    assert "b.sbatch: the file is empty" in ran.err
+    assert "none.sh: cannot be read" in ran.err
+    if form == "json":
+        unusable = [item["file"] for item in json.loads(ran.out) if item["rule"] == "input-unusable"]
+        assert unusable == [str(tmp_path / "b.sbatch"), str(tmp_path / "none.sh")]
+
+
 @pytest.mark.parametrize("arguments", [["validate", "none.yaml"], ["lint", "none.sh"], ["validate"]])
 def test_sarif_is_sarif_also_where_nothing_could_be_judged(call, arguments):
     ran = call(*arguments, "--format=sarif")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.test_commands import ROOT, refused
+from tests.cli.running import ROOT, run_here
+from tests.cli.test_commands import refused
 
 # Stands in for sinfo: prints each line of rows, its fields separated as --format asks.
 SINFO = """\
@@ -59,9 +60,7 @@ def init(folder: Path, rows: str | None, *options: str) -> subprocess.CompletedP
 
 def rendered(folder: Path) -> dict[str, str]:
     """Render the spec as it stands; return its scripts."""
-    script = "from efakit.cli.main import main; main()"
-    argv = [sys.executable, "-c", script, "render", str(folder / "spec.yaml"), "--out", str(folder / "out")]
-    done = subprocess.run(argv, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT / "src")})
+    done = run_here("render", folder / "spec.yaml", "--out", folder / "out")
     assert done.returncode == 0, done.stderr
     assert not (folder / "out/cluster.yaml").exists()
     assert (folder / "out/hooks/install-hooks.sh").exists()

@@ -165,7 +165,8 @@ def test_a_spec_of_a_cluster_that_is_up_names_the_target_too(tmp_path):
 
 
 def test_a_type_without_efa_needs_no_variable_for_it(tmp_path):
-    path = written(tmp_path, "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --exclusive\nsrun torchrun x.py\n")
+    launch = "srun torchrun --nnodes=2 --master-addr=$(hostname) x.py"
+    path = written(tmp_path, f"#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --exclusive\n{launch}\n")
     assert [item["rule"] for item in as_json(path, "--instance", "g5.8xlarge")] == ["nccl-net"]
     assert as_json(path, "--instance", "g5.xlarge") == []
 
@@ -272,8 +273,21 @@ def test_a_spec_tells_of_queues_without_efa_and_of_shared_ones(tmp_path):
     spec = SPEC.replace("      compute_resources:\n", "      exclusive: false\n      compute_resources:\n", 1)
     spec = spec.replace("          nodes: 4\n", "          nodes: 4\n          efa: 'off'\n", 1)
     assert spec.count("efa: 'off'") == spec.count("exclusive: false") == 1
-    text = "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --gpus-per-node=4\nsrun torchrun --nproc-per-node=4 train.py\n"
+    launch = "srun torchrun --nnodes=2 --master-addr=$(hostname) t.py"
+    text = f"#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --gpus-per-node=4\n{launch}\n"
     script, specs = written(tmp_path, text), (written(tmp_path, SPEC, "a.yaml"), written(tmp_path, spec, "b.yaml"))
     found = [{item["rule"] for item in as_json(script, "--spec", path)} for path in specs]
     assert {"nccl-net", "gpus-of-instance"} <= found[0]
     assert not {"nccl-net", "gpus-of-instance"} & found[1]
+
+
+def test_every_component_is_an_option(tmp_path):
+    path = written(tmp_path, "#!/bin/bash\n#SBATCH --nodes=2\nexport NVSHMEM_NETDEVS_POLICY=AUTO\nsrun ./app\n")
+    rules = [{item["rule"] for item in as_json(path, "--nvshmem", release)} for release in ("3.3.24", "3.7.0")]
+    assert rules[0] - rules[1] == {"nvshmem-netdevs-policy"}
+    for option in ("open-mpi", "slurm", "driver", "rdma-core", "cuda", "kernel"):
+        as_json(path, f"--{option}", "5.0.1")
+        assert "not a release" in refused(path, f"--{option}", "newest")
+        assert f"leave --{option} out" in refused(
+            path, f"--{option}", "5.0.1", "--spec", ROOT / "cluster-configs/p5.yaml"
+        )

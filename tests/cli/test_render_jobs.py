@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cli.running import Done, run_here
+
 P5 = Path(__file__).resolve().parents[2] / "cluster-configs/p5.yaml"
 
 
-def render(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-c", "from efakit.cli.main import main; main()", "render", *map(str, arguments)]
-    return subprocess.run(argv, capture_output=True, text=True)
+def render(*arguments: str | Path) -> Done:
+    return run_here("render", *arguments)
 
 
 def test_the_check_of_the_nodes_can_be_left_out():

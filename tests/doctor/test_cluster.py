@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,17 @@ class Cluster:
             script = self.scripts / name / "90_pcluster"
             script.write_text("#!/bin/sh\n")
             script.chmod(0o755)
+        self.configure()
+
+    @classmethod
+    def there(cls, folder: Path) -> Cluster:
+        """The cluster of a folder that is there already."""
+        cluster = cls.__new__(cls)
+        cluster.folder, cluster.scripts, cluster.home = folder, folder / "scripts", folder / "efakit"
+        cluster.configure()
+        return cluster
+
+    def configure(self) -> None:
         # As scontrol 22.05 prints it.
         self.conf = {
             "Prolog": f"{self.scripts}/prolog.d/*",
@@ -77,15 +89,29 @@ def bare(tmp_path) -> Cluster:
     return Cluster(tmp_path)
 
 
-@pytest.fixture
-def cluster(bare) -> Cluster:
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> tuple[Cluster, Path]:
+    """A cluster as the installer left it, and a copy of its folder: the scripts hold its path."""
     if os.geteuid() != 0:
         pytest.skip("the installer wants root: run as root")
-    installer = bare.folder / "install-hooks.sh"
+    cluster = Cluster(tmp_path_factory.mktemp("installed") / "cluster")
+    installer = cluster.folder / "install-hooks.sh"
     installer.write_bytes(rendered_installer())
     environment = {name: value for name, value in os.environ.items() if name != "SLURM_CONF"}
-    subprocess.run(["/bin/sh", installer, *map(str, bare.folders)], check=True, capture_output=True, env=environment)
-    return bare
+    subprocess.run(["/bin/sh", installer, *map(str, cluster.folders)], check=True, capture_output=True, env=environment)
+    copy = cluster.folder.with_name("copy")
+    shutil.copytree(cluster.folder, copy, symlinks=True)
+    return cluster, copy
+
+
+@pytest.fixture
+def cluster(installed) -> Cluster:
+    """The installed cluster, in its own place and as the installer left it."""
+    cluster, copy = installed
+    shutil.rmtree(cluster.folder)
+    shutil.copytree(copy, cluster.folder, symlinks=True)
+    shutil.copystat(copy, cluster.folder)
+    return Cluster.there(cluster.folder)
 
 
 def test_hooks_as_installed_are_right(cluster):

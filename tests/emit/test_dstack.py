@@ -230,3 +230,14 @@ def test_the_spec_in_the_docs_gives_the_files_that_the_docs_name():
     named = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `dstack/")}
     assert named <= paths
     assert paths - named == {"dstack/all-reduce.dstack.yml", "dstack/all-reduce.sh"}
+
+
+def test_beside_parallelcluster_the_scripts_are_for_its_software_and_the_tasks_for_dstacks_image():
+    spec = spec_of(TRAIN, queue={"subnet": "subnet-0123456789abcdef1"})
+    head = {"head_node": {"subnet": "subnet-0123456789abcdef0"}, "key": "my-key", "version": "3.16.3"}
+    plan = make_plan(read_spec(Document(Path("spec.yaml"), yaml.safe_dump({**spec, "parallelcluster": head}))))
+    assert plan.stack.parallelcluster == "3.16.3"
+    section = plan.section(DstackPlan)
+    assert section is not None
+    assert section.tasks[0].plan.target.versions["installer"] == "1.48.0"
+    assert plan.jobs[0].target.versions["installer"] != "1.48.0"

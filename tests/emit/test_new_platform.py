@@ -1,88 +1,35 @@
 """A new platform is a section of the schema, a plan, a target and their test, and nothing else knows of it.
 
-Here is one that only the tests have: it writes one text file from ``cluster`` and ``jobs``.
+Here is one that only the tests have (``new_platform/``): it writes one text file from ``cluster`` and ``jobs``.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
-from efakit.cli.main import efakit
+import efakit.cli.render  # its choice of targets is what is there when it is imported
+import efakit.emit
+import efakit.plan
+import efakit.spec
+from efakit.cli.main import efakit as command
 from efakit.emit import registry
 from efakit.emit.registry import File, applying, emit, target, targets
 from efakit.errors import SpecError, UsageError
 from efakit.plan import platforms
-from efakit.plan.decision import Decision
 from efakit.plan.plan import Plan, make_plan
-from efakit.plan.platforms import Platform, platform_of
+from efakit.plan.platforms import platform_of
 from efakit.spec import sections as spec_sections
 from efakit.spec.load import read_spec
 from efakit.spec.schema import spec_schema
-from efakit.spec.sections import Section, sections
+from efakit.spec.sections import sections
 from efakit.spec.yamltext import Document
 from scripts.reference import spec_reference
-
-# The section of the schema.
-
-
-@dataclass(frozen=True)
-class Notice:
-    owner: str
-
-
-NOTICE = Section(
-    defs={
-        "notice": {
-            "description": "A notice on the wall.",
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["owner"],
-            "properties": {"owner": {"$ref": "#/$defs/line", "description": "Whom to ask."}},
-        }
-    },
-    needs={"description": "cluster.region.", "properties": {"cluster": {"required": ["region"]}}},
-    build=lambda data: Notice(**data),
-)
-
-# The plan.
-
-
-@dataclass(frozen=True)
-class NoticePlan:
-    owner: str
-    decisions: tuple[Decision, ...]
-
-
-def plan_notice(plan: Plan) -> NoticePlan:
-    notice = plan.spec.section(Notice)
-    assert notice is not None
-    return NoticePlan(notice.owner, (Decision("place of the notice", "notice.txt", "walls are read"),))
-
-
-# The target.
-
-
-def emit_notice(plan: Plan) -> list[File]:
-    notice = plan.section(NoticePlan)
-    assert notice is not None
-    lines = [f"{notice.owner}, {plan.spec.cluster.region}"]
-    for queue in plan.cluster.queues:
-        for item in queue.resources:
-            efa = "with EFA" if item.efa else "without EFA"
-            lines.append(f"{queue.queue.name}: {item.resource.nodes} x {item.resource.instance.name} {efa}")
-    lines += [
-        f"{job.job.name}: {job.nodes} nodes of {job.queue}, {job.layout.ranks_per_node} ranks" for job in plan.jobs
-    ]
-    return [File("notice.txt", ("\n".join(lines) + "\n").encode())]
-
-
-# The test.
 
 SPEC = {
     "cluster": {
@@ -96,15 +43,24 @@ TEXT = "Ada, us-east-1\ngpu: 4 x p5.48xlarge with EFA\ntrain: 2 nodes of gpu, 8 
 PARALLELCLUSTER = {"key": "my-key", "head_node": {"subnet": "subnet-0123456789abcdef0"}}
 
 
+HERE = Path(__file__).parent / "new_platform"
+MODULES = ("efakit.spec.notice", "efakit.plan.notice", "efakit.emit.notice")
+
+
 @pytest.fixture(autouse=True)
 def _notice(monkeypatch):
-    """Register the platform as the others are, and forget it after the test."""
+    """Lay the platform's modules into their rooms, and take them out after the test."""
     monkeypatch.setattr(spec_sections, "_registered", sections())
     monkeypatch.setattr(platforms, "_registered", {name: platform_of(name) for name in sections()})
     monkeypatch.setattr(registry, "_targets", targets())
-    spec_sections.register("notice", NOTICE)
-    platforms.register("notice", Platform(plan_notice))
-    target("notice")(emit_notice)
+    for room in (efakit.spec, efakit.plan, efakit.emit):
+        monkeypatch.setattr(room, "__path__", [*room.__path__, str(HERE / room.__name__.partition(".")[2])])
+    spec_sections._load.cache_clear()
+    yield
+    for name in MODULES:
+        sys.modules.pop(name, None)
+        room, _, module = name.rpartition(".")
+        vars(sys.modules[room]).pop(module, None)
 
 
 def plan_of(**changes) -> Plan:
@@ -118,14 +74,14 @@ def test_its_file_is_written_from_cluster_and_jobs():
 
 def test_the_commands_know_it(tmp_path):
     (tmp_path / "spec.yaml").write_text(yaml.safe_dump(SPEC))
-    done = CliRunner().invoke(efakit, ["render", str(tmp_path / "spec.yaml"), "--out", str(tmp_path / "out")])
+    done = CliRunner().invoke(command, ["render", str(tmp_path / "spec.yaml"), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"notice.txt", "DECISIONS.md", ".efakit-bundle.json"}
     assert "- **place of the notice: notice.txt**: walls are read" in (tmp_path / "out/DECISIONS.md").read_text()
-    told = CliRunner().invoke(efakit, ["explain", str(tmp_path / "spec.yaml"), "--format", "json"]).output
+    told = CliRunner().invoke(command, ["explain", str(tmp_path / "spec.yaml"), "--format", "json"]).output
     assert "place of the notice" in [decision["subject"] for decision in json.loads(told)["decisions"]]
-    shown = CliRunner().invoke(efakit, ["render", str(tmp_path / "spec.yaml"), "--show", "train"])
+    shown = CliRunner().invoke(command, ["render", str(tmp_path / "spec.yaml"), "--show", "train"])
     assert isinstance(shown.exception, UsageError)
 
 
@@ -139,9 +95,9 @@ def test_it_stands_beside_another_platform_and_changes_nothing_there():
     cluster = {**SPEC["cluster"], "queues": [{**SPEC["cluster"]["queues"][0], "subnet": "subnet-0123456789abcdef1"}]}
     both = plan_of(cluster=cluster, parallelcluster=PARALLELCLUSTER)
     alone = plan_of(cluster=cluster, parallelcluster=PARALLELCLUSTER, notice=None)
-    assert applying(both) == ("parallelcluster", "notice", "sbatch", "hooks")
+    assert applying(both) == ("notice", "parallelcluster", "sbatch", "hooks")
     assert applying(alone) == ("parallelcluster", "sbatch", "hooks")
-    assert emit(both) == [*emit(alone)[:1], File("notice.txt", TEXT.encode()), *emit(alone)[1:]]
+    assert emit(both) == [File("notice.txt", TEXT.encode()), *emit(alone)]
 
 
 def test_without_its_section_it_does_not_apply():
@@ -171,9 +127,15 @@ def test_the_published_schema_and_the_reference_have_it():
 
 
 def test_each_name_is_taken_once():
+    assert emit(plan_of())
     with pytest.raises(ValueError, match="duplicate section 'notice'"):
-        spec_sections.register("notice", NOTICE)
+        spec_sections.register("notice", sections()["notice"])
     with pytest.raises(ValueError, match="duplicate platform 'notice'"):
-        platforms.register("notice", Platform(plan_notice))
+        platforms.register("notice", platform_of("notice"))
     with pytest.raises(ValueError, match="duplicate target 'notice'"):
-        target("notice")(emit_notice)
+        target("notice")(targets()["notice"].emit)
+
+
+def test_it_is_one_section_one_plan_and_one_target():
+    modules = sorted(str(path.relative_to(HERE)) for path in HERE.rglob("*.py"))
+    assert modules == ["emit/notice.py", "plan/notice.py", "spec/notice/__init__.py"]

@@ -14,7 +14,7 @@ from efakit.hook import folder, publish
 from efakit.hook.folder import Folder
 from efakit.hook.job import NoJob, job_from
 from efakit.hook.moment import Moment
-from efakit.hook.settings import DEFAULTS, load_settings
+from efakit.hook.settings import Settings, load_settings
 from efakit.hook.spool import Spool
 from tests.hook.hookrun import Node
 from tests.lab import efa_tree
@@ -31,7 +31,7 @@ def node(tmp_path) -> Node:
 
 
 def job(job_id: int, node: str = "n1") -> dict:
-    return job_from({"SLURM_JOB_ID": str(job_id), "SLURMD_NODENAME": node, "SLURM_CLUSTER_NAME": "lab"})
+    return job_from({"SLURM_JOB_ID": str(job_id), "SLURM_CLUSTER_NAME": "lab"}, node)
 
 
 def baseline(job_id: int, node: str = "n1") -> dict:
@@ -39,13 +39,11 @@ def baseline(job_id: int, node: str = "n1") -> dict:
 
 
 def shared_with(spool: Spool, job_id: int) -> list[int]:
-    found = spool.baselines.find(job(job_id))
-    spool.baselines.find_others(found, job(job_id), now())
-    return found.shared_with
+    return spool.baselines.find_others(spool.baselines.find(job(job_id)), job(job_id), now()).shared_with
 
 
 def now() -> Moment:
-    return Moment(DEFAULTS, BOOT["boot_id"], 1.0, None)
+    return Moment(Settings(), BOOT["boot_id"], 1.0, None)
 
 
 @pytest.mark.parametrize("redirections", ["<&-", ">&-", "<&- >&- 2>&-", ">/dev/full", ">/dev/full 2>&1 <&-"])
@@ -187,9 +185,9 @@ def test_a_node_whose_name_begins_as_another_s_does_not_see_its_jobs(tmp_path):
     first.baselines.keep(baseline(7), now())
     second.baselines.keep(baseline(7, "n1.lab"), now())
     found = first.baselines.find(job(7))
-    first.baselines.find_others(found, job(7), now())
+    others = first.baselines.find_others(found, job(7), now())
     assert found.baseline is not None
-    assert (found.baseline["job"]["node"], found.shared_with) == ("n1", [])
+    assert (found.baseline["job"]["node"], others.shared_with) == ("n1", [])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused other users' folders: run as root")
@@ -216,20 +214,20 @@ def test_a_group_may_write_records_and_never_their_folders(tmp_path, mode):
 def test_settings_nested_too_deep_are_broken_settings(tmp_path):
     config = tmp_path / "hook.json"
     config.write_text("[" * 100_000)
-    assert load_settings(str(config))[0]["deadline_seconds"] == 5
+    assert load_settings(str(config))[0].deadline_seconds == 5
 
 
 def test_true_is_no_deadline(tmp_path):
     config = tmp_path / "hook.json"
     config.write_text('{"deadline_seconds": true}')
     settings, problems = load_settings(str(config))
-    assert (settings["deadline_seconds"], len(problems)) == (5, 1)
+    assert (settings.deadline_seconds, len(problems)) == (5, 1)
 
 
 @pytest.mark.parametrize("job_id", ["", "seven", "-1", "1.5", "\uff19", "9" * 5000])
 def test_a_job_id_that_is_no_number_is_no_job(job_id):
     with pytest.raises(NoJob):
-        job_from({"SLURM_JOB_ID": job_id})
+        job_from({"SLURM_JOB_ID": job_id}, "n1")
 
 
 def test_a_wrong_command_is_told_as_such(node: Node):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from efakit.hook.checks import check_devices, check_growth, check_node
+from efakit.hook.installed import check_limits
 from efakit.hook.job import job_from
+from efakit.node.limits import UNLIMITED
 
 EXPECTED = {"devices_expected": 4, "expected_from": "settings", "expected_by": "settings"}
 
@@ -38,7 +40,7 @@ def four(**changes) -> list[dict]:
 
 
 def told(findings: list[dict]) -> list[tuple[str, str, str]]:
-    return [(item["rule"], item["severity"], item["message"]) for item in findings]
+    return [(item.rule, item.severity, item.message) for item in findings]
 
 
 def commands(unanswered: int = 0, refused: int = 0) -> dict:
@@ -67,7 +69,7 @@ def test_a_verbs_device_that_cannot_be_opened_is_told_with_its_reason():
 
 def test_a_device_set_that_is_not_known_is_neither_missing_nor_complete():
     unknown = snapshot([], devices_listed=False, complete=False, list_error="x: Input/output error")
-    assert [item["rule"] for item in check_devices(unknown, EXPECTED)] == ["snapshot-incomplete"]
+    assert [item.rule for item in check_devices(unknown, EXPECTED)] == ["snapshot-incomplete"]
 
 
 @pytest.mark.parametrize(
@@ -102,10 +104,15 @@ def test_late_devices_are_told():
     ]
 
 
+LIMITS = {"locked_memory": UNLIMITED, "login_limits": [], "ptrace_scope": 0}
+
+
 @pytest.mark.parametrize(("count", "severity"), [(0, ["warning"]), (5128, ["info"]), (10561, []), (20000, [])])
 def test_huge_pages(count, severity):
     pages = {"size_kib": 2048, "count": count, "wanted": 10561}
-    assert [item["severity"] for item in check_node(snapshot(four(), hugepages=pages))] == severity
+    found = check_node(snapshot(four(), hugepages=pages))
+    assert [(item.rule, item.severity) for item in found] == [("huge-pages-few", one) for one in severity]
+    assert check_limits({**LIMITS, "huge_pages": pages}) == found, "prolog and health check say the same"
 
 
 @pytest.mark.parametrize(
@@ -118,5 +125,5 @@ def test_huge_pages(count, severity):
     ],
 )
 def test_slurm_s_exit_codes(variables, exit_code, derived):
-    job = job_from({"SLURM_JOB_ID": "7", **variables})
+    job = job_from({"SLURM_JOB_ID": "7", **variables}, "n1")
     assert (job["exit_code"], job["derived_exit_code"]) == (exit_code, derived)

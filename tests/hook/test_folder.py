@@ -393,8 +393,8 @@ def test_a_file_that_grows_while_it_is_read_has_its_limit_too(tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (lambda path: os.mkfifo(path), "is no regular file"),
-        (lambda path: path.mkdir(), "is no regular file"),
+        (lambda path: os.mkfifo(path), "is not a regular file"),
+        (lambda path: path.mkdir(), "is not a regular file"),
         (lambda path: path.symlink_to("good"), "is a symbolic link"),
         (lambda path: path.symlink_to("nowhere"), "is a symbolic link"),
         (lambda path: (path.write_text("{}"), path.chmod(0o666)), "may be written by others"),

@@ -221,13 +221,13 @@ class TestFiInfo:
         assert check_fabric("/", [], 20) == ([], [])
         findings, domains = check_fabric("/", ["rdmap16s27"], 20)
         assert domains == []
-        assert [item["rule"] for item in findings] == ["provider-missing"]
-        assert "fi_getinfo: -61" in findings[0]["message"]
+        assert [item.rule for item in findings] == ["provider-missing"]
+        assert "fi_getinfo: -61" in findings[0].message
 
     def test_one_that_hangs_is_left(self, tmp_path):
         efa_software.write_fi_info(tmp_path, ["rdmap16s27"], sleep_seconds=600)
         findings, domains = check_fabric(str(tmp_path), ["rdmap16s27"], 0.3)
-        assert ([item["rule"] for item in findings], domains) == (["fi-info-hangs"], None)
+        assert ([item.rule for item in findings], domains) == (["fi-info-hangs"], None)
 
     @pytest.mark.parametrize(
         ("first", "second", "rule"),
@@ -251,13 +251,13 @@ class TestFiInfo:
             later.read_text().replace("#!/bin/sh", f"#!/bin/sh\n/bin/mv {later.with_name('later')} {later}")
         )
         findings, _ = check_fabric(str(tmp_path), ["a", "b"], 60)
-        assert [item["rule"] for item in findings] == ([rule] if rule else [])
+        assert [item.rule for item in findings] == ([rule] if rule else [])
 
     def test_one_that_cannot_be_run_is_no_device_s_fault(self, tmp_path):
         efa_software.write_fi_info(tmp_path, ["a"])
         (tmp_path / "opt/amazon/efa/bin/fi_info").write_text("#!/nonexistent/interpreter\n")
         findings, domains = check_fabric(str(tmp_path), ["a"], 60)
-        assert ([(item["rule"], item["severity"]) for item in findings], domains) == (
+        assert ([(item.rule, item.severity) for item in findings], domains) == (
             [("fi-info-failed", "warning")],
             None,
         )
@@ -324,14 +324,14 @@ class TestVersions:
         ],
     )
     def test_versions_that_are_too_old_or_broken_are_told_with_what_to_install(self, instance, software, told):
-        found = [item for item in check_versions(software, instance) if item["severity"] != "info"]
-        worst = [(item["rule"], item["severity"]) for item in found[:1]]
+        found = [item for item in check_versions(software, instance) if item.severity != "info"]
+        worst = [(item.rule, item.severity) for item in found[:1]]
         assert worst == [(rule, level) for rule, level, _ in told]
-        assert all(version in found[0]["message"] for _, _, version in told)
+        assert all(version in found[0].message for _, _, version in told)
 
     def test_nccl_is_only_noted_since_jobs_bring_their_own(self):
         found = check_versions({"nccl": "2.17.1", "plugin": "1.20.0"}, "p5.48xlarge")
-        assert [item["severity"] for item in found if "NCCL 2.17.1" in item["message"]] == ["info"]
+        assert [item.severity for item in found if "NCCL 2.17.1" in item.message] == ["info"]
 
     def test_what_is_installed_may_differ_from_what_was_rendered_for(self, node):
         node.settings["stack"] = {"installer": "1.47.0", "plugin": "1.20.0", "libfabric": None}

@@ -19,7 +19,7 @@ import pytest
 
 from efakit.emit.resources import package_file
 from efakit.hook.policy import allowed_nodes, health_findings
-from efakit.hook.settings import DEFAULTS
+from efakit.hook.settings import Settings
 from efakit.jobs.records import find_runs
 from efakit.jobs.verdict import judge
 from tests.hook.hookrun import Node
@@ -212,7 +212,7 @@ def test_the_instance_that_takes_a_drained_node_s_place_counts_anew(tmp_path):
 )
 def test_the_smaller_limit_counts_and_one_node_is_always_allowed(nodes, percent, cluster, allowed):
     limits = {"breaker_nodes_per_hour": nodes, "breaker_percent_per_hour": percent, "cluster_nodes": cluster}
-    assert allowed_nodes({**DEFAULTS, **limits}) == allowed
+    assert allowed_nodes(Settings(**limits)) == allowed
 
 
 def write_note(node: Node, name: str, seconds: float) -> None:
@@ -381,8 +381,8 @@ def test_a_health_result_of_another_boot_time_or_form_says_nothing(tmp_path, cha
 
 def test_a_health_finding_that_the_prolog_has_itself_is_told_once():
     result = {"schema_version": 1, "time_seconds": 10, "boot_id": "b"}
-    result["findings"] = [{"rule": "hugepages", "severity": "info", "message": "m"}]
-    assert health_findings(result, "b", 10, 100, {"hugepages"}) == []
+    result["findings"] = [{"rule": "huge-pages-few", "severity": "info", "message": "m"}]
+    assert health_findings(result, "b", 10, 100, {"huge-pages-few"}) == []
     assert len(health_findings(result, "b", 10, 100, set())) == 1
 
 

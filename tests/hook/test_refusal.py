@@ -9,11 +9,12 @@ import subprocess
 
 import pytest
 
+from efakit.finding import Finding
 from efakit.hook.checks import check_devices
 from efakit.hook.expectation import expected_devices
 from efakit.hook.policy import refused_for
 from efakit.hook.refusal import confirmed, pause_seconds
-from efakit.hook.settings import DEFAULTS
+from efakit.hook.settings import Settings
 from tests.hook.faults.fail_at import always, missing_for_preload
 from tests.hook.hookrun import Node
 from tests.hook.test_checks import EXPECTED, commands, device, four, snapshot
@@ -25,9 +26,9 @@ RULES = ["devices-missing", "driver-unbound", "verbs-missing", "verbs-unusable",
 
 def reasons(first: dict, second: dict | None = None, expectation: dict = EXPECTED) -> list[str]:
     """Return the messages for which a prolog would fail."""
-    settings = {**DEFAULTS, "mode": "enforce", "enforce": [*RULES, "commands-unanswered", "device-unreadable"]}
+    settings = Settings(mode="enforce", enforce=[*RULES, "commands-unanswered", "device-unreadable"])
     found = refused_for(settings, check_devices(first, expectation))
-    return [item["message"] for item in confirmed(found, first, second or first, expectation)]
+    return [item.message for item in confirmed(found, first, second or first, expectation)]
 
 
 def three(**changes) -> dict:
@@ -69,8 +70,8 @@ def test_a_device_s_own_fault_is_a_reason_when_two_looks_show_it(fault, message)
 def test_what_the_hook_lacks_is_told_and_is_no_reason(lack):
     assert reasons(with_one(**lack)) == []
     (finding,) = check_devices(with_one(**lack), EXPECTED)
-    assert (finding["rule"], finding["severity"]) == ("device-unreadable", "warning")
-    assert finding["message"].startswith("rdmap3: ")
+    assert (finding.rule, finding.severity) == ("device-unreadable", "warning")
+    assert finding.message.startswith("rdmap3: ")
 
 
 def test_devices_are_missing_only_where_neither_look_saw_them():
@@ -95,16 +96,16 @@ def test_a_function_without_driver_must_be_seen_twice():
 
 
 def test_what_the_health_check_found_needs_no_second_look_of_the_prolog_s():
-    domains = {"rule": "domains-missing", "severity": "error", "message": "libfabric offers 3 of 4"}
+    domains = Finding("domains-missing", "error", "libfabric offers 3 of 4")
     sound = snapshot(four())
     assert confirmed([domains], sound, sound, EXPECTED) == [domains]
 
 
 def test_a_count_that_is_only_the_type_s_is_never_enforced():
-    settings = {**DEFAULTS, "mode": "enforce", "enforce": [*RULES, "devices-fewer"]}
+    settings = Settings(mode="enforce", enforce=[*RULES, "devices-fewer"])
     by_type = expected_devices(settings, "node-1", "p4d.24xlarge", {"p4d.24xlarge": 4})
     (finding,) = check_devices(three(), by_type)
-    assert (finding["rule"], finding["severity"]) == ("devices-fewer", "warning")
+    assert (finding.rule, finding.severity) == ("devices-fewer", "warning")
     assert refused_for(settings, [finding]) == []
 
 
@@ -113,16 +114,16 @@ def test_a_count_that_is_only_the_type_s_is_never_enforced():
     [({"expected_devices": 4}, "settings"), ({"compute_resources": {"gpu/p4d": 4}}, "compute-resource")],
 )
 def test_a_count_that_somebody_gave_is(settings, source):
-    given = expected_devices({**DEFAULTS, **settings}, "gpu-st-p4d-1", "p4d.24xlarge", {})
+    given = expected_devices(Settings(**settings), "gpu-st-p4d-1", "p4d.24xlarge", {})
     assert given["expected_from"] == source
-    assert [item["rule"] for item in check_devices(three(), given)] == ["devices-missing"]
+    assert [item.rule for item in check_devices(three(), given)] == ["devices-missing"]
 
 
 def test_commands_that_were_never_answered_are_shown_by_both_looks():
-    finding = {"rule": "commands-unanswered", "severity": "error", "message": "m"}
+    finding = Finding("commands-unanswered", "error", "m")
     sick, sound = with_one(**commands(unanswered=1)), snapshot(four())
     assert confirmed([finding], sick, sound, EXPECTED) == []
-    assert [item["rule"] for item in confirmed([finding], sick, sick, EXPECTED)] == ["commands-unanswered"]
+    assert [item.rule for item in confirmed([finding], sick, sick, EXPECTED)] == ["commands-unanswered"]
 
 
 def test_the_second_look_comes_soon():

@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from efakit.bytecode import with_bytecode
@@ -173,7 +173,8 @@ def test_json_is_what_the_standard_library_makes_of_it(value):
     assert json_text.loads(json.dumps(value, indent=2)) == value
 
 
-@given(st.dictionaries(st.text(), VALUES))
+@settings(max_examples=25)
+@given(st.dictionaries(st.text(), VALUES, max_size=4))
 def test_json_in_lines_is_the_same_json(value):
     assert json.loads(json_text.dumps_lines(value)) == value
 

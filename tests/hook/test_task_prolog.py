@@ -283,7 +283,7 @@ class TestLockedMemory:
         return own
 
     def messages(self, **environment: str) -> list[str]:
-        return [item["message"] for item in locked_memory_findings(environment)]
+        return [item.message for item in locked_memory_findings(environment)]
 
     def test_no_limit_is_fine(self, limit):
         limit(-1, -1)

@@ -349,7 +349,7 @@ def test_a_leader_s_folder_that_had_another_job_s_records_before_is_found(tmp_pa
 def test_a_component_that_can_be_none_is_a_fault(tmp_path, leader, job_id):
     write(tmp_path, component(10, "n1"), component(job_id, "n2", leader=leader))
     (run,) = find_runs(tmp_path, 10)
-    assert f"job {job_id} is no component of job 10" in run.faults[0].why
+    assert f"job {job_id} is not a component of job 10" in run.faults[0].why
 
 
 def damage(path):

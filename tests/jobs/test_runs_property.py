@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -42,9 +43,15 @@ def name_of(record):
     return record["partition"], record["node"], record["ended_at"]
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(seeds)
-def test_runs_are_never_mixed_and_each_record_is_somewhere(seed):
+def tried(examples, holds):
+    """Return a test that holds for so many worlds."""
+    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])(
+        given(seeds)(holds)
+    )
+
+
+def never_mixed(seed):
+    """Runs are never mixed, and each record is somewhere."""
     world = make_world(seed)
     with tempfile.TemporaryDirectory() as name:
         there = written(Path(name), world)
@@ -61,9 +68,8 @@ def test_runs_are_never_mixed_and_each_record_is_somewhere(seed):
     assert len({(run.cluster, run.run) for run in runs}) == len(runs)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(seeds)
-def test_where_nothing_is_lost_the_runs_are_the_true_ones_and_nothing_is_in_doubt(seed):
+def true_ones(seed):
+    """Where nothing is lost the runs are the true ones, and nothing is in doubt."""
     world = make_world(seed, trouble=False)
     with tempfile.TemporaryDirectory() as name:
         there = written(Path(name), world)
@@ -74,3 +80,13 @@ def test_where_nothing_is_lost_the_runs_are_the_true_ones_and_nothing_is_in_doub
     assert found == [{name} for name in in_order]
     if len(there) == len(world.records):
         assert [set(run.node_names) for run in runs] == [set(run.records) for run in runs]
+
+
+test_runs_are_never_mixed_and_each_record_is_somewhere_in_the_inner_loop = tried(60, never_mixed)
+test_where_nothing_is_lost_the_runs_are_the_true_ones_in_the_inner_loop = tried(30, true_ones)
+
+
+@pytest.mark.thorough
+class TestManyWorlds:
+    test_runs_are_never_mixed_and_each_record_is_somewhere = staticmethod(tried(600, never_mixed))
+    test_where_nothing_is_lost_the_runs_are_the_true_ones_and_nothing_is_in_doubt = staticmethod(tried(200, true_ones))

@@ -114,6 +114,11 @@ def test_both_versions_of_one_run_are_one_run(tmp_path):
     assert (set(run.records), run.doubts, run.started_at) == ({"n1", "n2"}, (), 900)
 
 
+def test_a_finding_keeps_the_name_that_its_rule_had(tmp_path):
+    old = {"rule": "hugepages", "severity": "warning", "message": "0 huge pages of 2048 KiB"}
+    assert lifted(tmp_path, findings=[old])["findings"] == [old]
+
+
 def test_the_bytes_are_as_they_were(tmp_path):
     assert lifted(tmp_path)["devices"][0]["counters"] == {"tx_bytes": GB, "rx_bytes": GB}
     assert json.loads(path_of(tmp_path, version_1()).read_text())["schema_version"] == 1

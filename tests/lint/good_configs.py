@@ -74,11 +74,11 @@ EVERYTHING: Mapping[str, Any] = config(
             "Networking": {"AssignPublicIp": False, "AdditionalSecurityGroups": [Account.open_group]},
         },
         "resource": {
-            "MinCount": 1,
+            "MinCount": 0,
             "DisableSimultaneousMultithreading": False,
             "SchedulableMemory": 1900000,
             "HealthChecks": {"Gpu": {"Enabled": "yes"}},
-            "CustomSlurmSettings": {"Sockets": 2, "CoresPerSocket": 48, "RealMemory": 1900000},
+            "CustomSlurmSettings": {"Sockets": 2, "CoresPerSocket": 48, "ThreadsPerCore": 2, "RealMemory": 1900000},
             "Tags": [{"Key": "kind", "Value": "gpu"}],
             "StaticNodePriority": 1,
             "DynamicNodePriority": 1000,
@@ -154,7 +154,7 @@ def changed_configs(draw: st.DrawFn, values: st.SearchStrategy[Any] = ODD) -> An
         try:
             for key in above:
                 parent = parent[key]
-            old = parent[last]
+            old = parent[last] if isinstance(parent, dict | list) else parent[None]
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change has taken the place away
         what = draw(st.sampled_from(["replace", "remove", "rename", "double"]))

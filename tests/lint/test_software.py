@@ -60,7 +60,7 @@ def test_a_plugin_that_cannot_work_is_an_error_with_its_fix(tmp_path):
 
 @pytest.mark.parametrize("stack", ['{plugin: "1.16.3"}', '{installer: "1.43.2"}'])
 def test_a_plugin_that_works_is_not(tmp_path, stack):
-    code, output = judged(str(written(tmp_path, "p5.4xlarge", stack=stack)))
+    code, output = judged(str(written(tmp_path, "p5.4xlarge", "3.14.0", stack=stack)))
     assert code == 0
     assert "software-broken" not in output
 

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from efakit.catalog import offerings
+from efakit.catalog.known_faults import FAULTS
 from efakit.finding import Finding
 from efakit.lint.config import all_rules, lint_config
 from efakit.lint.config.document import ConfigDocument
@@ -63,7 +64,7 @@ def test_what_pcluster_accepts_says_why_efakit_does_not():
 
 def test_every_rule_that_refuses_has_a_wrong_config():
     # Three need to know the account (test_account.py), one the jobs (test_rules.py), one no config at all, and one
-    # an older release (test_software.py).
+    # an older release (test_software.py), as the known faults of releases do (test_releases.py).
     elsewhere = {
         "security-group-self",
         "subnet-too-small",
@@ -71,6 +72,7 @@ def test_every_rule_that_refuses_has_a_wrong_config():
         "job-too-large",
         "config-shape",
         "software-broken",
+        *(row.id for row in FAULTS if row.severity == "error"),
     }
     refusing = {rule.id for rule in all_rules() if rule.severity == "error"}
     assert refusing - {wrong.rule for wrong in WRONG.values()} == elsewhere

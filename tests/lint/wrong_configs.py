@@ -93,13 +93,13 @@ FIRST_RESOURCE = {
 WRONG: dict[str, Wrong] = {
     # EFA and placement groups
     "EFA on a type without it": Wrong(
-        (p5(InstanceType="m5.2xlarge"),), "efa-unsupported", "Enabled: true", "turn Efa", "Efa"
+        (p5(InstanceType="m5.2xlarge"),), "efa-unsupported", "Enabled: true", "turn EFA", "Efa"
     ),
     "EFA on a list with a type without it": Wrong(
         (p5(InstanceType=None, Instances=[{"InstanceType": "c5n.18xlarge"}, {"InstanceType": "c5.18xlarge"}]),),
         "efa-unsupported",
         "Enabled: true",
-        "turn Efa",
+        "turn EFA",
         "InstancesEFA",
     ),
     "EFA and no PlacementGroup key": Wrong(
@@ -200,6 +200,17 @@ WRONG: dict[str, Wrong] = {
     ),
     "a Capacity Block of a type that has none": Wrong(
         (*block(InstanceType="c5n.18xlarge"),), "usage-class", "CapacityType: CAPACITY_BLOCK", "another", "CapacityType"
+    ),
+    "a reservation for spot": Wrong(
+        (
+            p5(CapacityReservationTarget={"CapacityReservationId": Account.reservation_id}),
+            queue(CapacityType="SPOT"),
+            group(Enabled=False),
+        ),
+        "spot-with-reservation",
+        "CapacityReservationTarget:",
+        "on-demand",
+        None,
     ),
     "a reservation that none can be": Wrong(
         (p5(CapacityReservationTarget={"CapacityReservationId": "NA"}), group(Enabled=False)),
@@ -538,7 +549,7 @@ WRONG: dict[str, Wrong] = {
         (shared(storage("Ebs", name="a"), storage("Ebs", name="b")),),
         "mount-twice",
         "MountDir: /fsx",
-        "beside",
+        "of its own",
         "DuplicateMountDir",
     ),
     "a mount that the system needs": Wrong(

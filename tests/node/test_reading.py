@@ -156,8 +156,8 @@ def test_a_device_set_that_cannot_be_listed_is_not_known(root):
         (lambda path: os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3)), None),
         (lambda path: os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(511, 511)), "cannot be opened: No such device"),
         (lambda path: os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3)), "by its owner only (mode 0600)"),
-        (lambda path: os.mkfifo(path), "is no device"),
-        (lambda path: path.mkdir(), "is no device"),
+        (lambda path: os.mkfifo(path), "is not a device"),
+        (lambda path: path.mkdir(), "is not a device"),
         (lambda path: None, "cannot be opened: No such file"),
     ],
 )

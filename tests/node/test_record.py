@@ -17,7 +17,7 @@ from efakit.node.record_type import Record
 from scripts import record_schema
 
 SCHEMA = json.loads(files("efakit.node").joinpath("record.schema.json").read_text())
-JOB = job_from({"SLURM_JOB_ID": "7", "SLURM_CLUSTER_NAME": "lab", "SLURMD_NODENAME": "n1", "SLURM_JOB_NODELIST": "n1"})
+JOB = job_from({"SLURM_JOB_ID": "7", "SLURM_CLUSTER_NAME": "lab", "SLURM_JOB_NODELIST": "n1"}, "n1")
 EXPECTATION = {"devices_expected": 1, "expected_by": "settings"}
 COUNTS = st.dictionaries(st.sampled_from(["tx_bytes", "rx_bytes", "retrans_pkts"]), st.integers(0, 2**64 - 1))
 

@@ -12,7 +12,7 @@ from efakit.emit.hooks import emit_hooks
 from efakit.emit.parallelcluster import cluster_config
 from efakit.errors import SpecError
 from efakit.hook.policy import _NEVER_ENFORCED
-from efakit.hook.settings import DEFAULTS, load_settings
+from efakit.hook.settings import Settings, load_settings
 from efakit.lint.config import lint_config
 from efakit.plan.plan import Plan, make_plan
 from efakit.rules.breaker import breaker_limit
@@ -147,9 +147,9 @@ def test_the_hook_takes_every_setting_that_a_spec_can_give(tmp_path):
     path.write_bytes(file.content)
     settings, problems = load_settings(str(path))
     assert problems == []
-    assert {name: settings[name] for name in hooks} == hooks
-    assert settings["cluster_nodes"] == 4
-    assert settings["stack"]["parallelcluster"] == plan.stack.parallelcluster
+    assert {name: getattr(settings, name) for name in hooks} == hooks
+    assert settings.cluster_nodes == 4
+    assert settings.stack["parallelcluster"] == plan.stack.parallelcluster
 
 
 def test_a_spec_may_enforce_the_hook_s_rules_that_say_a_device_is_of_no_use():
@@ -157,7 +157,7 @@ def test_a_spec_may_enforce_the_hook_s_rules_that_say_a_device_is_of_no_use():
     enforce = spec_schema()["$defs"]["hooks"]["properties"]["enforce"]
     rows = rules_of("hook").values()
     assert set(enforce["items"]["enum"]) == {row.id for row in rows if row.enforce}
-    assert set(enforce["default"]) == {row.id for row in rows if row.enforce == "default"} == set(DEFAULTS["enforce"])
+    assert set(enforce["default"]) == {row.id for row in rows if row.enforce == "default"} == set(Settings().enforce)
     assert all(row.severity == "error" for row in rows if row.enforce)
     assert not [row.id for row in rows if row.enforce and row.id in _NEVER_ENFORCED]
 

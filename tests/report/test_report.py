@@ -133,7 +133,7 @@ def test_two_jobs_of_one_id_with_other_nodes_do_not_mix(records):
         (["7_"], "give a number"),
         (["7", "--run", "r5"], "no run 'r5' (runs: r0)"),
         (["7", "--cluster", "nope"], "clusters: lab"),
-        (["7", "--fail-on", "slow"], "'slow' is no verdict"),
+        (["7", "--fail-on", "slow"], "'slow' is not a verdict"),
     ],
 )
 def test_bad_input_is_refused(records, arguments, words):
@@ -150,8 +150,8 @@ def test_fail_on_gives_exit_code_1(records):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "is no JSON"),
-        ("[]", "is no record"),
+        ("{", "is not JSON"),
+        ("[]", "is not a record"),
         ('{"schema_version": 99}', "install a newer efakit"),
         ('{"schema_version": 1}', "is damaged"),
     ],
@@ -303,7 +303,7 @@ def test_a_heterogeneous_job_is_one_report(tmp_path, job_id):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"{", "is no JSON"),
+        (b"{", "is not JSON"),
         (b"[" * 10**5, "nested deeper"),
         (b"[]", "names no records_dir"),
         (b"{}", "names no records_dir"),

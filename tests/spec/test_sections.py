@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,7 +96,6 @@ def test_parallelcluster_asks_for_what_it_needs_and_says_so():
         "(the section 'parallelcluster' needs it); add subnet or subnets",
         "spec.yaml:3:13: cluster.queues[0].name: 'GPU_large' is not allowed; write lower-case letters, digits and "
         "hyphens, at most 25, a letter first, and not 'default'",
-        "spec.yaml:7:18: parallelcluster: the key 'key' is missing; add key",
         "spec.yaml:7:18: parallelcluster: the key 'head_node' is missing; add head_node",
     ]
 
@@ -199,3 +200,13 @@ parallelcluster:
         "spec.yaml:15:9: parallelcluster.queues.gpu.compute_resources.p5e: no compute resource is named 'p5e'; "
         "did you mean 'p5'? (compute resources: p5)",
     ]
+
+
+@pytest.mark.parametrize("first", ["dstack", "parallelcluster"])
+def test_the_sections_have_one_order_whichever_was_imported_first(first):
+    script = (
+        f"import efakit.spec.{first}; from efakit.spec.sections import _PACKAGES, sections;"
+        "print(list(sections()) == list(_PACKAGES))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

@@ -11,3 +11,6 @@ ENFORCEABLE = (
     "provider-missing",
     "domains-missing",
 )
+
+# Names that rules of the hook had, and the ones that they have: older records and specs name them.
+RENAMED = {"hugepages": "huge-pages-few"}

@@ -323,7 +323,7 @@ def _plain_instance(name: str, row: list[Any]) -> Instance:
 
 def _near(name: str) -> str:
     """Say what is known that resembles an unknown name: the sizes of its family, and the nearest names."""
-    from difflib import get_close_matches
+    from efakit.nearness import near
 
     efa, plain = list(_efa_rows()), list(_plain_rows())
     asked = name.strip().lower()
@@ -341,7 +341,7 @@ def _near(name: str) -> str:
     ]
     if sizes:
         parts.append(f"known sizes of {prefix[:-1]}: {'; '.join(sizes)}")
-    nearest = get_close_matches(asked, efa + plain, n=4)
+    nearest = near(asked, efa + plain, most=4)
     if nearest:
         parts.append(f"nearest names: {', '.join(nearest)}")
     parts.append("if EC2 offers this type, it is newer than the catalog: run 'efakit catalog update', or update efakit")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from efakit.versions import release_line, same_version, version_key
+from efakit.versions import is_version, release_line, version_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from typing import TypeVar
 
     Release = TypeVar("Release", "ParallelClusterRelease", "EfaInstaller")
@@ -94,6 +94,13 @@ PARALLELCLUSTER_RELEASES = (
     ),
     ParallelClusterRelease(
         version="3.15.0", slurm="25.11.4", installer="1.47.0", operating_systems=_OS_314, source=_PC + "pull/7262"
+    ),
+    ParallelClusterRelease(
+        version="3.16.0",
+        slurm="25.11.6",
+        installer="1.49.0",
+        operating_systems=_OS_316,
+        source=_PC + "releases/tag/v3.16.1",
     ),
     ParallelClusterRelease(
         version="3.16.1", slurm="25.11.8", installer="1.49.0", operating_systems=_OS_316, source=_PC_CHANGELOG
@@ -498,18 +505,15 @@ def newest_parallelcluster() -> str:
 
 
 def parallelcluster_release(version: str) -> ParallelClusterRelease:
-    """Return the row of a ParallelCluster release: its own, or the nearest older one of the same minor release.
+    """Return the row of a ParallelCluster release: its own, or the nearest earlier one.
 
-    Raises KeyError where no row covers it.
+    Raises KeyError where the release is older than every row, or of a later minor release than all of them.
     """
-    same_minor = [
-        row
-        for row in PARALLELCLUSTER_RELEASES
-        if release_line(row.version) == release_line(version) and version_key(row.version) <= version_key(version)
-    ]
-    if not same_minor:
+    row = _nearest_earlier(PARALLELCLUSTER_RELEASES, version)
+    newest = PARALLELCLUSTER_RELEASES[-1].version
+    if row is None or release_line(version) > release_line(newest):
         raise KeyError(version)
-    return same_minor[-1]
+    return row
 
 
 def image_is_published(os_name: str) -> bool:
@@ -518,8 +522,14 @@ def image_is_published(os_name: str) -> bool:
 
 
 def efa_installer(version: str) -> EfaInstaller:
-    """Return the row of a release of the EFA installer; raise KeyError where there is none."""
-    return _row(EFA_INSTALLERS, version)
+    """Return the row of a release of the EFA installer: its own, or between two rows the nearest earlier one.
+
+    Raises KeyError where the release is older, or newer, than every row.
+    """
+    row = _nearest_earlier(EFA_INSTALLERS, version)
+    if row is None or version_key(version) > version_key(EFA_INSTALLERS[-1].version):
+        raise KeyError(version)
+    return row
 
 
 def nearest_installers(version: str) -> tuple[str, ...]:
@@ -573,13 +583,15 @@ def stack_of(
 
 def _any_release(version: str) -> ParallelClusterRelease:
     try:
-        return _row(OLDER_PARALLELCLUSTER_RELEASES, version)
-    except KeyError:
         return parallelcluster_release(version)
+    except KeyError:
+        older = _nearest_earlier(OLDER_PARALLELCLUSTER_RELEASES, version)
+        if older is None or version_key(version) > version_key(PARALLELCLUSTER_RELEASES[0].version):
+            raise
+        return older
 
 
-def _row(rows: Iterable[Release], version: str) -> Release:
-    for row in rows:
-        if same_version(row.version, version):
-            return row
-    raise KeyError(version)
+def _nearest_earlier(rows: Sequence[Release], version: str) -> Release | None:
+    """Return the last row whose release is not later than a version, None where all are."""
+    earlier = [row for row in rows if version_key(row.version) <= version_key(version)]
+    return earlier[-1] if earlier and is_version(version) else None

@@ -53,6 +53,24 @@ def known(prefix: str = "") -> dict[str, Name]:
 
 
 @lru_cache(maxsize=None)
+def readers(name: str) -> tuple[Name, ...]:
+    """Return every component's row of a variable; empty: no component is known to read it."""
+    components = _data()["components"]
+    return tuple(
+        Name(name=name, component=component, since=since, until=until, source=components[component]["source"])
+        for _, component, since, until in _rows_by_name().get(name, ())
+    )
+
+
+@lru_cache(maxsize=1)
+def _rows_by_name() -> dict[str, list[tuple[str, str, str | None, str | None]]]:
+    found: dict[str, list[tuple[str, str, str | None, str | None]]] = {}
+    for row in _data()["names"]:
+        found.setdefault(row[0], []).append(row)
+    return found
+
+
+@lru_cache(maxsize=None)
 def open_prefixes() -> tuple[OpenPrefix, ...]:
     """Return the prefixes below which names are not listed: the parameters of Open MPI's components, and the like."""
     return tuple(OpenPrefix(*item) for item in _data()["open_ended"])

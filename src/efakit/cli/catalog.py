@@ -15,16 +15,18 @@ from efakit.catalog import instances, offerings
 from efakit.catalog.instances import Instance
 from efakit.catalog.selection import select
 from efakit.catalog.user_rows import userdata, userfile
+from efakit.cli import complete
 from efakit.cli.catalog_text import UNITS, ShownType, ShownValue, print_type, print_types
 from efakit.cli.catalog_update import update
+from efakit.cli.command import Group
 from efakit.errors import EfakitError, UsageError
+from efakit.nearness import nearest
 from efakit.plan.decision import Decision
-from efakit.spec.nearness import nearest
 
 _FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
-@click.group(short_help="Show what is known of EC2's instance types, and renew it.")
+@click.group(cls=Group, short_help="Show what is known of EC2's instance types, and renew it.")
 def catalog() -> None:
     """Show what efakit knows of EC2's instance types, and renew it.
 
@@ -58,7 +60,7 @@ def list_types(
 ) -> None:
     """List instance types, by default those with EFA, by family and size.
 
-    A type whose number of EFA interfaces no public source gives counts as having one at least.
+    Where no public source gives a type's number of EFA interfaces, it counts as having at least one.
     """
     types = instances.all_efa() if efa_min else instances.all_types()
     if family:
@@ -84,7 +86,7 @@ def list_types(
 
 
 @catalog.command(short_help="Show all that is known of one type, and what efakit decides for it.")
-@click.argument("instance_type", metavar="TYPE")
+@click.argument("instance_type", metavar="TYPE", shell_complete=complete.instances)
 @_FORMAT
 def show(instance_type: str, form: str) -> None:
     """Show all that is known of TYPE, each value with its source, where EC2 offers it, and what efakit decides for it.
@@ -101,7 +103,7 @@ def show(instance_type: str, form: str) -> None:
 @catalog.command(short_help="Say where your own rows lie.")
 @_FORMAT
 def path(form: str) -> None:
-    """Say in which file 'efakit catalog update' keeps your own rows, be it there or not."""
+    """Print the file where 'efakit catalog update' keeps your own rows, whether it exists or not."""
     file = userfile.file()
     if file is None:
         raise UsageError("there is no home folder to keep rows in: set XDG_DATA_HOME")
@@ -164,6 +166,7 @@ def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
     from efakit.spec.load import read_spec
     from efakit.spec.starter import spec_text
     from efakit.spec.yamltext import Document
+    from efakit.validate.spec import refuse
 
     block = instance.usage_classes is not None and "on-demand" not in instance.usage_classes
     basis = f"two nodes {'of a Capacity Block' if block else 'on demand'}"
@@ -179,7 +182,9 @@ def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
         reservation="cr-0123456789abcdef0" if block else None,
     )
     try:
-        plan = make_plan(read_spec(Document(Path("spec"), text)))
+        document = Document(Path("spec"), text)
+        plan = make_plan(read_spec(document))
+        refuse(document, plan)
     except EfakitError as error:
         return (), f"{basis}: nothing can be decided: {error}"
     decided = (plan.cluster, *plan.sections.values(), *plan.told_jobs)

@@ -58,7 +58,7 @@ def print_types(types: Sequence[tuple[Instance, int | None]], file: TextIO) -> N
     table = _table()
     # A cut name would be another type's.
     table.add_column("TYPE", no_wrap=True, min_width=max((len(instance.name) for instance, _ in types), default=0))
-    for title in ("EFA", *(["CARDS"] if wide else []), "GB/S", "VCPUS", "MEMORY GIB"):
+    for title in ("EFA", *(["CARDS"] if wide else []), "Gb/s", "VCPUS", "MEMORY GIB"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("ARCH", no_wrap=True)
     table.add_column("ACCELERATORS", overflow="fold")

@@ -15,13 +15,14 @@ from efakit.catalog import instances
 from efakit.catalog.user_rows import userdata, userfile
 from efakit.catalog.user_rows.describe import ADDRESS, types_by_name
 from efakit.catalog.user_rows.renew import Renewal, renew
+from efakit.cli.command import Command
 from efakit.cli.files import replace_file
 from efakit.errors import UsageError
 
 Row = dict[str, Any]
 
 
-@click.command(short_help="Renew your own rows from EC2.")
+@click.command(short_help="Renew your own rows from EC2.", cls=Command)
 @click.option("--region", "regions", multiple=True, metavar="R", help="Ask EC2 in this region; may be given often.")
 @click.option(
     "--from",
@@ -34,7 +35,7 @@ Row = dict[str, Any]
 @click.option("--reset", is_flag=True, help="Remove your own rows; with --region or --from, before new ones are made.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def update(regions: tuple[str, ...], source_file: Path | None, dry_run: bool, reset: bool, form: str) -> None:
-    """Lay what EC2 says of its instance types over the built-in catalog, as rows of your own.
+    """Read instance types from EC2 into rows of your own, which override the built-in catalog.
 
     EC2 describes in a region the types that it offers there. Without --region it is asked in your default region. That
     needs the extra 'aws' and credentials that may call ec2:DescribeInstanceTypes; --from needs neither.

@@ -9,22 +9,37 @@ from pathlib import Path
 import click
 
 from efakit.catalog.variables import WORKLOADS
-from efakit.cli.target_options import target_from, target_options
+from efakit.cli import complete
+from efakit.cli.command import Command
+from efakit.cli.target_options import further, target_from, target_options
 from efakit.errors import UsageError
 
 
-def _complete_rule(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    from efakit.cli.explain_rule import complete_rule
-
-    return complete_rule(context, parameter, incomplete)
-
-
-@click.command(short_help="Say what efakit decides, and why: for a spec, an instance type, a variable, a rule.")
+@click.command(
+    short_help="Say what efakit decides, and why: for a spec, an instance type, a variable, a rule.",
+    cls=Command,
+)
 @click.argument("spec", type=click.Path(path_type=Path), required=False)
-@click.option("--job", metavar="NAME", help="Of the spec: the environment of this job, with what it does not set.")
-@click.option("--variable", metavar="NAME", help="Tell all that is known of one environment variable.")
 @click.option(
-    "--rule", metavar="ID", shell_complete=_complete_rule, help="Tell what a rule finds, why, and how to mend it."
+    "--job",
+    metavar="NAME",
+    shell_complete=complete.jobs,
+    help="Of the spec: the environment of this job, with what it does not set.",
+)
+@click.option(
+    "--variable",
+    metavar="NAME",
+    shell_complete=complete.variables,
+    help="Tell all that is known of one environment variable.",
+)
+@click.option(
+    "--rule", metavar="ID", shell_complete=complete.rules, help="Tell what a rule finds, why, and how to mend it."
+)
+@click.option(
+    "--template",
+    metavar="NAME",
+    shell_complete=complete.templates,
+    help="Tell what a job template launches, and which keys of a job it reads.",
 )
 @target_options
 @click.option(
@@ -34,12 +49,19 @@ def _complete_rule(context: click.Context, parameter: click.Parameter, incomplet
     type=click.Choice(list(WORKLOADS)),
     help="What runs there; may be repeated. Default: what the instance type is for.",
 )
+@click.option(
+    "--container",
+    type=click.Choice(["pyxis", "apptainer"]),
+    help="The job runs in a container: the releases are the image's, and the exports must get past the image's own.",
+)
+@click.option("--all", "everything", is_flag=True, help="With --instance: every variable, with its reason and source.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def explain(
     spec: Path | None,
     job: str | None,
     variable: str | None,
     rule: str | None,
+    template: str | None,
     instance: str | None,
     installer: str | None,
     parallelcluster: str | None,
@@ -48,47 +70,82 @@ def explain(
     libfabric: str | None,
     os: str | None,
     workloads: tuple[str, ...],
+    container: str | None,
+    everything: bool,
     form: str,
 ) -> None:
     """Say what efakit decides, each choice with its reason and its source. Writes nothing.
 
-    With SPEC: every decision about its cluster, hooks and jobs. With --instance, --installer and --workload: which
-    environment variables a job needs there, which the plugin sets by itself, and which are best left alone. With
-    --variable: what one variable does, where and since when. With --rule: what a rule of lint, validate, the hook or
-    hooks status finds, why that matters, a wrong example and the same one right.
+    With SPEC (- is standard input): every decision about its cluster, hooks and jobs. With --instance: what a job
+    exports there, as lines for a shell, and which option would tell what is not known; with --all also which variables
+    the plugin sets by itself, which are best left alone, and why. With --variable: what one variable does, where and
+    since when. With --rule: what a rule of lint, validate, the hook or hooks status finds, why that matters, a wrong
+    example and the same one right. With --template: what a job template launches.
     """
-    releases = (installer, parallelcluster, plugin, nccl, libfabric)
-    ways = {"SPEC": spec, "--variable": variable, "--rule": rule, "--instance": instance}
+    releases = (installer, parallelcluster, plugin, nccl, libfabric, *further().values())
+    ways = {"SPEC": spec, "--variable": variable, "--rule": rule, "--template": template, "--instance": instance}
     given = [way for way, value in ways.items() if value is not None]
     if len(given) != 1:
-        raise UsageError(
-            f"explain needs one of SPEC, --variable, --rule and --instance; given: {', '.join(given) or 'none'}"
-        )
+        raise UsageError(f"explain needs one of {', '.join(ways)}; given: {', '.join(given) or 'none'}")
     if spec is None and job is not None:
         raise UsageError("--job names a job of a spec: give SPEC too")
-    if instance is None and (any(releases) or os or workloads):
-        options = "--installer, --parallelcluster, --plugin, --nccl, --libfabric, --os and --workload"
+    if instance is None and (any(releases) or os or workloads or container or everything):
+        options = (
+            "--installer, --parallelcluster, --plugin, --nccl, --libfabric, --os, --workload, --container and --all"
+        )
         raise UsageError(f"{options} go with --instance")
-    if variable is not None:
-        from efakit.cli.explain_variable import explain_variable
-
-        explain_variable(variable, form)
-    elif rule is not None:
-        from efakit.cli.explain_rule import explain_rule
-
-        explain_rule(rule, form)
-    elif instance is not None:
+    if container and parallelcluster:
+        raise UsageError(
+            "--container: the releases are the image's; name its --installer in place of --parallelcluster"
+        )
+    named = {"variable": variable, "rule": rule, "template": template}
+    for what, name in named.items():
+        if name is not None:
+            _explain_named(what, name, form)
+            return
+    if instance is not None:
         from efakit.cli.explain_environment import explain_instance
 
-        installer, parallelcluster = _or_newest(installer, parallelcluster)
+        if not container:
+            installer, parallelcluster = _or_newest(installer, parallelcluster)
         target = target_from(instance, installer, parallelcluster, plugin, nccl, libfabric, os)
-        explain_instance(target, workloads, form)
+        if container:
+            # The kernel's driver is the host's, whatever installer made the image.
+            target = target._replace(
+                versions={name: version for name, version in target.versions.items() if name != "driver"}
+            )
+        explain_instance(
+            target, workloads, form, everything=everything, container=container, options=_options_by_component()
+        )
     elif spec is not None and job is not None:
         from efakit.cli.explain_environment import explain_job
 
         explain_job(spec, job, form)
     elif spec is not None:
         _explain_spec(spec, form)
+
+
+def _explain_named(what: str, name: str, form: str) -> None:
+    """Tell all that is known of something that has a name of its own."""
+    if what == "variable":
+        from efakit.cli.explain_variable import explain_variable
+
+        explain_variable(name, form)
+    elif what == "rule":
+        from efakit.cli.explain_rule import explain_rule
+
+        explain_rule(name, form)
+    else:
+        from efakit.cli.explain_template import explain_template
+
+        explain_template(name, form)
+
+
+def _options_by_component() -> dict[str, str]:
+    """Return the options of this command that name a release, by the component."""
+    parameters = click.get_current_context().command.params
+    named = {str(item.name): item.opts[0] for item in parameters if isinstance(item, click.Option)}
+    return {"kernel": named["os"], **named}
 
 
 def _or_newest(installer: str | None, parallelcluster: str | None) -> tuple[str | None, str | None]:
@@ -99,10 +156,9 @@ def _or_newest(installer: str | None, parallelcluster: str | None) -> tuple[str 
 
 
 def _explain_spec(path: Path, form: str) -> None:
-    from efakit.plan.plan import make_plan
-    from efakit.spec.load import load_spec
+    from efakit.validate.spec import plan_spec
 
-    plan = make_plan(load_spec(path))
+    plan = plan_spec(path)
     if form == "json":
         from efakit.emit.parallelcluster.comments import place_of
 

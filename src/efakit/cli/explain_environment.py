@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import click
 
 from efakit.catalog.instances import get
 from efakit.catalog.variables import COMPONENTS, WORKLOADS, VariableRule
+from efakit.cli.explain_exports import print_exports, unknown_options
 from efakit.errors import UsageError
 from efakit.finding import Finding
 from efakit.rules.environment import bounds_text
@@ -21,19 +22,36 @@ from efakit.rules.target import Target
 _WIDTH = 110
 
 
-def explain_instance(target: Target, workloads: Sequence[str], form: str) -> None:
-    """Print the environment of a target; without ``workloads`` of what its instance type is for."""
+def explain_instance(
+    target: Target,
+    workloads: Sequence[str],
+    form: str,
+    *,
+    everything: bool,
+    container: str | None,
+    options: Mapping[str, str],
+) -> None:
+    """Print the environment of a target; without ``workloads`` of what its instance type is for.
+
+    As text only what a job exports, with ``everything`` every row and its reason. ``options`` are the command's options
+    by the component that they name; ``container`` is what starts the job's containers.
+    """
     instance = get(target.instance) if target.instance else None
     usual = usual_workloads(instance) if instance else ()
-    _show(target, tuple(workloads) or usual, {}, form, efa=instance is None or instance.efa_capable)
+    runs, efa = tuple(workloads) or usual, instance is None or instance.efa_capable
+    if everything or form == "json":
+        _show(target, runs, {}, form, efa=efa, container=container, options=options)
+        return
+    found = overview(target, runs, efa=efa)
+    faults = _wrong(target, runs, efa=efa)
+    print_exports(target, runs, found, faults, efa=efa, container=container, options=options)
 
 
 def explain_job(spec_path: Path, name: str, form: str) -> None:
     """Print the environment of a spec's job; raise UsageError where the spec has none of that name."""
-    from efakit.plan.plan import make_plan
-    from efakit.spec.load import load_spec
+    from efakit.validate.spec import plan_spec
 
-    plan = make_plan(load_spec(spec_path))
+    plan = plan_spec(spec_path)
     found = next((item for item in plan.jobs if item.job.name == name), None)
     if found is None:
         names = ", ".join(item.job.name for item in plan.jobs) or "none"
@@ -41,10 +59,22 @@ def explain_job(spec_path: Path, name: str, form: str) -> None:
     _show(found.target, found.workloads, dict(found.job.env), form, efa=found.efa)
 
 
-def _show(target: Target, workloads: Sequence[str], own: dict[str, str], form: str, *, efa: bool) -> None:
+def _show(
+    target: Target,
+    workloads: Sequence[str],
+    own: dict[str, str],
+    form: str,
+    *,
+    efa: bool,
+    container: str | None = None,
+    options: Mapping[str, str] | None = None,
+) -> None:
     found = overview(target, workloads, efa=efa)
     if form == "json":
         data = _data(target, workloads, own, found)
+        data["container"] = container
+        for row, told in zip(found.undecided, data["undecided"], strict=True):
+            told["depends_on"] = list(unknown_options(row, target, options or {}))
         data["software"] = [fault.as_data() for fault in _wrong(target, workloads, efa=efa)]
         click.echo(json.dumps(data, indent=2))
         return

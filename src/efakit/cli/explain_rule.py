@@ -7,8 +7,11 @@ from typing import Any
 
 import click
 
+from efakit.catalog.enforceable import RENAMED
+from efakit.catalog.evidence import Evidence, entries
 from efakit.errors import UsageError
-from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of, rules
+from efakit.nearness import did_you_mean
+from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of
 
 _WIDTH = 100
 
@@ -16,9 +19,10 @@ _WIDTH = 100
 def explain_rule(id_: str, form: str) -> None:
     """Print a rule; raise UsageError for an id that no rule has."""
     rule = rule_of(id_)
+    if rule is None and id_ in RENAMED:
+        raise UsageError(f"--rule {id_}: the rule is called {RENAMED[id_]} now")
     if rule is None:
-        near = nearest_rules(id_)
-        hint = f"did you mean {' or '.join(near)}?" if near else "docs/rules.md lists the rules"
+        hint = did_you_mean(nearest_rules(id_)) or "docs/rules.md lists the rules"
         raise UsageError(f"--rule {id_}: no rule has this id; {hint}")
     if form == "json":
         click.echo(json.dumps(rule_data(rule), indent=2))
@@ -36,10 +40,20 @@ def explain_rule(id_: str, form: str) -> None:
         click.echo(f"pcluster says the same: {rule.vendor}")
     if rule.stricter:
         click.echo(click.wrap_text(f"Stricter than pcluster: {rule.stricter}", _WIDTH))
+    if rule.stops_render:
+        click.echo("efakit render refuses a spec with it")
     if rule.enforce:
         how = "by default" if rule.enforce == "default" else "where hooks.enforce lists it"
         click.echo(f"Mode enforce fails the prolog for it {how}")
     click.echo(f"Source: {rule.source}")
+    for entry in _evidence(rule):
+        side = f"{entry.side} {entry.version}" if entry.version else "the fault"
+        click.echo(f"Evidence, {side}: {entry}")
+
+
+def _evidence(rule: Rule) -> list[Evidence]:
+    """Return what proves a known fault of a release, boundary by boundary."""
+    return [entry for entry in entries("known_faults") if entry.row == rule.id]
 
 
 def _example(title: str, text: str, given: str) -> None:
@@ -71,11 +85,11 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "mends": rule.mends,
         "pcluster": rule.vendor,
         "stricter": rule.stricter,
+        "stops_render": rule.stops_render,
         "enforce": rule.enforce,
         "source": rule.source,
+        "evidence": [
+            {"side": entry.side, "version": entry.version, "kind": entry.kind, "is": str(entry)}
+            for entry in _evidence(rule)
+        ],
     }
-
-
-def complete_rule(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the ids that begin with what is typed, for the shell's completion."""
-    return [id_ for id_ in rules() if id_.startswith(incomplete)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 
@@ -13,6 +12,7 @@ from efakit.catalog.variable_names import Name, known, open_ended
 from efakit.catalog.variables import COMPONENTS, WORKLOADS, VariableRule, rows
 from efakit.cli.explain_environment import row_data
 from efakit.errors import UsageError
+from efakit.nearness import did_you_mean, near
 from efakit.rules.environment import bounds_text
 from efakit.rules.judgement import rows_about
 
@@ -21,7 +21,7 @@ _HEADS = {
     "set-by-plugin": "Set by the plugin itself: {value}",
     "harmful": "Harmful: {values}",
     "no-effect": "No effect: {values}",
-    "way-back": "A way back: {values}",
+    "workaround": "Workaround: {values}",
     "option": "A choice: {values}",
 }
 
@@ -101,5 +101,5 @@ def _head(row: VariableRule) -> str:
 def _nearest(name: str) -> str:
     wanted = {row.name for row in rows() if row.effect in ("needed", "option") and re.fullmatch(r"\w+", row.name)}
     candidates = {*known(), *wanted}
-    near = difflib.get_close_matches(name.upper(), candidates, n=3, cutoff=0.75)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    meant = did_you_mean(near(name, candidates, most=3, cutoff=0.75))
+    return f"; {meant}" if meant else ""

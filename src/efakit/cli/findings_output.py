@@ -69,6 +69,8 @@ def _width(letter: str) -> int:
 
 def _clean(text: str) -> str:
     """Return text without what would steer a terminal."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter == "\t" or letter.isprintable() else "?" for letter in text)
 
 

@@ -7,17 +7,18 @@ from pathlib import Path
 import click
 
 from efakit.cli.bundle import MANIFEST, read_manifest
+from efakit.cli.command import Group
 from efakit.cli.hooks_install import flush, install, uninstall
 from efakit.cli.hooks_status import status
 from efakit.errors import UsageError
-from efakit.plan.slurm.site import INSTALLER
+from efakit.plan.slurm.site import INSTALLER, PYXIS_SCRIPT, Publication
 
 
-@click.group(short_help="Install the hooks on a cluster, look at them, publish their installer.")
+@click.group(cls=Group, short_help="Install the hooks on a cluster, look at them, publish their installer.")
 def hooks() -> None:
     """Bring the hooks to a cluster, and see whether they can work there.
 
-    publish is for the laptop: ParallelCluster's head node then installs them by itself. The others are for the cluster.
+    publish is for the laptop: ParallelCluster's head node then installs them. The others are for the cluster.
     """
 
 
@@ -36,24 +37,35 @@ hooks.add_command(flush)
 def publish(bundle: Path, address: str | None, dry_run: bool) -> None:
     """Upload the installer of BUNDLE to the address that the cluster fetches it from.
 
-    The address is that of the spec (hooks.bucket). Needs the extra 'aws' and AWS credentials that may write there.
+    The script that switches Pyxis on goes beside it, where the bundle has it. The address is that of the spec
+    (hooks.bucket). Needs the extra 'aws' and AWS credentials that may write there.
     """
-    installer = bundle / "hooks" / INSTALLER
-    try:
-        content = installer.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{installer}: {error.strerror}; 'efakit render SPEC --out {bundle}' writes it") from error
+    contents = {INSTALLER: _read(bundle, INSTALLER)}
+    if (bundle / "hooks" / PYXIS_SCRIPT).exists():
+        contents[PYXIS_SCRIPT] = _read(bundle, PYXIS_SCRIPT)
     target = _address_of(bundle) if address is None else address
     bucket, _, key = target.removeprefix("s3://").partition("/")
     if not target.startswith("s3://") or not bucket or not key or not target.isprintable():
         raise UsageError(f"{target!r}: not an address such as s3://my-bucket/efakit/{INSTALLER}")
-    if dry_run:
-        click.echo(f"would upload {installer} ({len(content)} bytes) to {target}")
-        return
-    from efakit.vendor.s3 import upload
+    publication = Publication(bucket, key)
+    for name, content in contents.items():
+        place = publication if name == INSTALLER else publication.beside(name)
+        what = f"{bundle / 'hooks' / name} ({len(content)} bytes) to {place.address}"
+        if dry_run:
+            click.echo(f"would upload {what}")
+            continue
+        from efakit.vendor.s3 import upload
 
-    upload(bucket, key, content)
-    click.echo(f"uploaded {installer} ({len(content)} bytes) to {target}")
+        upload(place.bucket, place.key, content)
+        click.echo(f"uploaded {what}")
+
+
+def _read(bundle: Path, name: str) -> bytes:
+    path = bundle / "hooks" / name
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; 'efakit render SPEC --out {bundle}' writes it") from error
 
 
 def _address_of(bundle: Path) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from efakit.cli.command import Command
 from efakit.errors import UsageError
 from efakit.plan.slurm.programs import HOME
 from efakit.plan.slurm.site import INSTALLER
@@ -33,7 +34,7 @@ def _folders(command: _Command) -> _Command:
     return command
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("spec_or_bundle", metavar="[SPEC|DIR]", default=".", type=click.Path(path_type=Path))
 @_folders
 @click.option("--records-dir", metavar="DIR", help="Shared folder for the records.  [default: the spec's]")
@@ -48,10 +49,9 @@ def install(
     options = _options(scripts_dir, home, dry_run, records_dir)
     if not spec_or_bundle.is_dir():
         from efakit.emit.registry import emit
-        from efakit.plan.plan import make_plan
-        from efakit.spec.load import load_spec
+        from efakit.validate.spec import plan_spec
 
-        files = {file.path: file.content for file in emit(make_plan(load_spec(spec_or_bundle)), ("hooks",))}
+        files = {file.path: file.content for file in emit(plan_spec(spec_or_bundle), ("hooks",))}
         _run_text(files[f"hooks/{INSTALLER}"], options)
     installer = spec_or_bundle / "hooks" / INSTALLER
     if not installer.is_file():
@@ -61,14 +61,14 @@ def install(
     _run(installer, options)
 
 
-@click.command()
+@click.command(cls=Command)
 @_folders
 def uninstall(scripts_dir: str | None, home: str | None, dry_run: bool) -> None:
     """Remove the hooks from this cluster. Records stay.
 
-    Run it as root on the head node. Slurm drains every node that starts a job where it finds no file for Prolog or
-    Epilog, and fails every task without its TaskProlog. So where a script of the hooks' is all that Slurm would find,
-    one that does nothing takes its place. Once Slurm finds another file, or does not look for one, run this again.
+    Run it as root on the head node. Without any file for Prolog or Epilog Slurm drains every node that starts a job,
+    and without its TaskProlog it fails every task. So where the hooks' script is the only one, a script that does
+    nothing replaces it. Run this again once there is another script, or once Slurm's configuration names none.
     """
     from efakit.emit.hooks import uninstaller
 
@@ -76,7 +76,7 @@ def uninstall(scripts_dir: str | None, home: str | None, dry_run: bool) -> None:
     _run_text(uninstaller(), [*_options(scripts_dir, home, dry_run, None), "--uninstall"])
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--home", metavar="DIR", default=HOME, show_default=True, help="Where the hook itself lies.")
 def flush(home: str) -> None:
     """Publish the records that wait on this node.

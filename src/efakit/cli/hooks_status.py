@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from efakit.cli.command import Command
+
 if TYPE_CHECKING:
     from efakit.doctor.cluster_checks import Check
 
 _COLOURS = {"ok": "green", "info": "cyan", "warning": "yellow", "error": "red"}
 
 
-@click.command()
+@click.command(
+    cls=Command,
+    exit_1="Something keeps the hooks from working, or harms jobs.",
+    fine="The hooks can work.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def status(form: str) -> None:
     """Say whether this cluster's hooks can work: Slurm's running configuration, the files, the settings.

@@ -12,12 +12,16 @@ from typing import Any, NoReturn
 import click
 
 from efakit.catalog import instances
+from efakit.cli import complete
+from efakit.cli.command import Command
 from efakit.cli.files import replace_file
 from efakit.errors import SpecError, UsageError
+from efakit.plan.plan import make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.schema import spec_schema
 from efakit.spec.starter import spec_text
 from efakit.spec.yamltext import Document, KeyPath, spell
+from efakit.validate.spec import refuse
 
 _ASKED = {
     "instance": "Instance type of the compute nodes, such as p5.48xlarge",
@@ -28,8 +32,16 @@ _ASKED = {
 }
 
 
-@click.command(short_help="Write a spec to begin with.")
-@click.option("--instance", metavar="TYPE", help="Instance type of the compute nodes, such as p5.48xlarge.")
+@click.command(
+    short_help="Write a spec to begin with.",
+    cls=Command,
+)
+@click.option(
+    "--instance",
+    metavar="TYPE",
+    shell_complete=complete.instances,
+    help="Instance type of the compute nodes, such as p5.48xlarge.",
+)
 @click.option("--nodes", type=int, metavar="N", help="Number of compute nodes.")
 @click.option("--subnet", metavar="ID", help="Subnet of the compute nodes.")
 @click.option("--head-subnet", metavar="ID", help="Subnet of the head node.  [default: that of the compute nodes]")
@@ -49,8 +61,8 @@ _ASKED = {
 def init(output: Path | None, existing: bool, force: bool, print_schema: bool, **given: Any) -> None:
     """Write a spec that renders as it stands, with comments that teach it.
 
-    On a terminal, what is not given as an option is asked for. With --existing nothing is asked: run it on the
-    cluster's head node; --instance names the type of nodes of which Slurm does not tell it.
+    On a terminal, init asks for each value that no option gives. With --existing it asks for nothing: run it on the
+    cluster's head node. There --instance names the type of nodes whose type Slurm does not know.
     """
     if print_schema:
         click.echo(json.dumps(spec_schema(), indent=2))
@@ -60,7 +72,8 @@ def init(output: Path | None, existing: bool, force: bool, print_schema: bool, *
         _missing(["output"])
     target = output or Path(_prompted("File to write", default="spec.yaml"))
     try:
-        read_spec(Document(Path("the spec"), text, named=_option))
+        document = Document(Path("the spec"), text, named=_option)
+        refuse(document, make_plan(read_spec(document)))
     except SpecError as error:
         raise UsageError("\n".join(dict.fromkeys(item.said for item in error.findings))) from error
     if str(target) == "-":

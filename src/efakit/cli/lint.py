@@ -7,14 +7,20 @@ from pathlib import Path
 
 import click
 
-from efakit.cli.target_options import target_from, target_options
+from efakit.cli.command import Command
+from efakit.cli.target_options import further, target_from, target_options
 from efakit.errors import UsageError
 
 
-@click.command(short_help="Find what is wrong in sbatch scripts, launchers, env files, cluster configs.")
+@click.command(
+    short_help="Find what is wrong in sbatch scripts, launchers, env files, cluster configs.",
+    cls=Command,
+    exit_1="Findings of the severity of --fail-on or worse.",
+    fine="No such finding.",
+)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @target_options
-@click.option("--spec", type=click.Path(path_type=Path), help="Take all that from a spec: by each script's partition.")
+@click.option("--spec", type=click.Path(path_type=Path), help="Take all that from a spec, by each script's partition.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), default="text", show_default=True
 )
@@ -42,17 +48,18 @@ def lint(
     fix: bool,
     dry_run: bool,
 ) -> None:
-    """Find what is wrong in FILEs that efakit did not write, or did.
+    """Find what is wrong in FILEs, whoever wrote them.
 
     sbatch scripts, shell launchers, templates and env files are judged for EFA; YAML files as cluster configs, like
-    'efakit validate' without pcluster. Folders are searched; - is standard input. Without a target, what is wrong or
-    without effect on every supported stack is a warning. '# efakit: ignore RULE' leaves a rule out; docs/rules.md
-    lists the rules.
+    'efakit validate' without pcluster. Folders are searched for all of these; - is standard input. Without a target,
+    what is wrong or without effect on every supported stack is a warning. '# efakit: ignore RULE' leaves a rule out;
+    docs/rules.md lists the rules.
     """
     from efakit.cli.findings_output import FORMATS
     from efakit.cli.lint_fix import mend
+    from efakit.cli.refused import all_of, say
     from efakit.finding import Severity
-    from efakit.validate.files import judge_files, on_spec, on_target
+    from efakit.validate.files import judge_files, on_spec, on_target, software_of_spec
 
     if dry_run and not fix:
         raise click.UsageError("--dry-run goes with --fix")
@@ -67,17 +74,30 @@ def lint(
     }
     if spec is None:
         where = on_target(target_from(**named), parallelcluster)
-    elif given := [name for name, value in named.items() if value is not None]:
-        raise UsageError(f"--spec says what the jobs run on: leave --{given[0]} out")
+    elif given := [name for name, value in {**named, **further()}.items() if value is not None]:
+        raise UsageError(f"--spec says what the jobs run on: leave --{given[0].replace('_', '-')} out")
     else:
         where = on_spec(spec)
-    subjects = judge_files(files, where, _say_left_out)
+    unusable: list[UsageError] = []
+
+    def leave_out(error: UsageError, named: bool) -> None:
+        if named:
+            unusable.append(error)
+        else:
+            click.echo(f"efakit: left out: {error}", err=True)
+
+    subjects = judge_files(files, where, leave_out)
+    if unusable and not subjects:
+        raise all_of(unusable)
+    if spec is not None and spec not in dict(subjects):
+        subjects += [(spec, found) for found in [software_of_spec(spec)] if found]
     if fix:
         subjects = [(path, mend(path, findings, where, write=not dry_run)) for path, findings in subjects]
     findings = [finding for _, found in subjects for finding in found]
+    if form != "text":
+        findings += [finding for error in unusable for finding in error.findings]
     FORMATS[form](findings, len(subjects))
+    if unusable:
+        say(all_of(unusable))
+        sys.exit(UsageError.exit_code)
     sys.exit(1 if any(finding.severity >= Severity(fail_on) for finding in findings) else 0)
-
-
-def _say_left_out(error: UsageError) -> None:
-    click.echo(f"efakit: left out: {error}", err=True)

@@ -9,6 +9,7 @@ from io import TextIOWrapper
 import click
 
 from efakit import __version__
+from efakit.cli.command import Group
 from efakit.errors import EfakitError
 
 # name -> (module, its command, short help)
@@ -28,7 +29,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group that knows its commands' names and imports none of them before it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import click
 
-from efakit.errors import EfakitError
+from efakit.errors import EfakitError, UsageError
 from efakit.finding import ERROR, Finding
 from efakit.printable import printable_lines
 
@@ -17,9 +17,21 @@ _FORMAT = "--format"
 
 def tell(error: EfakitError, arguments: Sequence[str]) -> None:
     """Print an error of a command that was called with ``arguments``."""
+    say(error)
+    _tell_programs(error.findings, str(error), error.exit_code, arguments)
+
+
+def say(error: EfakitError) -> None:
+    """Print an error for people."""
     # Names and texts of files, records and Slurm stand in it.
     click.echo("\n".join(f"efakit: {line}" for line in printable_lines(error)), err=True)
-    _tell_programs(error.findings, str(error), error.exit_code, arguments)
+
+
+def all_of(errors: Sequence[UsageError]) -> UsageError:
+    """Return several errors as one, with the findings of each."""
+    whole = UsageError("\n".join(map(str, errors)))
+    whole.findings = tuple(finding for error in errors for finding in error.findings)
+    return whole
 
 
 def tell_usage(error: click.ClickException, arguments: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from efakit.cli.command import Command
 from efakit.errors import RecordError, UsageError
 from efakit.jobs.json_file import Unusable, read_json
 from efakit.jobs.records import JobRun, expand, find_runs
@@ -29,7 +30,12 @@ _MOST_SECONDS_BETWEEN_CLOCKS = 300
 _MOST_NAMES = 20
 
 
-@click.command(short_help="Say whether a job's bytes travelled over EFA.")
+@click.command(
+    short_help="Say whether a job's bytes travelled over EFA.",
+    cls=Command,
+    exit_1="The verdict is one of those of --fail-on.",
+    fine="The verdict is told.",
+)
 @click.argument("job_id", metavar="JOBID")
 @click.option(
     "--records",
@@ -60,7 +66,7 @@ def report(
     was reset, or it is in doubt whether the records are of one run), shared, single-node; then by traffic no-traffic,
     tcp-fallback, mixed or efa. Name, state and elapsed time come from Slurm where it can be asked.
 
-    Files that cannot be used are listed, and the others reported; it is an error where not one record can be used.
+    Files that cannot be used are listed, and the others are reported. Without any usable record the command fails.
     """
     failing = _verdicts(fail_on)
     answer = find_job(job_id)
@@ -80,7 +86,7 @@ def _verdicts(text: str | None) -> frozenset[str]:
     chosen = frozenset(word.strip() for word in (text or "").split(",") if word.strip())
     unknown = sorted(chosen - set(VERDICTS))
     if unknown:
-        raise UsageError(f"--fail-on: {unknown[0]!r} is no verdict (verdicts: {', '.join(VERDICTS)})")
+        raise UsageError(f"--fail-on: {unknown[0]!r} is not a verdict (verdicts: {', '.join(VERDICTS)})")
     return chosen
 
 

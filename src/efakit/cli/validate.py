@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from efakit.cli.command import Command
 from efakit.cli.findings_text import print_findings
 from efakit.finding import Finding, Severity
 from efakit.inputs import shown
@@ -18,7 +19,12 @@ from efakit.validate.judges import Judgement
 _OFFLINE = "Without AWS nothing is known of capacity, quota and permissions: --aws asks."
 
 
-@click.command(short_help="Judge a spec or a ParallelCluster config before money is spent.")
+@click.command(
+    short_help="Judge a spec or a ParallelCluster config before money is spent.",
+    cls=Command,
+    exit_1="Findings of the severity of --fail-on or worse.",
+    fine="Accepted, or undecided.",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--parallelcluster", "version", metavar="VERSION", help="Judge for this release.  [default: the spec's]")
 @click.option(
@@ -55,6 +61,7 @@ def validate(file: Path, version: str | None, form: str, no_vendor: bool, aws: b
 def _print_json(file: Path, judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:
     document = {
         "file": shown(file),
+        "limits": _limits(judgements),
         "judged_by": [judgement.as_data() for judgement in judgements],
         "findings": [finding.as_data() for finding in findings],
         "notes": _notes(judgements),
@@ -63,6 +70,8 @@ def _print_json(file: Path, judgements: Sequence[Judgement], findings: Sequence[
 
 
 def _print_text(judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:
+    for limit in _limits(judgements):
+        click.echo(f"First: {limit}\n")
     print_findings(findings)
     if findings:
         click.echo()
@@ -71,6 +80,11 @@ def _print_text(judgements: Sequence[Judgement], findings: Sequence[Finding]) ->
         click.echo(f"  {judgement.outcome}: {judgement.detail}")
     for note in _notes(judgements):
         click.echo(f"Note: {note}")
+
+
+def _limits(judgements: Sequence[Judgement]) -> list[str]:
+    """Return what could not be asked because of the release that is installed."""
+    return [judgement.limit for judgement in judgements if judgement.limit]
 
 
 def _notes(judgements: Sequence[Judgement]) -> list[str]:

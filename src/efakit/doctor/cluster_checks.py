@@ -135,7 +135,7 @@ def _flags(site: Site) -> Iterator[Check]:
     if "runinjob" in flags:
         message = "PrologFlags has RunInJob: the hooks run within the job's limits of memory and devices"
         yield _finding("prolog-flags-runinjob", "warning", message, "remove RunInJob", "", _PROLOG_GUIDE)
-    if site.home and site.home.settings["mode"] == "enforce":
+    if site.home and site.home.settings.mode == "enforce":
         yield from _enforcing(site, flags)
 
 
@@ -176,15 +176,15 @@ def _settings(home: Home) -> Iterator[Check]:
     for problem in home.problems:
         yield _finding("settings", "error", problem, f"mend it, or {_INSTALL}", file)
     if not home.problems:
-        deadline = home.settings["deadline_seconds"]
-        message = f"{file}: mode {home.settings['mode']}, deadline {deadline:g} s"
+        deadline = home.settings.deadline_seconds
+        message = f"{file}: mode {home.settings.mode}, deadline {deadline:g} s"
         yield Passed("settings", message, file)
     yield _records(home)
     yield _python(home)
 
 
 def _records(home: Home) -> Check:
-    folder = home.settings["records_dir"]
+    folder = home.settings.records_dir
     if folder is None:
         message = "no records_dir is set: records stay on the nodes, and go with them"
         return _finding("records", "error", message, f"set it in {home.path}/hook.json", home.path)
@@ -209,7 +209,7 @@ def _python(home: Home) -> Check:
 
 
 def _programs(site: Site, home: Home) -> Iterator[Check]:
-    yield _program(site, home, "task prolog", "TaskProlog", "task-prolog", "task_prolog")
+    yield _program(site, home, "task prolog", "TaskProlog", "task-prolog", on=home.settings.task_prolog)
     named = site.config.get("TaskProlog")
     if site.pyxis and named:
         message = f"Slurm loads Pyxis and has TaskProlog {named}: it is looked for in the image, and the task fails"
@@ -217,19 +217,18 @@ def _programs(site: Site, home: Home) -> Iterator[Check]:
             "take TaskProlog out of slurm.conf (in a spec: hooks.task_prolog: false), or mount it into every container"
         )
         yield _finding("task-prolog-pyxis", "error", message, fix, "", _PYXIS)
-    check = _program(site, home, "health check", "HealthCheckProgram", "health-check", "health_check")
+    check = _program(site, home, "health check", "HealthCheckProgram", "health-check", on=home.settings.health_check)
     if check.severity == "ok" and "start_only" not in site.config.words("HealthCheckNodeState"):
         interval = site.config.seconds("HealthCheckInterval")
-        if home.settings.get("health_check", True) and not interval:
+        if home.settings.health_check and not interval:
             message = "HealthCheckInterval is 0: Slurm never runs the health check"
             check = _finding("health-check", "error", message, "set HealthCheckInterval=300", "", _SLURM_CONF)
     yield check
 
 
-def _program(site: Site, home: Home, what: str, setting: str, file: str, switch: str) -> Check:
+def _program(site: Site, home: Home, what: str, setting: str, file: str, *, on: bool) -> Check:
     rule, wanted, named = _PROGRAM_RULES[setting], f"{home.path}/{file}", site.config.get(setting)
     more = ", HealthCheckInterval=300 and HealthCheckNodeState=IDLE,CYCLE" if file == "health-check" else ""
-    on = home.settings.get(switch, True)
     if named is None:
         if not on:
             return Passed(rule, f"the {what} is turned off in hook.json", wanted)
@@ -262,7 +261,7 @@ def _program(site: Site, home: Home, what: str, setting: str, file: str, switch:
 
 
 def _timeouts(site: Site, home: Home) -> Iterator[Check]:
-    deadline = home.settings["deadline_seconds"]
+    deadline = home.settings.deadline_seconds
     bad = False
     for name in ("PrologEpilogTimeout", "PrologTimeout", "EpilogTimeout"):
         limit = site.config.seconds(name)

@@ -11,9 +11,8 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from efakit.hook.settings import load_settings
+from efakit.hook.settings import Settings, load_settings
 from efakit.hook.trust import distrust
 from efakit.slurm import SlurmConfig
 
@@ -52,7 +51,7 @@ class Home:
     path: str
     version: str | None
     files: tuple[Installed, ...]
-    settings: Mapping[str, Any]
+    settings: Settings
     problems: tuple[str, ...]
     python: str
     python_version: tuple[int, ...] | None
@@ -174,7 +173,7 @@ def _look_home(path: str) -> Home:
         python=python,
         python_version=tuple(map(int, version.split())) if version else None,
         closed=next((str(part) for part in (home, home / "task-prolog") if _is_closed(part)), None),
-        records=_distrust(settings["records_dir"]) if settings["records_dir"] else None,
+        records=_distrust(settings.records_dir) if settings.records_dir else None,
     )
 
 

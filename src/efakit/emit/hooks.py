@@ -14,7 +14,7 @@ from efakit.emit.registry import File, slurm_target
 from efakit.emit.resources import folder
 from efakit.emit.shell import quote
 from efakit.plan.plan import Plan
-from efakit.plan.slurm.site import INSTALLER
+from efakit.plan.slurm.site import INSTALLER, PYXIS_SCRIPT
 
 __all__ = ["emit_hooks", "hook_archive", "uninstaller"]
 
@@ -36,7 +36,10 @@ def emit_hooks(plan: Plan) -> list[File]:
             payload.append(File(f"{name}/{script.name}", script.read_bytes(), executable=True))
     text = _script(settings["records_dir"])
     installer = File(INSTALLER, text + _packed(payload), executable=True)
-    return [File(f"hooks/{file.path}", file.content, file.executable) for file in (*payload, installer)]
+    files = [*payload, installer]
+    if plan.slurm.hooks.pyxis is not None:
+        files.append(File(PYXIS_SCRIPT, (source / PYXIS_SCRIPT).read_bytes(), executable=True))
+    return [File(f"hooks/{file.path}", file.content, file.executable) for file in files]
 
 
 def uninstaller() -> bytes:

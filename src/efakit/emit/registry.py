@@ -78,7 +78,8 @@ def targets() -> dict[str, Target]:
 
 def applying(plan: Plan) -> tuple[str, ...]:
     """Return the names of the targets that a plan has something for."""
-    return tuple(name for name, item in targets().items() if item.applies(plan))
+    there = (name for name in target_names() if name in plan.sections or name in _MODULES)
+    return tuple(name for name in there if _target(name).applies(plan))
 
 
 def emit(plan: Plan, names: tuple[str, ...] = ()) -> list[File]:

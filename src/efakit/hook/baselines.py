@@ -36,19 +36,25 @@ _TYPES = (
 class Found:
     """What an epilog finds: its ``baseline`` (None: none of its run) and the file's ``name``.
 
-    ``shared_with`` are the jobs that ran here at the same time, or may have.
-
-    ``doubts`` say why it is not sure that the baseline is of this run, ``foreign`` why those of the same id are not,
-    ``given_up`` which jobs' baselines were removed, since their jobs do not run any more, and why.
+    ``doubts`` say why it is not sure that the baseline is of this run, ``foreign`` why those of the same id are not.
     """
 
     def __init__(self) -> None:
         self.baseline: dict[str, Any] | None = None
         self.name: str | None = None
-        self.shared_with: list[int] = []
         self.doubts: list[str] = []
         self.foreign: list[str] = []
-        self.given_up: list[str] = []
+
+
+class Others:
+    """Other jobs of the node: those that ran at the same time, or may have, and the baselines that were given up.
+
+    ``given_up`` says which jobs' baselines were removed, since their jobs do not run any more, and why.
+    """
+
+    def __init__(self, shared_with: list[int], given_up: list[str]) -> None:
+        self.shared_with = shared_with
+        self.given_up = given_up
 
 
 class Baselines:
@@ -67,13 +73,24 @@ class Baselines:
         """
         job = baseline["job"]
         own = self._name_of(job)
-        given_up: list[str] = []
+        given_up: list[str | None] = []
         kept = None
         for name, other in self._all():
-            if other["job"]["job_id"] == job["job_id"]:
-                kept = self._of_own_run(name, other, baseline, given_up) or kept
+            if other["job"]["job_id"] != job["job_id"]:
+                given_up.append(self._give_up(name, other, now))
+                continue
+            again = _is_again(other, baseline)
+            doubtful = again is None and other["job"].get("restart_count") is not None
+            if again or doubtful:
+                kept = name
             else:
-                self._give_up(name, other, now, given_up)
+                self._forget(name)
+                if again is None:
+                    baseline = _begun_twice(baseline)
+                else:
+                    given_up.append("an earlier run of job %d left no record here: no epilog came" % job["job_id"])
+            if doubtful:
+                self._folder.write(name, dumps(_begun_twice(other)).encode(), 0o600)
         # First our own, then the look at the others: of two jobs that begin at once, one at least sees the other.
         try:
             if kept is None:
@@ -88,26 +105,7 @@ class Baselines:
         for job_id in now.other_jobs(job["job_id"], job["het_job_id"]):
             # One whose prolog left no baseline.
             self._note(kept or own, job_id)
-        return given_up
-
-    def _of_own_run(
-        self, name: str, other: dict[str, Any], baseline: dict[str, Any], given_up: list[str]
-    ) -> str | None:
-        """Return the name of a baseline of the same job where it stays; remove it where it does not."""
-        boots = other["snapshot"].get("boot_id"), baseline["snapshot"]["boot_id"]
-        again = is_begun_again(other["job"], baseline["job"]) if None not in boots and boots[0] == boots[1] else False
-        told_nothing = again is None and other["job"].get("restart_count") is None
-        if again is None:
-            doubts = baseline if told_nothing else other
-            doubts["doubts"] = [*doubts.get("doubts", ()), _BEGUN_TWICE]
-        if again is False or told_nothing:
-            self._forget(name)
-            if again is False:
-                given_up.append("an earlier run of job %d left no record here: no epilog came" % other["job"]["job_id"])
-            return None
-        if again is None:
-            self._folder.write(name, dumps(other).encode(), 0o600)
-        return name
+        return [text for text in given_up if text]
 
     def find(self, told: Mapping[str, Any]) -> Found:
         """Return what there is of the run that an epilog ends, which was ``told`` this of its job."""
@@ -128,30 +126,34 @@ class Baselines:
             found.doubts += [unsure] if unsure else []
         return found
 
-    def find_others(self, found: Found, told: Mapping[str, Any], now: Moment) -> None:
-        """Add to ``found`` which jobs ran here at the same time, and give up the baselines of those that have ended.
+    def find_others(self, found: Found, told: Mapping[str, Any], now: Moment) -> Others:
+        """Return which jobs ran here at the same time; the baselines of those that have ended are given up.
 
         That this job has the node to itself says something of those alone that began before it.
         """
         sharing: set[int] = set()
+        given_up = []
         for name, kept in self._all():
             if kept["job"]["job_id"] == told["job_id"]:
                 continue
             before = found.baseline is not None and _seconds(kept, "since_boot_seconds") <= _seconds(
                 found.baseline, "since_boot_seconds"
             )
-            if not self._give_up(name, kept, now if before else now.without_job(), found.given_up):
-                sharing.add(kept["job"]["job_id"])
-                try:
-                    # It may not know of this job, whose prolog may have left no baseline.
-                    self._note(name, told["job_id"])
-                except OSError:
-                    pass  # on a disk that is read-only, say; this job's own record is worth more
+            why = self._give_up(name, kept, now if before else now.without_job())
+            if why is not None:
+                given_up.append(why)
+                continue
+            sharing.add(kept["job"]["job_id"])
+            try:
+                # It may not know of this job, whose prolog may have left no baseline.
+                self._note(name, told["job_id"])
+            except OSError:
+                pass  # on a disk that is read-only, say; this job's own record is worth more
         sharing |= now.other_jobs(told["job_id"], told.get("het_job_id"))
         if found.name is not None:
             sharing.update(self._notes(found.name))
             sharing.discard(told["job_id"])
-        found.shared_with = sorted(sharing)
+        return Others(sorted(sharing), given_up)
 
     def forget_job(self, job_id: int) -> None:
         """Remove all baselines of a job that has ended here, and the notes on them."""
@@ -192,19 +194,18 @@ class Baselines:
                     moved += self._folder.move(name, aside)
         return moved
 
-    def _give_up(self, name: str, kept: dict[str, Any], now: Moment, given_up: list[str]) -> bool:
-        """Give up the baseline of a job that does not run any more; return whether it was one."""
+    def _give_up(self, name: str, kept: dict[str, Any], now: Moment) -> str | None:
+        """Give up the baseline of a job that does not run any more; return what to say of it, None where it stays."""
         from efakit.hook.liveness import why_ended
 
         why = why_ended(kept, now)
         if why is None:
-            return False
+            return None
         try:
             self._forget(name)
         except OSError:
             pass  # on a disk that is read-only, say: the next job gives it up again
-        given_up.append("no epilog ended the baseline of job %d, and %s" % (kept["job"]["job_id"], why))
-        return True
+        return "no epilog ended the baseline of job %d, and %s" % (kept["job"]["job_id"], why)
 
     def _name_of(self, job: Mapping[str, Any]) -> str:
         run = safe_name(run_key(job.get("sluid"), job.get("started_at"), job.get("restart_count")))
@@ -245,6 +246,16 @@ class Baselines:
                 failure = failure or error
         if failure:
             raise failure
+
+
+def _is_again(other: dict[str, Any], baseline: dict[str, Any]) -> bool | None:
+    """Return whether a baseline of the same job is of this very run; None where Slurm does not say."""
+    boots = other["snapshot"].get("boot_id"), baseline["snapshot"]["boot_id"]
+    return is_begun_again(other["job"], baseline["job"]) if None not in boots and boots[0] == boots[1] else False
+
+
+def _begun_twice(kept: dict[str, Any]) -> dict[str, Any]:
+    return {**kept, "doubts": [*kept.get("doubts", ()), _BEGUN_TWICE]}
 
 
 def _has_parts(kept: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from efakit.finding import Finding
 from efakit.node.record import CLOCK_JUMP_SECONDS
 
 TYPE_CHECKING = False
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from efakit.node.limits import HugePages
     from efakit.node.record_type import Record
     from efakit.node.snapshot import DeviceReading, Snapshot
 
@@ -19,19 +21,14 @@ _LACKS = {"driver-unbound": "no driver bound", "verbs-missing": "no uverbs devic
 _UNANSWERED, _REFUSED = "no_completion_cmds", "cmds_err"
 
 
-def finding(rule: str, severity: str, message: str) -> dict[str, str]:
-    """Return one finding of the hook; ``severity`` is error, warning or info."""
-    return {"rule": rule, "severity": severity, "message": message}
-
-
-def check_devices(snapshot: Snapshot, expectation: Mapping[str, Any]) -> list[dict[str, str]]:
+def check_devices(snapshot: Snapshot, expectation: Mapping[str, Any]) -> list[Finding]:
     """Return the findings about the device set: count, driver, verbs device, what could not be read."""
     findings = check_count(snapshot, expectation)
     findings += fault_findings(device_faults(snapshot))
     unread = _unreadable(snapshot)
     if unread:
         what = "; ".join("%s: %s (%s)" % (_list(names), text, why) for text, names, why in unread)
-        findings.append(finding("device-unreadable", "warning", what))
+        findings.append(Finding("device-unreadable", "warning", what))
     return findings
 
 
@@ -54,7 +51,7 @@ def device_faults(snapshot: Snapshot) -> dict[str, dict[str, str]]:
     }
 
 
-def fault_findings(faults: Mapping[str, Mapping[str, str]]) -> list[dict[str, str]]:
+def fault_findings(faults: Mapping[str, Mapping[str, str]]) -> list[Finding]:
     """Return a finding for each rule of which there are faulty devices."""
     findings = []
     for rule, by_name in faults.items():
@@ -68,37 +65,37 @@ def fault_findings(faults: Mapping[str, Mapping[str, str]]) -> list[dict[str, st
         else:
             errors = [error for name in names for error in by_name[name].split("\n")]
             what = "%s: %d counters could not be read (%s)" % (_list(names), len(errors), errors[0])
-        findings.append(finding(rule, "error", what))
+        findings.append(Finding(rule, "error", what))
     return findings
 
 
-def check_count(snapshot: Snapshot, expectation: Mapping[str, Any]) -> list[dict[str, str]]:
+def check_count(snapshot: Snapshot, expectation: Mapping[str, Any]) -> list[Finding]:
     """Return the findings about the number of devices, and whether all were looked at."""
     if not snapshot["devices_listed"]:
         # What was not looked at is not missing.
         why = snapshot["list_error"] or "not done by the deadline"
-        return [finding("snapshot-incomplete", "warning", "the EFA devices could not be listed: %s" % why)]
+        return [Finding("snapshot-incomplete", "warning", "the EFA devices could not be listed: %s" % why)]
     findings = []
     expected, found = expectation["devices_expected"], len(snapshot["devices_present"])
     if not snapshot["complete"]:
-        findings.append(finding("snapshot-incomplete", "warning", "not every counter was read by the deadline"))
+        findings.append(Finding("snapshot-incomplete", "warning", "not every counter was read by the deadline"))
     if expected is None:
         kind = snapshot["instance_type"] or "unknown instance type"
-        findings.append(finding("devices-unknown", "warning", "no device count is known for %s" % kind))
+        findings.append(Finding("devices-unknown", "warning", "no device count is known for %s" % kind))
     elif found + len(snapshot["unknown_devices"]) < expected:
         findings.append(_too_few(found, expectation))
     elif found > expected:
-        findings.append(finding("devices-extra", "warning", "%d EFA devices found, %d expected" % (found, expected)))
+        findings.append(Finding("devices-extra", "warning", "%d EFA devices found, %d expected" % (found, expected)))
     return findings
 
 
-def _too_few(found: int, expectation: Mapping[str, Any]) -> dict[str, str]:
+def _too_few(found: int, expectation: Mapping[str, Any]) -> Finding:
     expected = expectation["devices_expected"]
     if expectation["expected_from"] != "instance-type":
-        return finding("devices-missing", "error", "%d of %d EFA devices found" % (found, expected))
+        return Finding("devices-missing", "error", "%d of %d EFA devices found" % (found, expected))
     # Whoever made the cluster may have left EFA out on some network cards.
     message = "%d EFA devices found; the %s can have %d: say in compute_resources how many this node is to have"
-    return finding("devices-fewer", "warning", message % (found, expectation["expected_by"], expected))
+    return Finding("devices-fewer", "warning", message % (found, expectation["expected_by"], expected))
 
 
 def _unreadable(snapshot: Snapshot) -> list[tuple[str, list[str], str]]:
@@ -118,47 +115,53 @@ def _unreadable(snapshot: Snapshot) -> list[tuple[str, list[str], str]]:
     return found
 
 
-def check_node(snapshot: Snapshot) -> list[dict[str, str]]:
+def check_node(snapshot: Snapshot) -> list[Finding]:
     """Return the findings about the node before a job: late devices, sick admin queues, huge pages."""
     findings = []
     late = snapshot["late"]
     if late:
         ready, seconds = late["devices_at_first"], late["waited_seconds"]
         what = "only %d EFA devices were ready at first; others came within %.1f s" % (ready, seconds)
-        findings.append(finding("devices-late", "warning", what))
+        findings.append(Finding("devices-late", "warning", what))
     findings += _check_commands({}, snapshot, "since the driver was loaded", "info")
-    pages = snapshot["hugepages"]
-    if pages and pages["count"] < pages["wanted"]:
-        # AWS's own check warns here too (efa-check.sh in awslabs/libfabric-ci-scripts); no job loses EFA by it.
-        message = "%d huge pages of %d KiB; libfabric would use up to %d"
-        what = message % (pages["count"], pages["size_kib"], pages["wanted"])
-        findings.append(finding("hugepages", "info" if pages["count"] else "warning", what))
-    return findings
+    return findings + check_huge_pages(snapshot["hugepages"])
 
 
-def check_known(record: Record) -> list[dict[str, str]]:
+def check_huge_pages(pages: HugePages | None) -> list[Finding]:
+    """Return what is to say of a node's huge pages: libfabric takes what it can get, and no job loses EFA by it.
+
+    AWS's own check warns where there is none (efa-check.sh in awslabs/libfabric-ci-scripts).
+    """
+    if not pages or pages["count"] >= pages["wanted"]:
+        return []
+    message = "%d huge pages of %d KiB; libfabric uses up to %d on a node with this many cores"
+    text = message % (pages["count"], pages["size_kib"], pages["wanted"])
+    return [Finding("huge-pages-few", "info" if pages["count"] else "warning", text)]
+
+
+def check_known(record: Record) -> list[Finding]:
     """Return the findings about what is not known of a record's bytes, and about a clock that was set."""
     findings = []
     if record["devices_unknown"] and not record["resets"]:
         message = "the EFA devices were not all recognised at both moments: EFA bytes are not known"
-        findings.append(finding("devices-unlisted", "warning", message))
+        findings.append(Finding("devices-unlisted", "warning", message))
     if record["interfaces_unknown"] and not record["resets"]:
         message = "no TCP interface was found at both moments: TCP bytes are not known"
-        findings.append(finding("interfaces-unknown", "warning", message))
+        findings.append(Finding("interfaces-unknown", "warning", message))
     unread = [item["name"] for item in (*record["devices"], *record["interfaces"]) if item["unknown"]]
     if unread and not record["resets"]:
         message = "%s: counters not read at both moments; their bytes are not known" % _list(unread)
-        findings.append(finding("bytes-unknown", "warning", message))
+        findings.append(Finding("bytes-unknown", "warning", message))
     if record["resets"]:
-        findings.append(finding("counters-reset", "warning", "counters began anew: %s" % "; ".join(record["resets"])))
+        findings.append(Finding("counters-reset", "warning", "counters began anew: %s" % "; ".join(record["resets"])))
     jump = record["clock_jump_seconds"]
     if jump is not None and abs(jump) >= CLOCK_JUMP_SECONDS:
         message = "the node's clock was set by %.0f s while the job ran" % jump
-        findings.append(finding("clock-jumped", "warning", message))
+        findings.append(Finding("clock-jumped", "warning", message))
     return findings
 
 
-def check_growth(baseline: Snapshot, final: Snapshot) -> list[dict[str, str]]:
+def check_growth(baseline: Snapshot, final: Snapshot) -> list[Finding]:
     """Return the findings about admin commands that failed while the job ran."""
     before = {device["name"]: device for device in baseline["devices"]}
     return _check_commands(before, final, "while the job ran", "warning")
@@ -166,7 +169,7 @@ def check_growth(baseline: Snapshot, final: Snapshot) -> list[dict[str, str]]:
 
 def _check_commands(
     before: Mapping[str, DeviceReading], after: Snapshot, when: str, refused_severity: str
-) -> list[dict[str, str]]:
+) -> list[Finding]:
     findings = []
     for counter, what, rule, severity in (
         (_UNANSWERED, "never answered", "commands-unanswered", "error"),
@@ -176,7 +179,7 @@ def _check_commands(
         names = [name for name, count in grown.items() if count > 0]
         if names:
             message = "%s: %d admin commands %s %s" % (_list(names), sum(grown[name] for name in names), what, when)
-            findings.append(finding(rule, severity, message))
+            findings.append(Finding(rule, severity, message))
     return findings
 
 

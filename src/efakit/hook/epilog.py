@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from efakit.hook.checks import check_devices, check_growth, check_known, finding
+from efakit.finding import Finding
+from efakit.hook.checks import check_devices, check_growth, check_known
 from efakit.hook.expectation import expected_devices
 from efakit.hook.job import id_in_tasks, is_exclusive, job_from
 from efakit.hook.moment import Moment
@@ -11,7 +12,7 @@ from efakit.hook.publish import cast_doubt, publish_record
 from efakit.hook.run import PUBLISH_UNTIL, READ_UNTIL, SPOOL_UNTIL, failure
 from efakit.hook.spool import Spool
 from efakit.hook.summary import summary
-from efakit.node.record import make_record
+from efakit.node.record import make_record, with_findings
 from efakit.node.snapshot import assemble, pieces
 
 TYPE_CHECKING = False
@@ -32,14 +33,14 @@ _RAN_AGAIN = (
 def epilog(run: Run) -> str:
     """Take the second snapshot at once, write the node's record to the spool and publish what waits there."""
     settings = run.settings
-    values = run.bounded(lambda: pieces(settings["root"], settings["tcp_interfaces"]), READ_UNTIL, in_process=True)
+    values = run.bounded(lambda: pieces(settings.root, settings.tcp_interfaces), READ_UNTIL, in_process=True)
     snapshot = assemble(values)
-    job = job_from(run.environment, at_end=True)
+    job = job_from(run.environment, run.node, at_end=True)
     expectation = expected_devices(settings, job["node"], snapshot["instance_type"], run.efa_interfaces)
-    spool = Spool(settings["spool_dir"], job["node"])
+    spool = Spool(settings.spool_dir, job["node"])
 
     def keep() -> Iterator[Any]:
-        _forget_note(settings["run_dir"], id_in_tasks(job))
+        _forget_note(settings.run_dir, id_in_tasks(job))
         spool.prepare()
         now = Moment(settings, snapshot["boot_id"], snapshot["since_boot_seconds"], is_exclusive(run.environment))
         found = spool.baselines.find(job)
@@ -47,10 +48,10 @@ def epilog(run: Run) -> str:
         if ended is not None:
             yield {"second": ended.record if ended.in_doubt else None}
             return
-        spool.baselines.find_others(found, job, now)
-        lost = spool.lost()
-        found.given_up += spool.given_up()
-        record = _compose(run, job, expectation, found, snapshot, lost)
+        others = spool.baselines.find_others(found, job, now)
+        lost, given_up = spool.lost(), others.given_up + spool.given_up()
+        notes = _of_spool(found, given_up, lost)
+        record = _compose(run, job, expectation, found, others.shared_with, snapshot, notes)
         try:
             spool.waiting.keep(record)
         except OSError:
@@ -63,7 +64,7 @@ def epilog(run: Run) -> str:
             _forget_job(spool, job)
         yield {"kept": record["record_id"]}
         spool.note_ended(job, record, now)
-        if lost or found.given_up:
+        if lost or given_up:
             spool.forget_told()
 
     values = run.in_time(keep, SPOOL_UNTIL, in_process=True)
@@ -75,8 +76,8 @@ def epilog(run: Run) -> str:
         trouble = publish_all(run, spool, values[0]["kept"])
     else:
         trouble = failure(values)
-        if settings["records_dir"] is not None:
-            trouble = _publish_past_spool(run, job, expectation, snapshot, trouble)
+        if settings.records_dir is not None:
+            trouble = _publish_past_spool(run, settings.records_dir, job, expectation, snapshot, trouble)
     return summary("epilog", job, snapshot, expectation, trouble or "record published", run.findings)
 
 
@@ -84,7 +85,7 @@ def _doubted(run: Run, spool: Spool, place: dict[str, Any] | None) -> str | None
     """Let the record that an epilog has left say its doubt; return why it could not, None where all is well."""
     if place is None:
         return None
-    records_dir, mode = run.settings["records_dir"], int(run.settings["records_mode"], 8)
+    records_dir, mode = run.settings.records_dir, run.settings.records_mode_bits
 
     def doubt() -> Iterator[Any]:
         spool.prepare()
@@ -102,10 +103,10 @@ def _forget_job(spool: Spool, job: JobFields) -> None:
 
 
 def _published(run: Run, record: Record) -> bool:
-    records_dir = run.settings["records_dir"]
+    records_dir = run.settings.records_dir
     try:
         if records_dir is not None:
-            publish_record(record, records_dir, int(run.settings["records_mode"], 8))
+            publish_record(record, records_dir, run.settings.records_mode_bits)
             return True
     except OSError:
         pass
@@ -113,13 +114,18 @@ def _published(run: Run, record: Record) -> bool:
 
 
 def _publish_past_spool(
-    run: Run, job: JobFields, expectation: Mapping[str, Any], snapshot: Snapshot, trouble: str | None
+    run: Run,
+    records_dir: str,
+    job: JobFields,
+    expectation: Mapping[str, Any],
+    snapshot: Snapshot,
+    trouble: str | None,
 ) -> str:
     """Publish what is known without the spool, which is no use: no differences, but the devices and what is wrong."""
-    record = _without_baseline(run, job, expectation, snapshot, [finding("spool-unusable", "error", str(trouble))])
+    record = _without_baseline(run, job, expectation, snapshot, [Finding("spool-unusable", "error", str(trouble))])
 
     def publish() -> Iterator[Any]:
-        publish_record(record, run.settings["records_dir"], int(run.settings["records_mode"], 8))
+        publish_record(record, records_dir, run.settings.records_mode_bits)
         yield {}
 
     why = failure(run.in_time(publish, PUBLISH_UNTIL))
@@ -131,46 +137,46 @@ def _compose(
     job: JobFields,
     expectation: Mapping[str, Any],
     found: Found,
+    shared_with: list[int],
     snapshot: Snapshot,
-    lost: Mapping[str, int],
+    notes: list[Finding],
 ) -> Record:
     """Return the record; a baseline that another version wrote otherwise counts for none."""
-    notes = _of_spool(found, lost)
     if found.baseline is not None:
         try:
-            return _with_baseline(run, job, expectation, found, snapshot, notes)
+            return _with_baseline(run, job, expectation, found.baseline, found.doubts, shared_with, snapshot, notes)
         except (AttributeError, KeyError, TypeError, ValueError):
             text = "the baseline cannot be read by this version of the hook"
-            notes.append(finding("baseline-unreadable", "warning", text))
-    return _without_baseline(run, job, expectation, snapshot, notes, found.shared_with)
+            notes = [*notes, Finding("baseline-unreadable", "warning", text)]
+    return _without_baseline(run, job, expectation, snapshot, notes, shared_with)
 
 
 def _with_baseline(
     run: Run,
     job: JobFields,
     expectation: Mapping[str, Any],
-    found: Found,
+    baseline: Mapping[str, Any],
+    doubts: list[str],
+    shared_with: list[int],
     snapshot: Snapshot,
-    notes: list[dict[str, str]],
+    notes: list[Finding],
 ) -> Record:
-    baseline: dict[str, Any] = found.baseline or {}
     record = make_record(
         _as_prolog_knew(job, baseline["job"]),
         expectation,
         baseline["snapshot"],
         snapshot,
-        mode=run.settings["mode"],
-        shared_with=found.shared_with,
-        doubts=found.doubts,
+        mode=run.settings.mode,
+        shared_with=shared_with,
+        doubts=doubts,
         prolog_failed=baseline.get("prolog_failed"),
-        installation_id=baseline.get("installation_id") or run.settings["installation_id"],
+        installation_id=baseline.get("installation_id") or run.settings.installation_id,
         record_id=baseline.get("record_id"),
     )
-    early = list(baseline["findings"])
+    early = [Finding(item["rule"], item["severity"], item["message"]) for item in baseline["findings"]]
     late = run.findings + check_devices(snapshot, expectation) + notes + check_known(record)
     late += [] if record["resets"] else check_growth(baseline["snapshot"], snapshot)
-    record["findings"] = early + [item for item in late if item not in early]
-    return record
+    return with_findings(record, early + [item for item in late if item not in early])
 
 
 def _without_baseline(
@@ -178,37 +184,36 @@ def _without_baseline(
     job: JobFields,
     expectation: Mapping[str, Any],
     snapshot: Snapshot,
-    notes: list[dict[str, str]],
+    notes: list[Finding],
     shared_with: list[int] | None = None,
 ) -> Record:
-    findings = run.findings + check_devices(snapshot, expectation) + notes
-    findings.append(finding("baseline-missing", "warning", "the prolog left no baseline of this run"))
+    missing = Finding("baseline-missing", "warning", "the prolog left no baseline of this run")
     return make_record(
         job,
         expectation,
         None,
         snapshot,
-        mode=run.settings["mode"],
+        mode=run.settings.mode,
         shared_with=shared_with or (),
-        findings=findings,
-        installation_id=run.settings["installation_id"],
+        findings=[*run.findings, *check_devices(snapshot, expectation), *notes, missing],
+        installation_id=run.settings.installation_id,
     )
 
 
-def _of_spool(found: Found, lost: Mapping[str, int]) -> list[dict[str, str]]:
+def _of_spool(found: Found, given_up: list[str], lost: Mapping[str, int]) -> list[Finding]:
     """Return the findings about what the spool held beside this job's baseline."""
-    notes = [finding("run-in-doubt", "warning", text) for text in found.doubts]
+    notes = [Finding("run-in-doubt", "warning", text) for text in found.doubts]
     notes += [
-        finding("baseline-foreign", "warning", "a baseline of this job id is of another run: %s" % text)
+        Finding("baseline-foreign", "warning", "a baseline of this job id is of another run: %s" % text)
         for text in found.foreign
     ]
-    notes += [finding("baseline-given-up", "info", text) for text in found.given_up]
+    notes += [Finding("baseline-given-up", "info", text) for text in given_up]
     if lost.get("damaged"):
         text = "%d files in the spool could not be read and were set aside" % lost["damaged"]
-        notes.append(finding("spool-damaged", "warning", text))
+        notes.append(Finding("spool-damaged", "warning", text))
     if lost.get("dropped"):
         text = "%d records that waited on this node were dropped: the spool reached its limit" % lost["dropped"]
-        notes.append(finding("spool-dropped", "warning", text))
+        notes.append(Finding("spool-dropped", "warning", text))
     return notes
 
 

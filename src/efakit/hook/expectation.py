@@ -7,20 +7,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from efakit.hook.settings import Settings
+
 
 def expected_devices(
-    settings: Mapping[str, Any], node: str, instance_type: str | None, by_type: Mapping[str, int]
+    settings: Settings, node: str, instance_type: str | None, by_type: Mapping[str, int]
 ) -> dict[str, Any]:
     """Return ``devices_expected`` (None: unknown), ``expected_from`` and, for people, ``expected_by``.
 
     The number comes from, in this order: a number in the ``settings``, the ``compute-resource`` that the node's name
     tells, the ``instance-type``. The last is how many it can have: EFA may be left out on some of its network cards.
     """
-    if settings["expected_devices"] != "auto":
-        return _expect(settings["expected_devices"], "settings", "settings")
-    resource = compute_resource(node, settings["compute_resources"])
+    if settings.expected_devices != "auto":
+        return _expect(settings.expected_devices, "settings", "settings")
+    resource = compute_resource(node, settings.compute_resources)
     if resource:
-        return _expect(settings["compute_resources"][resource], "compute-resource", "compute resource " + resource)
+        return _expect(settings.compute_resources[resource], "compute-resource", "compute resource " + resource)
     if instance_type is not None and instance_type in by_type:
         return _expect(by_type[instance_type], "instance-type", "instance type " + instance_type)
     return _expect(None, None, None)

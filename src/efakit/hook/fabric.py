@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from efakit.hook.checks import finding
+from efakit.finding import Finding
 from efakit.hook.trust import distrust
 from efakit.node.command import NoChild, run_program
 from efakit.node.files import below
@@ -50,7 +50,7 @@ def efa_domains(text: str) -> list[str]:
     return sorted(devices)
 
 
-def check_fabric(root: str, devices: list[str], seconds: float) -> tuple[list[dict[str, str]], list[str] | None]:
+def check_fabric(root: str, devices: list[str], seconds: float) -> tuple[list[Finding], list[str] | None]:
     """Return the findings and the EFA domains that libfabric offers; None where it could not be asked.
 
     ``devices`` are those that sysfs shows.
@@ -58,37 +58,37 @@ def check_fabric(root: str, devices: list[str], seconds: float) -> tuple[list[di
     path = fi_info_path(root)
     if path is None:
         message = "no fi_info on this node: libfabric's EFA provider is not checked"
-        return [finding("fi-info-missing", "warning", message)], None
+        return [Finding("fi-info-missing", "warning", message)], None
     reason = distrust(os.path.realpath(path))
     if reason:
         message = "fi_info is not run as root, since somebody else may have put it there: %s" % reason
-        return [finding("fi-info-untrusted", "warning", message)], None
+        return [Finding("fi-info-untrusted", "warning", message)], None
     ends_at = time.monotonic() + seconds
     first, domains = _ask(path, devices, seconds / 2, ())
-    if first is None or first["severity"] != "error":
+    if first is None or first.severity != "error":
         return [] if first is None else [first], domains
     # A prolog may fail for it: what a busy node does once is not told.
     second, domains = _ask(path, devices, ends_at - time.monotonic(), domains or ())
-    if second is not None and second["rule"] not in (first["rule"], "fi-info-failed"):
-        message = "%s -p efa gave two answers: %s; then: %s" % (path, first["message"], second["message"])
-        second = finding("fi-info-failed", "warning", message)
+    if second is not None and second.rule not in (first.rule, "fi-info-failed"):
+        message = "%s -p efa gave two answers: %s; then: %s" % (path, first.message, second.message)
+        second = Finding("fi-info-failed", "warning", message)
     return [] if second is None else [second], domains
 
 
 def _ask(
     path: str, devices: list[str], seconds: float, seen: Collection[str]
-) -> tuple[dict[str, str] | None, list[str] | None]:
+) -> tuple[Finding | None, list[str] | None]:
     """Ask once; return what is wrong, and the EFA domains where there was an answer. Those ``seen`` are not lost."""
     try:
         status, text = run_program([path, "-p", "efa"], {"PATH": "/usr/bin:/bin"}, seconds)
     except NoChild as error:
-        return finding("fi-info-failed", "warning", "%s cannot be run: %s" % (path, error.strerror)), None
+        return Finding("fi-info-failed", "warning", "%s cannot be run: %s" % (path, error.strerror)), None
     if status is None:
         message = "%s -p efa gave no answer within %.0f s" % (path, seconds)
-        return finding("fi-info-hangs", "error", message), None
+        return Finding("fi-info-hangs", "error", message), None
     if status not in (0, _NO_DATA):
         message = "%s -p efa ended with status %d: %s" % (path, status, _first_line(text))
-        return finding("fi-info-failed", "warning", message), None
+        return Finding("fi-info-failed", "warning", message), None
     domains = efa_domains(text)
     lost = [name for name in devices if name not in domains and name not in seen]
     if devices and not domains:
@@ -96,14 +96,14 @@ def _ask(
             "libfabric offers no EFA domain, though %d EFA devices are there (%s): its efa provider or libefa is "
             "missing, or a verbs device cannot be opened" % (len(devices), _first_line(text))
         )
-        return finding("provider-missing", "error", message), domains
+        return Finding("provider-missing", "error", message), domains
     if lost:
         message = "libfabric offers %d of %d EFA devices; not %s" % (
             len(devices) - len(lost),
             len(devices),
             ", ".join(lost[:8]),
         )
-        return finding("domains-missing", "error", message), domains
+        return Finding("domains-missing", "error", message), domains
     return None, domains
 
 

@@ -97,7 +97,7 @@ class Folder:
         try:
             status = call(path, os.fstat, descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise Untrusted("%s is no regular file" % path)
+                raise Untrusted("%s is not a regular file" % path)
             refuse(reason_against(status, path))
             return _read_all(descriptor, path, status.st_size, most_bytes)
         finally:

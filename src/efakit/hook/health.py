@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import time
 
-from efakit.hook.checks import finding
+from efakit.finding import Finding, findings_in
 from efakit.hook.expectation import expected_devices
 from efakit.hook.folder import open_folder
-from efakit.hook.job import node_name
 from efakit.hook.json_text import dumps_lines
 from efakit.hook.needed import keep_exports
 from efakit.hook.run import failure
@@ -21,7 +20,7 @@ from efakit.hook.trust import load_trusted
 from efakit.node.devices import find_devices
 from efakit.node.files import below, read_text_or_none
 from efakit.node.limits import huge_pages, locked_memory_limit, login_limits, ptrace_scope
-from efakit.node.record import safe_name
+from efakit.node.record import finding_records, safe_name
 from efakit.node.snapshot import since_boot
 from efakit.node.software import PLUGIN_FILES, find_plugins, find_software
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from efakit.hook.run import Run
+    from efakit.hook.settings import Settings
 
 SCHEMA_VERSION = 1
 
@@ -55,38 +55,36 @@ def health_check(run: Run) -> str:
 
     settings = run.settings
     run.deadline_seconds = _DEADLINE_SECONDS
-    root, spool_dir = settings["root"], settings["spool_dir"]
-    node = node_name(run.environment)
-    seen = _only(run.in_time(lambda: iter([look_at(settings, node)]), _READ_UNTIL))
-    result = _judge(run, node, seen)
+    root, spool_dir = settings.root, settings.spool_dir
+    seen = _only(run.in_time(lambda: iter([look_at(settings, run.node)]), _READ_UNTIL))
+    result, findings = _judge(run, seen)
     # The tasks' exports first: they lie in memory, and a spool that hangs takes all the time there is.
-    told = failure(run.in_time(lambda: keep_exports(root, settings["run_dir"]), _KEEP_UNTIL))
-    kept = failure(run.in_time(lambda: _keep(spool_dir, result), _KEEP_UNTIL))
+    told = failure(run.in_time(lambda: keep_exports(root, settings.run_dir), _KEEP_UNTIL))
+    kept = failure(run.in_time(lambda: _keep(spool_dir, result, findings), _KEEP_UNTIL))
     notes = ["not kept for the prologs: %s" % kept] if kept else []
     notes += ["nothing left for the task prolog: %s" % told] if told else []
-    return "health-check: %s; %s" % ("; ".join([_summary(result), *notes]), flush(run))
+    return "health-check: %s; %s" % ("; ".join([_summary(result, findings), *notes]), flush(run))
 
 
-def _judge(run: Run, node: str, seen: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the result of the check: what is kept for the prologs."""
+def _judge(run: Run, seen: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[Finding]]:
+    """Return the result of the check, which is kept for the prologs, and its findings."""
+    findings = list(run.findings)
     result: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "time_seconds": time.time(),
-        "node": node,
+        "node": run.node,
         "boot_id": None,
         "instance_type": None,
         "devices_expected": None,
         "devices_found": None,
         "domains": None,
-        "findings": list(run.findings),
         "software": {},
     }
     if seen is None:
-        unreadable = finding("node-unreadable", "error", "the node's own files could not be read in time")
-        result["findings"].append(unreadable)
-        return result
+        findings.append(Finding("node-unreadable", "error", "the node's own files could not be read in time"))
+        return result, findings
     devices, instance_type = seen["devices"], seen["instance_type"]
-    expectation = expected_devices(run.settings, node, instance_type, run.efa_interfaces)
+    expectation = expected_devices(run.settings, run.node, instance_type, run.efa_interfaces)
     # That devices are missing is no finding here: each prolog counts them anew, and at boot some may come late.
     found = None if devices is None else len(devices)
     result.update(devices_expected=expectation["devices_expected"], devices_found=found)
@@ -94,11 +92,11 @@ def _judge(run: Run, node: str, seen: Mapping[str, Any] | None) -> dict[str, Any
     if devices or result["devices_expected"]:
         fabric, domains = _fabric(run, seen)
         result["domains"] = None if domains is None else len(domains)
-        result["findings"] += fabric + _of_software_and_limits(seen, run.settings.get("stack"))
-    return result
+        findings += fabric + _of_software_and_limits(seen, run.settings.stack or {})
+    return result, findings
 
 
-def _of_software_and_limits(seen: Mapping[str, Any], planned: Any) -> list[dict[str, str]]:
+def _of_software_and_limits(seen: Mapping[str, Any], planned: Mapping[str, Any]) -> list[Finding]:
     from efakit.hook.installed import check_limits, check_plugin, check_stack, check_versions
 
     software, instance_type = seen["software"], seen["instance_type"]
@@ -106,13 +104,13 @@ def _of_software_and_limits(seen: Mapping[str, Any], planned: Any) -> list[dict[
         *check_versions(software, instance_type),
         *check_plugin(seen["plugins"], seen["loadable"], has_gpu=seen["has_gpu"]),
         *check_limits(seen["limits"]),
-        *check_stack(software, planned if isinstance(planned, dict) else {}),
+        *check_stack(software, planned),
     ]
 
 
-def look_at(settings: Mapping[str, Any], node: str) -> dict[str, Any]:
+def look_at(settings: Settings, node: str) -> dict[str, Any]:
     """Read all that needs no program to be run, below the settings' ``root``."""
-    root, spool_dir = settings["root"], settings["spool_dir"]
+    root, spool_dir = settings.root, settings.spool_dir
     boot_id = read_text_or_none(below(root, "proc/sys/kernel/random/boot_id"))
     return {
         "software": find_software(root),
@@ -158,35 +156,35 @@ def loadable_plugins(root: str) -> list[str]:
     return [text.decode("utf-8", "replace") for text in data.split(b"\0") if text[:1] == b"/" and text.endswith(ends)]
 
 
-def _is_busy(settings: Mapping[str, Any], node: str, boot_id: str | None) -> bool:
+def _is_busy(settings: Settings, node: str, boot_id: str | None) -> bool:
     """Return whether a job may move bytes here now: its baseline is in the spool, and nothing says that it rests."""
     from efakit.hook.baselines import Baselines
     from efakit.hook.liveness import is_at_rest
     from efakit.hook.moment import Moment
 
     try:
-        with open_folder(os.path.join(settings["spool_dir"], ACTIVE)) as folder:
+        with open_folder(os.path.join(settings.spool_dir, ACTIVE)) as folder:
             now = Moment(settings, boot_id, since_boot(), None)
             return any(not is_at_rest(kept, now) for kept in Baselines(folder, safe_name(node)).all())
     except OSError:
         return False  # no spool, so no baseline
 
 
-def _fabric(run: Run, seen: Mapping[str, Any]) -> tuple[list[dict[str, str]], list[str] | None]:
+def _fabric(run: Run, seen: Mapping[str, Any]) -> tuple[list[Finding], list[str] | None]:
     """Ask libfabric, unless a job runs here, whose counters that would move: then this boot's last answer holds."""
     from efakit.hook.fabric import check_fabric
 
     if seen["busy"]:
         last = seen["last"]
-        if last.get("boot_id") != seen["boot_id"] or not isinstance(last.get("findings"), list):
-            return [], None
-        return [item for item in last["findings"] if item.get("rule") in _FABRIC_RULES], None
-    return check_fabric(run.settings["root"], seen["devices"] or [], run.left(_FABRIC_UNTIL))
+        known = findings_in(last.get("findings")) if last.get("boot_id") == seen["boot_id"] else []
+        return [item for item in known if item.rule in _FABRIC_RULES], None
+    return check_fabric(run.settings.root, seen["devices"] or [], run.left(_FABRIC_UNTIL))
 
 
-def _keep(spool_dir: str, result: dict[str, Any]) -> Iterator[Any]:
+def _keep(spool_dir: str, result: Mapping[str, Any], findings: list[Finding]) -> Iterator[Any]:
     with open_folder(spool_dir, FOLDER_MODE) as folder:
-        folder.write(HEALTH_FILE, dumps_lines(result).encode(), 0o600)
+        told = {**result, "findings": finding_records(findings)}
+        folder.write(HEALTH_FILE, dumps_lines(told).encode(), 0o600)
     yield {}
 
 
@@ -196,7 +194,7 @@ def _only(values: list[Any]) -> dict[str, Any] | None:
     return value if isinstance(value, dict) and "failed" not in value else None
 
 
-def _summary(result: Mapping[str, Any]) -> str:
+def _summary(result: Mapping[str, Any], findings: list[Finding]) -> str:
     software = result["software"]
     names = (("EFA installer", "installer"), ("libfabric", "libfabric"), ("driver", "driver"), ("plugin", "plugin"))
     parts = ["%s %s" % (label, software.get(name) or "unknown") for label, name in names]
@@ -205,7 +203,5 @@ def _summary(result: Mapping[str, Any]) -> str:
         parts.append("%d of %s EFA devices" % (result["devices_found"], "?" if expected is None else expected))
     if result["domains"] is not None:
         parts.append("%d EFA domains" % result["domains"])
-    parts += [
-        "%s: %s" % (item["severity"], item["message"]) for item in result["findings"] if item["severity"] != "info"
-    ]
+    parts += ["%s: %s" % (item.severity, item.message) for item in findings if item.severity != "info"]
     return "; ".join(parts)

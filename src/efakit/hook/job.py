@@ -1,12 +1,10 @@
-"""What Slurm's environment says about the job. Every variable is optional but the job's id and the node's name.
+"""What Slurm's environment says about the job. Every variable is optional but the job's id.
 
 Slurm sets many of them only where it has the job's credential (``_build_env`` in SchedMD/slurm,
 ``src/plugins/prep/script/prep_script_slurmd.c``).
 """
 
 from __future__ import annotations
-
-import os
 
 from efakit.node.record import safe_name
 
@@ -23,16 +21,11 @@ MOST_COMPONENTS, MOST_LETTERS_OF_A_NAME = 128, 1024
 
 
 class NoJob(Exception):
-    """The environment names no job or no node: there is nothing to record."""
+    """The environment names no job: there is nothing to record."""
 
 
-def node_name(environment: Mapping[str, str]) -> str:
-    """Return the node's name: as Slurm calls it, else the host's without its domain. Every command takes this one."""
-    return environment.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
-
-
-def job_from(environment: Mapping[str, str], *, at_end: bool = False) -> JobFields:
-    """Return the job's part of a record; raise NoJob where there is no job id.
+def job_from(environment: Mapping[str, str], node: str, *, at_end: bool = False) -> JobFields:
+    """Return the job's part of the record of ``node``; raise NoJob where there is no job id.
 
     ``at_end``: the epilog asks.
     """
@@ -50,7 +43,7 @@ def job_from(environment: Mapping[str, str], *, at_end: bool = False) -> JobFiel
         "started_at": _number(get("SLURM_JOB_START_TIME"), LATEST) or None,
         "ends_at": _number(get("SLURM_JOB_END_TIME"), LATEST) or None,
         "het_job_id": _leader(job_id, get("SLURM_HET_JOB_ID") or get("SLURM_PACK_JOB_ID")),
-        "node": node_name(environment),
+        "node": node,
         "node_list": node_list,
         "node_list_at_end": node_list if at_end else None,
         "node_count": _number(get("SLURM_JOB_NUM_NODES")),

@@ -72,4 +72,4 @@ def _lines(member: Any) -> str:
 
 
 def _refuse(value: Any) -> Any:
-    raise TypeError("%s is no JSON" % type(value).__name__)
+    raise TypeError("%s is not JSON" % type(value).__name__)

@@ -6,8 +6,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from efakit.hook.settings import Settings
 
 _DAY_SECONDS = 86400.0
 
@@ -20,15 +19,15 @@ class Moment:
     """
 
     def __init__(
-        self, settings: Mapping[str, Any], boot_id: str | None, since_boot_seconds: float | None, exclusive: bool | None
+        self, settings: Settings, boot_id: str | None, since_boot_seconds: float | None, exclusive: bool | None
     ) -> None:
         self.boot_id = boot_id
         self.since_boot_seconds = since_boot_seconds
         self.time_seconds = time.time()
         self.exclusive = exclusive
-        self.installation_id: str | None = settings["installation_id"]
-        self.max_age_seconds: float = settings["baseline_max_age_days"] * _DAY_SECONDS
-        self._root: str = settings["root"]
+        self.installation_id: str | None = settings.installation_id
+        self.max_age_seconds: float = settings.baseline_max_age_days * _DAY_SECONDS
+        self._root: str = settings.root
         self._steps: tuple[set[int] | None] | None = None
 
     def without_job(self) -> Moment:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from efakit.hook.job import node_name
 from efakit.hook.publish import publish_waiting
 from efakit.hook.run import PUBLISH_UNTIL, SYNC_UNTIL, failure
 from efakit.hook.spool import Spool
@@ -26,7 +25,7 @@ def publish_all(run: Run, spool: Spool, newest: str | None = None) -> str | None
     What cannot be published is then kept within the spool's limits, but for the record of the id ``newest``: that of
     the job that ended just now.
     """
-    records_dir, mode = run.settings["records_dir"], int(run.settings["records_mode"], 8)
+    records_dir, mode = run.settings.records_dir, run.settings.records_mode_bits
 
     def publish() -> Iterator[Any]:
         if records_dir is not None:
@@ -53,14 +52,14 @@ def _tidy(run: Run, spool: Spool, newest: str | None) -> None:
     settings = run.settings
     try:
         spool.prepare()
-        spool.tidy(settings["spool_limit_mib"] * _MIB, settings["spool_max_age_days"] * _DAY_SECONDS, newest)
+        spool.tidy(settings.spool_limit_mib * _MIB, settings.spool_max_age_days * _DAY_SECONDS, newest)
     except OSError:
         pass  # a disk that is read-only, say: nothing grows there either
 
 
 def flush(run: Run) -> str:
     """Publish the records that wait in the spool."""
-    spool = Spool(run.settings["spool_dir"], node_name(run.environment))
+    spool = Spool(run.settings.spool_dir, run.node)
 
     # Not in this process: a spool's disk may hang as well, and the health check, which slurmd waits for, flushes too.
     def look() -> Iterator[Any]:

@@ -6,14 +6,14 @@ and runs the job elsewhere; never because of a fault of the hook's own.
 
 from __future__ import annotations
 
-from efakit.hook.checks import finding
+from efakit.finding import Finding, findings_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
-    Finding = Mapping[str, str]
+    from efakit.hook.settings import Settings
 
 # The word by which a person, and what runs the hook, know a failure that is meant.
 ON_PURPOSE = "prolog failed on purpose"
@@ -27,43 +27,43 @@ _NEVER_ENFORCED = (
 )
 
 
-def refused_for(settings: Mapping[str, Any], findings: Sequence[Finding]) -> list[Finding]:
+def refused_for(settings: Settings, findings: Sequence[Finding]) -> list[Finding]:
     """Return the findings for which the prolog is to fail."""
-    if settings["mode"] != "enforce":
+    if settings.mode != "enforce":
         return []
-    rules = [rule for rule in settings["enforce"] if rule not in _NEVER_ENFORCED]
-    return [item for item in findings if item["rule"] in rules]
+    rules = [rule for rule in settings.enforce if rule not in _NEVER_ENFORCED]
+    return [item for item in findings if item.rule in rules]
 
 
-def unenforced(why: str) -> dict[str, str]:
+def unenforced(why: str) -> Finding:
     """Return the finding that a prolog was let pass which ``enforce`` would have failed."""
-    return finding("enforce-suspended", "warning", "mode enforce only warned here: %s" % why)
+    return Finding("enforce-suspended", "warning", "mode enforce only warned here: %s" % why)
 
 
 def refusal_message(job: Mapping[str, Any], reasons: Sequence[Finding]) -> str:
     """Return what a person reads in the log who wonders why the node was drained."""
-    what = "; ".join(item["message"] for item in reasons)
-    rules = ", ".join(dict.fromkeys(item["rule"] for item in reasons))
+    what = "; ".join(item.message for item in reasons)
+    rules = ", ".join(dict.fromkeys(item.rule for item in reasons))
     message = "%s: %s (%s). Slurm drains %s and starts job %d again elsewhere; see 'efakit report %d'"
     return message % (ON_PURPOSE, what, rules, job["node"], job["job_id"], job["job_id"])
 
 
-def told(settings: Mapping[str, Any], findings: Sequence[Finding]) -> list[Finding]:
+def told(settings: Settings, findings: Sequence[Finding]) -> list[Finding]:
     """Return the findings that are told outside the record."""
-    return [] if settings["mode"] == "observe" else [item for item in findings if item["severity"] in _TOLD]
+    return [] if settings.mode == "observe" else [item for item in findings if item.severity in _TOLD]
 
 
-def allowed_nodes(settings: Mapping[str, Any]) -> int:
+def allowed_nodes(settings: Settings) -> int:
     """Return on how many nodes of the cluster the prolog may fail within an hour."""
     from efakit.rules.breaker import breaker_limit
 
-    limits = settings["breaker_nodes_per_hour"], settings["breaker_percent_per_hour"]
-    return breaker_limit(settings["cluster_nodes"], *limits)
+    limits = settings.breaker_nodes_per_hour, settings.breaker_percent_per_hour
+    return breaker_limit(settings.cluster_nodes, *limits)
 
 
 def health_findings(
     result: Any, boot_id: str | None, now_seconds: float, max_age_seconds: float, known: Collection[str]
-) -> list[dict[str, str]]:
+) -> list[Finding]:
     """Return the findings of a health check's result, where it is of this boot and not too old.
 
     What the prolog has seen by itself, the rules in ``known``, is newer and left out.
@@ -74,13 +74,4 @@ def health_findings(
     at: Any = result.get("time_seconds")
     if type(at) not in (int, float) or abs(now_seconds - at) > max_age_seconds:
         return []
-    findings = result.get("findings")
-    kept = [item for item in findings if isinstance(item, dict)] if isinstance(findings, list) else []
-    names = ("rule", "severity", "message")
-    return [
-        finding(*(item[name] for name in names))
-        for item in kept
-        if all(isinstance(item.get(name), str) for name in names)
-        and item["severity"] in ("error", "warning", "info")
-        and item["rule"] not in known
-    ]
+    return [item for item in findings_in(result.get("findings")) if item.rule not in known]

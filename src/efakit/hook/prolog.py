@@ -16,7 +16,7 @@ from efakit.hook.run import BREAKER_UNTIL, LOOK_AGAIN_UNTIL, READ_UNTIL, SPOOL_U
 from efakit.hook.spool import HEALTH_FILE, Spool
 from efakit.hook.summary import summary
 from efakit.hook.trust import load_trusted
-from efakit.node.record import new_record_id
+from efakit.node.record import finding_records, new_record_id
 from efakit.node.snapshot import assemble, pieces
 
 TYPE_CHECKING = False
@@ -24,14 +24,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from efakit.finding import Finding
     from efakit.hook.run import Run
     from efakit.node.record_type import JobFields
     from efakit.node.snapshot import Snapshot
 
 
+# What a value that the first child gives is about.
+_OF_NODE, _OF_HEALTH = "node", "health"
+
+
 def prolog(run: Run) -> str:
     """Check the devices, take the snapshot as late as can be, and keep it as the job's baseline."""
-    settings, job = run.settings, job_from(run.environment)
+    settings, job = run.settings, job_from(run.environment, run.node)
     snapshot, health = _read(run, job)
     expectation = _expect(run, job, snapshot["instance_type"])
     findings = _find(run, snapshot, expectation, health)
@@ -39,7 +44,7 @@ def prolog(run: Run) -> str:
     refusal = None
     reasons = refused_for(settings, findings)
     if reasons:
-        first = "; ".join(item["message"] for item in reasons)
+        first = "; ".join(item.message for item in reasons)
         second = _look_again(run, job)
         reasons = confirmed(reasons, snapshot, second, expectation)
         if not reasons:
@@ -56,24 +61,26 @@ def prolog(run: Run) -> str:
     baseline = {
         "job": job,
         "snapshot": snapshot,
-        "findings": findings,
+        "findings": finding_records(findings),
         "prolog_failed": refusal,
         "record_id": new_record_id(),
-        "installation_id": settings["installation_id"],
+        "installation_id": settings.installation_id,
         "exclusive": is_exclusive(run.environment),
         "doubts": [],
     }
-    outcome = failure(run.in_time(lambda: _keep(run, baseline), SPOOL_UNTIL, in_process=True)) or "baseline kept"
+    outcome = (
+        failure(run.in_time(lambda: _keep(run, baseline, findings), SPOOL_UNTIL, in_process=True)) or "baseline kept"
+    )
     if refusal:
-        outcome = _publish_refusal(run, expectation, baseline)
+        outcome = _publish_refusal(run, expectation, baseline, findings)
     run.refusal = refusal
     return summary("prolog", job, snapshot, expectation, outcome, findings)
 
 
-def _find(run: Run, snapshot: Snapshot, expectation: dict[str, Any], health: Any) -> list[dict[str, str]]:
+def _find(run: Run, snapshot: Snapshot, expectation: dict[str, Any], health: Any) -> list[Finding]:
     findings = run.findings + check_devices(snapshot, expectation) + check_node(snapshot)
-    known = [item["rule"] for item in findings]
-    max_age = run.settings["health_max_age_seconds"]
+    known = [item.rule for item in findings]
+    max_age = run.settings.health_max_age_seconds
     return findings + health_findings(health, snapshot["boot_id"], time.time(), max_age, known)
 
 
@@ -81,13 +88,13 @@ def _read(run: Run, job: JobFields) -> tuple[Snapshot, Any]:
     """Return the snapshot, and the result of the last health check where one could be read."""
 
     def work() -> Iterator[Any]:
-        yield from _look(run, job, run.left(WAIT_UNTIL))
-        path = os.path.join(run.settings["spool_dir"], HEALTH_FILE)
-        yield {"piece": "health", "result": load_trusted(path)}
+        for piece in _look(run, job, run.left(WAIT_UNTIL)):
+            yield _OF_NODE, piece
+        yield _OF_HEALTH, load_trusted(os.path.join(run.settings.spool_dir, HEALTH_FILE))
 
     values = run.bounded(work, READ_UNTIL, in_process=True)
-    health = values.pop()["result"] if values and values[-1]["piece"] == "health" else None
-    return assemble(values), health
+    health = [value for about, value in values if about == _OF_HEALTH]
+    return assemble([value for about, value in values if about == _OF_NODE]), health[0] if health else None
 
 
 def _look_again(run: Run, job: JobFields) -> Snapshot:
@@ -102,7 +109,7 @@ def _look(run: Run, job: JobFields, wait_seconds: float) -> Iterator[dict[str, A
         count: int | None = _expect(run, job, instance_type)["devices_expected"]
         return count
 
-    return pieces(settings["root"], settings["tcp_interfaces"], expected, wait_seconds)
+    return pieces(settings.root, settings.tcp_interfaces, expected, wait_seconds)
 
 
 def _expect(run: Run, job: JobFields, instance_type: str | None) -> dict[str, Any]:
@@ -114,14 +121,15 @@ def _why_not_fail(run: Run, job: JobFields, boot_id: str | None, refusal: str) -
     settings = run.settings
     if run.problems:
         return "its settings are in doubt"
-    if settings["records_dir"] is None:
+    records_dir = settings.records_dir
+    if records_dir is None:
         return "no records_dir is set, in which the nodes' failures are counted"
 
     def ask() -> Iterator[Any]:
         from efakit.hook.breaker import may_fail
 
         note = {"time_seconds": time.time(), "job": job, "message": refusal}
-        place = settings["records_dir"], job["cluster"], job["node"], boot_id
+        place = records_dir, job["cluster"], job["node"], boot_id
         why = may_fail(*place, allowed_nodes(settings), dumps(note))
         yield {"allowed": True} if why is None else {"failed": why}
 
@@ -131,10 +139,10 @@ def _why_not_fail(run: Run, job: JobFields, boot_id: str | None, refusal: str) -
     return failure(answer) or "the circuit breaker gave no answer"
 
 
-def _keep(run: Run, baseline: dict[str, Any]) -> Iterator[Any]:
+def _keep(run: Run, baseline: dict[str, Any], findings: list[Finding]) -> Iterator[Any]:
     """Tell what is to be told, and keep the baseline in the spool, and the settings where an epilog finds them."""
-    _tell(run, baseline)
-    spool = Spool(run.settings["spool_dir"], baseline["job"]["node"])
+    _tell(run, baseline["job"], findings, baseline["prolog_failed"])
+    spool = Spool(run.settings.spool_dir, baseline["job"]["node"])
     spool.prepare()
     snapshot = baseline["snapshot"]
     now = Moment(run.settings, snapshot["boot_id"], snapshot["since_boot_seconds"], baseline["exclusive"])
@@ -148,25 +156,25 @@ def _keep(run: Run, baseline: dict[str, Any]) -> Iterator[Any]:
         spool.note_given_up(given_up)
 
 
-def _tell(run: Run, baseline: dict[str, Any]) -> None:
-    settings, job = run.settings, baseline["job"]
-    findings = told(settings, baseline["findings"])
+def _tell(run: Run, job: JobFields, all_findings: list[Finding], refusal: str | None) -> None:
+    settings = run.settings
+    findings = told(settings, all_findings)
     wanted = _wants_task_prolog(run.environment.get("SLURM_JOB_COMMENT"))
-    if not findings and wanted and not os.path.isdir(settings["run_dir"]):
+    if not findings and wanted and not os.path.isdir(settings.run_dir):
         return
     from efakit.hook.tell import keep_note, to_syslog
 
     try:
-        place = settings["run_dir"], id_in_tasks(job), job["node"]
-        keep_note(*place, settings["mode"], findings, task_prolog=wanted)
+        place = settings.run_dir, id_in_tasks(job), job["node"]
+        keep_note(*place, settings.mode, findings, task_prolog=wanted)
     except OSError:
         pass  # the record tells it all the same
     if findings:
-        messages = [(item["severity"], "job %d: %s" % (job["job_id"], item["message"])) for item in findings]
-        if baseline["prolog_failed"]:
-            messages.insert(0, ("error", baseline["prolog_failed"]))
+        messages = [(str(item.severity), "job %d: %s" % (job["job_id"], item.message)) for item in findings]
+        if refusal:
+            messages.insert(0, ("error", refusal))
         try:
-            to_syslog(settings["root"], messages)
+            to_syslog(settings.root, messages)
         except OSError:
             pass
 
@@ -179,7 +187,7 @@ def _wants_task_prolog(comment: str | None) -> bool:
     return wants_task_prolog(comment)
 
 
-def _publish_refusal(run: Run, expectation: dict[str, Any], baseline: dict[str, Any]) -> str:
+def _publish_refusal(run: Run, expectation: dict[str, Any], baseline: dict[str, Any], findings: list[Finding]) -> str:
     """Publish a record at once: the node is drained, and may be gone before any epilog runs on it."""
     from efakit.hook.outbox import publish_all
     from efakit.node.record import make_record
@@ -189,13 +197,13 @@ def _publish_refusal(run: Run, expectation: dict[str, Any], baseline: dict[str, 
         expectation,
         None,
         baseline["snapshot"],
-        mode=run.settings["mode"],
-        findings=baseline["findings"],
+        mode=run.settings.mode,
+        findings=findings,
         prolog_failed=baseline["prolog_failed"],
         installation_id=baseline["installation_id"],
         record_id=baseline["record_id"],
     )
-    spool = Spool(run.settings["spool_dir"], baseline["job"]["node"])
+    spool = Spool(run.settings.spool_dir, baseline["job"]["node"])
 
     def keep() -> Iterator[Any]:
         spool.prepare()

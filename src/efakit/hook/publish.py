@@ -62,8 +62,9 @@ def cast_doubt(spool: Spool, records_dir: str | None, mode: int, place: Mapping[
     """Add a doubt to a record with a baseline, waiting or published at ``place``; raise OSError."""
     waiting = spool.waiting.load(place)
     if waiting is not None:
-        if _doubted(waiting, doubt):
-            spool.waiting.keep(waiting)
+        doubted = _with_doubt(waiting, doubt)
+        if doubted is not None:
+            spool.waiting.keep(doubted)
         return
     if records_dir is None:
         return
@@ -73,16 +74,17 @@ def cast_doubt(spool: Spool, records_dir: str | None, mode: int, place: Mapping[
             record = load_from(folder, name, LARGE_BYTES)
     except FileNotFoundError:
         return
-    if record is not None and _doubted(record, doubt):
-        publish_record(record, records_dir, mode)
+    doubted = _with_doubt(record, doubt) if record is not None else None
+    if doubted is not None:
+        publish_record(doubted, records_dir, mode)
 
 
-def _doubted(record: dict[str, Any], doubt: str) -> bool:
+def _with_doubt(record: Mapping[str, Any], doubt: str) -> dict[str, Any] | None:
+    """Return the record with one doubt more; None where it has it, or says by itself that it is incomplete."""
     doubts = record.get("doubts")
     if record.get("baseline") == "missing" or not isinstance(doubts, list) or doubt in doubts:
-        return False
-    doubts.append(doubt)
-    return True
+        return None
+    return {**record, "doubts": [*doubts, doubt]}
 
 
 def _was_published_past_spool(baseline: Mapping[str, Any], records_dir: str) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 
-from efakit.hook.checks import finding
+from efakit.finding import Finding
 from efakit.node.bounded import NoChild, run_bounded, run_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
+
+    from efakit.hook.settings import Settings
 
 # How the time up to the deadline is shared out: late devices are waited for up to this part of it, reading may take
 # this one, a second look, the circuit breaker and the spool up to these, the shared folder the rest but a margin in
@@ -27,13 +30,14 @@ class Run:
     """One run of the hook.
 
     ``problems`` say what is wrong with the settings, ``config`` is the file that holds them. ``efa_interfaces`` is how
-    many EFA interfaces each instance type has. ``refusal`` says why the prolog is to fail on purpose; None: whatever
+    many EFA interfaces each instance type has. ``node`` is the node's name, as Slurm calls it, else the host's without
+    its domain: every command takes this one. ``refusal`` says why the prolog is to fail on purpose; None: whatever
     happens, it is not.
     """
 
     def __init__(
         self,
-        settings: dict[str, Any],
+        settings: Settings,
         problems: list[str],
         environment: Mapping[str, str],
         *,
@@ -41,13 +45,14 @@ class Run:
         config: str | None = None,
     ) -> None:
         self._began = time.monotonic()
-        self.deadline_seconds: float = settings["deadline_seconds"]
+        self.deadline_seconds: float = settings.deadline_seconds
         self.settings = settings
         self.config = config
         self.efa_interfaces = efa_interfaces or {}
         self.problems = problems
-        self.findings = [finding("settings", "error", problem) for problem in problems]
+        self.findings = [Finding("settings", "error", problem) for problem in problems]
         self.environment = environment
+        self.node = environment.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
         self.refusal: str | None = None
 
     def left(self, share: float) -> float:
@@ -105,9 +110,9 @@ class Run:
         except NoChild as error:
             if not in_process:
                 raise
-            if "hook-without-child" not in [item["rule"] for item in self.findings]:
+            if "hook-without-child" not in [item.rule for item in self.findings]:
                 message = "%s: the hook did its work in its own process" % error.strerror
-                self.findings.append(finding("hook-without-child", "warning", message))
+                self.findings.append(Finding("hook-without-child", "warning", message))
         return run_here(work, max(_LEAST_SECONDS, ends_at - time.monotonic()))
 
 

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from efakit.finding import Finding
     from efakit.node.snapshot import Snapshot
 
 
@@ -16,13 +17,13 @@ def summary(
     snapshot: Snapshot,
     expectation: Mapping[str, Any],
     outcome: str,
-    findings: Sequence[Mapping[str, str]],
+    findings: Sequence[Finding],
 ) -> str:
     """Return what a run found and did, in one line."""
     expected = expectation["devices_expected"]
     found = "%d" % len(snapshot["devices_present"]) if snapshot["devices_listed"] else "unknown"
     count = "%s of %s EFA devices" % (found, "?" if expected is None else expected)
-    notes = "".join("; %s" % item["message"] for item in findings if item["severity"] != "info")
+    notes = "".join("; %s" % item.message for item in findings if item.severity != "info")
     return "%s of job %d: %s; %s%s" % (command, job["job_id"], count, outcome, notes)
 
 

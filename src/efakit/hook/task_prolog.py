@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 
+from efakit.finding import Finding, findings_in
 from efakit.hook.exports import chosen, load_exports
 from efakit.hook.run import READ_UNTIL
 from efakit.hook.trust import load_trusted
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from efakit.hook.run import Run
+    from efakit.hook.settings import Settings
 
 _SWITCH = "EFAKIT_TASK_PROLOG"
 _OFF = ("off", "0", "no", "false")
@@ -45,32 +47,33 @@ def task_prolog(run: Run) -> str:
     half of the deadline is left out.
     """
     settings, environment = run.settings, run.environment
-    if environment.get(_SWITCH, "").lower() in _OFF or settings.get("task_prolog") is False:
+    if environment.get(_SWITCH, "").lower() in _OFF or not settings.task_prolog:
         return ""
     lines = run.bounded(lambda: _lines(settings, environment), READ_UNTIL, in_process=True)
     return "".join("%s\n" % line for line in lines)
 
 
-def _lines(settings: Mapping[str, Any], environment: Mapping[str, str]) -> Iterator[str]:
-    run_dir = settings["run_dir"]
+def _lines(settings: Settings, environment: Mapping[str, str]) -> Iterator[str]:
+    run_dir = settings.run_dir
     left = _left_by_prolog(run_dir, environment)
     if left.get("task_prolog") is False:
         return
-    has_efa = bool(find_devices(settings["root"])[0])
+    has_efa = bool(find_devices(settings.root)[0])
     if has_efa:
         exports = load_exports(run_dir)
         if exports is None:
             from efakit.hook.needed import find_exports
 
-            exports = find_exports(settings["root"])
+            exports = find_exports(settings.root)
         nodes = _number(environment.get("SLURM_JOB_NUM_NODES") or environment.get("SLURM_NNODES")) or 1
-        pairs = chosen(exports, environment, enforced=settings["mode"] == "enforce", nodes=nodes)
+        pairs = chosen(exports, environment, enforced=settings.mode == "enforce", nodes=nodes)
         yield from ("export %s=%s" % pair for pair in pairs)
-    if settings["mode"] != "observe" and _is_first_to_tell(environment):
+    if settings.mode != "observe" and _is_first_to_tell(environment):
         own = locked_memory_findings(environment) if has_efa else []
         # Of slurmd's own limit the health check may have spoken already.
-        findings = [item for item in _findings(left) if item.get("rule") not in [new["rule"] for new in own]] + own
-        yield from _told(findings, environment)
+        known = [item.rule for item in own]
+        findings = [item for item in findings_in(left.get("findings")) if item.rule not in known]
+        yield from _told(findings + own, environment)
 
 
 def wants_task_prolog(comment: str | None) -> bool:
@@ -78,7 +81,7 @@ def wants_task_prolog(comment: str | None) -> bool:
     return _COMMENT_OFF not in (comment or "").lower()
 
 
-def locked_memory_findings(environment: Mapping[str, str]) -> list[dict[str, str]]:
+def locked_memory_findings(environment: Mapping[str, str]) -> list[Finding]:
     """Return what there is to say of the memory that this task will be allowed to lock.
 
     Slurm sets the limits of the submitting shell only after the task prolog, and passes them on as SLURM_RLIMIT_*
@@ -108,7 +111,7 @@ def locked_memory_findings(environment: Mapping[str, str]) -> list[dict[str, str
         ENOUGH_LOCKED_BYTES >> 30,
         origin,
     )
-    return [{"rule": "memlock-low", "severity": "warning", "message": message}]
+    return [Finding("memlock-low", "warning", message)]
 
 
 def _left_by_prolog(run_dir: str, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -118,23 +121,18 @@ def _left_by_prolog(run_dir: str, environment: Mapping[str, str]) -> dict[str, A
     return left if left is not None and left.get("job_id") == job_id else {}
 
 
-def _findings(left: Mapping[str, Any]) -> list[dict[str, str]]:
-    found = left.get("findings")
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-
-
 def _is_first_to_tell(environment: Mapping[str, str]) -> bool:
     """Return whether this is the first task of the job's first step on this node."""
     first = environment.get("SLURM_LOCALID", "0") == "0" and environment.get("SLURM_STEP_ID", "") in _FIRST_STEPS
     return first and environment.get(_TOLD) != environment.get("SLURMD_NODENAME", "")
 
 
-def _told(findings: list[dict[str, str]], environment: Mapping[str, str]) -> list[str]:
+def _told(findings: list[Finding], environment: Mapping[str, str]) -> list[str]:
     node = environment.get("SLURMD_NODENAME", "")
     lines = [
-        "print efakit: %s on %s: %s" % (_plain(item.get("severity")), _plain(node), _plain(item.get("message")))
+        "print efakit: %s on %s: %s" % (item.severity, _plain(node), _plain(item.message))
         for item in findings
-        if item.get("severity") in ("warning", "error")
+        if item.severity != "info"
     ]
     if len(lines) > _MOST_FINDINGS:
         rest = len(lines) - _MOST_FINDINGS
@@ -145,9 +143,9 @@ def _told(findings: list[dict[str, str]], environment: Mapping[str, str]) -> lis
     return lines
 
 
-def _plain(text: Any) -> str:
+def _plain(text: str) -> str:
     """Return text as one line of printable ASCII: a line of its own would be obeyed."""
-    return str(text).encode("unicode_escape", "backslashreplace").decode("ascii")[:_MOST_LETTERS]
+    return text.encode("unicode_escape", "backslashreplace").decode("ascii")[:_MOST_LETTERS]
 
 
 def _number(text: str | None) -> int | None:

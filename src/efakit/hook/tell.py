@@ -11,14 +11,14 @@ import time
 from efakit.hook.folder import open_folder
 from efakit.hook.json_text import dumps
 from efakit.hook.summary import printable
+from efakit.node.record import finding_records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from efakit.finding import Finding
     from efakit.hook.folder import Folder
-
-    Finding = Mapping[str, str]
 
 NOTE_VERSION = 1
 # RFC 5424 and syslog(3): facility daemon, and the severities.
@@ -60,7 +60,7 @@ def keep_note(
         "written_at": time.time(),
         "mode": mode,
         "task_prolog": task_prolog,
-        "findings": list(findings),
+        "findings": finding_records(findings),
     }
     with prepare_run_dir(run_dir) as folder:
         folder.write(_name(job_id), dumps(note).encode() + b"\n", 0o644)

@@ -42,7 +42,7 @@ def parse_json(data: bytes) -> Any:
     except RecursionError as error:
         raise Unusable(f"is nested deeper than {MOST_DEPTH} levels") from error
     except ValueError as error:
-        raise Unusable(f"is no JSON: {printable(error, 200)}") from error
+        raise Unusable(f"is not JSON: {printable(error, 200)}") from error
     _check_depth(value)
     return value
 

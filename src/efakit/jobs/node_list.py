@@ -140,7 +140,7 @@ def _count_part(node_list: str, part: str) -> int:
         count *= sum(_count_range(node_list, one) for one in ranges.split(","))
         literals += literal
     if not part or not _NAME.issuperset(literals):
-        raise _not_a_list(node_list, "a name is empty" if not part else f"{_shown(part)} is no name")
+        raise _not_a_list(node_list, "a name is empty" if not part else f"{_shown(part)} is not a name")
     return count
 
 
@@ -148,7 +148,7 @@ def _count_range(node_list: str, text: str) -> int:
     first, dash, last = text.partition("-")
     for number in (first, last) if dash else (first,):
         if not number or len(number) > _MOST_DIGITS or not _DIGITS.issuperset(number):
-            raise _not_a_list(node_list, f"{_shown(text)} is no range of numbers")
+            raise _not_a_list(node_list, f"{_shown(text)} is not a range of numbers")
     count = int(last) - int(first) + 1 if dash else 1
     if count < 1 or (dash and len(first) > len(last)):
         raise _not_a_list(node_list, f"the range {_shown(text)} runs backwards")

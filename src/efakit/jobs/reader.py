@@ -197,7 +197,7 @@ def _load(path: Path, below: str, folder_job_id: int, lists: NodeLists) -> Recor
         record = lift(record, below)
     leader, job_id = record["het_job_id"], record["job_id"]
     if leader is not None and not leader <= job_id < leader + MOST_COMPONENTS:
-        raise Unusable(f"is damaged: job {job_id} is no component of job {leader}")
+        raise Unusable(f"is damaged: job {job_id} is not a component of job {leader}")
     if folder_job_id not in (job_id, leader):
         raise Unusable(f"is a record of job {job_id}, in the folder of another")
     try:

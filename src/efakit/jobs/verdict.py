@@ -104,7 +104,7 @@ def _judge_job(nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> tuple[str, s
             more = f", and {len(concerned) - 1} more nodes" if len(concerned) > 1 else ""
             return verdict, f"{first.node}: {first.notes[0]}{more}"
     if len(nodes) == 1:
-        return "single-node", "one node: its ranks use NVLink or shared memory, so EFA may rest"
+        return "single-node", "one node: its ranks use NVLink or shared memory, and need no EFA"
     possible = set(_by_traffic(traffic))
     fallen = [node for node in nodes if node.traffic is not None and _fell_back(node.traffic) == {True}]
     maybe_fallen = [node for node in nodes if node.traffic is not None and True in _fell_back(node.traffic)]
@@ -164,7 +164,7 @@ def _by_bytes(efa_bytes: float, efa_one_way_bytes: float, tcp_bytes: float) -> s
 
 
 def _fell_back(traffic: Traffic) -> set[bool]:
-    """Return whether a node's EFA rested while it talked TCP both ways, for each completion of what is not known."""
+    """Return whether a node used TCP both ways and EFA not at all, for each value that the unknown bytes may have."""
     return {
         moved < EFA_FLOOR.value and min(sent, received) >= TCP_FLOOR.value
         for moved, sent, received in product(

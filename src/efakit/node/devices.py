@@ -119,7 +119,7 @@ def try_to_open(root: str, verbs: str) -> tuple[str | None, str | None]:
             if stat.S_ISREG(mode):
                 return None, None
             if not stat.S_ISCHR(mode):
-                return "%s is no device" % shown, None
+                return "%s is not a device" % shown, None
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
             break
         except OSError as error:

@@ -10,10 +10,11 @@ from efakit.node.unique import digest, random_hex
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from efakit.node.record_type import DeviceRecord, InterfaceRecord, JobFields, Record
+    from efakit.finding import Finding
+    from efakit.node.record_type import DeviceRecord, FindingRecord, InterfaceRecord, JobFields, Record
     from efakit.node.snapshot import Snapshot
 
 SCHEMA_VERSION = 2
@@ -86,7 +87,7 @@ def make_record(
     final: Snapshot,
     *,
     mode: str,
-    findings: Sequence[Mapping[str, str]] = (),
+    findings: Iterable[Finding] = (),
     shared_with: Sequence[int] = (),
     doubts: Sequence[str] = (),
     prolog_failed: str | None = None,
@@ -132,10 +133,23 @@ def make_record(
             "mode": mode,
             "shared_with": list(shared_with),
             "prolog_failed": prolog_failed,
-            "findings": list(findings),
+            "findings": finding_records(findings),
         }
     )
     return record  # type: ignore[return-value] # checked against the type by tests/node
+
+
+def with_findings(record: Record, findings: Iterable[Finding]) -> Record:
+    """Return the record with these findings and no others."""
+    return {**record, "findings": finding_records(findings)}
+
+
+def finding_records(findings: Iterable[Finding]) -> list[FindingRecord]:
+    """Return findings as a record, or another file of the hook's, has them."""
+    kept: list[Any] = [
+        {"rule": item.rule, "severity": str(item.severity), "message": item.message} for item in findings
+    ]
+    return kept
 
 
 def clock_jump(before: Snapshot, after: Snapshot) -> float | None:

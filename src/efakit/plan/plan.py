@@ -90,13 +90,13 @@ def make_plan(spec: Spec) -> Plan:
 
 
 def software_of(spec: Spec) -> Software:
-    """Return what runs on the nodes: what the platform installs, else what the spec names.
+    """Return what runs on the nodes: what the first platform that installs software does, else what the spec names.
 
     Raises KeyError for a release of the platform's that has no row.
     """
-    for name in spec.platforms:
-        return platform_of(name).software(spec)
-    return Software(named_stack(spec.cluster))
+    installed = (platform_of(name).software for name in spec.platforms)
+    software = next((software for software in installed if software is not None), None)
+    return Software(named_stack(spec.cluster)) if software is None else software(spec)
 
 
 def _slurm_site(spec: Spec) -> SlurmSite | None:

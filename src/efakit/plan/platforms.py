@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from efakit.finding import Finding
 from efakit.plan.decision import Decision
-from efakit.plan.stack import Software, named_stack
+from efakit.plan.stack import Software
 from efakit.spec.model import Spec
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ class SectionPlan(Protocol):
     @property
     def decisions(self) -> tuple[Decision, ...]:
         """The decisions, in the order in which they are told."""
-
-
-def _named_software(spec: Spec) -> Software:
-    return Software(named_stack(spec.cluster))
 
 
 def _no_findings(plan: Plan) -> Iterable[Finding]:
@@ -44,7 +40,7 @@ class Platform:
     """
 
     plan: Callable[[Plan], SectionPlan]
-    software: Callable[[Spec], Software] = _named_software
+    software: Callable[[Spec], Software] | None = None
     slurm: Callable[[Spec], SlurmSite] | None = None
     findings: Callable[[Plan], Iterable[Finding]] = _no_findings
 

@@ -1,7 +1,7 @@
 """Which environment variables a job needs: the catalog's rows, evaluated. What is wrong with others: ``judgement``.
 
-Each row holds for a target surely, surely not, or it is not known: rows act only where they surely hold, so that an
-unknown version never makes a finding and never an export.
+Each row holds for a target (True), does not (False), or it is unknown (None): only True acts. So an unknown version
+never makes a finding or an export.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from efakit.catalog import instances
 from efakit.errors import UnknownInstanceType
 from efakit.finding import Finding
-from efakit.spec.nearness import choice
+from efakit.nearness import choice
 from efakit.spec.yamltext import KeyPath
 
 _Keys = list["str | int"]
@@ -28,7 +28,7 @@ def doubles(items: Iterable[Mapping[str, Any]], keys: _Keys, kind: str, at: At) 
         # Files are named after jobs, and on a Mac Train.sbatch is train.sbatch.
         name = item["name"].lower() if kind == "job" else item["name"]
         if name in seen:
-            message = f"the {kind} {item['name']!r} is there twice"
+            message = f"duplicate {kind} name {item['name']!r}"
             yield at("name-twice", [*keys, number, "name"], message, "give each a name of its own")
         seen.add(name)
 

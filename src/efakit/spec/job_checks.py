@@ -47,9 +47,6 @@ def job_faults(cluster: _Data, jobs: list[_Data], at: At) -> Iterator[Finding]:
 def _queue_faults(job: _Data, queue: _Data, keys: list[str | int], at: At) -> Iterator[Finding]:
     resources = queue["compute_resources"]
     most = sum(resource["nodes"] for resource in resources)
-    if job.get("nodes", 1) > most:
-        message = f"{job['nodes']} is more than the {most} nodes of queue {queue['name']!r}"
-        yield at("job-too-large", [*keys, "nodes"], message, f"write at most {most}, or give the queue more nodes")
     pairs = {
         (name, resource.get("smt", True))
         for resource in resources
@@ -125,7 +122,10 @@ def _container_faults(job: _Data, keys: list[str | int], at: At) -> Iterator[Fin
             yield at("pyxis-mpirun", [*keys, "mpi"] if "mpi" in job else where, message, f"write {_by_srun(job)}")
         for number, option in enumerate(container.get("args", [])):
             if not option.startswith(("--container-", "--no-container-")):
-                message, fix = f"{option!r} is no option of pyxis", "they begin with --container- or --no-container-"
+                message, fix = (
+                    f"{option!r} is not an option of pyxis",
+                    "they begin with --container- or --no-container-",
+                )
                 yield at("pyxis-option", [*where, "args", number], message, fix)
     stack = container.get("stack", {})
     try:

@@ -67,6 +67,6 @@ def _faults(text: str, path: Path) -> Iterator[Finding]:
         yield fault("job-body", 1, message, "start another program from it")
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        yield fault("job-body", line, "a NUL is no text", "remove it")
+        yield fault("job-body", line, "the file has a NUL character", "remove it")
     for line, directive in directives(text):
         yield fault("job-directive", line, f"{directive!r}: {NOT_READ}", NOT_READ_FIX)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
-from efakit.catalog.enforceable import ENFORCEABLE, ENFORCED_BY_DEFAULT
+from efakit.catalog.enforceable import ENFORCEABLE, ENFORCED_BY_DEFAULT, RENAMED
 from efakit.catalog.job_templates import JOB_TEMPLATES, OWN_KEYS, template_names
 from efakit.catalog.sbatch_options import SBATCH_OPTIONS, SbatchOption, decided_options
 
@@ -27,6 +27,7 @@ def complete(schema: dict[str, Any]) -> None:
     """Add to the schema what the catalog's rows say."""
     enforce = schema["$defs"]["hooks"]["properties"]["enforce"]
     enforce["items"]["enum"], enforce["default"] = list(ENFORCEABLE), list(ENFORCED_BY_DEFAULT)
+    enforce["items"]["x-instead"] = {old: _renamed(new) for old, new in RENAMED.items()}
     job = schema["$defs"]["job"]
     job["properties"]["template"]["enum"] = list(template_names())
     job["allOf"] = [_condition(row.name, row.keys, row.required) for row in JOB_TEMPLATES]
@@ -34,6 +35,11 @@ def complete(schema: dict[str, Any]) -> None:
     options["properties"] = {row.key: _option(row) for row in SBATCH_OPTIONS} | options["properties"]
     # Not a keyword of JSON Schema: what to write in place of a key that is not allowed.
     options["x-instead"] = {row.key: row.instead for row in decided_options().values()}
+
+
+def _renamed(rule: str) -> str:
+    use = "write that" if rule in ENFORCEABLE else "no prolog fails for it: remove it"
+    return f"the rule is called {rule} now; {use}"
 
 
 def with_templates(schema: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from importlib.resources import files
 from typing import Any
 
 from efakit.finding import Finding
+from efakit.nearness import by_nearness, choice, nearest
+from efakit.spec.fits import surely_fits
 from efakit.spec.job_schema import complete, with_templates
-from efakit.spec.nearness import by_nearness, choice, nearest
 from efakit.spec.sections import sections
 from efakit.spec.yamltext import Document
 
@@ -57,7 +58,10 @@ def schema_faults(document: Document, templates: Iterable[str] = ()) -> list[Fin
     ``templates`` are the names of job templates of the user's own. A number, true or false where only text is allowed
     is taken as the file spells it: ``env: {X: 1}``, ``version: 3.10``. The document's data then hold that text.
     """
-    validator = _validator(tuple(templates), tuple(sections()))
+    names = tuple(templates), tuple(sections())
+    if surely_fits(_wider(*names), document.data, _text_fits):
+        return []
+    validator = _validator(*names)
     found = list(validator.iter_errors(document.data))
     if _spelled_out(document, found):
         found = list(validator.iter_errors(document.data))
@@ -153,18 +157,27 @@ def _unknown(key: str, schema: dict[str, Any]) -> tuple[str, str, str]:
 
 @lru_cache(maxsize=4)
 def _validator(templates: tuple[str, ...], names: tuple[str, ...]) -> Any:
-    """Return the validator, in whose patterns $ is the end of the text, as JSON Schema has it.
-
-    In Python it would match before a newline at the end too, and a name with a newline would pass.
-    """
+    """Return the validator, with patterns as ``_text_fits`` has them."""
     from jsonschema import Draft202012Validator, ValidationError, validators
 
     def pattern(_: Any, wanted: str, instance: Any, __: Any) -> Iterator[ValidationError]:
-        if isinstance(instance, str) and not re.search(wanted.replace("$", r"\Z"), instance):
+        if isinstance(instance, str) and not _text_fits(wanted, instance):
             yield ValidationError(f"{instance!r} does not match {wanted!r}")
 
     kind: Any = validators
-    return kind.extend(Draft202012Validator, {"pattern": pattern})(with_templates(_schema(names), templates))
+    return kind.extend(Draft202012Validator, {"pattern": pattern})(_wider(templates, names))
+
+
+def _wider(templates: tuple[str, ...], names: tuple[str, ...]) -> dict[str, Any]:
+    return with_templates(_schema(names), templates) if templates else _schema(names)
+
+
+def _text_fits(pattern: str, text: str) -> bool:
+    """Return whether a pattern holds, its $ being the end of the text, as JSON Schema has it.
+
+    In Python it would match before a newline at the end too, and a name with a newline would pass.
+    """
+    return re.search(pattern.replace("$", r"\Z"), text) is not None
 
 
 def _allowed(error: Any) -> tuple[str, str]:
@@ -177,6 +190,9 @@ def _allowed(error: Any) -> tuple[str, str]:
         return "allowed", f"write {error.schema['errorMessage']}"
     if error.validator == "enum":
         words = list(map(str, wanted))
+        instead = error.schema.get("x-instead", {}).get(str(error.instance))
+        if instead:
+            return f"one of {', '.join(words)}", instead
         return f"one of {', '.join(words)}", nearest(error.instance, words).removeprefix("; ") or "write one of them"
     if error.validator in ("minimum", "maximum"):
         least = error.validator == "minimum"
@@ -186,7 +202,7 @@ def _allowed(error: Any) -> tuple[str, str]:
     if error.validator == "maxItems":
         return f"allowed: at most {wanted} are", "remove what is too much"
     if error.validator == "uniqueItems":
-        return "allowed: an item is there twice", "remove one of them"
+        return "allowed: it has a duplicate item", "remove one of them"
     return f"allowed: {error.message}", "write another value"
 
 

@@ -1,7 +1,7 @@
 """The registry of a spec's sections: one a platform, beside ``cluster``, ``hooks`` and ``jobs``, which all share.
 
-A new section is a package of this room that calls ``register``, and a name in ``_PACKAGES``. Its plan and its target
-are found by that name (``plan/platforms.py``, ``emit/registry.py``).
+A new section is a package of this room (``spec/NAME/``) that calls ``register``; nobody lists it. Its plan and its
+target are found by that name (``plan/platforms.py``, ``emit/registry.py``).
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+import efakit.spec
 from efakit.finding import Finding
 from efakit.spec.faults import At
-
-# In the order in which their targets are written.
-_PACKAGES = ("parallelcluster", "dstack")
 
 _Data = Mapping[str, Any]
 
@@ -55,9 +54,9 @@ def register(name: str, section: Section) -> None:
 
 
 def sections() -> dict[str, Section]:
-    """Return all sections by their names."""
+    """Return all sections by their names, in the order in which their targets are written."""
     _load()
-    return dict(_registered)
+    return dict(sorted(_registered.items()))
 
 
 def schema_file(package: str) -> _Data:
@@ -69,5 +68,6 @@ def schema_file(package: str) -> _Data:
 
 @cache
 def _load() -> None:
-    for name in _PACKAGES:
-        import_module(f"efakit.spec.{name}")
+    for folder in map(Path, efakit.spec.__path__):
+        for package in sorted(path.parent.name for path in folder.glob("*/__init__.py")):
+            import_module(f"efakit.spec.{package}")

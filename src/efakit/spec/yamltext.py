@@ -50,7 +50,7 @@ class Document:
     """A YAML file: its data, and the line and column of each value and key."""
 
     def __init__(self, path: Path, text: str, named: Callable[[KeyPath], str] = spell) -> None:
-        """Parse ``text``; raise SpecError where it is no YAML, or a key is there twice.
+        """Parse ``text``; raise SpecError where it is not YAML or has a duplicate key.
 
         ``named`` is what a fault's message calls a place.
         """
@@ -141,7 +141,7 @@ def _child(node: yaml.Node | None, key: str | int) -> tuple[yaml.Node, yaml.Node
 
 
 def _refuse_bad_nodes(root: yaml.Node | None) -> None:
-    """Raise MarkedYAMLError where a key is there twice, or text holds half a surrogate pair, which no file can."""
+    """Raise MarkedYAMLError for a duplicate key, or for half a surrogate pair, which no file can hold."""
     seen: set[int] = set()
     open_nodes = [root]
     while open_nodes:
@@ -156,12 +156,12 @@ def _refuse_bad_nodes(root: yaml.Node | None) -> None:
             for key, value in node.value:
                 open_nodes += (key, value)
                 if key.tag != "tag:yaml.org,2002:str" and key.tag != "tag:yaml.org,2002:merge":
-                    raise yaml.MarkedYAMLError(problem="a key is text", problem_mark=key.start_mark)
+                    raise yaml.MarkedYAMLError(problem="a key must be text: quote it", problem_mark=key.start_mark)
                 if isinstance(key, yaml.ScalarNode):
                     if key.value in names:
-                        raise yaml.MarkedYAMLError(
-                            problem=f"the key {key.value!r} is there twice", problem_mark=key.start_mark
-                        )
+                        raise yaml.MarkedYAMLError(problem=f"duplicate key {key.value!r}", problem_mark=key.start_mark)
                     names.add(key.value)
         elif any("\ud800" <= letter <= "\udfff" for letter in node.value):
-            raise yaml.MarkedYAMLError(problem="half of a surrogate pair is no text", problem_mark=node.start_mark)
+            raise yaml.MarkedYAMLError(
+                problem="the text has half of a surrogate pair, which no file can hold", problem_mark=node.start_mark
+            )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from efakit.catalog import instances
 from efakit.errors import UsageError
-from efakit.finding import Finding, Place
+from efakit.finding import ERROR, Finding, Place
 from efakit.inputs import is_stdin, read_input, shown
 from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
 from efakit.rules.releases import target_of_stack
@@ -23,6 +23,8 @@ _SCRIPTS = (".sbatch", ".sh", ".slurm", ".bash", ".env", ".sbatch.j2", ".sh.j2",
 _CONFIGS = (".yaml", ".yml")
 # A key at the left edge, ahead of everything but comments: no line of a shell script looks like it.
 _CONFIG_KEY = re.compile(rb"\A(\s*(#.*|---.*)?\n)*['\"]?[A-Za-z_]+['\"]?:(\s|$)", re.MULTILINE)
+_TOP_KEY = re.compile(rb"^['\"]?([A-Za-z]+)['\"]?:(?:\s|$)", re.MULTILINE)
+_QUEUES = re.compile(rb"^\s+queues:", re.MULTILINE)
 _LARGEST_BYTES = 4 * 1024 * 1024  # Slurm's own limit for a batch script
 
 
@@ -40,30 +42,38 @@ def on_target(target: Target, parallelcluster: str | None = None) -> Where:
     return Where(Surroundings(target, instance), None, parallelcluster)
 
 
+def software_of_spec(path: Path) -> list[Finding]:
+    """Return what of a spec's software and release surely does not work, whatever its scripts say."""
+    found = _judge_config(path, _read(path), Where(Surroundings(any_supported())))
+    return [item for item in found if item.severity == ERROR and _is_of_software(item)]
+
+
+def _is_of_software(item: Finding) -> bool:
+    return item.rule == "software-broken" or (item.rule.startswith("release-") and "creation" not in item.about)
+
+
 def on_spec(path: Path) -> Where:
     """Return what the partitions of a spec's cluster run on; raise SpecError where the spec has faults."""
     from efakit.plan.plan import software_of
-    from efakit.spec.load import load_spec
+    from efakit.validate.spec import plan_spec
 
-    spec = load_spec(path)
+    spec = plan_spec(path).spec
     return Where(Surroundings(any_supported()), spec, software_of(spec).stack.parallelcluster)
 
 
 def judge_files(
-    paths: Iterable[Path], where: Where, left_out: Callable[[UsageError], None]
+    paths: Iterable[Path], where: Where, left_out: Callable[[UsageError, bool], None]
 ) -> list[tuple[Path, list[Finding]]]:
-    """Return the findings in what is named, and in scripts, templates and env files of folders, each file once.
+    """Return the findings in what is named, and in scripts, env files, configs and specs of folders, each file once.
 
-    A file that is named and is no script is a UsageError; one that was found in a folder is told to ``left_out``.
+    A file that cannot be judged is told to ``left_out``, with whether it was named itself; the others are judged.
     """
     judged: list[tuple[Path, list[Finding]]] = []
     for path, named in find_files(paths).items():
         try:
             judged.append((path, judge_file(path, where)))
         except UsageError as error:
-            if named:
-                raise
-            left_out(error)
+            left_out(error, named)
     return judged
 
 
@@ -74,7 +84,8 @@ def find_files(paths: Iterable[Path]) -> dict[Path, bool]:
         if path.is_dir():
             inside = dict.fromkeys(_in_folder(path), False)
             if not inside:
-                raise UsageError(f"{path}: the folder holds no script (looked for {', '.join(_SCRIPTS)})")
+                looked_for = ", ".join((*_SCRIPTS, *_CONFIGS))
+                raise UsageError(f"{path}: the folder holds no script, config or spec (looked for {looked_for})")
             found = {**inside, **found}
         else:
             found[path] = True
@@ -86,8 +97,23 @@ def _in_folder(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(parent, name)
-            if name.endswith(_SCRIPTS) and path.is_file():  # a pipe would have to be waited for
+            if not name.endswith((*_SCRIPTS, *_CONFIGS)) or not path.is_file():  # a pipe would have to be waited for
+                continue
+            if name.endswith(_SCRIPTS) or _reads_like_ours(path):
                 yield path
+
+
+def _reads_like_ours(path: Path) -> bool:
+    """Return whether a YAML file has the keys of a cluster config or a spec: folders hold YAML of many kinds."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_BYTES)
+    except OSError:
+        return False
+    keys = set(_TOP_KEY.findall(data))
+    if b"AWSTemplateFormatVersion" in keys:
+        return False
+    return {b"HeadNode", b"Scheduling"} <= keys or (b"cluster" in keys and _QUEUES.search(data) is not None)
 
 
 def judge_file(path: Path, where: Where) -> list[Finding]:
@@ -164,5 +190,5 @@ def _read(path: Path) -> bytes:
     except ValueError as error:
         raise UsageError(f"{str(path)!r}: not a path: {error}") from None
     if len(data) > _LARGEST_BYTES:
-        raise UsageError("larger than 4 MiB, which is no script that Slurm takes", Place(shown(path)))
+        raise UsageError("larger than 4 MiB, more than Slurm takes for a script", Place(shown(path)))
     return data

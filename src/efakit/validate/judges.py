@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from efakit.catalog import instances, offerings
 from efakit.errors import EfakitError, UsageError
 from efakit.finding import ERROR, Finding, Place
 from efakit.lint.config import lint_config
+from efakit.lint.config.view import ClusterView
 from efakit.validate.subject import Subject
 from efakit.vendor.account_checks import AccountFacts, look_at_account
 from efakit.vendor.dryrun import real_dry_run
@@ -26,7 +27,7 @@ from efakit.vendor.simulated_account import (
     strings_under,
     why_unavailable,
 )
-from efakit.versions import release_line
+from efakit.versions import release_line, within
 
 # "undecided": refused, but only because the simulation lacks something.
 Outcome = Literal["accepted", "refused", "undecided", "not asked"]
@@ -42,6 +43,8 @@ class Judgement:
     detail: str
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    limit: str = ""
+    """What the judge could not be asked, or not in the config's release: to be said first."""
 
     def as_data(self) -> dict[str, Any]:
         """Return the judgement as JSON values, without its findings and notes."""
@@ -72,7 +75,20 @@ def by_rules(subject: Subject, account: AccountFacts | None = None) -> Judgement
         software=subject.software,
     )
     detail = f"efakit's rules for ParallelCluster {subject.version}"
-    return Judgement("efakit", subject.version, outcome_of(findings), detail, tuple(findings))
+    notes = () if account else tuple(_taken_for_private(subject))
+    return Judgement("efakit", subject.version, outcome_of(findings), detail, tuple(findings), notes)
+
+
+def _taken_for_private(subject: Subject) -> Iterator[str]:
+    """Give the subnets that nobody has looked at, and that must be private for nodes to start in them."""
+    for queue in ClusterView(subject.data, subject.version).queues:
+        several = next((resource for resource in queue.resources if resource.several_interfaces), None)
+        subnets = queue.subnet_ids.texts
+        if several is not None and subnets:
+            yield (
+                f"taken for private: {', '.join(subnets)} of queue {queue.name}. Nodes of {several.name} have several "
+                "network interfaces and do not start in a subnet that gives public addresses; --aws looks at it"
+            )
 
 
 class Simulation:
@@ -80,6 +96,7 @@ class Simulation:
 
     def __init__(self, subject: Subject, wanted: bool) -> None:
         self._subject = subject
+        self._wanted = wanted
         self._installed = installed_pcluster_version()
         self._why_not = self._reason(wanted)
         self._judge: AbstractContextManager[Judge | None] = nullcontext() if self._why_not else Judge()
@@ -94,7 +111,8 @@ class Simulation:
     def judge(self) -> Judgement:
         """Wait for the answer."""
         if self._running is None:
-            return Judgement("pcluster", self._installed, "not asked", str(self._why_not))
+            limit = str(self._why_not) if self._other_line() and self._wanted else ""
+            return Judgement("pcluster", self._installed, "not asked", str(self._why_not), limit=limit)
         config = self._subject.data if isinstance(self._subject.data, Mapping) else {}
         try:
             answer = self._running.dry_run(self._subject.text, account_for(config, zones=self._subject.zones))
@@ -119,7 +137,21 @@ class Simulation:
         outcome = outcome_of(findings)
         if outcome == "accepted" and not answer.accepted:
             outcome = "undecided"
-        return Judgement("pcluster", self._installed, outcome, detail, findings, (*notes, NEVER_PROVEN))
+        notes_ = (*notes, NEVER_PROVEN)
+        return Judgement("pcluster", self._installed, outcome, detail, findings, notes_, limit=self._limit())
+
+    def _limit(self) -> str:
+        """Return what an older pcluster could not be asked of a config for a newer release."""
+        installed, wanted = str(self._installed), self._subject.version
+        if not within(installed, None, wanted):
+            return ""
+        return (
+            f"pcluster {installed} is installed, older than {wanted}, which the config is for: what {wanted} judges "
+            f"otherwise was not asked (pip install aws-parallelcluster=={wanted})"
+        )
+
+    def _other_line(self) -> bool:
+        return self._installed is not None and release_line(self._installed) != release_line(self._subject.version)
 
     def _reason(self, wanted: bool) -> str | None:
         if not wanted:
@@ -127,7 +159,7 @@ class Simulation:
         unavailable = why_unavailable(node=False)
         if unavailable is not None:
             return unavailable
-        if release_line(str(self._installed)) != release_line(self._subject.version):
+        if self._other_line():
             return (
                 f"pcluster {self._installed} is installed, and the config is for {self._subject.version}: "
                 f"install aws-parallelcluster=={self._subject.version} to have it judged, or name --parallelcluster"
@@ -159,8 +191,6 @@ def _could_not_judge(item: Finding, why: str) -> str:
 
 def look(subject: Subject) -> AccountFacts:
     """Look at what the user's account has of the things that the config names."""
-    from efakit.lint.config.view import ClusterView
-
     view = ClusterView(subject.data, subject.version)
     region = _region(subject)
     networks = [queue.networking for queue in view.queues]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from efakit.catalog.known_faults import FAULTS
 from efakit.catalog.stacks import newest_parallelcluster
-from efakit.emit.parallelcluster.origins import origin
 from efakit.emit.registry import emit
 from efakit.errors import SpecError, UsageError
 from efakit.finding import ERROR, WARNING, Finding, Place
@@ -16,13 +17,12 @@ from efakit.inputs import read_input, shown, text_of
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
-from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan, make_plan
-from efakit.rules.registry import rule_of
 from efakit.rules.stack import stack_findings
 from efakit.spec.load import read_spec
 from efakit.spec.parallelcluster.model import ParallelCluster
 from efakit.spec.yamltext import Document
+from efakit.validate.spec import alone, job_nodes, origin_of, with_source
 from efakit.versions import is_release
 
 
@@ -52,7 +52,7 @@ class Subject:
         """Return line and column in the user's file of a place in the config."""
         if self.spec is None:
             return self.config.where(path)
-        place = self.spec.place(origin(path, self.spec.data), at_key=True)
+        place = self.spec.place(origin_of(path, self.spec), at_key=True)
         return place.line, place.column
 
 
@@ -86,6 +86,7 @@ def read_subject(
         raise UsageError(f"--parallelcluster {version}: not a release; write it as 3.16.3")
     text = _read(path, data)
     path = Path(shown(path))
+    _refuse_template(path, text)
     document = ConfigDocument(str(path), text)
     if document.data is None:
         raise UsageError("the file is empty; 'efakit init' writes a spec to begin with", Place(str(path)))
@@ -100,7 +101,34 @@ def read_subject(
     return Subject(str(path), text, document, version or installed or newest_parallelcluster())
 
 
-_CONFIG_KEYS = {"Region", "Image", "HeadNode", "Scheduling"}
+# The keys of a config, and those of its sections that people write at the root.
+_CONFIG_KEYS = {
+    "Region",
+    "Image",
+    "HeadNode",
+    "Scheduling",
+    "LoginNodes",
+    "SharedStorage",
+    "SlurmQueues",
+    "SlurmSettings",
+}
+_TEMPLATE = re.compile(
+    r"^['\"]?AWSTemplateFormatVersion['\"]?\s*:|^\s+['\"]?Type['\"]?\s*:\s*['\"]?(?:AWS::\w+::|Custom::PclusterCluster)",
+    re.MULTILINE,
+)
+
+
+def _refuse_template(path: Path, text: str) -> None:
+    """Raise UsageError for a CloudFormation template, whose tags (!Sub) no reader of configs knows."""
+    found = _TEMPLATE.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        message = "a CloudFormation template, not a ParallelCluster config"
+        fix = (
+            "judge the config itself: of a Custom::PclusterCluster it stands under "
+            "Resources/.../Properties/ClusterConfiguration"
+        )
+        raise UsageError(f"{message}; {fix}", Place(str(path), line, 1))
 
 
 def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlone:
@@ -109,7 +137,7 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlon
         spec = read_spec(document)
     except SpecError as error:
         raise SpecRefused(
-            [_with_source(item) for item in error.findings], version or newest_parallelcluster()
+            [with_source(item) for item in error.findings], version or newest_parallelcluster()
         ) from error
     section = spec.section(ParallelCluster)
     if section is None:
@@ -128,17 +156,12 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlon
         config=ConfigDocument("cluster.yaml", rendered),
         version=version or section.version,
         spec=document,
-        jobs=tuple(_job_nodes(item) for item in plan.jobs),
+        jobs=tuple(job_nodes(number, item) for number, item in enumerate(plan.jobs)),
         zones=_zones(plan),
         software=asdict(spec.cluster.stack),
         findings=tuple(_of_jobs(document, plan)),
         plan=plan,
     )
-
-
-def _job_nodes(plan: JobPlan) -> JobNodes:
-    software = plan.job.container.stack if plan.job.container else {}
-    return JobNodes(plan.job.name, plan.nodes, plan.queue, software)
 
 
 def _zones(plan: Plan) -> dict[str, str]:
@@ -148,7 +171,8 @@ def _zones(plan: Plan) -> dict[str, str]:
 
 
 def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
-    """Give what a spec shows without a config: software that does not go together, and its jobs."""
+    """Give what a spec shows without a config: a cluster that cannot be, software, and its jobs."""
+    yield from alone(document, plan)
     versions = plan.stack.versions()
     for number, queue in enumerate(plan.cluster.queues):
         for place, item in enumerate(queue.resources):
@@ -164,13 +188,9 @@ def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
 def _of_jobs(document: Document, plan: Plan) -> Iterator[Finding]:
     """Give what is wrong with the spec's jobs and shows in no config, each with its line."""
     for found in plan.job_findings:
+        if found.rule in {row.id for row in FAULTS}:
+            continue  # the config's rules look for all of them
         yield found.replaced(place=document.place(found.place.keys, at_key=True))
-
-
-def _with_source(fault: Finding) -> Finding:
-    """Return a fault of a spec with its rule's source, where it has none of its own."""
-    row = rule_of(fault.rule)
-    return fault if fault.source or row is None else fault.replaced(source=row.source)
 
 
 def _read(path: Path, data: bytes | None) -> str:

@@ -120,7 +120,7 @@ CASES = [
                 ).encode()
             ),
         ),
-        (said("is no value for it"),),
+        (said("is not allowed"),),
     ),
     Case(
         "settings from the future",

@@ -28,7 +28,7 @@ from efakit.hook.epilog import epilog
 from efakit.hook.outbox import flush
 from efakit.hook.prolog import prolog
 from efakit.hook.run import Run
-from efakit.hook.settings import DEFAULTS
+from efakit.hook.settings import Settings
 from tests.hook.histories.truth import TRAFFIC, TrueRun
 from tests.lab import efa_tree
 
@@ -264,16 +264,15 @@ class World:
         unread: str | None = None,
     ) -> None:
         node = self.nodes[name]
-        settings = {
-            **DEFAULTS,
-            "installation_id": self.installation if self.knows_installation else None,
-            "root": str(node.root),
-            "spool_dir": str(node.spool),
-            "run_dir": str(node.spool.with_name(f"run-{name}")),
-            "records_dir": str(self.records),
-            "expected_devices": 1,
-            "tcp_interfaces": ["eth0"],
-        }
+        settings = Settings(
+            installation_id=self.installation if self.knows_installation else None,
+            root=str(node.root),
+            spool_dir=str(node.spool),
+            run_dir=str(node.spool.with_name(f"run-{name}")),
+            records_dir=str(self.records),
+            expected_devices=1,
+            tcp_interfaces=["eth0"],
+        )
         environment = self._environment(run, name, count, command == "epilog")
         with node.unreadable(unread):
             if self.archive:
@@ -290,12 +289,12 @@ class World:
         self,
         node: HistoryNode,
         command: str,
-        settings: dict[str, Any],
+        settings: Settings,
         environment: dict[str, str],
         killed_at: int | None,
     ) -> str:
         config = node.spool.with_name(f"hook-{node.name}.json")
-        config.write_text(json.dumps(settings))
+        config.write_text(json.dumps(settings.as_data()))
         self.time.node = node
         clocks = str(self.time.time()), str(self.time.clock_gettime(FakeTime.CLOCK_BOOTTIME))
         arguments = [str(self.archive), command, str(config), *clocks, str(-1 if killed_at is None else killed_at)]

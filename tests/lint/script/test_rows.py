@@ -11,7 +11,7 @@ from efakit.rules.judgement import judge
 from efakit.rules.target import Target
 from tests.lint.script.linting import found
 
-WEIGHTY = [row for row in rows() if row.effect in ("harmful", "no-effect", "set-by-plugin", "way-back")]
+WEIGHTY = [row for row in rows() if row.effect in ("harmful", "no-effect", "set-by-plugin", "workaround")]
 BODIES = {
     "nccl": "srun torchrun --nproc_per_node=1 train.py",
     "mpi-launch": "mpirun /opt/nccl-tests/build/all_reduce_perf",

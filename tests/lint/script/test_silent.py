@@ -82,7 +82,7 @@ def test_one_gpu_of_a_shared_node_is_no_finding():
 
 
 def test_what_a_job_needs_is_missing_only_where_the_target_is_known():
-    text = job("srun torchrun --nproc_per_node=8 train.py")
+    text = job("srun torchrun --nnodes=2 --nproc_per_node=8 --master_addr=$(hostname) train.py")
     assert rules(text) == []
     assert "nccl-net" in rules(text, instance="p5.48xlarge", installer="1.47.0")
     assert "nccl-net" not in rules(text.replace("--nodes=2", "--nodes=1"), instance="p5.48xlarge", installer="1.47.0")

@@ -65,7 +65,9 @@ def types_by_name(content: Any, origin: str) -> dict[str, Row]:
     for row in rows:
         name = row.get("InstanceType") if isinstance(row, dict) else None
         if not isinstance(name, str) or not is_type_name(name):
-            raise CatalogError(f"{origin}: an entry's InstanceType is {name!r}, which is no name of an instance type")
+            raise CatalogError(
+                f"{origin}: an entry's InstanceType is {name!r}, which is not a name of an instance type"
+            )
         types[name] = row
     return types
 

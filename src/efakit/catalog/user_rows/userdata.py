@@ -149,7 +149,9 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
 def _check_source(key: str, entry: Any) -> None:
     fields = {"title", "address", "version", "retrieved"}
     well = isinstance(entry, dict) and {"title", "address"} <= set(entry) <= fields
-    _expect(well and all(value is None or _text(value) for value in entry.values()), f"the source {key!r} is no source")
+    _expect(
+        well and all(value is None or _text(value) for value in entry.values()), f"the source {key!r} is not a source"
+    )
 
 
 def check_efa_row(row: Any, sources: dict[str, Row]) -> None:
@@ -177,5 +179,5 @@ def check_plain(entry: Any, sources: dict[str, Row]) -> None:
     if well and len(row) == 5:
         well = isinstance(row[4], list) and len(row[4]) == len(ACCELERATOR_FIELDS)
         well = well and _accelerators({field: row[4][index] for index, field in enumerate(ACCELERATOR_FIELDS)})
-    _expect(well, f"{name!r} is no row of a type without EFA")
+    _expect(well, f"{name!r} is not a row of a type without EFA")
     _expect(_text(entry["source"]) and entry["source"] in sources, f"{name!r} names a source that is not there")

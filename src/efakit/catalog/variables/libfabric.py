@@ -94,7 +94,8 @@ ROWS = (
         id="fi-efa-use-device-rdma-redundant",
         name="FI_EFA_USE_DEVICE_RDMA",
         effect="no-effect",
-        reason="on by itself wherever the hardware reads, and abort() where it does not (p3dn, g4dn, g5, c5n)",
+        reason="enabled automatically where the hardware supports RDMA read; abort() where it does not (p3dn, g4dn, "
+        "g5, c5n)",
         source="https://github.com/ofiwg/libfabric/pull/8661",
         value="1|true|yes|on",
         workload="nccl",
@@ -103,7 +104,7 @@ ROWS = (
     VariableRule(
         id="fi-efa-use-device-rdma-off",
         name="FI_EFA_USE_DEVICE_RDMA",
-        effect="way-back",
+        effect="workaround",
         reason="0 takes RDMA from hardware that has it: many times slower",
         source=_MANUAL,
         value="0|false|no|off",
@@ -162,7 +163,7 @@ ROWS = (
     VariableRule(
         id="fi-efa-use-huge-page-off",
         name="FI_EFA_USE_HUGE_PAGE",
-        effect="way-back",
+        effect="workaround",
         reason="0 is right only where fork() or a DataLoader fails with 'Cannot allocate memory', and costs a little",
         source="https://github.com/ofiwg/libfabric/pull/9112",
         value="0|false|no|off",
@@ -222,7 +223,7 @@ ROWS = (
     VariableRule(
         id="fi-efa-enable-shm-transfer-off",
         name="FI_EFA_ENABLE_SHM_TRANSFER",
-        effect="way-back",
+        effect="workaround",
         reason="0 sends what stays in the node through the device: right for NVSHMEM, some Neuron inference, and MPI "
         "with very many ranks on a node that hangs otherwise; a program that asks for shared memory by option gets "
         "-FI_EINVAL",
@@ -314,8 +315,8 @@ ROWS = (
     VariableRule(
         id="fi-efa-use-data-path-direct",
         name="FI_EFA_USE_DATA_PATH_DIRECT",
-        effect="way-back",
-        reason="0 is the way back from libfabric's own data path, the default since 2.3.0",
+        effect="workaround",
+        reason="0 turns off libfabric's own data path, the default since 2.3.0",
         source=_MANUAL,
         value="0|false|no|off",
         severity="info",

@@ -27,7 +27,9 @@ _TUNER_TYPES = "p5.48xlarge p5e.48xlarge p5en.48xlarge p6-b200.48xlarge p6-b300.
 _LOUD = "a plugin that is missing or fails ends the job at once; without this NCCL goes on over TCP"
 _SETS_BY_ITSELF = "the plugin sets it by itself only from 1.16.0 on; "
 _FREEZES = "the plugin sets it for each instance type; an export freezes an old tuning over the vendor's newer one"
-_TAKES_PROTOCOLS = "it takes protocols from NCCL and from the plugin's tuner; p5 and later gain from LL and LL128"
+_TAKES_PROTOCOLS = (
+    "it disables protocols that NCCL or the plugin's tuner would choose; p5 and later gain from LL and LL128"
+)
 _NOT_OURS = "it steers transports that a job on EFA does not use"
 
 ROWS = (
@@ -80,7 +82,7 @@ ROWS = (
         id="nccl-net-ib",
         name="NCCL_NET",
         effect="harmful",
-        reason="EFA is no InfiniBand for NCCL: its own IB transport finds no device there",
+        reason="NCCL's own IB transport finds no device: EFA is not InfiniBand",
         source=_NCCL_ENV,
         value="IB",
         severity="error",
@@ -334,7 +336,7 @@ ROWS = (
     VariableRule(
         id="nccl-tuner-plugin-fixed-path",
         name="NCCL_TUNER_PLUGIN",
-        effect="way-back",
+        effect="workaround",
         reason="a fixed path is one image's: three different ones stand in public samples",
         source=_PLATFORM,
         value="*/*",
@@ -486,7 +488,7 @@ ROWS = (
     VariableRule(
         id="nccl-nchannels",
         name="NCCL_MIN_NCHANNELS",
-        effect="way-back",
+        effect="workaround",
         reason="NCCL and the tuner choose the number of channels; a number from another cluster is a left-over",
         source=_NCCL_ENV,
         severity="info",
@@ -494,7 +496,7 @@ ROWS = (
     VariableRule(
         id="nccl-nchannels",
         name="NCCL_MAX_NCHANNELS",
-        effect="way-back",
+        effect="workaround",
         reason="NCCL and the tuner choose the number of channels; a number from another cluster is a left-over",
         source=_NCCL_ENV,
         severity="info",
@@ -502,7 +504,7 @@ ROWS = (
     VariableRule(
         id="nccl-ctas",
         name="NCCL_MIN_CTAS",
-        effect="way-back",
+        effect="workaround",
         reason="NCCL and the tuner choose the number of blocks; a number from another cluster is a left-over",
         source=_NCCL_ENV,
         severity="info",
@@ -526,7 +528,7 @@ ROWS = (
     VariableRule(
         id="nccl-cross-nic",
         name="NCCL_CROSS_NIC",
-        effect="way-back",
+        effect="workaround",
         reason="2, the default, lets NCCL choose; EFA has no rails to keep to",
         source=_NCCL_ENV,
         value="!2",
@@ -545,7 +547,7 @@ ROWS = (
     VariableRule(
         id="nccl-graph-register",
         name="NCCL_GRAPH_REGISTER",
-        effect="way-back",
+        effect="workaround",
         reason="0 stands in samples for p6-b200 alone, unexplained; it keeps NCCL from registering buffers of CUDA "
         "graphs",
         source=_NCCL_ENV,
@@ -639,7 +641,7 @@ ROWS = (
     VariableRule(
         id="nccl-net-gdr-level",
         name="NCCL_NET_GDR_LEVEL",
-        effect="way-back",
+        effect="workaround",
         reason="how near a GPU and a device must be for GPUDirect RDMA, EFA's devices too: NCCL decides that by the "
         "topology, and a level by hand can switch GPUDirect RDMA off",
         source=_NCCL + "src/graph/paths.cc",
@@ -648,7 +650,7 @@ ROWS = (
     VariableRule(
         id="nccl-async-error-handling",
         name="NCCL_ASYNC_ERROR_HANDLING",
-        effect="way-back",
+        effect="workaround",
         reason="the old name, which PyTorch still reads, of TORCH_NCCL_ASYNC_ERROR_HANDLING; it is on by default",
         source="https://github.com/pytorch/pytorch/blob/main/torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp",
         severity="info",
@@ -787,7 +789,7 @@ ROWS = (
     VariableRule(
         id="ofi-nccl-disable-gdr-required-check",
         name="OFI_NCCL_DISABLE_GDR_REQUIRED_CHECK",
-        effect="way-back",
+        effect="workaround",
         reason="1 lets a job go on without GPUDirect RDMA where the type has it: slow instead of a clear failure",
         source=_PLATFORM,
         value="1|true",
@@ -797,8 +799,8 @@ ROWS = (
     VariableRule(
         id="ofi-nccl-disable-dmabuf",
         name="OFI_NCCL_DISABLE_DMABUF",
-        effect="way-back",
-        reason="1 is the way back where registration of GPU memory fails with an odd mix of drivers",
+        effect="workaround",
+        reason="1 is a workaround where registration of GPU memory fails with an odd mix of drivers",
         source=_NOTES,
         value="1|true",
         severity="info",

@@ -29,7 +29,7 @@ EFFECTS = {
     "set-by-plugin": "aws-ofi-nccl sets the value by itself where the job does not set the variable",
     "harmful": "setting it to such a value breaks the job, slows it or hides a fault",
     "no-effect": "setting it to such a value changes nothing",
-    "way-back": "right only against a certain trouble, and a cost otherwise",
+    "workaround": "a workaround for one known fault, and a cost where that fault is not",
     "option": "a choice of the user, read within the bounds only",
 }
 

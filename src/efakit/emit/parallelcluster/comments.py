@@ -20,6 +20,7 @@ _SETTINGS = ("Scheduling", "SlurmSettings", "CustomSlurmSettings")
 _PLACES: dict[str, Place] = {
     "head-node": ("HeadNode", "InstanceType"),
     "installation": ("HeadNode", "CustomActions"),
+    "pyxis": ("HeadNode", "CustomActions"),
     "prolog-flags": _SETTINGS,
     "task-prolog": _SETTINGS,
     "health-check": _SETTINGS,

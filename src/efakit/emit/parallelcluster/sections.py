@@ -28,13 +28,13 @@ _EVENTS = {
 _Section = dict[str, Any]
 
 
-def head_node(plan: HeadNodePlan, key: str) -> _Section:
+def head_node(plan: HeadNodePlan, key: str | None) -> _Section:
     """Return HeadNode."""
     node = plan.node
     section: _Section = {
         "InstanceType": plan.instance,
         "Networking": {"SubnetId": node.subnet, **_security_groups(node)},
-        "Ssh": {"KeyName": key},
+        **({"Ssh": {"KeyName": key}} if key else {}),
         **_custom_actions(plan.custom_actions),
         **_iam(plan.iam),
     }
@@ -216,9 +216,17 @@ def _present(**values: Any) -> _Section:
 
 
 def merged(section: _Section, overrides: Mapping[str, Any]) -> _Section:
-    """Return ``section`` with ``overrides`` over it: mappings are merged, everything else is replaced."""
+    """Return ``section`` with ``overrides`` over it: mappings are merged, everything else is replaced.
+
+    None removes a key, as in JSON Merge Patch (https://www.rfc-editor.org/rfc/rfc7396).
+    """
     result = dict(section)
     for key, value in overrides.items():
         own = result.get(key)
-        result[key] = merged(own, value) if isinstance(own, dict) and isinstance(value, dict) else value
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict):
+            result[key] = merged(own if isinstance(own, dict) else {}, value)
+        else:
+            result[key] = value
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from efakit.finding import Finding, Place
@@ -26,16 +26,20 @@ def lint_config(
     offerings: Offerings | None = None,
     account: Account | None = None,
     software: Mapping[str, str | None] | None = None,
+    only: Collection[str] | None = None,
 ) -> list[Finding]:
     """Return what efakit's rules have against a cluster config, by line.
 
     ``data`` is the parsed config, of whatever shape; ``version`` the ParallelCluster release that is to read it.
     ``where`` gives line and column of a path, or of what is nearest to it. ``software`` holds the versions that the
-    user names, by ``stack_of``'s words. What is not given is not judged.
+    user names, by ``stack_of``'s words. What is not given is not judged. ``only`` names the rules to ask, in place of
+    all.
     """
     view = ClusterView(data, version, jobs, offerings, account, software)
     found: dict[tuple[int, int, str, str], Finding] = {}
     for rule in all_rules():
+        if only is not None and rule.id not in only:
+            continue
         for problem in rule.check(view):
             line, column = where(problem.path)
             found.setdefault((line, column, rule.id, problem.message), _finding(rule, problem, (line, column), file))
@@ -45,4 +49,6 @@ def lint_config(
 def _finding(rule: Rule, problem: Problem, place: tuple[int, int], file: str) -> Finding:
     at = Place(file, *place, keys=problem.path)
     source = problem.source or rule.row.source
-    return Finding(rule.id, rule.severity, problem.message, place=at, fix=problem.fix, source=source)
+    return Finding(
+        rule.id, rule.severity, problem.message, place=at, fix=problem.fix, source=source, about=problem.about
+    )

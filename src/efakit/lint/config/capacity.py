@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from efakit.catalog.instances import Instance
 from efakit.lint.config.node import shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView, Resource
@@ -26,8 +27,8 @@ def counts(view: ClusterView) -> Iterator[Problem]:
     for resource in view.resources:
         if resource.min_count > resource.max_count and resource.node.at("MaxCount").whole != 0:
             node = resource.node.at("MinCount")
-            message = f"MinCount {resource.min_count} of {resource.name} is above MaxCount {resource.max_count}"
-            yield Problem(node.path, message, "raise MaxCount or lower MinCount")
+            message = f"{resource.name} keeps {resource.min_count} nodes up, and has at most {resource.max_count}"
+            yield Problem(node.path, message, "raise MaxCount (nodes in a spec), or lower MinCount (min_nodes)")
 
 
 @rule("block-without-reservation")
@@ -38,7 +39,8 @@ def block_without_reservation(view: ClusterView) -> Iterator[Problem]:
             yield Problem(
                 (*resource.node.path, "CapacityReservationTarget"),
                 f"{resource.name} runs on a Capacity Block and does not say which",
-                "add CapacityReservationTarget: {CapacityReservationId: cr-...} with the block's id",
+                "name the block by its reservation's id, cr-...: CapacityReservationTarget/CapacityReservationId in a "
+                "config, reservation in a spec",
             )
 
 
@@ -101,7 +103,7 @@ def reservation_id(view: ClusterView) -> Iterator[Problem]:
     for node in (item.at("CapacityReservationTarget", "CapacityReservationId") for item in nodes):
         if node.text is not None and not re.match(_RESERVATION_ID, node.text):
             yield Problem(
-                node.path, f"{shown(node.text)} is no id of a capacity reservation", "write cr- and the id's digits"
+                node.path, f"{shown(node.text)} is not an id of a capacity reservation", "write cr- and the id's digits"
             )
 
 
@@ -138,7 +140,22 @@ def usage_class(view: ClusterView) -> Iterator[Problem]:
                 f"{instance.name} is not sold as {wanted} (it is sold as {', '.join(sorted(instance.usage_classes))})"
             )
             at = resource.queue.node.at("CapacityType")
-            yield Problem(at.path if at.present else node.path, message, "take another CapacityType or another type")
+            yield Problem(
+                at.path if at.present else node.path,
+                message,
+                "take another CapacityType (capacity in a spec) or another type",
+            )
+
+
+@rule("spot-with-reservation")
+def spot_with_reservation(view: ClusterView) -> Iterator[Problem]:
+    """Refuse SPOT with a reservation, by id or by group."""
+    for resource in view.resources:
+        given = resource.reservation_id or resource.reservation_group
+        if given and resource.queue.capacity == "SPOT":
+            message = f"{resource.name} is to run on spot instances, and names the reservation {shown(given)}"
+            fix = "take CapacityType ONDEMAND (capacity: on-demand in a spec), or remove the reservation"
+            yield Problem(resource.reservation.path, message, fix)
 
 
 @rule("allocation-strategy")
@@ -194,3 +211,45 @@ def ultraserver_part(view: ClusterView) -> Iterator[Problem]:
             path = resources[-1].node.at("MaxCount").path
             message = f"{nodes} nodes, and an UltraServer's block has {' or '.join(map(str, sizes))}: some lie idle"
             yield Problem(path, message, f"set MinCount and MaxCount to {' or '.join(map(str, sizes))}")
+
+
+# Minutes from which on an idle time is worth a word: somebody who means seconds writes 300 or 600.
+_LONG_MINUTES = 120
+# What makes a node expensive: as many accelerators as only the largest sizes of the families for training have.
+_MANY_ACCELERATORS = 8
+
+
+@rule("idle-time")
+def idle_time(view: ClusterView) -> Iterator[Problem]:
+    """Say what a long ScaledownIdletime costs: it counts minutes."""
+    node = view.slurm.at("ScaledownIdletime")
+    minutes = node.whole
+    idle = [resource for resource in view.resources if resource.max_count > resource.min_count]
+    if minutes is None or not idle or (minutes != -1 and minutes < _LONG_MINUTES):
+        return
+    most = max(idle, key=lambda resource: max((item.vcpus or 0 for item in resource.instances), default=0))
+    nodes = f"up to {most.max_count} x {most.types[0].text}" if most.types else "the nodes"
+    if minutes == -1:
+        message = f"ScaledownIdletime -1 never stops idle nodes ({nodes})"
+    else:
+        message = f"ScaledownIdletime {minutes} is minutes: idle nodes ({nodes}) run for {minutes / 60:.3g} hours"
+    yield Problem(node.path, message, "write the minutes that a node may idle, such as 10")
+
+
+@rule("static-nodes")
+def static_nodes(view: ClusterView) -> Iterator[Problem]:
+    """Say that nodes which are always up, and are bought on demand, cost money without a job."""
+    for resource in view.resources:
+        if resource.min_count == 0 or resource.queue.capacity != "ONDEMAND":
+            continue
+        if resource.reservation_id is not None or resource.reservation_group is not None:
+            continue
+        types = [item for item in resource.instances if _accelerators(item) >= _MANY_ACCELERATORS]
+        if types:
+            message = f"{resource.min_count} x {types[0].name} of {resource.name} run on demand, with jobs or without"
+            fix = "set MinCount: 0, or use a reservation or a Capacity Block that is paid anyway"
+            yield Problem(resource.node.at("MinCount").path, message, fix)
+
+
+def _accelerators(instance: Instance) -> int:
+    return (instance.gpus or 0) + (instance.neuron_devices or 0)

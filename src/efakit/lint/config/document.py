@@ -18,7 +18,7 @@ class ConfigDocument:
     """A config's data, and the line and column of each of its values."""
 
     def __init__(self, file: str, text: str) -> None:
-        """Parse ``text``; raise UsageError where it is no YAML, or a key is there twice."""
+        """Parse ``text``; raise UsageError where it is not YAML or has a duplicate key."""
         self.file = file
         try:
             self._root, self.data = _loaded(text)
@@ -94,7 +94,7 @@ def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Nod
 
 
 def _refuse_doubles(root: yaml.Node | None) -> None:
-    """Raise MarkedYAMLError where a key is there twice; pcluster refuses it too."""
+    """Raise MarkedYAMLError for a duplicate key; pcluster refuses it too."""
     seen: set[int] = set()
     waiting = [root]
     while waiting:
@@ -110,6 +110,6 @@ def _refuse_doubles(root: yaml.Node | None) -> None:
                 waiting += (key, value)
                 if isinstance(key, yaml.ScalarNode):
                     if (key.tag, key.value) in names:
-                        problem = f"the key {key.value!r} is there twice"
+                        problem = f"duplicate key {key.value!r}"
                         raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
                     names.add((key.tag, key.value))

@@ -6,19 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from efakit.lint.config.node import Path
+
+OF_SPEC = "jobs"
+"""What a place begins with that is the spec's own: no config has jobs."""
+
 
 @dataclass(frozen=True)
 class JobNodes:
     """How many nodes a job asks a queue for; ``queue`` None: the first.
 
     ``software`` holds the versions in the job's container, by ``stack_of``'s words; empty: it runs in none, or nothing
-    is known of it.
+    is known of it. ``keys`` lead to the job in the spec that it is of.
     """
 
     name: str
     nodes: int
     queue: str | None = None
     software: Mapping[str, str] = field(default_factory=dict)
+    keys: Path = (OF_SPEC, 0)
 
 
 class Offerings(Protocol):

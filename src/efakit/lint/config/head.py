@@ -32,6 +32,24 @@ def head_architecture(view: ClusterView) -> Iterator[Problem]:
             yield Problem(node.path, message, f"take a head node with {instance.architecture}")
 
 
+@rule("login-architecture")
+def login_architecture(view: ClusterView) -> Iterator[Problem]:
+    """Refuse login nodes whose architecture is not the head node's."""
+    head = view.instance(view.head.at("InstanceType").text)
+    for pool in view.pools:
+        node = pool.at("InstanceType")
+        instance = view.instance(node.text)
+        if head is None or instance is None or not head.architecture or not instance.architecture:
+            continue
+        if instance.architecture != head.architecture:
+            name = pool.at("Name").text or f"number {pool.key}"
+            message = (
+                f"{instance.name} of the login nodes {name} is {instance.architecture}, "
+                f"the head node {head.name} {head.architecture}"
+            )
+            yield Problem(node.path, message, f"take login nodes with {head.architecture}")
+
+
 @rule("head-memory")
 def head_memory(view: ClusterView) -> Iterator[Problem]:
     """Refuse a head node with less than nodes / 25 + 0.6 GiB of memory, 16 GiB being enough for any number."""
@@ -52,7 +70,7 @@ def head_small(view: ClusterView) -> Iterator[Problem]:
     name = view.os.text
     if name is None or name.startswith("alinux"):
         return
-    for node in [view.head.at("InstanceType"), *(node for resource in view.resources for node in resource.types)]:
+    for node in view.type_nodes():
         if any(size in (node.text or "") for size in _SMALL):
             message = f"{node.text} has too little memory for {shown(name)}"
             yield Problem(node.path, message, "take a type with at least 1.7 GB of memory")
@@ -72,12 +90,22 @@ def os_unsupported_by_type(view: ClusterView) -> Iterator[Problem]:
 
 @rule("key-missing")
 def key_missing(view: ClusterView) -> Iterator[Problem]:
-    """Point out a head node without a key pair."""
+    """Point out a head node without a key pair, where nothing says that people log in by other ways."""
     key = view.head.at("Ssh", "KeyName")
-    if view.head.present and key.text is None:
-        yield Problem(
-            key.path, "the head node has no key pair, so that nobody can log in by SSH", "add Ssh: {KeyName: ...}"
-        )
+    if view.head.present and key.text is None and not _other_log_in(view):
+        message = "the head node has no key pair, and nothing lets people log in without one"
+        fix = "add Ssh: {KeyName: ...}, or the policy AmazonSSMManagedInstanceCore for Session Manager"
+        yield Problem(key.path, message, fix)
+
+
+def _other_log_in(view: ClusterView) -> bool:
+    """Say whether sessions, a directory or rights of one's own are there; what the last allow is not known."""
+    iam = view.head.at("Iam")
+    policies = [item.at("Policy").text or "" for item in iam.at("AdditionalIamPolicies").items]
+    sessions = any(policy.endswith("/AmazonSSMManagedInstanceCore") for policy in policies)
+    return sessions or any(
+        node.present for node in (iam.at("InstanceRole"), iam.at("InstanceProfile"), view.root.at("DirectoryService"))
+    )
 
 
 @rule("ubuntu-key")
@@ -95,7 +123,11 @@ def rocky_image(view: ClusterView) -> Iterator[Problem]:
     """Refuse Rocky Linux without CustomAmi: ParallelCluster publishes no images of it."""
     if image_is_published(view.os.text or "") or view.root.at("Image", "CustomAmi").text is not None:
         return
-    queues = [queue.node.at("Image", "CustomAmi").text for queue in view.queues]
-    if view.head.at("Image", "CustomAmi").text is None or None in queues:
+    nodes = [view.head, *(queue.node for queue in view.queues), *view.pools]
+    if any(node.at("Image", "CustomAmi").text is None for node in nodes):
         message = f"ParallelCluster publishes no images for {view.os.text}"
-        yield Problem(view.os.path, message, "build one with pcluster build-image and name it as Image/CustomAmi")
+        yield Problem(
+            view.os.path,
+            message,
+            "build one with pcluster build-image and name it: Image/CustomAmi (parallelcluster.ami in a spec)",
+        )

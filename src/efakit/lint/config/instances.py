@@ -11,6 +11,7 @@ from efakit.errors import UnknownInstanceType
 from efakit.lint.config.node import Node
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView, Resource
+from efakit.rules import cluster
 
 # pcluster/constants.py NVIDIA_OPENRM_UNSUPPORTED_INSTANCE_TYPES
 _BEFORE_TURING = ("p2", "p3", "p3dn", "g2", "g3", "g3s")
@@ -19,9 +20,7 @@ _BEFORE_TURING = ("p2", "p3", "p3dn", "g2", "g3", "g3s")
 @rule("instance-unknown")
 def instance_unknown(view: ClusterView) -> Iterator[Problem]:
     """Refuse types outside the catalog, except those that DevSettings/InstanceTypesData describes."""
-    nodes = [view.head.at("InstanceType"), *(pool.at("InstanceType") for pool in view.pools)]
-    nodes += [node for resource in view.resources for node in resource.types]
-    for node in nodes:
+    for node in view.type_nodes():
         name = node.text
         if name is None or name in view.described_types:
             continue
@@ -55,12 +54,9 @@ def instance_twice(view: ClusterView) -> Iterator[Problem]:
 def efa_unsupported(view: ClusterView) -> Iterator[Problem]:
     """Refuse EFA where a type of the compute resource has no EFA interface."""
     for resource, _node, instance in view.typed():
-        if resource.efa and not instance.efa_capable:
-            yield Problem(
-                (*resource.node.path, "Efa", "Enabled"),
-                f"{instance.name} of {resource.name} has no EFA",
-                "turn Efa/Enabled off, or take a type with EFA",
-            )
+        fault = cluster.efa_unsupported(instance, resource.name) if resource.efa else None
+        if fault is not None:
+            yield Problem((*resource.node.path, "Efa", "Enabled"), *fault)
 
 
 @rule("efa-off")
@@ -98,9 +94,13 @@ def gdr_without_efa(view: ClusterView) -> Iterator[Problem]:
 def nvidia_driver(view: ClusterView) -> Iterator[Problem]:
     """Refuse GPUs older than Turing on official images: their open driver does not know them."""
     image = view.root.at("Image", "CustomAmi").text
-    for resource, node, instance in view.typed():
-        own = image or resource.queue.node.at("Image", "CustomAmi").text
-        if instance.family in _BEFORE_TURING and own is None:
+    named = [(view.head.at("InstanceType"), view.head)]
+    named += [(pool.at("InstanceType"), pool) for pool in view.pools]
+    named += [(node, resource.queue.node) for resource, node, _ in view.typed()]
+    for node, of in named:
+        instance = view.instance(node.text)
+        own = image or of.at("Image", "CustomAmi").text
+        if instance is not None and instance.family in _BEFORE_TURING and own is None:
             yield Problem(
                 node.path,
                 f"the open NVIDIA driver of ParallelCluster's images does not know the GPUs of {instance.name}",

@@ -56,7 +56,7 @@ def _doubles(nodes: Sequence[Node], kind: str) -> Iterator[Problem]:
     seen: set[str] = set()
     for node in (item.at("Name") for item in nodes):
         if node.text in seen:
-            yield Problem(node.path, f"the {kind} {shown(node.text)} is there twice", "give each a name of its own")
+            yield Problem(node.path, f"duplicate name {shown(node.text)} of a {kind}", "give each a name of its own")
         seen.update([node.text] if node.text else [])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from efakit.lint.config.node import shown
+from efakit.lint.config.node import Node, shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView, Queue
 
@@ -24,7 +24,7 @@ def one_type_several_subnets(view: ClusterView) -> Iterator[Problem]:
     for queue in view.queues:
         single = [item for item in queue.resources if not item.is_flexible]
         if single and len(queue.subnet_ids.texts) > 1:
-            message = f"queue {queue.name} has several subnets, and {single[0].name} is no list of types"
+            message = f"queue {queue.name} has several subnets, and {single[0].name} is not a list of types"
             yield Problem(queue.subnet_ids.path, message, "name one subnet, or list types under Instances")
 
 
@@ -96,6 +96,7 @@ def security_groups_mixed(view: ClusterView) -> Iterator[Problem]:
     """Point out that nodes with own groups and nodes with ParallelCluster's may not reach each other."""
     nodes = [view.head.at("Networking", "SecurityGroups")]
     nodes += [queue.networking.at("SecurityGroups") for queue in view.queues]
+    nodes += [pool.at("Networking", "SecurityGroups") for pool in view.pools]
     own = [node for node in nodes if node.texts]
     if own and len(own) < len(nodes):
         message = "some nodes have own security groups, others ParallelCluster's, and these may not reach each other"
@@ -112,8 +113,7 @@ def offering_region(view: ClusterView) -> Iterator[Problem]:
     region = view.root.at("Region").text
     if view.offerings is None or region is None:
         return
-    nodes = [view.head.at("InstanceType"), *(node for resource in view.resources for node in resource.types)]
-    for node in nodes:
+    for node in view.type_nodes():
         if view.instance(node.text) is not None and view.offerings.offered_in_region(str(node.text), region) is False:
             yield Problem(
                 node.path,
@@ -128,15 +128,30 @@ def offering_zone(view: ClusterView) -> Iterator[Problem]:
     zones = view.account.zones if view.account else {}
     if view.offerings is None:
         return
-    for resource, node, instance in view.typed():
-        known = [zones[subnet] for subnet in resource.queue.subnet_ids.texts if subnet in zones]
-        if known and all(view.offerings.offered_in_zone(instance.name, zone) is False for zone in known):
-            message = f"{instance.name} of {resource.name} is not offered in {', '.join(known)}"
+    for node, subnets, name in _placed(view):
+        instance = view.instance(node.text)
+        known = [zones[subnet] for subnet in subnets if subnet in zones]
+        if instance is None or not known:
+            continue
+        if all(view.offerings.offered_in_zone(instance.name, zone) is False for zone in known):
+            message = f"{instance.name} of {name} is not offered in {', '.join(known)}"
             yield Problem(
                 node.path,
                 message,
                 "take a subnet in a zone that offers it; efakit catalog update renews what efakit knows",
             )
+
+
+def _placed(view: ClusterView) -> Iterator[tuple[Node, list[str], str]]:
+    """Give whatever names an instance type with its subnets, and whose it is."""
+    subnet = view.head.at("Networking", "SubnetId").text
+    yield view.head.at("InstanceType"), [subnet] if subnet else [], "the head node"
+    for pool in view.pools:
+        name = pool.at("Name").text or f"number {pool.key}"
+        yield pool.at("InstanceType"), pool.at("Networking", "SubnetIds").texts, f"the login nodes {name}"
+    for resource in view.resources:
+        for node in resource.types:
+            yield node, resource.queue.subnet_ids.texts, resource.name
 
 
 @rule("subnet-too-small")

@@ -23,8 +23,10 @@ _MODULES = (
     "placement",
     "network",
     "slurm",
+    "topology",
     "storage",
     "software",
+    "releases",
 )
 
 
@@ -32,13 +34,14 @@ _MODULES = (
 class Problem:
     """What a rule found: the path in the config, what is wrong there, and what to do.
 
-    ``source`` is given where it is another than the rule's.
+    ``source`` is given where it is another than the rule's; ``about`` is what programs need to know of it.
     """
 
     path: Path
     message: str
     fix: str
     source: str = ""
+    about: tuple[str, ...] = ()
 
 
 Check = Callable[[ClusterView], Iterator[Problem]]

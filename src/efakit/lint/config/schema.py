@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 
 from efakit.catalog.config_keys import ROOT, Key, sections, sections_of_all_releases
 from efakit.lint.config.node import Node, as_flag, as_number, as_whole, shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView
+from efakit.nearness import did_you_mean, near
 
 _KINDS = {
     "text": "text",
@@ -23,13 +24,6 @@ _KINDS = {
     "sections": "a list of mappings",
     "actions": "a mapping with Script or Sequence",
 }
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """Return ``: did you mean X?`` where one of ``words`` is near, whatever its case."""
-    by_folded = {known.lower(): known for known in words}
-    close = difflib.get_close_matches(word.lower(), list(by_folded), n=1, cutoff=0.6)
-    return f"did you mean {by_folded[close[0]]!r}?" if close else ""
 
 
 def sections_of(view: ClusterView) -> Iterator[tuple[Node, str]]:
@@ -79,8 +73,38 @@ def unknown_key(view: ClusterView) -> Iterator[Problem]:
         allowed = sections(view.version)[section]
         for entry in node.entries:
             if entry.key not in sections_of_all_releases()[section]:
-                fix = nearest(entry.key, allowed) or f"known here: {', '.join(sorted(allowed))}"
+                fix = _place_of(entry.key, view.version) or did_you_mean(map(repr, near(entry.key, allowed)))
+                fix = fix or f"known here: {', '.join(sorted(allowed))}"
                 yield Problem(entry.path, f"unknown key {shown(entry.key)}", fix)
+
+
+# A key that several sections have has no place of its own.
+_MOST_PLACES = 2
+
+
+@cache
+def _places_of_keys(version: str) -> Mapping[str, tuple[str, ...]]:
+    """Return where each key may stand, by its name: the sections that lead to it."""
+    found: dict[str, dict[str, None]] = {}
+    waiting: list[tuple[str, tuple[str, ...]]] = [(ROOT, ())]
+    seen = set()
+    while waiting:
+        section, above = waiting.pop()
+        if section in seen:
+            continue
+        seen.add(section)
+        for key in sections(version)[section].values():
+            found.setdefault(key.name, {})["/".join(above)] = None
+            if key.child:
+                waiting.append((key.child, (*above, key.name)))
+    return {name: tuple(places) for name, places in found.items()}
+
+
+def _place_of(name: str, version: str) -> str:
+    places = _places_of_keys(version).get(name, ())
+    if not 0 < len(places) <= _MOST_PLACES:
+        return ""
+    return f"it belongs {' or '.join(f'under {place}' if place else 'at the root' for place in places)}"
 
 
 @rule("missing-key")
@@ -146,7 +170,7 @@ def value_not_allowed(view: ClusterView) -> Iterator[Problem]:
 def _value_problems(node: Node, key: Key) -> Iterator[Problem]:
     text = str(as_whole(node.value)) if key.kind == "whole" else node.value
     if key.choices and text not in key.choices:
-        fix = nearest(str(text), key.choices) if isinstance(text, str) else ""
+        fix = did_you_mean(map(repr, near(text, key.choices))) if isinstance(text, str) else ""
         yield Problem(
             node.path,
             f"{key.name}: {shown(node.value)} is not one of {', '.join(key.choices)}",

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from efakit.catalog.slurm_settings import DEFINITIONS, denied, settings
 from efakit.lint.config.node import Node, shown
 from efakit.lint.config.rule import Problem, rule
-from efakit.lint.config.schema import nearest
 from efakit.lint.config.view import ClusterView
+from efakit.nearness import did_you_mean, near
+from efakit.rules import cluster
 
 _DEFINITIONS = frozenset(name.lower() for name in DEFINITIONS)
 _LEVELS = {"cluster": "slurm.conf", "partition": "a partition", "node": "a node"}
@@ -93,7 +94,11 @@ def slurm_unknown(view: ClusterView) -> Iterator[Problem]:
         here = [item.name for item in rows.values() if slurm is None or item.in_release(slurm)]
         if row is None:
             message = f"Slurm does not know {shown(entry.key)} in {_LEVELS[level]}"
-            yield Problem(entry.path, message, _elsewhere(level, entry.key) or nearest(entry.key, here) or "remove it")
+            yield Problem(
+                entry.path,
+                message,
+                _elsewhere(level, entry.key) or did_you_mean(map(repr, near(entry.key, here))) or "remove it",
+            )
         elif slurm is not None and not row.in_release(slurm):
             when = f"{row.until} dropped it" if row.until else f"it came with {row.since}"
             message = f"Slurm {slurm} of ParallelCluster {view.version} does not know {row.name}: {when}"
@@ -134,12 +139,12 @@ def slurm_include_file(view: ClusterView) -> Iterator[Problem]:
 
 @rule("job-too-large")
 def job_too_large(view: ClusterView) -> Iterator[Problem]:
-    """Refuse a MaxCount below what a job of the spec asks for."""
+    """Refuse a job of the spec that asks for more nodes than the config gives its queue."""
     for job in view.jobs:
         queue = next((item for item in view.queues if job.queue in (None, item.name)), None)
         if queue is None or not queue.resources:
             continue
         most = sum(resource.max_count for resource in queue.resources)
-        if job.nodes > most:
-            message = f"job {job.name} asks for {job.nodes} nodes, and queue {queue.name} has {most}"
-            yield Problem(queue.resources[0].node.at("MaxCount").path, message, f"set MaxCount to {job.nodes} or more")
+        fault = cluster.job_too_large(job.name, job.nodes, queue.name, most)
+        if fault is not None:
+            yield Problem((*job.keys, "nodes"), *fault)

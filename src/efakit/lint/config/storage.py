@@ -131,11 +131,11 @@ def mount_twice(view: ClusterView) -> Iterator[Problem]:
     """Refuse one mount point for two storages."""
     seen: set[str] = set()
     for node in (item.at("MountDir") for item in _storages(view)):
-        if node.text in seen:
-            yield Problem(
-                node.path, f"{node.text} is the mount point of another storage", "mount them beside each other"
-            )
-        seen.update([node.text] if node.text else [])
+        mount = (node.text or "").rstrip("/")
+        if mount in seen:
+            message = f"{node.text} is the mount point of another storage"
+            yield Problem(node.path, message, "give each storage a mount point of its own")
+        seen.update([mount] if mount else [])
 
 
 @rule("mount-nested")

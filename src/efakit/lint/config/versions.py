@@ -8,8 +8,9 @@ from efakit.catalog.config_keys import sections, sections_of_all_releases
 from efakit.catalog.stacks import PARALLELCLUSTER_RELEASES
 from efakit.lint.config.node import shown
 from efakit.lint.config.rule import Problem, rule
-from efakit.lint.config.schema import nearest, sections_of
+from efakit.lint.config.schema import sections_of
 from efakit.lint.config.view import ClusterView
+from efakit.nearness import did_you_mean, near
 
 
 @rule("release-unknown")
@@ -46,7 +47,11 @@ def os_not_in_release(view: ClusterView) -> Iterator[Problem]:
         return
     others = [row.version for row in PARALLELCLUSTER_RELEASES if name in row.operating_systems]
     supported = view.release.operating_systems
-    fix = f"releases that support it: {others[0]} to {others[-1]}" if others else nearest(name, supported)
+    fix = (
+        f"releases that support it: {others[0]} to {others[-1]}"
+        if others
+        else did_you_mean(map(repr, near(name, supported)))
+    )
     yield Problem(
         view.os.path,
         f"ParallelCluster {view.version} does not support {shown(name)} (it supports: {', '.join(supported)})",
@@ -65,4 +70,4 @@ def scheduler_not_in_release(view: ClusterView) -> Iterator[Problem]:
             message = f"ParallelCluster {view.version} no longer has awsbatch: 3.16.0 dropped it"
             yield Problem(node.path, message, "write Scheduler: slurm")
         return
-    yield Problem(node.path, f"{shown(node.text)} is no scheduler of ParallelCluster", "write Scheduler: slurm")
+    yield Problem(node.path, f"{shown(node.text)} is not a scheduler of ParallelCluster", "write Scheduler: slurm")

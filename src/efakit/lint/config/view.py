@@ -105,6 +105,12 @@ class ClusterView:
         """Whether EFA interfaces carry IP as well: in older releases, and with DevSettings/EfaInterfaceType: efa."""
         return not self.has("efa-only-interfaces") or self.root.at("DevSettings", "EfaInterfaceType").value == "efa"
 
+    def type_nodes(self) -> Iterator[Node]:
+        """Give whatever names an instance type: head node, login nodes, compute resources."""
+        yield self.head.at("InstanceType")
+        yield from (pool.at("InstanceType") for pool in self.pools)
+        yield from (node for resource in self.resources for node in resource.types)
+
     def nodes(self) -> int:
         """Return the most compute nodes of the whole cluster."""
         return sum(resource.max_count for resource in self.resources)

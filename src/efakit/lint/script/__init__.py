@@ -11,6 +11,7 @@ from efakit.lint.script.ignore import IGNORE_RULE, ignored
 from efakit.lint.script.model import Script
 from efakit.lint.script.read import read_script
 from efakit.lint.script.rule import Context, Problem, Rule, Surroundings, all_rules
+from efakit.nearness import did_you_mean
 from efakit.rules.registry import nearest_rules, rules
 
 __all__ = ["Surroundings", "lint_model", "lint_script", "partition_of", "read_script"]
@@ -70,8 +71,7 @@ def _unknown_rules(script: Script) -> Iterator[Finding]:
         row = rules()[IGNORE_RULE]
         place = Place(script.source.file, *script.source.place(span.start))
         message = f"no rule is called {name}: this comment leaves nothing out"
-        near = nearest_rules(name)
-        fix = f"did you mean {near[0]}?" if near else "docs/rules.md lists the rules"
+        fix = did_you_mean(nearest_rules(name)[:1]) or "docs/rules.md lists the rules"
         yield Finding(row.id, row.severity, message, place=place, fix=fix, source=row.source)
 
 

@@ -45,7 +45,7 @@ def not_utf8(context: Context) -> Iterator[Problem]:
     """Point out the first byte that is no UTF-8."""
     place = context.script.source.first_bad_byte()
     if place is not None:
-        yield Problem(Span(place, place + 1), f"byte {place} of the file is no UTF-8", "iconv -t UTF-8")
+        yield Problem(Span(place, place + 1), f"byte {place} of the file is not UTF-8", "iconv -t UTF-8")
 
 
 @rule("not-understood")

@@ -7,25 +7,41 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from efakit.lint.script.model import Assignment, AssignmentKind, Command, Option, Word
-from efakit.lint.script.options import SRUN, mpi_options, slurm_options
+from efakit.lint.script.options import SRUN, may_be_options, mpi_options, named, node_options, slurm_options
 from efakit.lint.script.text import Span
 from efakit.lint.script.words import after, assignment_in, parts
 
 MPI_LAUNCHERS = ("mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prterun", "mpirun_rsh")
-# Programs that run another with what follows; the number of words of their own before it.
-_WRAPPERS = {"exec": 0, "time": 0, "nohup": 0, "command": 0, "sudo": 0, "setsid": 0, "builtin": 0, "stdbuf": 0}
-_TAKE_ONE = {"timeout": 1, "nice": 0, "taskset": 1}
+NODE_LAUNCHERS = ("torchrun", "accelerate", "deepspeed")
+"""Launchers that start the ranks of one node, or (deepspeed with a hostfile) of several by themselves."""
+_REMOTE = ("ssh", "pdsh", "clush", "parallel-ssh", "pssh", "rsh", "blaunch")
+_LAUNCHERS = frozenset(("srun", *MPI_LAUNCHERS, *_REMOTE, *NODE_LAUNCHERS, "torchrun-hpc"))
 _CONTAINERS = ("docker", "podman", "nerdctl", "apptainer", "singularity")
+# Programs that take a launcher's name for a word of their own: behind them nothing is started.
+_NO_WRAPPERS = named(
+    """
+    echo printf print cat which type hash man whereis pip pip3 conda mamba micromamba apt apt-get yum dnf brew spack
+    module ml git cp mv rm ln ls grep egrep sed awk cut tr test [ [[ export declare local readonly typeset alias unalias
+    unset pkill killall kill pgrep scancel squeue sacct sbatch salloc scontrol sinfo chmod chown mkdir touch tee source
+    . cd pushd set trap read return exit true false : wait sleep dirname basename realpath readlink find head tail wc
+    diff curl wget tar make cmake gcc mpicc ldd nm file stat du df log info warn error die usage function alias logger
+    """
+)
+_PACKAGE_MANAGERS = ("conda", "mamba", "micromamba", "poetry", "uv", "pixi")
 
 
 @dataclass(frozen=True)
 class Launch:
-    """A launcher on a command line: its kind, its own options, and the words of what it runs."""
+    """A launcher on a command line: its kind, its own options, and the words of what it runs.
+
+    ``gaps``: whether further options may stand in a variable among its options.
+    """
 
     kind: str
     word: Word
     options: tuple[Option, ...]
     program: tuple[Word, ...]
+    gaps: bool = False
 
     def option(self, *names: str) -> Option | None:
         """Return the last option of one of these names."""
@@ -33,81 +49,103 @@ class Launch:
 
 
 def launches(words: Sequence[Word]) -> Iterator[Launch]:
-    """Give the launchers of a command line, the outer ones first."""
+    """Give the launchers of a command line, the outer ones first; wrappers around them are passed over."""
     rest = tuple(words)
     while rest:
-        name = (rest[0].literal or "").rpartition("/")[2]
-        launch = _launch(name, rest)
+        launch = _launch((rest[0].literal or "").rpartition("/")[2], rest)
         if launch is not None:
             yield launch
             rest = launch.program
+            if launch.kind in NODE_LAUNCHERS:
+                return
             continue
-        rest = _unwrapped(name, rest)
+        rest = _behind_wrapper(rest)
 
 
 def _launch(name: str, words: tuple[Word, ...]) -> Launch | None:
     if name == "srun":
         options, taken = slurm_options(words[1:], SRUN)
-        return Launch("srun", words[0], tuple(options), words[1 + taken :])
+        return Launch("srun", words[0], tuple(options), words[1 + taken :], _gaps(words[1 : 1 + taken]))
     if name in MPI_LAUNCHERS:
         found, taken = mpi_options(words[1:])
         mpi = tuple(Option(option, values[-1] if values else None, span) for option, values, span in found)
-        return Launch("mpirun", words[0], mpi, words[1 + taken :])
+        return Launch("mpirun", words[0], mpi, words[1 + taken :], _gaps(words[1 : 1 + taken]))
+    if name in _REMOTE and len(words) > 1:
+        return Launch("remote", words[0], (), words[1:])
     for kind, start in (("torchrun", _torch_start(name, words)), ("accelerate", _accelerate_start(name, words))):
         if start:
-            return Launch(kind, words[0], tuple(_dashed(words[start:])), ())
-    if name == "deepspeed":
-        return Launch("deepspeed", words[0], tuple(_dashed(words[1:])), ())
+            return _node_launch(kind, words, start)
+    if name == "deepspeed" and len(words) > 1 and not _only_tells(words[1]):
+        return _node_launch("deepspeed", words, 1)
     return None
 
 
+def _only_tells(word: Word) -> bool:
+    return word.text in ("--version", "--help", "-h")
+
+
+def _node_launch(kind: str, words: tuple[Word, ...], start: int) -> Launch:
+    options, taken, gaps = node_options(words[start:], kind)
+    return Launch(kind, words[0], tuple(options), words[start + taken :], gaps)
+
+
+def _gaps(words: Sequence[Word]) -> bool:
+    return any(may_be_options(word) for word in words)
+
+
 def _torch_start(name: str, words: tuple[Word, ...]) -> int:
-    if name == "torchrun":
-        return 1
-    module = _module(name, words)
-    return 3 if module in ("torch.distributed.run", "torch.distributed.launch", "torch.distributed.torchrun") else 0
+    if name in ("torchrun", "torchrun-hpc"):
+        return 1 if len(words) > 1 and not _only_tells(words[1]) else 0
+    place = _module(name, words, ("torch.distributed.run", "torch.distributed.launch", "torch.distributed.torchrun"))
+    return place + 1 if place else 0
 
 
 def _accelerate_start(name: str, words: tuple[Word, ...]) -> int:
     if name == "accelerate" and len(words) > 1 and words[1].literal == "launch":
         return 2
-    return 3 if _module(name, words) == "accelerate.commands.launch" else 0
+    place = _module(name, words, ("accelerate.commands.launch", "accelerate.launch"))
+    return place + 1 if place else 0
 
 
-def _module(name: str, words: tuple[Word, ...]) -> str | None:
-    is_python = re.fullmatch(r"python[0-9.]*", name) is not None
-    return words[2].literal if is_python and len(words) > 2 and words[1].literal == "-m" else None
+def _module(name: str, words: tuple[Word, ...], modules: tuple[str, ...]) -> int:
+    """Return the place of one of ``modules`` behind ``python -m``, 0 where it is not there."""
+    if re.fullmatch(r"python[0-9.]*", name) is None:
+        return 0
+    for place in range(1, min(len(words), 6)):
+        if words[place].literal == "-m":
+            return place + 1 if place + 1 < len(words) and words[place + 1].literal in modules else 0
+        if not words[place].text.startswith("-"):
+            return 0
+    return 0
 
 
-def _dashed(words: Sequence[Word]) -> Iterator[Option]:
-    """Give options in the manner of Python's argparse: ``--a-b`` and ``--a_b`` are one."""
-    for place, word in enumerate(words):
-        text = word.text
-        if not text.startswith("--"):
-            continue
-        name, equals, _ = text[2:].partition("=")
-        following = words[place + 1] if place + 1 < len(words) else None
-        if equals:
-            value: Word | None = after(word, f"--{name}=")
-        else:
-            value = following if following is not None and not following.text.startswith("-") else None
-        yield Option(name.replace("-", "_"), value, word.span if value is None else _joined(word, value))
+def _behind_wrapper(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Return a command line from the next launcher on, nothing where the first word starts none.
 
-
-def _joined(first: Word, second: Word) -> Span:
-    return Span(min(first.span.start, second.span.start), max(first.span.end, second.span.end))
-
-
-def _unwrapped(name: str, words: tuple[Word, ...]) -> tuple[Word, ...]:
-    """Return what a wrapper runs, nothing where the command is no wrapper."""
-    if name == "env":
-        return _after_env(words)
-    if name not in _WRAPPERS and name not in _TAKE_ONE:
+    A profiler, numactl, a container's runtime, a site's own script: their options are many, so the launcher is known
+    by its own name.
+    """
+    name = (words[0].literal or "").rpartition("/")[2]
+    if name in _PACKAGE_MANAGERS and (len(words) < 2 or words[1].literal != "run"):
         return ()
-    index = 1
-    while index < len(words) and words[index].text.startswith("-"):
-        index += 1
-    return words[index + _TAKE_ONE.get(name, 0) :]
+    if name in _NO_WRAPPERS and name not in _PACKAGE_MANAGERS:
+        return ()
+    for place in range(1, len(words)):
+        inner = (words[place].literal or "").rpartition("/")[2]
+        if inner not in _LAUNCHERS and not inner.startswith("python"):
+            continue
+        rest = words[place:]
+        if len(rest) > 1 and not _is_value(words[place - 1], inner) and _launch(inner, rest) is not None:
+            return rest
+    return ()
+
+
+def _is_value(before: Word, name: str) -> bool:
+    """Return whether a launcher's name is the value of an option: ``--launcher torchrun``, ``--strategy deepspeed``."""
+    option = before.text
+    if not option.startswith("--") or "=" in option:
+        return False
+    return name == "deepspeed" or re.search(r"launch|backend|runner|strategy|executor|mpi", option) is not None
 
 
 def _after_env(words: tuple[Word, ...]) -> tuple[Word, ...]:

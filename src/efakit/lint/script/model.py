@@ -57,16 +57,17 @@ class Word:
     @property
     def text(self) -> str:
         """The word as the shell would have it, ``GAP`` for each part that is not known."""
+        if len(self.pieces) == 1 and isinstance(self.pieces[0], str):
+            return self.pieces[0]
         return "".join(piece if isinstance(piece, str) else GAP for piece in self.pieces)
 
     @property
     def literal(self) -> str | None:
         """The word's value where it is known: also that of ``${NAME:-value}`` by default."""
-        if all(isinstance(piece, str) for piece in self.pieces):
-            return self.text
-        if len(self.pieces) == 1 and isinstance(self.pieces[0], Ref):
-            return self.pieces[0].default
-        return None
+        if len(self.pieces) == 1:
+            only = self.pieces[0]
+            return only if isinstance(only, str) else only.default
+        return self.text if all(isinstance(piece, str) for piece in self.pieces) else None
 
     @property
     def refs(self) -> tuple[Ref, ...]:
@@ -182,6 +183,8 @@ class Script:
     """Variables that ``unset`` takes away, with the offset of the last such line."""
     defined: set[str] = field(default_factory=set)
     """Names that get a value in some other way: read, for, mapfile, a test that asks whether they are set."""
+    handed_on: set[str] = field(default_factory=set)
+    """Names of which nothing but a bare ``export NAME`` says that they have a value."""
     referenced: set[str] = field(default_factory=set)
     exported: set[str] = field(default_factory=set)
     takes_from_elsewhere: bool = False
@@ -195,6 +198,8 @@ class Script:
     written: list[Written] = field(default_factory=list)
     """Heredocs that are written to files, or read by another shell."""
     functions: set[str] = field(default_factory=set)
+    exports: list[tuple[Span, tuple[Word, ...]]] = field(default_factory=list)
+    """The words of each ``export`` line, behind that word."""
     unread: list[Span] = field(default_factory=list)
     embedded: list[Script] = field(default_factory=list)
     """sbatch scripts in heredocs."""

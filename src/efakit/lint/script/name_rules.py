@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from functools import lru_cache
 
 from efakit.catalog.variable_names import known, open_ended
@@ -11,10 +10,12 @@ from efakit.lint.script.edits import name_span
 from efakit.lint.script.model import Assignment
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.variable_rules import rename_or_cut
+from efakit.nearness import did_you_mean, near
 from efakit.rules.judgement import rows_about
 
 # Prefixes whose names are all known, and what reads them; longer ones first.
 _READERS = {
+    "TORCH_NCCL_": "PyTorch",
     "NEURON_RT_": "the Neuron runtime",
     "OFI_NCCL_": "aws-ofi-nccl",
     "FI_EFA_": "libfabric's efa provider",
@@ -23,6 +24,10 @@ _READERS = {
     "NCCL_": "NCCL",
     "FI_": "libfabric",
 }
+# Components whose variables scripts often keep for themselves, to give them as options.
+_OF_LAUNCHERS = ("accelerate", "megatron")
+# Components whose names have no prefix of their own.
+_OTHERS = ("pytorch", "cuda", "megatron", "accelerate", "openmp")
 # Prefixes that only one program uses: a name that it does not know is no variable at all.
 _OWN = ("OFI_NCCL_", "FI_EFA_")
 # What users call variables of their own, which nothing is to read.
@@ -47,12 +52,34 @@ _JOB_PREFIXES = (*_READERS, "OMPI_MCA_", "TORCH_NCCL_", "GLOO_", "UCX_", "FI_PRO
 def misspelt_variable(context: Context) -> Iterator[Problem]:
     """Point out names that are near to a known one and are none."""
     for item, prefix in _unknown(context):
-        near = _nearest(item.name, prefix)
-        if near is None:
+        meant = _nearest(item.name, prefix)
+        if meant is None:
             continue
-        edits = rename_or_cut(context, item, near) if _is_slip(item.name, near) else ()
+        edits = rename_or_cut(context, item, meant) if _is_slip(item.name, meant) else ()
         message = f"{item.name} is nothing that {_READERS[prefix]} reads"
-        yield Problem(name_span(context.script, item), message, f"did you mean {near}?", edits)
+        yield Problem(name_span(context.script, item), message, did_you_mean([meant]), edits)
+    yield from _slips_of_others(context)
+
+
+def _slips_of_others(context: Context) -> Iterator[Problem]:
+    """Point out names that are one letter away from one of PyTorch, CUDA and the launchers, and that nothing reads."""
+    for item in context.script.assignments:
+        name = item.name
+        reads = item.reaches or name in context.script.exported
+        if not reads or name in known() or name in context.script.referenced or name.startswith(tuple(_READERS)):
+            continue
+        meant = next((other for other in _names_of_others() if _is_slip(name, other)), None)
+        if meant is None or name == meant + "S" or any(letter.isdigit() for letter in set(name) ^ set(meant)):
+            continue
+        edits = rename_or_cut(context, item, meant)
+        message = f"no program is known to read {name}"
+        yield Problem(name_span(context.script, item), message, did_you_mean([meant]), edits)
+
+
+@lru_cache(maxsize=1)
+def _names_of_others() -> tuple[str, ...]:
+    """Return names of which a user's own variable is hardly one letter away."""
+    return tuple(name for name, row in known().items() if row.component in _OTHERS and len(name) > 8)
 
 
 @rule("unknown-variable")
@@ -78,8 +105,7 @@ def _unknown(context: Context) -> Iterator[tuple[Assignment, str]]:
 
 @lru_cache(maxsize=256)
 def _nearest(name: str, prefix: str) -> str | None:
-    near = get_close_matches(name, known(prefix), 1, 0.88)
-    return near[0] if near else None
+    return next(iter(near(name, known(prefix), cutoff=0.88)), None)
 
 
 def _is_slip(name: str, near: str) -> bool:
@@ -102,17 +128,27 @@ def not_exported(context: Context) -> Iterator[Problem]:
         return
     exported = script.exported | {item.name for item in script.assignments if item.reaches}
     for item in script.assignments:
-        ours = item.name in known() or bool(rows_about(item.name))
+        row = known().get(item.name)
+        ours = (row is not None and row.component not in _OF_LAUNCHERS) or bool(rows_about(item.name))
         if item.kind != "plain" or not ours or item.name in exported or item.name in script.referenced:
             continue
         if item.name.startswith(("LD_", "SLURM_")) or item.name in _USUAL or not item.name.isupper():
             continue
+        if item.name in _OF_RANKS and (context.jobs.node_launchers or not context.jobs.launches):
+            continue  # the launcher sets it for each rank, or there is one process
         message = f"{item.name} is not exported: no program that the script starts sees it"
         yield Problem(name_span(script, item), message, f"export {item.name}")
 
 
+_OF_RANKS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK")
 # Usually in the environment already: an assignment changes what programs see.
 _USUAL = ("PATH", "HOME", "MASTER_ADDR", "MASTER_PORT")
+
+
+# Commands behind which a value that was set has still reached no program of the job.
+_START_NOTHING = frozenset(
+    ("echo", "printf", "module", "ml", "cd", "mkdir", "ulimit", "true", "set", "hostname", "date")
+)
 
 
 @rule("set-twice")
@@ -121,7 +157,7 @@ def set_twice(context: Context) -> Iterator[Problem]:
     script = context.script
     if script.is_template:
         return
-    launched = sorted(command.span.start for command, _ in context.jobs.launches)
+    started = [command.span.start for command in script.commands if command.name not in _START_NOTHING]
     last: dict[str, Assignment] = {}
     for item in script.assignments:
         if not item.name.startswith(_JOB_PREFIXES) or item.kind not in ("plain", "export", "env-file"):
@@ -131,7 +167,7 @@ def set_twice(context: Context) -> Iterator[Problem]:
             last[item.name] = item
         if earlier is None or item.conditional or None in (item.value, earlier.value) or item.value == earlier.value:
             continue
-        if any(earlier.span.start < place < item.span.start for place in launched):
+        if any(earlier.span.start < place < item.span.start for place in started):
             continue
         line = script.source.place(item.span.start)[0]
         message = f"{item.name}={earlier.value} is overridden in line {line}: {item.name}={item.value}"

@@ -5,11 +5,16 @@ Slurm's are those of its ``src/common/slurm_opt.c``, of the releases 23.11 to 26
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from efakit.lint.script.model import Option, Word
+from efakit.lint.script.model import Option, Ref, Word
 from efakit.lint.script.text import Span
 from efakit.lint.script.words import after
+
+
+def named(text: str) -> frozenset[str]:
+    """Return the names in a text, by blanks."""
+    return frozenset(text.split())
 
 
 def _named(text: str) -> dict[str, str]:
@@ -67,6 +72,32 @@ def slurm_name(name: str, table: Mapping[str, int]) -> str | None:
     return ALIASES.get(longer[0], longer[0]) if len(longer) == 1 else None
 
 
+def may_be_options(word: Word) -> bool:
+    """Return whether a word is a variable or an array that may hold options: ``$ARGS``, ``"${ARGS[@]}"``."""
+    if len(word.pieces) != 1 or not isinstance(word.pieces[0], Ref):
+        return False
+    ref = word.pieces[0]
+    return ref.array or not ref.quoted or ref.name == "@"
+
+
+def _is_array(word: Word) -> bool:
+    return any(ref.array for ref in word.refs)
+
+
+def _goes_on(array: bool, rest: Sequence[Word], known: Callable[[str], bool]) -> bool:
+    """Return whether a variable holds options and is not the program: options of the launcher follow it.
+
+    An array in that place holds options wherever anything follows it.
+    """
+    following = next((word for word in rest if not may_be_options(word)), None)
+    if following is None or not following.text.startswith("-"):
+        return following is not None and array
+    name = following.text.partition("=")[0]
+    if name.startswith("--") or len(name) > 2:
+        return known(name.lstrip("-"))
+    return known(_LETTERS.get(name[1:], "")) or known(name[1:])
+
+
 def slurm_options(words: Sequence[Word], table: Mapping[str, int]) -> tuple[list[Option], int]:
     """Return the options at the beginning of ``words`` and how many words they take."""
     found: list[Option] = []
@@ -74,6 +105,11 @@ def slurm_options(words: Sequence[Word], table: Mapping[str, int]) -> tuple[list
     while index < len(words):
         word = words[index]
         text = word.text
+        if may_be_options(word) and _goes_on(
+            _is_array(word), words[index + 1 :], lambda name: slurm_name(name, table) is not None
+        ):
+            index += 1
+            continue
         if not text.startswith("-") or text == "-":
             break
         index += 1
@@ -130,6 +166,18 @@ _MPI_TWO = ("mca", "gmca", "omca", "prtemca", "pmca", "pmixmca", "gpmca", "genv"
 _MPI_ARITY = {**dict.fromkeys(_MPI_ONE, 1), **dict.fromkeys(_MPI_TWO, 2)}
 
 
+_MPI_FLAGS = named(
+    """
+    oversubscribe nooversubscribe allow-run-as-root tag-output timestamp-output report-bindings display-map v verbose q
+    bynode byslot bycore prepend-rank l gpu enable-recovery use-hwthread-cpus mca parsable noprefix nolocal s
+    """
+)
+
+
+def _is_mpi_option(name: str) -> bool:
+    return name in _MPI_ARITY or name in _MPI_FLAGS
+
+
 def mpi_options(words: Sequence[Word]) -> tuple[list[tuple[str, tuple[Word, ...], Span]], int]:
     """Return the options of mpirun: name without dashes, the words that follow; and how many words they take."""
     found: list[tuple[str, tuple[Word, ...], Span]] = []
@@ -137,6 +185,9 @@ def mpi_options(words: Sequence[Word]) -> tuple[list[tuple[str, tuple[Word, ...]
     while index < len(words):
         word = words[index]
         text = word.text
+        if may_be_options(word) and _goes_on(_is_array(word), words[index + 1 :], _is_mpi_option):
+            index += 1
+            continue
         if not text.startswith("-") or text == "-":
             break
         index += 1
@@ -153,3 +204,79 @@ def mpi_options(words: Sequence[Word]) -> tuple[list[tuple[str, tuple[Word, ...]
         end = max(item.span.end for item in (word, *values))
         found.append((name, values, Span(word.span.start, end)))
     return found, index
+
+
+# Options of torchrun (torch/distributed/run.py), accelerate launch and deepspeed that stand alone; and the short ones.
+_NODE_FLAGS = {
+    "torchrun": named("standalone module m no_python run_path use_env virtual_local_rank h help"),
+    "accelerate": named(
+        """
+        quiet q cpu multi_gpu tpu ipex use_xpu use_mps_device use_deepspeed use_fsdp use_tp use_megatron_lm
+        use_parallelism_config module m no_python debug same_network enable_cpu_affinity h help tpu_use_cluster
+        dynamo_use_fullgraph dynamo_use_dynamic dynamo_use_regional_compilation downcast_bf16 enable_nccl_profiling
+        """
+    ),
+    "deepspeed": named(
+        "module no_python no_local_rank force_multi save_pid bind_cores_to_rank no_ssh no_ssh_check h help"
+    ),
+}
+
+
+def node_options(words: Sequence[Word], kind: str) -> tuple[list[Option], int, bool]:
+    """Return the options of a launcher of one node, the words that they take, and whether some may be in a variable.
+
+    In the manner of Python's argparse: ``--a-b`` and ``--a_b`` are one.
+    """
+    flags = _NODE_FLAGS[kind]
+    found: list[Option] = []
+    index, gaps = 0, False
+    while index < len(words):
+        word = words[index]
+        text = word.text
+        if may_be_options(word):
+            if not _more_options(words[index + 1 :]):
+                break
+            gaps = True
+            index += 1
+            continue
+        if not text.startswith("-") or text in ("-", "--"):
+            break
+        index += 1
+        name, equals, _ = text.lstrip("-").partition("=")
+        name = name.replace("-", "_")
+        if equals:
+            found.append(Option(name, after(word, text.partition("=")[0] + "="), word.span))
+        elif name in flags or index >= len(words):
+            found.append(Option(name, None, word.span))
+            if name in ("module", "m") and kind != "torchrun":
+                break
+        else:
+            value = words[index]
+            index += 1
+            start, end = min(word.span.start, value.span.start), max(word.span.end, value.span.end)
+            found.append(Option(name, value, Span(start, end)))
+    # A variable in the program's place may hold options and the program.
+    return found, index, gaps or (index < len(words) and may_be_options(words[index]))
+
+
+def _more_options(rest: Sequence[Word]) -> bool:
+    """Return whether options or a program follow a variable: then that holds options."""
+    following = next((word for word in rest if not may_be_options(word)), None)
+    if following is None:
+        return len(rest) > 0
+    return (following.text.startswith("-") and _is_node_option(following.text)) or following.text.endswith(".py")
+
+
+def _is_node_option(text: str) -> bool:
+    name = text.partition("=")[0].lstrip("-").replace("-", "_")
+    return name in NODE_OPTIONS
+
+
+NODE_OPTIONS = named(
+    """
+    nnodes nproc_per_node rdzv_backend rdzv_endpoint rdzv_id rdzv_conf standalone max_restarts monitor_interval role
+    log_dir redirects tee node_rank master_addr master_port local_addr module m no_python run_path num_processes
+    num_machines machine_rank main_process_ip main_process_port config_file mixed_precision multi_gpu use_deepspeed
+    use_fsdp deepspeed_config_file hostfile num_nodes num_gpus include exclude launcher
+    """
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from importlib import import_module
@@ -18,8 +19,11 @@ from efakit.rules.target import Target
 
 _MODULES = (
     *("file_rules", "sbatch_rules", "task_rules", "gpu_rules", "launch_rules", "name_rules", "variable_rules"),
-    "software_rules",
+    *("software_rules", "step_rules", "line_rules", "container_rules"),
 )
+
+
+_PER_NODE = ("N", "npernode", "ppn", "perhost", "map-by", "ntasks-per-node")
 
 
 class Problem(NamedTuple):
@@ -62,15 +66,33 @@ class Context:
     def target(self) -> Target:
         """The stack and the instance type, as far as they are known, and with them the ranks of a node."""
         target = self.surroundings.target
-        ranks = self.number("ntasks-per-node")
+        ranks = self.ranks_per_node
         if ranks is None or not target.known:
             return target
         return target._replace(versions={"ranks_per_node": str(ranks), **target.versions})
 
     @cached_property
     def workloads(self) -> frozenset[str]:
-        """What the script runs."""
-        return self.jobs.workloads
+        """What the script runs, as far as the instance type can: Trainium, and types without GPUs, run no NCCL."""
+        instance, told = self.surroundings.instance, self.jobs.workloads
+        if instance is None:
+            return told
+        if instance.neuron_devices:
+            return frozenset({"neuron"}) if told & {"nccl", "mpi-launch", "neuron"} else told
+        return told if instance.gpus else told - {"nccl", "mpi-launch", "nvshmem", "neuron"}
+
+    @cached_property
+    def ranks_per_node(self) -> int | None:
+        """The most ranks that a node gets, None where the script does not tell."""
+        nodes, tasks = self.number("nodes"), self.number("ntasks")
+        found = [self.number("ntasks-per-node"), -(-tasks // nodes) if nodes and tasks else None]
+        for _, chain in self.jobs.work:
+            names = ("ntasks-per-node",) if chain[0].kind == "srun" else _PER_NODE
+            option = chain[0].option(*names) if chain[0].kind in ("srun", "mpirun") else None
+            text = self.script.known_value(option.value) if option is not None else None
+            digits = re.fullmatch(r"(?:ppr:)?(\d{1,5})(?::node.*)?", text or "")
+            found.append(int(digits[1]) if digits else None)
+        return max((ranks for ranks in found if ranks), default=None)
 
     def directive(self, *names: str, component: int = 0) -> str | None:
         """Return the value in force of a #SBATCH option, "" of one without a value, None where it is not there."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from efakit.lint.script.model import Directive
 from efakit.lint.script.options import SBATCH, SLURM_OPTIONS, slurm_name
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.templates import TEMPLATE_VARIABLE
 from efakit.lint.script.text import Span
+from efakit.nearness import did_you_mean, near
 
 _COMMAND_LINE = re.compile(r"#(SB?A?T?C?H?|SBACTH|SBTACH|SABTCH|SBATHC|SBATCHS|sbatch|Sbatch|SBatch)[ \t]+--?[a-z]")
+
+
+_BLANK = re.compile(r"#[ \t]+SBATCH[ \t]+(--[a-z].*)")
 
 
 @rule("sbatch-after-command")
@@ -43,11 +46,23 @@ def sbatch_misspelt(context: Context) -> Iterator[Problem]:
         if script.first_command is not None and span.start > script.first_command:
             continue
         text = script.source.at(span)
+        blank = _BLANK.match(text)
+        if blank is not None and not _is_commented_out(context, blank[1]):
+            yield Problem(
+                span, "sbatch does not read this line: a blank stands behind #", "begin the line with #SBATCH"
+            )
+            continue
         indented = text.startswith("#SBATCH ") and script.source.place(span.start)[1] > 1
         misspelt = _COMMAND_LINE.match(text) is not None and not text.startswith("#SBATCH")
         if indented or (misspelt and len(text.split()[0]) > 4):
             what = "blanks stand before it" if indented else f"it is written {text.split()[0]}"
             yield Problem(span, f"sbatch does not read this line: {what}", "begin the line with #SBATCH")
+
+
+def _is_commented_out(context: Context, words: str) -> bool:
+    """Return whether another line gives the option that a line with a blank names: then it is a comment."""
+    option = words.split()[0].lstrip("-").partition("=")[0]
+    return slurm_name(option, SBATCH) is None or context.directive(slurm_name(option, SBATCH) or "") is not None
 
 
 @rule("sbatch-unknown-option")
@@ -60,9 +75,9 @@ def sbatch_unknown_option(context: Context) -> Iterator[Problem]:
             continue
         if slurm_name(item.option, SBATCH) or item.option in SLURM_OPTIONS or len(item.option) < 3:
             continue
-        near = get_close_matches(item.option.replace("_", "-"), SLURM_OPTIONS, 1, 0.85)
-        if near:
-            yield Problem(item.span, f"sbatch knows no option --{item.option}", f"did you mean --{near[0]}?")
+        meant = near(item.option.replace("_", "-"), SLURM_OPTIONS, cutoff=0.85)
+        if meant:
+            yield Problem(item.span, f"sbatch knows no option --{item.option}", did_you_mean([f"--{meant[0]}"]))
 
 
 @rule("sbatch-variable")

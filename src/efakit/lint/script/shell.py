@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 _NAME = re.compile(r"[A-Za-z_]\w*\Z")
+_NO_WORDS = ("comment", "file_redirect")
 _REDIRECTS = ("file_redirect", "heredoc_redirect", "herestring_redirect")
 _DEEPEST = 400  # of nesting: what stands deeper is no script that anybody wrote
 
@@ -226,6 +227,9 @@ class _Reader:
         flags = "".join(node_text(child) for child in node.named_children if node_text(child).startswith(("-", "+")))
         exported = (word == "export" and "n" not in flags) or (word != "export" and "x" in flags and "+" not in flags)
         kind: AssignmentKind = "export" if exported or self.all_exported else "plain"
+        if word == "export":
+            told = tuple(word_of(child, self.at) for child in node.named_children if child.type not in _NO_WORDS)
+            self.script.exports.append((self.span(node), told))
         for child in node.named_children:
             if child.type == "variable_assignment":
                 self._declared(self._assigned(child, kind, conditional or inside), exported)
@@ -244,6 +248,8 @@ class _Reader:
         if exported:
             self.script.exported.add(name)
         # "export A" alone says that A comes from elsewhere.
+        if name not in self.script.defined:
+            self.script.handed_on.add(name)
         self.script.defined.add(name)
 
     def _declared_word(self, word: Word, kind: AssignmentKind, command: str, exported: bool, conditional: bool) -> None:
@@ -360,7 +366,8 @@ class _Reader:
         """Read the code in the word after bash -c; it is run by another shell where a launcher starts that."""
         region = fed.quoted_region(self.script.source, word.span)
         if region is not None and self.depth < 3 and not word.split:
-            inner = _Reader(self.script, region.at, self.depth + 1, (*self.outer, *words))
+            outer = (*self.outer, *words) if any(launches(words)) else self.outer
+            inner = _Reader(self.script, region.at, self.depth + 1, outer)
             inner.read(region.text)
 
     def _arithmetic(self, node: Node, conditional: bool, inside: bool, depth: int) -> None:

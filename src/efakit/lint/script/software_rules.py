@@ -23,7 +23,7 @@ def software_risky(context: Context) -> Iterator[Problem]:
 
 def _found(context: Context, severity: str) -> Iterator[Problem]:
     """Speak at the first launcher: no line of the script names the versions."""
-    first = next(iter(context.jobs.launches), None)
+    first = next(iter(context.jobs.work), None)
     if first is None or "nccl" not in context.workloads or not on_efa(context):
         return
     for found in stack_findings(context.target.versions, context.target.instance):

@@ -10,6 +10,7 @@ from efakit.lint.script.model import Command, Ref, Script
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.templates import TEMPLATE_VARIABLE
 from efakit.lint.script.text import Span
+from efakit.nearness import did_you_mean
 
 # Variables that Slurm sets only where the option is given (sbatch's manual, OUTPUT ENVIRONMENT VARIABLES).
 _BY_OPTION = {
@@ -105,8 +106,10 @@ def undefined_variable(context: Context) -> Iterator[Problem]:
         return
     for name, ref in found.items():
         near = _meant(script, name)
-        fix = f"did you mean ${near}?" if near else f"set {name}, or write ${{{name}:?}}"
-        yield Problem(ref.span, f"nothing sets {name}, which a launch line uses", fix)
+        fix = did_you_mean([f"${near}"]) if near else f"set {name}, or write ${{{name}:?}}"
+        # A script without #SBATCH lines is called by another one, which may export the variable.
+        severity = "info" if script.kind == "shell" and not near else None
+        yield Problem(ref.span, f"nothing sets {name}, which a launch line uses", fix, severity=severity)
 
 
 def _plain_refs(command: Command) -> Iterator[Ref]:

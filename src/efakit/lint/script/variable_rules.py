@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from efakit.finding import Finding
 from efakit.lint.edit import Edit
 from efakit.lint.script.edits import cut, rename
+from efakit.lint.script.launchers import Launch
 from efakit.lint.script.model import GAP, Assignment
 from efakit.lint.script.rule import Context, Problem, for_rows
 from efakit.lint.script.text import Span
@@ -28,8 +29,16 @@ def variable_rows(context: Context) -> Iterator[Problem]:
         if gone or not reaches or item.appended:
             continue
         for found in judge(item.name, _value(item), context.target, context.workloads)[:1]:
-            yield _problem(item.span, found, _edits(context, item, found))
+            problem = _problem(item.span, found, _edits(context, item, found))
+            yield problem._replace(severity="info") if _is_measured(context, item) else problem
     yield from _limits(context)
+
+
+def _is_measured(context: Context, item: Assignment) -> bool:
+    """Return whether one program of one node is run over TCP on purpose: NCCL_NET=Socket before it, for it alone."""
+    if item.name != "NCCL_NET" or item.kind != "env-prefix":
+        return False
+    return not any(command.environment and item in command.environment for command, _ in context.jobs.launches)
 
 
 def _value(item: Assignment) -> str | None:
@@ -93,8 +102,10 @@ def _limits(context: Context) -> Iterator[Problem]:
 def variable_missing(context: Context) -> Iterator[Problem]:
     """Name what jobs on several nodes need and the script does not set."""
     script = context.script
-    first = next(iter(context.jobs.launches), None)
-    one_node = script.kind == "sbatch" and (context.number("nodes") or 1) == 1
+    first = next(iter(context.jobs.work), None)
+    if first is not None and first[1][0].kind == "mpirun" and first[1][0].gaps:
+        return  # what a variable among mpirun's options holds may be -x and --mca
+    one_node = _is_on_one_node(context)
     elsewhere = script.takes_efa_from_elsewhere or script.is_template
     if first is None or one_node or elsewhere or not on_efa(context):
         return
@@ -110,6 +121,22 @@ def variable_missing(context: Context) -> Iterator[Problem]:
             source=item.row.source,
             about=(item.name,),
         )
+
+
+def _is_on_one_node(context: Context) -> bool:
+    """Return whether all that is launched stays on one node, as far as the text tells."""
+    script = context.script
+    if script.kind == "sbatch" and (context.number("nodes") or 1) == 1:
+        return True
+    chains = [chain for _, chain in context.jobs.work]
+    return bool(chains) and all(
+        chain[0].kind == "torchrun" and not chain[0].gaps and _takes_one_node(context, chain[0]) for chain in chains
+    )
+
+
+def _takes_one_node(context: Context, launch: Launch) -> bool:
+    option = launch.option("nnodes")
+    return option is None or context.script.known_value(option.value) == "1"
 
 
 def on_efa(context: Context) -> bool:

@@ -55,12 +55,12 @@ def _pieces(node: Node, at: At, quoted: bool = False) -> Iterator[Piece]:
             elif node_text(child) != "$" or kind != "translated_string":
                 yield _unescaped(node_text(child))
     elif kind in ("simple_expansion", "expansion"):
-        # In strings the grammar counts blanks before an expansion to it.
+        # In strings the grammar counts blanks and continued lines before an expansion to it.
         text = node_text(node)
-        blanks = len(text) - len(text.lstrip())
-        if blanks:
-            yield text[:blanks]
-        yield _expansion(text[blanks:], Span(at(node.start_byte + blanks), at(node.end_byte)), quoted)
+        start = max(text.find("$"), 0)
+        if start:
+            yield text[:start].replace("\\\n", "")
+        yield _expansion(text[start:], Span(at(node.start_byte + start), at(node.end_byte)), quoted)
     elif kind in _UNKNOWN:
         yield _unknown(node, at, quoted)
     else:

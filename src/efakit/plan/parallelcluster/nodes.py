@@ -12,6 +12,7 @@ from efakit.plan.slurm.site import Publication
 from efakit.spec.parallelcluster.model import CustomAction, HeadNode, Iam, LoginPool, ParallelCluster, S3Access
 
 _ACCESS = "https://docs.aws.amazon.com/parallelcluster/latest/ug/HeadNode-v3.html#yaml-HeadNode-Iam-S3Access"
+_SESSIONS = "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager.html"
 _INSTALL_ON = ("on_node_configured", "on_node_updated")
 
 
@@ -34,19 +35,33 @@ class LoginPlan:
 
 
 def plan_head_node(
-    section: ParallelCluster, cluster: ClusterPlan, publication: Publication | None
+    section: ParallelCluster,
+    cluster: ClusterPlan,
+    publication: Publication | None,
+    pyxis: Publication | None,
+    region: str,
 ) -> tuple[HeadNodePlan, list[Decision]]:
-    """Return the head node; ``publication`` is where it fetches the hooks' installer (None: it does not)."""
+    """Return the head node; ``publication`` is where it fetches the hooks' installer (None: it does not).
+
+    ``pyxis`` is where it fetches the script that switches Pyxis on (None: it does not).
+    """
     node = section.head_node
     instance, decision = _head_type(node, cluster)
     decisions = [decision]
     actions, iam = dict(node.custom_actions), node.iam
+    if section.key is None:
+        iam, decision = _with_sessions(iam, region)
+        decisions.append(decision)
     if publication is not None:
         installer = CustomAction(publication.address, ("--custom-action",))
         for event in _INSTALL_ON:
             actions[event] = (*actions.get(event, ()), installer)
-        iam, decision = _with_access(iam, publication)
+        decision = _access(iam, publication)
+        iam = with_access(iam, publication)
         decisions.append(decision)
+    if pyxis is not None:
+        actions["on_node_configured"] = (*actions["on_node_configured"], CustomAction(pyxis.address, ("head",)))
+        iam = with_access(iam, pyxis)
     return HeadNodePlan(node, instance, actions, iam), decisions
 
 
@@ -76,14 +91,39 @@ def _head_type(node: HeadNode, cluster: ClusterPlan) -> tuple[str, Decision]:
     return size.instance, Decision("head node", size.instance, reason, head_nodes.SOURCE, "head-node")
 
 
-def _with_access(iam: Iam, publication: Publication) -> tuple[Iam, Decision]:
-    """Return the rights with the one to read the installer."""
+def with_access(iam: Iam, publication: Publication) -> Iam:
+    """Return the rights with the one to read a published script; a role or profile of the user's own must have it.
+
+    ParallelCluster refuses S3Access beside such a role or profile.
+    """
+    if iam.role or iam.profile:
+        return iam
+    return replace(iam, s3_access=(*iam.s3_access, S3Access(publication.bucket, publication.key)))
+
+
+def _with_sessions(iam: Iam, region: str) -> tuple[Iam, Decision]:
+    """Return the rights with those of Session Manager, by which people log in where there is no key pair."""
+    subject = "log-in to the head node"
+    choice = "by Session Manager: aws ssm start-session --target INSTANCE"
+    theirs = iam.role or iam.profile
+    if theirs:
+        reason = f"the spec names no key pair; {theirs} must allow sessions (AmazonSSMManagedInstanceCore)"
+        return iam, Decision(subject, choice, reason, _SESSIONS, "log-in")
+    reason = "the spec names no key pair, so the head node gets the policy AmazonSSMManagedInstanceCore"
+    policy = f"arn:{_partition(region)}:iam::aws:policy/AmazonSSMManagedInstanceCore"
+    policies = iam.policies if policy in iam.policies else (*iam.policies, policy)
+    return replace(iam, policies=policies), Decision(subject, choice, reason, _SESSIONS, "log-in")
+
+
+def _partition(region: str) -> str:
+    return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+def _access(iam: Iam, publication: Publication) -> Decision:
     subject = "the head node's access to the hooks' installer"
     theirs = iam.role or iam.profile
     if theirs:
         reason = "ParallelCluster refuses S3Access beside a role or profile of the user's own, which must allow it"
-        return iam, Decision(subject, f"that of {theirs}", reason, _ACCESS, "installer-access")
-    access = (*iam.s3_access, S3Access(publication.bucket, publication.key))
+        return Decision(subject, f"that of {theirs}", reason, _ACCESS, "installer-access")
     reason = "it fetches the installer with its own role, which may read nothing in S3 but what the config names"
-    choice = f"to read {publication.address}"
-    return replace(iam, s3_access=access), Decision(subject, choice, reason, _ACCESS, "installer-access")
+    return Decision(subject, f"to read {publication.address}", reason, _ACCESS, "installer-access")

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from efakit.catalog.release_traits import has_trait
+from efakit.catalog.stacks import parallelcluster_release
 from efakit.plan.decision import Decision
 from efakit.plan.parallelcluster.nodes import HeadNodePlan, LoginPlan, plan_head_node, plan_login_nodes
+from efakit.plan.parallelcluster.pyxis import pyxis_queues, switched_on
 from efakit.plan.parallelcluster.queues import PcQueuePlan, plan_queues
 from efakit.plan.parallelcluster.section import section_of
 from efakit.plan.parallelcluster.storage import StoragePlan, plan_storage
@@ -36,21 +38,37 @@ def plan_parallelcluster(plan: Plan) -> ParallelClusterPlan:
     """Return what was decided for ParallelCluster's config."""
     section = section_of(plan.spec)
     hooks = plan.slurm.hooks if plan.slurm else None
-    head, of_head = plan_head_node(section, plan.cluster, hooks.publication if hooks else None)
+    publication, pyxis = (hooks.publication, hooks.pyxis) if hooks else (None, None)
+    region = plan.spec.cluster.region or ""
+    head, of_head = plan_head_node(section, plan.cluster, publication, pyxis, region)
     login, of_login = plan_login_nodes(section, head.instance)
     settings, flags = with_prolog_flags(section.slurm_settings)
     queues, of_queues = plan_queues(section, plan.cluster.queues)
+    if pyxis is not None:
+        queues = tuple(
+            switched_on(queue, pyxis) if queue.plan.queue.name in pyxis_queues(plan) else queue for queue in queues
+        )
     storage, of_storage = plan_storage(section.storage)
     return ParallelClusterPlan(
         section=section,
-        region=plan.spec.cluster.region or "",
+        region=region,
         head_node=head,
         login_nodes=login,
         queues=queues,
         storage=storage,
         slurm_settings={**settings, **(hooks.slurm_settings if hooks else {})},
-        decisions=(*of_head, *of_login, flags, *of_queues, *of_storage, _interface_type(section)),
+        decisions=(*_release(section), *of_head, *of_login, flags, *of_queues, *of_storage, _interface_type(section)),
     )
+
+
+def _release(section: ParallelCluster) -> list[Decision]:
+    """Return a decision where the release has no row of its own."""
+    row = parallelcluster_release(section.version)
+    if row.version == section.version:
+        return []
+    reason = f"efakit has no row for {section.version}; {row.version} is the nearest earlier release that has one"
+    choice = f"taken as that of {row.version}: EFA installer {row.installer}"
+    return [Decision(f"software of ParallelCluster {section.version}", choice, reason, row.source)]
 
 
 def _interface_type(section: ParallelCluster) -> Decision:

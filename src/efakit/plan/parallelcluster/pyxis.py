@@ -3,37 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from efakit.catalog.release_traits import has_trait
 from efakit.finding import ERROR, Finding, Place
+from efakit.plan.parallelcluster.nodes import with_access
+from efakit.plan.parallelcluster.queues import PcQueuePlan
 from efakit.plan.parallelcluster.section import section_of
-from efakit.plan.plan import Plan
-from efakit.spec.parallelcluster.model import ParallelCluster
+from efakit.plan.slurm.site import Publication
+from efakit.spec.parallelcluster.model import CustomAction, ParallelCluster
+
+if TYPE_CHECKING:
+    from efakit.plan.plan import Plan
 
 _TUTORIAL = (
     "https://docs.aws.amazon.com/parallelcluster/latest/ug/tutorials_11_running-containerized-jobs-with-pyxis.html"
 )
 
 
+def pyxis_queues(plan: Plan) -> dict[str, int]:
+    """Return the queues with jobs in Pyxis's containers, each with the number of its first such job."""
+    found: dict[str, int] = {}
+    for number, job in enumerate(plan.jobs):
+        if job.job.container is not None and job.job.container.runtime == "pyxis":
+            found.setdefault(job.queue, number)
+    return found
+
+
+def switched_on(queue: PcQueuePlan, script: Publication) -> PcQueuePlan:
+    """Return a queue whose nodes fetch the script that switches Enroot on, after the user's own actions."""
+    options = queue.options
+    actions = dict(options.custom_actions)
+    actions["on_node_start"] = (*actions.get("on_node_start", ()), CustomAction(script.address, ("node",)))
+    return replace(queue, options=replace(options, custom_actions=actions, iam=with_access(options.iam, script)))
+
+
 def pyxis_findings(plan: Plan) -> Iterator[Finding]:
     """Give the first job of each queue whose containers need Pyxis, where nothing in the spec can switch it on."""
     section = section_of(plan.spec)
-    if not has_trait("pyxis-off", section.version):
+    if not has_trait("pyxis-off", section.version) or (plan.slurm is not None and plan.slurm.hooks.pyxis is not None):
         return
-    seen: set[str] = set()
-    for number, job in enumerate(plan.jobs):
-        container = job.job.container
-        if container is None or container.runtime != "pyxis" or job.queue in seen:
-            continue
-        seen.add(job.queue)
-        missing = _missing(section, job.queue)
+    for queue, number in pyxis_queues(plan).items():
+        missing = _missing(section, queue)
         if missing:
             message = (
-                f"job {job.job.name}: ParallelCluster {section.version} ships Pyxis and Enroot switched off, and "
-                f"{missing}: srun knows no --container-image"
+                f"job {plan.jobs[number].job.name}: ParallelCluster {section.version} ships Pyxis and Enroot switched "
+                f"off, and {missing}: srun knows no --container-image"
             )
             place = Place(keys=("jobs", number, "container", "runtime"))
-            yield Finding("pyxis-off", ERROR, message, place=place, fix=_fix(job.queue), source=_TUTORIAL)
+            yield Finding("pyxis-off", ERROR, message, place=place, fix=_fix(queue), source=_TUTORIAL)
 
 
 def _missing(section: ParallelCluster, name: str) -> str:
@@ -49,7 +68,7 @@ def _missing(section: ParallelCluster, name: str) -> str:
 
 def _fix(queue: str) -> str:
     return (
-        "add the scripts of ParallelCluster's tutorial: head_node.custom_actions.on_node_configured puts "
-        "plugstack.conf and pyxis.conf of /opt/parallelcluster/examples into /opt/slurm/etc, and "
-        f"queues.{queue}.custom_actions.on_node_start puts enroot.conf into /etc/enroot and makes its folders"
+        "set hooks.bucket, from which the nodes fetch a script that switches it on; or add custom actions of your own: "
+        "on the head node on_node_configured puts plugstack.conf and pyxis.conf of /opt/parallelcluster/examples into "
+        f"/opt/slurm/etc, in queues.{queue} on_node_start puts enroot.conf into /etc/enroot and makes its folders"
     )

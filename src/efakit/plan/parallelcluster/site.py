@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from efakit.catalog.release_traits import has_trait
 from efakit.plan.decision import Decision
 from efakit.plan.parallelcluster.section import section_of
 from efakit.plan.slurm.site import INSTALLER, Publication, SlurmSite
@@ -28,6 +29,7 @@ def slurm_site(spec: Spec) -> SlurmSite:
         records_dir=records_dir,
         records_reason=reason,
         settings=section.slurm_settings,
+        pyxis_off=has_trait("pyxis-off", section.version),
         queues_with_limit=frozenset(name for name, queue in section.queues.items() if _has_limit(queue.slurm_settings)),
     )
 

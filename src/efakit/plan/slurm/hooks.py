@@ -10,7 +10,7 @@ from efakit.plan.cluster import ClusterPlan
 from efakit.plan.decision import Decision
 from efakit.plan.slurm.programs import plan_programs
 from efakit.plan.slurm.settings import with_prolog_flags
-from efakit.plan.slurm.site import INSTALLER, Publication, SlurmSite
+from efakit.plan.slurm.site import INSTALLER, PYXIS_SCRIPT, Publication, SlurmSite
 from efakit.rules.breaker import breaker_limit
 from efakit.spec.model import Hooks
 
@@ -18,6 +18,7 @@ _DRAINED_NODES = "https://github.com/aws/aws-parallelcluster-node/blob/develop/s
 _LATE_DEVICES = "https://github.com/awslabs/awsome-distributed-ai"
 # A prolog that may fail waits longer, and only where devices are missing: p5en brings its own up late, in 15 s or so.
 _DEADLINE_SECONDS = {False: 5, True: 50}
+_PYXIS_OFF = "https://github.com/aws/aws-parallelcluster-cookbook/pull/2820"
 _FAILED_PROLOG = "https://slurm.schedmd.com/prolog_epilog.html"
 
 
@@ -29,6 +30,8 @@ class HooksPlan:
     publication: Publication | None
     decisions: tuple[Decision, ...]
     slurm_settings: dict[str, str | int | float | bool]
+    pyxis: Publication | None = None
+    """Where the script is published that switches Pyxis on; None: it is not needed, or the cluster fetches none."""
 
 
 def plan_hooks(hooks: Hooks, cluster: ClusterPlan, stack: Stack, site: SlurmSite, *, pyxis: bool) -> HooksPlan:
@@ -72,7 +75,16 @@ def plan_hooks(hooks: Hooks, cluster: ClusterPlan, stack: Stack, site: SlurmSite
     decisions = [site.installation(publication), _records(hooks, site), *_policy(hooks, cluster.nodes, site)]
     if not site.writes_settings:
         decisions.append(_flags(site))
-    return HooksPlan(settings, publication, (*decisions, *programs.decisions), programs.settings)
+    script = publication.beside(PYXIS_SCRIPT) if publication is not None and pyxis and site.pyxis_off else None
+    if script is not None:
+        reason = (
+            "jobs of the spec run in Pyxis's containers, and the images hold Pyxis and Enroot switched off; publish "
+            "the script with the installer: efakit hooks publish"
+        )
+        decisions.append(
+            Decision("containers of Pyxis", f"Pyxis is switched on by {script.address}", reason, _PYXIS_OFF, "pyxis")
+        )
+    return HooksPlan(settings, publication, (*decisions, *programs.decisions), programs.settings, script)
 
 
 def _flags(site: SlurmSite) -> Decision:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from efakit.plan.decision import Decision
 
 INSTALLER = "install-hooks.sh"
+PYXIS_SCRIPT = "enable-pyxis.sh"
 _INSTALL = "https://slurm.schedmd.com/prolog_epilog.html"
 _Value = str | int | float | bool
 
 
 @dataclass(frozen=True)
 class Publication:
-    """Where the hooks' installer is published: ``address`` is s3://bucket/key."""
+    """Where a script is published, such as the hooks' installer: ``address`` is s3://bucket/key."""
 
     bucket: str
     key: str
@@ -23,6 +24,11 @@ class Publication:
     def address(self) -> str:
         """The installer's address."""
         return f"s3://{self.bucket}/{self.key}"
+
+    def beside(self, name: str) -> Publication:
+        """Return where another file lies in the same folder."""
+        folder, slash, _ = self.key.rpartition("/")
+        return Publication(self.bucket, f"{folder}{slash}{name}")
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,8 @@ class SlurmSite:
     records_reason: str
     settings: Mapping[str, _Value] = field(default_factory=dict)
     """The Slurm settings that the user wrote into the spec."""
+    pyxis_off: bool = False
+    """Whether the platform's images hold Pyxis switched off; nodes then can switch it on by a script of ours."""
     queues_with_limit: frozenset[str] = frozenset()
     """The queues whose jobs have a time limit without asking for one, as far as the spec says it."""
 

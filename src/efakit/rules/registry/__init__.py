@@ -50,10 +50,10 @@ def rule_of(id_: str) -> Rule | None:
 
 def nearest_rules(word: str) -> list[str]:
     """Return the ids nearest to a word, the nearest first: at most three."""
-    from difflib import get_close_matches
+    from efakit.nearness import near
 
     inside = [id_ for id_ in rules() if word.lower() in id_][:3]
-    return get_close_matches(word.lower(), list(rules()), n=3, cutoff=0.6) or inside
+    return near(word, rules(), most=3) or inside
 
 
 @lru_cache(maxsize=None)

@@ -137,23 +137,13 @@ _RULES = (
         source=_STATISTICS,
     ),
     Rule(
-        "hugepages",
+        "huge-pages-few",
         room="hook",
         severity="warning",
-        what="The node has fewer huge pages than libfabric would use.",
+        what="The node has fewer huge pages than libfabric uses on a node with this many cores.",
         why="libfabric takes its buffers from ordinary memory then, which costs a little. No job loses EFA by it. "
         "With some huge pages it is a note.",
         wrong="/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages: 0",
-        right="/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages: 5128",
-        source=_HUGE_PAGES,
-    ),
-    Rule(
-        "huge-pages-few",
-        room="hook",
-        severity="info",
-        what="The health check found fewer huge pages than libfabric uses on a node with this many cores.",
-        why="libfabric takes its buffers from ordinary memory then, which costs a little.",
-        wrong="/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages: 128",
         right="/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages: 5128",
         source=_HUGE_PAGES,
     ),
@@ -337,7 +327,7 @@ _RULES = (
         room="hook",
         severity="warning",
         what="The node has fewer EFA devices than its instance type can have, and hook.json does not say how many.",
-        why="Whoever made the cluster may have left EFA out on some network cards, so it is no error. Say in "
+        why="Whoever made the cluster may have left EFA out on some network cards, so it is not an error. Say in "
         "compute_resources how many the node should have, and missing devices are found.",
         wrong="8 EFA devices on p5.48xlarge, and compute_resources does not name the node's",
         right='hook.json: compute_resources {"gpu/p5": 8}',

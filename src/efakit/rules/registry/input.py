@@ -10,7 +10,7 @@ RULES = (
         room="input",
         severity="error",
         what="A file, an option or the machine does not allow what was asked for.",
-        why="Nothing was judged, so this is no answer about the rest. efakit ends with 2 and says the same on stderr; "
+        why="Nothing was judged, so nothing is known about the rest. efakit ends with 2 and says the same on stderr; "
         "the finding stands in the output of the formats that programs read.",
         wrong="""
             Scheduling: [

@@ -48,5 +48,7 @@ class Rule(NamedTuple):
     """Why efakit refuses what pcluster accepts; empty where it does not."""
     enforce: str = ""
     """``default`` or ``allowed``: in mode enforce a prolog fails for it by default, or where the spec says so."""
+    stops_render: bool = False
+    """Whether a spec whose rendered config has the fault is refused by every command, and not by validate alone."""
     where: str = ""
     """The bounds within which it holds, in words; empty: everywhere."""

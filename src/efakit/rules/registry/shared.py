@@ -59,7 +59,7 @@ RULES = (
         "settings",
         room="hook cluster",
         severity="error",
-        what="hook.json cannot be read, is not to be trusted, or holds a value that is none.",
+        what="hook.json cannot be read, other users may write it, or it has a value that is not allowed.",
         why="The hook goes on with its defaults, and mode enforce only warns.",
         wrong='hook.json: {"mode": "enforced"}',
         right='hook.json: {"mode": "enforce"}',

@@ -15,9 +15,8 @@ RULES = (
         "spec-unreadable",
         room="spec",
         severity="error",
-        what="The file cannot be read, is empty, is not valid YAML, or has a key twice.",
-        why="A spec is YAML 1.2: off is a word, and 1:30:00 is no number. Of a key that is there twice one value would "
-        "be lost.",
+        what="The file cannot be read, is empty, is not valid YAML, or has a duplicate key.",
+        why="A spec is YAML 1.2: off is a word, and 1:30:00 is not a number. A duplicate key loses a value.",
         wrong="""
             cluster:
               region: us-east-1
@@ -103,58 +102,18 @@ RULES = (
         "installer-unknown",
         room="spec",
         severity="error",
-        what="stack names a release of the EFA installer for which efakit has no row.",
-        why="From the installer follow libfabric, the plugin and Open MPI, and from them a job's environment.",
+        what="stack names a release of the EFA installer that is older or newer than all that efakit has rows of.",
+        why="From the installer follow libfabric, the plugin and Open MPI, and from them a job's environment. A "
+        "release between two rows is taken as the nearest earlier one.",
         wrong="""
             cluster:
-              stack: {installer: "1.43.9"}
+              stack: {installer: "1.99.0"}
         """,
         right="""
             cluster:
               stack: {installer: "1.43.2"}
         """,
         source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-changelog.html",
-    ),
-    Rule(
-        "spot-with-reservation",
-        room="spec",
-        severity="error",
-        what="A queue of capacity spot has a reservation.",
-        why="EC2 starts only on-demand instances in a capacity reservation.",
-        wrong="""
-            cluster:
-              queues:
-                - capacity: spot
-                  compute_resources:
-                    - reservation: cr-0123456789abcdef0
-        """,
-        right="""
-            cluster:
-              queues:
-                - capacity: on-demand
-                  compute_resources:
-                    - reservation: cr-0123456789abcdef0
-        """,
-        source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-capacity-reservations.html",
-    ),
-    Rule(
-        "storage-id",
-        room="spec",
-        severity="error",
-        what="The id of a storage is not one of its type.",
-        why="Ids of FSx for Lustre and EFS begin with fs-, those of FSx for OpenZFS and ONTAP volumes with fsvol-, "
-        "those of EBS with vol-.",
-        wrong="""
-            parallelcluster:
-              storage:
-                - {name: data, mount: /data, type: ebs, id: fs-0123456789abcdef0}
-        """,
-        right="""
-            parallelcluster:
-              storage:
-                - {name: data, mount: /data, type: ebs, id: vol-0123456789abcdef0}
-        """,
-        source="https://docs.aws.amazon.com/parallelcluster/latest/ug/SharedStorage-v3.html",
     ),
     Rule(
         "job-file",
@@ -405,8 +364,8 @@ RULES = (
         what="A job runs in a pyxis container, and nothing in the spec switches Pyxis on in the cluster.",
         why="ParallelCluster's images hold Pyxis and Enroot from 3.11.0 on, and from 3.11.1 on they are switched off: "
         "the settings of both lie in /opt/parallelcluster/examples, where nothing reads them, and srun ends with an "
-        "unknown option. A custom action of the head node has to put Slurm's part into place, one of the queue "
-        "Enroot's.",
+        "unknown option. With hooks.bucket the rendered cluster switches them on by a script of efakit's; without, "
+        "custom actions of the head node and of the queue have to do it.",
         wrong="""
             jobs:
               - name: train
@@ -415,9 +374,7 @@ RULES = (
                 container: {runtime: pyxis, image: /shared/train.sqsh}
         """,
         right="""
-            parallelcluster:
-              head_node: {custom_actions: {on_node_configured: {script: "s3://my-bucket/pyxis-on-head-node.sh"}}}
-              queues: {gpu: {custom_actions: {on_node_start: {script: "s3://my-bucket/pyxis-on-nodes.sh"}}}}
+            hooks: {bucket: "s3://my-bucket/efakit"}
             jobs:
               - name: train
                 template: torchrun
@@ -455,7 +412,7 @@ RULES = (
         "pyxis-option",
         room="spec",
         severity="error",
-        what="A pyxis container has an argument that is no option of pyxis.",
+        what="A pyxis container has an argument that is not an option of pyxis.",
         why="The container's arguments go to srun; pyxis' options begin with --container- or --no-container-.",
         wrong="""
             jobs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from efakit.catalog.variable_names import readers
 from efakit.catalog.variables import VariableRule, rows
 from efakit.rules.environment import bounds_text, matches
 from efakit.rules.registry.examples import below
@@ -86,9 +87,18 @@ def _rule(group: list[VariableRule]) -> Rule:
         wrong,
         right,
         given,
-        mends=(first.effect in ("no-effect", "option") or first.id in _MENDED) and first.id not in _NOT_MENDED,
+        mends=_mends(first),
         where=_where(group) if first.effect != "option" else "",
     )
+
+
+def _mends(row: VariableRule) -> bool:
+    """Return whether --fix takes out what a row speaks of: where some release does not read the variable."""
+    if row.id in _MENDED or row.id in _NOT_MENDED:
+        return row.id in _MENDED
+    of_name = readers(row.name)
+    always_read = bool(of_name) and not any(item.since or item.until for item in of_name)
+    return row.effect in ("no-effect", "option") and not always_read
 
 
 def _what(group: list[VariableRule]) -> str:
@@ -99,9 +109,9 @@ def _what(group: list[VariableRule]) -> str:
         "set-by-plugin": f"The job sets {listed}, which aws-ofi-nccl sets by itself.",
         "harmful": f"The job sets {listed}.",
         "no-effect": f"The job sets {listed}, which has no effect.",
-        "way-back": f"The job sets {listed}, which is right only against a certain trouble.",
+        "workaround": f"The job sets {listed}, which is a workaround for one known fault.",
         "option": f"The job sets {listed}, which its release does not read.",
-    }.get(group[0].effect, f"The job sets {listed}, which is right only against a certain trouble.")
+    }.get(group[0].effect, f"The job sets {listed}, which is a workaround for one known fault.")
 
 
 def _why(group: list[VariableRule]) -> str:

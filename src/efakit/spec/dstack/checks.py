@@ -7,8 +7,8 @@ from typing import Any
 
 from efakit.catalog.dstack import why_no_task
 from efakit.finding import Finding
+from efakit.nearness import choice
 from efakit.spec.faults import At
-from efakit.spec.nearness import choice
 
 _Data = Mapping[str, Any]
 

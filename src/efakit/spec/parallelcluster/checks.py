@@ -7,13 +7,12 @@ from typing import Any
 
 from efakit.catalog.stacks import (
     PARALLELCLUSTER_RELEASES,
-    image_is_published,
     newest_parallelcluster,
     parallelcluster_release,
 )
 from efakit.finding import Finding
+from efakit.nearness import choice
 from efakit.spec.faults import At, doubles, unknown_name, unknown_type
-from efakit.spec.nearness import choice
 
 _Data = Mapping[str, Any]
 _HERE = "parallelcluster"
@@ -26,7 +25,7 @@ def faults(data: _Data, at: At) -> Iterator[Finding]:
     yield from _types(section, at)
     yield from _queues(section.get("queues", {}), data["cluster"]["queues"], at)
     yield from doubles(section.get("login_nodes", []), [_HERE, "login_nodes"], "login pool", at)
-    yield from _storage(section.get("storage", []), at)
+    yield from doubles(section.get("storage", []), [_HERE, "storage"], "storage", at)
 
 
 def _types(section: _Data, at: At) -> Iterator[Finding]:
@@ -54,34 +53,8 @@ def _queues(options: _Data, queues: list[_Data], at: At) -> Iterator[Finding]:
 def _releases(section: _Data, at: At) -> Iterator[Finding]:
     version = section.get("version", newest_parallelcluster())
     try:
-        release = parallelcluster_release(version)
+        parallelcluster_release(version)
     except KeyError:
         known = [row.version for row in PARALLELCLUSTER_RELEASES]
         message = f"ParallelCluster {version} is not known"
         yield at("release-unknown", [_HERE, "version"], message, choice(version, known, "known"))
-        return
-    os_name = section.get("os", "alinux2023")
-    if os_name not in release.operating_systems:
-        supported = ", ".join(release.operating_systems)
-        message = f"ParallelCluster {version} does not support {os_name} (it supports: {supported})"
-        yield at("os-not-in-release", [_HERE, "os"], message, "write one of them, or another version")
-    if not image_is_published(os_name) and "ami" not in section:
-        message = f"AWS publishes no ParallelCluster image for {os_name}"
-        yield at("rocky-image", [_HERE, "os"], message, "name yours with parallelcluster.ami")
-
-
-def _storage(storage: list[_Data], at: At) -> Iterator[Finding]:
-    yield from doubles(storage, [_HERE, "storage"], "storage", at)
-    prefixes = {"fsx-lustre": "fs", "efs": "fs", "fsx-openzfs": "fsvol", "fsx-ontap": "fsvol", "ebs": "vol"}
-    mounts: set[str] = set()
-    for number, item in enumerate(storage):
-        keys: list[str | int] = [_HERE, "storage", number]
-        prefix = prefixes[item["type"]]
-        if "id" in item and not item["id"].startswith(prefix + "-"):
-            message = f"{item['id']!r} is no id of {item['type']}"
-            yield at("storage-id", [*keys, "id"], message, f"write an id that begins with {prefix}-")
-        mount = item["mount"].rstrip("/")
-        if mount in mounts:
-            message = f"{item['mount']!r} is there twice"
-            yield at("mount-twice", [*keys, "mount"], message, "give each storage a mount point of its own")
-        mounts.add(mount)

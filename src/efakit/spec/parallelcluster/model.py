@@ -1,6 +1,7 @@
 """The section ``parallelcluster`` as frozen dataclasses, as in ``spec/model.py``.
 
 ``overrides`` hold keys of ParallelCluster's own, merged last; they are plain data, and judged with the rest.
+None in them removes a key.
 """
 
 from __future__ import annotations
@@ -136,10 +137,10 @@ class QueueOptions(Node):
 class ParallelCluster:
     """What only ParallelCluster's config says; ``queues`` by their names."""
 
-    key: str
     head_node: HeadNode
     version: str
     os: str
+    key: str | None = None
     ami: str | None = None
     login_nodes: tuple[LoginPool, ...] = ()
     queues: Mapping[str, QueueOptions] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from efakit.rules.registry.config import (
     names,
     network,
     placement,
+    releases,
     schema,
     slurm,
     storage,
@@ -26,4 +27,5 @@ RULES = (
     *network.RULES,
     *slurm.RULES,
     *storage.RULES,
+    *releases.RULES,
 )

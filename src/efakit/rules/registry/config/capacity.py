@@ -8,7 +8,7 @@ from efakit.rules.registry.row import Rule
 RULES = (
     Rule(
         "counts",
-        room="config spec",
+        room="config",
         severity="error",
         what="MinCount is above MaxCount; in a spec, min_nodes above nodes.",
         why="ParallelCluster cannot keep more nodes up than the compute resource may have.",
@@ -28,10 +28,11 @@ RULES = (
         """,
         source=sources.CLUSTER_VALIDATORS,
         vendor="ComputeResourceSizeValidator",
+        stops_render=True,
     ),
     Rule(
         "block-without-reservation",
-        room="config spec",
+        room="config",
         severity="error",
         what="A queue of CapacityType CAPACITY_BLOCK, in a spec of capacity-block, has a compute resource that names "
         "no Capacity Block.",
@@ -59,6 +60,7 @@ RULES = (
         """,
         source=sources.BLOCKS,
         vendor="CapacityTypeValidator",
+        stops_render=True,
     ),
     Rule(
         "block-counts",
@@ -243,7 +245,7 @@ RULES = (
     ),
     Rule(
         "usage-class",
-        room="config spec",
+        room="config",
         severity="error",
         what="EC2 does not sell the instance type as the queue's CapacityType, in a spec its capacity.",
         why="A type without spot or Capacity Blocks never starts as such.",
@@ -264,6 +266,33 @@ RULES = (
         given={"region": "us-east-2"},
         source=sources.TYPES,
         vendor="CapacityTypeValidator",
+        stops_render=True,
+    ),
+    Rule(
+        "spot-with-reservation",
+        room="config",
+        severity="error",
+        what="A queue of CapacityType SPOT, in a spec of capacity spot, has a capacity reservation.",
+        why="EC2 starts only on-demand instances in a capacity reservation.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: SPOT
+                  ComputeResources:
+                    - InstanceType: p5.48xlarge
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - CapacityType: ONDEMAND
+                  ComputeResources:
+                    - InstanceType: p5.48xlarge
+                      CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
+        """,
+        source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-capacity-reservations.html",
+        stricter="pcluster does not compare the two; the cluster would come up, and its nodes would never start",
+        stops_render=True,
     ),
     Rule(
         "allocation-strategy",
@@ -386,5 +415,42 @@ RULES = (
                       CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
         """,
         source=sources.CONSTANTS,
+    ),
+    Rule(
+        "idle-time",
+        room="config",
+        severity="warning",
+        what="ScaledownIdletime keeps idle nodes up for two hours or longer, or for good.",
+        why="It counts minutes, not seconds as Slurm's SuspendTime does, and -1 stops no node. Idle nodes cost as much "
+        "as busy ones.",
+        wrong="""
+            Scheduling:
+              SlurmSettings: {ScaledownIdletime: 300}
+        """,
+        right="""
+            Scheduling:
+              SlurmSettings: {ScaledownIdletime: 10}
+        """,
+        source=sources.SCHEDULING,
+    ),
+    Rule(
+        "static-nodes",
+        room="config",
+        severity="warning",
+        what="Nodes with many accelerators are always up, bought on demand.",
+        why="MinCount nodes run from the cluster's creation to its deletion, with jobs or without, at the full price.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - {InstanceType: p5.48xlarge, MinCount: 4, MaxCount: 4}
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - {InstanceType: p5.48xlarge, MinCount: 0, MaxCount: 4}
+        """,
+        source=sources.SCHEDULING,
     ),
 )

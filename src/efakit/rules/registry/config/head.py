@@ -32,6 +32,30 @@ RULES = (
         vendor="InstanceArchitectureCompatibilityValidator",
     ),
     Rule(
+        "login-architecture",
+        room="config",
+        severity="error",
+        what="Login nodes have another CPU architecture than the head node.",
+        why="They start from the same image and share /opt/slurm and the users' programs with the head node. By "
+        "ParallelCluster's guide the architectures must be the same.",
+        wrong="""
+            HeadNode:
+              InstanceType: m7i.2xlarge
+            LoginNodes:
+              Pools:
+                - {Name: login, Count: 1, InstanceType: m7g.large, Networking: {SubnetIds: [subnet-0123456789abcdef0]}}
+        """,
+        right="""
+            HeadNode:
+              InstanceType: m7i.2xlarge
+            LoginNodes:
+              Pools:
+                - {Name: login, Count: 1, InstanceType: m7i.large, Networking: {SubnetIds: [subnet-0123456789abcdef0]}}
+        """,
+        source=sources.LOGIN_NODES,
+        stricter="pcluster does not compare the two; the login nodes would not come up, or run none of the programs",
+    ),
+    Rule(
         "head-memory",
         room="config",
         severity="error",
@@ -139,7 +163,7 @@ RULES = (
     ),
     Rule(
         "rocky-image",
-        room="config spec",
+        room="config",
         severity="error",
         what="Rocky Linux is named without a custom AMI.",
         why="ParallelCluster publishes no images of Rocky Linux; pcluster build-image makes one.",
@@ -147,5 +171,6 @@ RULES = (
         right="Image: {Os: rocky9, CustomAmi: ami-0123456789abcdef0}",
         source=sources.CONSTANTS,
         vendor="Cluster",
+        stops_render=True,
     ),
 )

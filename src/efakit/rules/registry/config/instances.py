@@ -79,7 +79,7 @@ RULES = (
     ),
     Rule(
         "efa-unsupported",
-        room="config spec",
+        room="config",
         severity="error",
         what="EFA is on for an instance type that has no EFA interface.",
         why="EC2 cannot attach an EFA interface to such a type, and the launch fails.",
@@ -99,6 +99,7 @@ RULES = (
         """,
         source=sources.EFA,
         vendor="EfaValidator",
+        stops_render=True,
     ),
     Rule(
         "efa-off",

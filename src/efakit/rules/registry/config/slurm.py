@@ -159,7 +159,7 @@ RULES = (
     ),
     Rule(
         "job-too-large",
-        room="config spec",
+        room="config",
         severity="error",
         what="A job of the spec asks for more nodes than its queue has.",
         why="Slurm keeps such a job pending for ever.",
@@ -178,5 +178,53 @@ RULES = (
         given={"jobs": [["train", 8]]},
         source=sources.SCHEDULING,
         stricter="pcluster knows no jobs; such a job waits for ever",
+        stops_render=True,
+    ),
+    Rule(
+        "slurm-topology",
+        room="config",
+        severity="error",
+        what="Sockets, cores and threads in CustomSlurmSettings are more than the instance type has.",
+        why="slurmd finds less than slurm.conf says, and Slurm takes the node out of service as soon as it is up.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p5.48xlarge
+                      CustomSlurmSettings: {Sockets: 2, CoresPerSocket: 96, ThreadsPerCore: 2}
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p5.48xlarge
+                      CustomSlurmSettings: {Sockets: 2, CoresPerSocket: 48, ThreadsPerCore: 2}
+        """,
+        source=sources.NODE_SHAPE,
+        stricter="pcluster does not look at the numbers; the nodes would start, cost money and take no job",
+    ),
+    Rule(
+        "slurm-topology-part",
+        room="config",
+        severity="warning",
+        what="Sockets, cores and threads in CustomSlurmSettings are fewer than the instance type has, or in another "
+        "arrangement.",
+        why="Slurm leaves the rest unused, or binds ranks across sockets. Without ThreadsPerCore it takes each core "
+        "for one CPU, and half of the CPUs are gone.",
+        wrong="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p5.48xlarge
+                      CustomSlurmSettings: {Sockets: 2, CoresPerSocket: 48}
+        """,
+        right="""
+            Scheduling:
+              SlurmQueues:
+                - ComputeResources:
+                    - InstanceType: p5.48xlarge
+                      CustomSlurmSettings: {Sockets: 2, CoresPerSocket: 48, ThreadsPerCore: 2}
+        """,
+        source=sources.NODE_SHAPE,
     ),
 )

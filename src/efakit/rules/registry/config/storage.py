@@ -126,7 +126,7 @@ RULES = (
     ),
     Rule(
         "mount-twice",
-        room="config spec",
+        room="config",
         severity="error",
         what="Two shared storages have the same mount point.",
         why="The second mount hides the first.",
@@ -142,6 +142,7 @@ RULES = (
         """,
         source=sources.CLUSTER_VALIDATORS,
         vendor="DuplicateMountDirValidator",
+        stops_render=True,
     ),
     Rule(
         "mount-nested",

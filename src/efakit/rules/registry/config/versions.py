@@ -34,7 +34,7 @@ RULES = (
     ),
     Rule(
         "os-not-in-release",
-        room="config spec",
+        room="config",
         severity="error",
         what="The release does not support the operating system.",
         why="pcluster has no image for the system in this release and refuses the config.",
@@ -43,6 +43,7 @@ RULES = (
         given={"parallelcluster": "3.16.3"},
         source=sources.CONSTANTS,
         vendor="ConfigSchema",
+        stops_render=True,
     ),
     Rule(
         "scheduler-not-in-release",

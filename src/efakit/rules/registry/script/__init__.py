@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from efakit.rules.registry.script import gpu, launch, name, sbatch, task, whole_file
+from efakit.rules.registry.script import container, gpu, launch, line, name, sbatch, step, task, whole_file
 
-RULES = (*whole_file.RULES, *sbatch.RULES, *task.RULES, *gpu.RULES, *launch.RULES, *name.RULES)
+RULES = (
+    *whole_file.RULES,
+    *line.RULES,
+    *sbatch.RULES,
+    *task.RULES,
+    *step.RULES,
+    *gpu.RULES,
+    *launch.RULES,
+    *container.RULES,
+    *name.RULES,
+)

@@ -33,7 +33,7 @@ RULES = (
         room="script",
         severity="warning",
         what="A line looks like a #SBATCH line and is not one.",
-        why="sbatch reads lines that begin with #SBATCH, in capitals and without a blank before it. All others are "
+        why="sbatch reads lines that begin with #SBATCH, in capitals, without a blank before or in it. All others are "
         "comments.",
         wrong="""
             #!/bin/bash

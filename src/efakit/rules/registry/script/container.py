@@ -1,0 +1,58 @@
+"""Rules for scripts: what a container's image overrides, and what it may not have."""
+
+from __future__ import annotations
+
+from efakit.rules.registry.row import Rule
+from efakit.rules.registry.script import sources
+
+RULES = (
+    Rule(
+        "container-env-missing",
+        room="script",
+        severity="info",
+        what="A job in an image of Pyxis sets variables of the network, and --container-env does not name them.",
+        why="A variable that the image sets has the image's value, whatever the job exports, unless --container-env "
+        "names it. Images of NGC and of AWS set some of these, such as NCCL_NET_PLUGIN.",
+        wrong="""
+            export NCCL_DEBUG=INFO
+            srun --container-image=my.sqsh ./app
+        """,
+        right="""
+            export NCCL_DEBUG=INFO
+            srun --container-image=my.sqsh --container-env=NCCL_DEBUG ./app
+        """,
+        source=sources.PYXIS,
+    ),
+    Rule(
+        "container-path-of-host",
+        room="script",
+        severity="info",
+        what="A job in an image names a file of the host in NCCL_NET_PLUGIN, NCCL_TUNER_PLUGIN or LD_PRELOAD, and "
+        "mounts no folder that holds it.",
+        why="The path is looked up in the image. Where the image has no such file, NCCL takes another plugin or none, "
+        "and the loader says one line.",
+        wrong="""
+            export NCCL_NET_PLUGIN=/opt/amazon/ofi-nccl/lib/libnccl-net.so
+            srun --container-image=my.sqsh --container-env=NCCL_NET_PLUGIN ./app
+        """,
+        right="srun --container-image=my.sqsh ./app",
+        source=sources.NCCL_PLUGIN,
+    ),
+    Rule(
+        "preload-plugin",
+        room="script",
+        severity="warning",
+        what="LD_PRELOAD names aws-ofi-nccl, which NCCL loads itself.",
+        why="Every program of the job then loads it, and libfabric with it, also those without NCCL. NCCL finds the "
+        "plugin by its name, or by NCCL_NET_PLUGIN.",
+        wrong="""
+            export LD_PRELOAD=/opt/amazon/ofi-nccl/lib/libnccl-net.so
+            srun ./app
+        """,
+        right="""
+            export LD_LIBRARY_PATH=/opt/amazon/ofi-nccl/lib:$LD_LIBRARY_PATH
+            srun ./app
+        """,
+        source=sources.NCCL_PLUGIN,
+    ),
+)
