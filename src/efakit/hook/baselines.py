@@ -232,9 +232,7 @@ class Baselines:
         return [int(job_id) for job_id in found if job_id.isascii() and job_id.isdigit()]
 
     def _forget(self, baseline: str) -> None:
-        self._remove(
-            name for name in self._folder.names() if name == baseline or name.startswith(baseline + _SHARED)
-        )
+        self._remove(name for name in self._folder.names() if name == baseline or name.startswith(baseline + _SHARED))
 
     def _remove(self, names: Iterable[str]) -> None:
         """Remove files, and where one of them stays the others all the same: a baseline shares its node for good."""
