@@ -210,6 +210,18 @@ check_trusted() { # check_trusted FOLDER OPTION
   done
 }
 
+# Slurm runs all that it finds in these folders, and drains every node for what is no script, or no file at all.
+check_apart() { # check_apart FOLDER OPTION
+  for folder in "$scripts_dir/prolog.d" "$scripts_dir/epilog.d"; do
+    above=$1
+    while [ "$above" != / ]; do
+      ! [ "$above" -ef "$folder" ] ||
+        fail "$1 is in $folder, and Slurm runs all that is there: name another place with $2"
+      above=$(dirname "$above")
+    done
+  done
+}
+
 # The hook refuses a records folder that others may write. One that is there already stays as it is: it may be the top
 # of a file system that everybody uses.
 check_records_dir() {
@@ -335,6 +347,8 @@ wait_for_starting_jobs() {
 
 install_hooks() {
   check_scripts_dir
+  check_apart "$home" --home
+  check_apart "$records_dir" --records-dir
   check_trusted "$home" --home
   check_trusted "$records_dir" --records-dir
   check_records_dir
@@ -449,6 +463,7 @@ put_placeholder() {
 
 put_placeholder_if_none() {
   check_machine
+  check_apart "$home" --home
   lock
   [ -e "$home/task-prolog" ] || put_placeholder
 }

@@ -294,3 +294,15 @@ def test_the_hook_runs_on_the_oldest_and_the_newest_python(node, which):
     node.run("prolog")
     node.run("epilog")
     assert node.record()["baseline"] == "ok"
+
+
+def test_a_note_that_cannot_be_removed_does_not_keep_the_baseline_and_so_share_the_node_for_good(node):
+    node.run("prolog")
+    (node.spool / "active" / f"{node.name}.7.r0.json.a").mkdir()
+    for other in (8, 9):  # whatever the order of names in the folder
+        (node.spool / "active" / f"{node.name}.7.r0.json.shared-with.{other}").mkdir()
+    node.run("epilog")
+    assert [path for path in (node.spool / "active").iterdir() if path.is_file()] == []
+    node.run("prolog", job_id=10)
+    node.run("epilog", job_id=10)
+    assert node.record(10)["shared_with"] == []

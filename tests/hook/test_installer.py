@@ -266,6 +266,26 @@ def test_the_list_of_what_was_installed_is_right(site):
         assert f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path}\n" in listed
 
 
+@pytest.mark.parametrize("option", ["--home", "--records-dir"])
+@pytest.mark.parametrize("place", ["prolog.d", "epilog.d", "prolog.d/efakit", "epilog.d/a/b", "link", "link/efakit"])
+def test_nothing_goes_where_slurm_would_run_it(site, option, place):
+    """A file that is no script, or a folder, beside the prologs drains each node that starts a job."""
+    (site.scripts / "link").symlink_to("prolog.d")
+    before = site.tree()
+    done = site.run(option, str(site.scripts / place))
+    assert (done.returncode, "Slurm runs all that is there" in done.stderr, option in done.stderr) == (1, True, True)
+    assert site.tree() == before
+
+
+@pytest.mark.parametrize("place", ["prolog.d", "prolog.d/efakit"])
+def test_a_custom_action_leaves_no_task_prolog_where_slurm_would_run_its_folder(site, place):
+    before = site.tree()
+    assert site.run("--custom-action", "--home", str(site.scripts / place)).returncode == 0
+    assert {name: it for name, it in site.tree().items() if name.startswith("scripts")} == {
+        name: it for name, it in before.items() if name.startswith("scripts")
+    }
+
+
 @pytest.mark.parametrize(("which", "mode"), [("home", 0o777), ("home", 0o775), ("shared", 0o777)])
 def test_a_place_that_others_may_change_is_refused_before_anything_is_written(site, which, mode):
     """The hook would refuse to read its settings there, or to publish, and root would run what others wrote."""

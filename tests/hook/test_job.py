@@ -24,9 +24,11 @@ ODD_NAMES = ("", " ", ".", "../x", "\x1b[31m", "\udcff", "c" * 1025, "c\u0665", 
 
 def checked(**variables: str) -> dict:
     """Return the fields, as a report knows them, of the record of a job of which Slurm tells these."""
-    environment = {"SLURM_JOB_ID": "7", "SLURMD_NODENAME": "n1", "SLURM_JOB_NODELIST": "n[1-2]", **variables}
+    environment = {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n[1-2]", **variables}
     expectation = {"devices_expected": 4, "expected_by": "settings"}
-    return fields.check_record(make_record(job_from(environment), expectation, None, assemble([]), mode="observe"))
+    return fields.check_record(
+        make_record(job_from(environment, "n1"), expectation, None, assemble([]), mode="observe")
+    )
 
 
 @pytest.mark.parametrize("name", NUMBERS)

@@ -94,6 +94,19 @@ def test_the_lists_of_all_records_have_one_bound_and_a_list_that_is_there_twice_
     assert lists.names("m[1-4]") == ("m1", "m2", "m3", "m4")
 
 
+def test_the_lists_of_all_runs_have_one_bound_and_a_run_s_list_counts_once():
+    lists = NodeLists(most_of_runs=10)
+    for _ in range(2):
+        lists.use("n[1-6]", "r0")
+    with pytest.raises(RecordError, match="as many nodes as can be read"):
+        lists.use("n[1-6]", "r1")
+    lists.use("n[1-4]", "r1")
+
+
+def test_the_nodes_of_several_lists_come_once_and_in_order():
+    assert list(NodeLists().union(("n[2-3]", "n[1-2]"))) == ["n2", "n3", "n1"]
+
+
 @given(st.text(st.sampled_from("n[]0123456789-,.*@²٣\x1b\ud800"), max_size=30))
 def test_any_text_is_expanded_to_no_more_than_was_counted_or_refused(text):
     try:

@@ -8,6 +8,7 @@ import random
 import pytest
 
 from efakit.jobs.fields import check_record
+from efakit.jobs.node_list import MOST_NODES
 from efakit.jobs.reader import Found
 from efakit.jobs.records import find_runs
 from efakit.jobs.runs import runs_of
@@ -49,6 +50,21 @@ def test_a_sluid_is_one_run_whatever_the_clocks_say(tmp_path):
     (run,) = find_runs(tmp_path, 7)
     assert (run.key, sorted(run.records), run.doubts) == ("s1A", ["n1", "n2"], ())
     assert [run.is_called(name) for name in ("s1A", "t1000", "r0", "r1", "t1", "")] == [True] * 3 + [False] * 3
+
+
+def test_runs_whose_lists_name_more_nodes_than_can_be_read_are_faults_and_the_first_are_read(tmp_path):
+    many = f"n[1-{MOST_NODES}]"
+    starts = range(1000, 103_000, 1000)
+    write(tmp_path, *(started("n1", start, node_list=many, node_list_at_end=many, run=f"t{start}") for start in starts))
+    runs = find_runs(tmp_path, 7)
+    assert sorted(len(run.node_names) for run in runs) == [1] * 2 + [MOST_NODES] * 100
+    assert [(len(run.faults), len(run.damaged)) for run in runs if len(run.node_names) == 1] == [(2, 1)] * 2
+
+
+def test_a_run_whose_start_is_not_known_is_called_by_none(tmp_path):
+    write(tmp_path, version_2("n1"))
+    (run,) = find_runs(tmp_path, 7)
+    assert [run.is_called(name) for name in ("r0", "tNone", "t0", "t")] == [True, False, False, False]
 
 
 def test_where_two_runs_have_one_name_the_start_is_in_it(tmp_path):

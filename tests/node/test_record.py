@@ -66,6 +66,22 @@ def test_signs_of_a_reset(after, sign):
     assert reset_signs(snapshot({"tx_bytes": 10}), after) == ([sign] if sign else [])
 
 
+@pytest.mark.parametrize(
+    ("changed", "signs"),
+    [
+        ({"driver_version": "3.2.0g"}, ["the efa driver is version 3.2.0g now, and was 3.1.0g"]),
+        ({"driver_version": None}, []),
+        ({"boot_id": None, "since_boot_seconds": 90.0}, ["the node was rebooted"]),
+        ({"boot_id": None, "since_boot_seconds": 110.0}, []),
+        ({"boot_id": None}, []),
+    ],
+)
+def test_counters_that_began_anew_and_overtook_what_they_were_are_known_by_other_signs(changed, signs):
+    before = {**snapshot({"tx_bytes": 10}), "since_boot_seconds": 100.0}
+    after = {**snapshot({"tx_bytes": 5000}), **changed}
+    assert reset_signs(before, after) == signs
+
+
 def test_the_schema_names_the_version_that_the_code_writes():
     assert SCHEMA["properties"]["schema_version"] == {"const": SCHEMA_VERSION}
 

@@ -319,3 +319,19 @@ def test_settings_of_the_hook_that_name_no_folder_are_told(tmp_path, monkeypatch
         (tmp_path / "efakit/hook.json").write_bytes(content)
     code, _, message = report(7)
     assert (code, words in message) == (2, True)
+
+
+def test_a_list_of_very_many_nodes_gets_so_many_rows_and_those_with_a_record_are_among_them(tmp_path):
+    many = "n[1-20000]"
+    for node in ("n7", "n19999"):
+        write(tmp_path, record(node, node_list=many, node_list_at_end=many))
+    status, out, _ = report(7, "--records", tmp_path)
+    rows = [
+        line.split()[0] for line in out.splitlines() if line.startswith("n") and line.split()[1:2] == ["incomplete"]
+    ]
+    named = [line.split()[0] for line in out.splitlines() if line.split()[1:2] and line.split()[0] in ("n7", "n19999")]
+    assert status == 0
+    assert len(rows) == 998
+    assert named == ["n7", "n19999"]
+    assert "and 19000 more nodes: --format json shows all" in out
+    assert len(json.loads(report(7, "--records", tmp_path, "--format", "json")[1])["nodes"]) == 20000

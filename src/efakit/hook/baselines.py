@@ -14,7 +14,7 @@ from efakit.node.record import run_key, safe_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from efakit.hook.folder import Folder
@@ -158,10 +158,12 @@ class Baselines:
     def forget_job(self, job_id: int) -> None:
         """Remove all baselines of a job that has ended here, and the notes on them."""
         start = "%s.%d." % (self._node, job_id)
-        for name in self._folder.names():
-            # A node may be called "n1.7": its files go on with another number.
-            if name.startswith(start) and name[len(start) :].partition(".")[2].startswith("json"):
-                self._folder.remove(name)
+        # A node may be called "n1.7": its files go on with another number.
+        self._remove(
+            name
+            for name in self._folder.names()
+            if name.startswith(start) and name[len(start) :].partition(".")[2].startswith("json")
+        )
 
     def forget_used(self, record: Mapping[str, Any]) -> None:
         """Remove the baseline of which a record was made, where an epilog was killed before it could."""
@@ -230,9 +232,18 @@ class Baselines:
         return [int(job_id) for job_id in found if job_id.isascii() and job_id.isdigit()]
 
     def _forget(self, baseline: str) -> None:
-        for name in self._folder.names():
-            if name == baseline or name.startswith(baseline + _SHARED):
+        self._remove(name for name in self._folder.names() if name == baseline or name.startswith(baseline + _SHARED))
+
+    def _remove(self, names: Iterable[str]) -> None:
+        """Remove files, and where one of them stays the others all the same: a baseline shares its node for good."""
+        failure: OSError | None = None
+        for name in names:
+            try:
                 self._folder.remove(name)
+            except OSError as error:
+                failure = failure or error
+        if failure:
+            raise failure
 
 
 def _is_again(other: dict[str, Any], baseline: dict[str, Any]) -> bool | None:

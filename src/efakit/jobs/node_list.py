@@ -7,7 +7,7 @@ SchedMD/slurm, ``src/common/hostlist.c``), and what stands before a bracket is n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 
 from efakit.errors import RecordError
@@ -45,11 +45,33 @@ def expand(node_list: str) -> tuple[str, ...]:
 
 
 class NodeLists:
-    """Expands the lists of many records: each list once, and all of them within one bound."""
+    """Expands the lists of many records: each list once, and all of them within one bound.
 
-    def __init__(self, most_nodes: int = 10 * MOST_NODES) -> None:
+    Another bound is on what the lists name in all runs together: each run has its own nodes.
+    """
+
+    def __init__(self, most_nodes: int = 10 * MOST_NODES, most_of_runs: int = 100 * MOST_NODES) -> None:
         self._left = self._most = most_nodes
+        self._left_of_runs = most_of_runs
         self._known: dict[str, tuple[str, ...] | str] = {}
+        self._uses: set[tuple[str, object]] = set()
+        self._unions: dict[tuple[str, ...], dict[str, None]] = {}
+
+    def use(self, node_list: str, run: object) -> None:
+        """Note that a run has this list; raise RecordError as ``names``, and where all runs have too many nodes."""
+        if (node_list, run) in self._uses:
+            return
+        count = len(self.names(node_list))
+        if count > self._left_of_runs:
+            raise RecordError(f"{_shown(node_list)}: the runs before this one have as many nodes as can be read")
+        self._left_of_runs -= count
+        self._uses.add((node_list, run))
+
+    def union(self, node_lists: tuple[str, ...]) -> Mapping[str, None]:
+        """Return the names in all of these lists, each once, in order."""
+        if node_lists not in self._unions:
+            self._unions[node_lists] = {name: None for text in node_lists for name in self.names(text)}
+        return self._unions[node_lists]
 
     def names(self, node_list: str) -> tuple[str, ...]:
         """Return what ``expand`` does; raise RecordError also where all lists together name too many nodes."""

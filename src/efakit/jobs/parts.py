@@ -67,7 +67,7 @@ class Part:
     def node_names(self, lists: NodeLists) -> dict[str, None]:
         """Return all nodes that a record names, in order."""
         texts = {record[name]: None for record in self.records for name in ("node_list", "node_list_at_end")}
-        names = dict.fromkeys(name for text in texts if text for name in lists.names(text))
+        names = dict(lists.union(tuple(text for text in texts if text)))
         names.update({record["node"]: None for record in self.records})
         return names
 

@@ -203,7 +203,7 @@ def _load(path: Path, below: str, folder_job_id: int, lists: NodeLists) -> Recor
     try:
         for node_list in (record["node_list"], record["node_list_at_end"]):
             if node_list:
-                lists.names(node_list)
+                lists.use(node_list, (below.partition("/")[0], job_id, record["run"]))
     except RecordError as error:
         raise Unusable(f"is damaged: {error}") from error
     return record

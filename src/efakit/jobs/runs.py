@@ -56,7 +56,9 @@ class JobRun:
 
     def is_called(self, name: str) -> bool:
         """Whether ``name`` means this run: its name, a SLUID, or t and the job's start in seconds."""
-        if name in (self.run, f"t{self.started_at}") or (name == self.key and not is_weak(name)):
+        if name == self.run or (name == self.key and not is_weak(name)):
+            return True
+        if self.started_at is not None and name == f"t{self.started_at}":
             return True
         return any(name == record["sluid"] for record in self.records.values())
 
@@ -99,11 +101,13 @@ def _draft(group: Group, lists: NodeLists, *, has_other_runs: bool) -> Draft:
         draft.doubts += [prefix + doubt for doubt in settled.doubts]
         draft.notes += [prefix + note for note in settled.notes]
         draft.more += settled.more
-        lacking = sorted(set(part.node_names(lists)) - set(settled.records))
-        if len(group.parts) > 1 and any(node in _nodes_of(group, part) for node in lacking):
-            # Another component's record of the node would stand for it.
-            draft.doubts.append(f"{prefix}{printable(lacking[0])} has no record of this component")
-        draft.node_names.update(part.node_names(lists))
+        names = part.node_names(lists)
+        if len(group.parts) > 1:
+            lacking = sorted(names.keys() - settled.records.keys())
+            if any(node in _nodes_of(group, part) for node in lacking):
+                # Another component's record of the node would stand for it.
+                draft.doubts.append(f"{prefix}{printable(lacking[0])} has no record of this component")
+        draft.node_names.update(names)
         draft.knows_nodes |= any(record["node_list"] or record["node_list_at_end"] for record in part.records)
         draft.keys.add(safe_name(part.key))
         if group.leader is not None:

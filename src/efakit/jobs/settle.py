@@ -108,7 +108,9 @@ def _doubts_by_nodes(part: Part, lists: NodeLists) -> Iterator[str]:
     if len(known) > _MOST_NODE_SETS:
         yield f"its records have {len(known)} different node lists"
         return
-    named = {texts: {name for text in texts if text for name in lists.names(text)} for texts in known}
+    if len(known) < 2:
+        return
+    named = {texts: lists.union(tuple(text for text in texts if text)).keys() for texts in known}
     groups = list(known.items())
     for index, (texts, nodes) in enumerate(groups):
         for other_texts, others in groups[:index]:
@@ -131,7 +133,7 @@ def _doubts_by_time(part: Part, chosen: list[Record], lists: NodeLists) -> Itera
     texts = {record["node_list_at_end"] or record["node_list"] for record in part.records}
     if not part.is_weak or len(texts) > _MOST_NODE_SETS:
         return
-    stayed = [set(lists.names(text)) for text in texts if text]
+    stayed = [lists.union((text,)) for text in texts if text]
     # The nodes that a shrunken job gave back ended before.
     whole = [record for record in chosen if all(record["node"] in names for names in stayed)]
     if not whole:

@@ -83,7 +83,7 @@ def judge(
     broken = damaged or {}
     names = sorted({*node_names, *records}, key=_natural)
     traffic = {name: _traffic(records[name]) for name in names if name in records}
-    whole = sum((traffic.get(name, _NOTHING_KNOWN) for name in names), Traffic())
+    whole = sum(traffic.values(), _NOTHING_KNOWN if len(traffic) < len(names) else Traffic())
     nodes = tuple(
         _judge_node(name, records[name], traffic[name], whole, single=len(names) == 1)
         if name in records

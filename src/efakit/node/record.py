@@ -169,8 +169,12 @@ def reset_signs(before: Snapshot, after: Snapshot) -> list[str]:
     Counters are 64 bits wide and wrap after years, so a decrease is a reset (driver reload, reboot).
     """
     signs = []
-    if before["boot_id"] and after["boot_id"] and before["boot_id"] != after["boot_id"]:
+    if _is_other_boot(before, after):
         signs.append("the node was rebooted")
+    # A driver that was loaded anew counts from 0: a busy device may have counted more since than it had before.
+    versions = before.get("driver_version"), after.get("driver_version")
+    if all(versions) and versions[0] != versions[1]:
+        signs.append("the efa driver is version %s now, and was %s" % (versions[1], versions[0]))
     # What may be an EFA device or not, since its kind could not be read, is no device that came or went.
     unsure = {item["name"] for taken in (before, after) for item in taken.get("unknown_devices", ())}
     if _listed(before) and _listed(after) and _set(before) - unsure != _set(after) - unsure:
@@ -186,6 +190,14 @@ def reset_signs(before: Snapshot, after: Snapshot) -> list[str]:
             if fallen:
                 signs.append("%s of %s went down" % (fallen, item["name"]))
     return signs
+
+
+def _is_other_boot(before: Snapshot, after: Snapshot) -> bool:
+    """Return whether the node was started between two snapshots; where a boot has no name, its clock may tell."""
+    if before["boot_id"] and after["boot_id"]:
+        return before["boot_id"] != after["boot_id"]
+    earlier, later = before.get("since_boot_seconds"), after.get("since_boot_seconds")
+    return earlier is not None and later is not None and later < earlier
 
 
 def _listed(snapshot: Snapshot) -> bool:

@@ -20,6 +20,8 @@ _STYLES = {"efa": "bold green", "tcp-fallback": "bold red", "mixed": "bold yello
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _MOST_LINES = 20
 """Of the doubts, of the notes of one node, of the files that cannot be used."""
+_MOST_ROWS = 1000
+"""Of nodes: a few letters in a record name a hundred thousand, and each row takes a millisecond and more."""
 _MOST_LETTERS_OF_A_NAME = 120
 _MOST_SECONDS = 10**11
 
@@ -42,8 +44,11 @@ def print_report(report: JobReport, file: TextIO) -> None:
     console.print(_line("  " + ", ".join(_facts(report))))
     _print_some(console, "  in doubt: ", run.doubts)
     _print_some(console, "  note: ", verdict.notes)
-    console.print(_table(report.verdict.nodes))
-    for node in verdict.nodes:
+    shown = _shown(verdict.nodes)
+    console.print(_table(shown))
+    if len(shown) < len(verdict.nodes):
+        console.print(_line(f"and {len(verdict.nodes) - len(shown)} more nodes: --format json shows all"))
+    for node in shown:
         _print_some(console, f"{printable(node.node, _MOST_LETTERS_OF_A_NAME)}: ", node.notes)
     _print_some(console, "", run.notes)
     if run.faults:
@@ -84,7 +89,15 @@ def _facts(report: JobReport) -> list[str]:
     return facts
 
 
-def _table(nodes: tuple[NodeVerdict, ...]) -> Table:
+def _shown(nodes: Sequence[NodeVerdict]) -> Sequence[NodeVerdict]:
+    """Return the nodes that get a row: where not all can, those that left a record first."""
+    if len(nodes) <= _MOST_ROWS:
+        return nodes
+    places = sorted(range(len(nodes)), key=lambda place: nodes[place].devices_found is None)
+    return [nodes[place] for place in sorted(places[:_MOST_ROWS])]
+
+
+def _table(nodes: Sequence[NodeVerdict]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("NODE", no_wrap=True)
     table.add_column("VERDICT", no_wrap=True)
