@@ -64,7 +64,8 @@ def test_what_pcluster_accepts_says_why_efakit_does_not():
 
 def test_every_rule_that_refuses_has_a_wrong_config():
     # Three need to know the account (test_account.py), one the jobs (test_rules.py), one no config at all, and one
-    # an older release (test_software.py), as the known faults of releases do (test_releases.py).
+    # an older release (test_software.py), as the known faults of releases do (test_releases.py). Two are
+    # tried by the cases that users reported (test_reported_cases.py).
     elsewhere = {
         "security-group-self",
         "subnet-too-small",
@@ -72,6 +73,8 @@ def test_every_rule_that_refuses_has_a_wrong_config():
         "job-too-large",
         "config-shape",
         "software-broken",
+        "login-architecture",
+        "slurm-topology",
         *(row.id for row in FAULTS if row.severity == "error"),
     }
     refusing = {rule.id for rule in all_rules() if rule.severity == "error"}
