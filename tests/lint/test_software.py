@@ -147,8 +147,8 @@ def test_the_stack_that_a_spec_names_is_the_plans(tmp_path):
     ("stack", "message"),
     [
         (
-            '{installer: "1.27.0"}',
-            "EFA installer 1.27.0 is not known; the nearest are 1.26.1 and 1.29.1 (known:",
+            '{installer: "1.10.0"}',
+            "EFA installer 1.10.0 is not known; the nearest are 1.18.0 (known:",
         ),
         ('{installer: "1.43"}', "'1.43' is not allowed; write a release of the EFA installer"),
         ('{plugin: "latest"}', "write a release of aws-ofi-nccl such as '1.16.3'"),

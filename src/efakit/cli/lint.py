@@ -90,7 +90,10 @@ def lint(
     if unusable and not subjects:
         raise all_of(unusable)
     if spec is not None and spec not in dict(subjects):
-        subjects += [(spec, found) for found in [software_of_spec(spec)] if found]
+        # What a script of its jobs says already is not said twice.
+        said = {finding.message for _, found in subjects for finding in found}
+        own = [finding for finding in software_of_spec(spec) if finding.message not in said]
+        subjects += [(spec, own)] if own else []
     if fix:
         subjects = [(path, mend(path, findings, where, write=not dry_run)) for path, findings in subjects]
     findings = [finding for _, found in subjects for finding in found]

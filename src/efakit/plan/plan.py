@@ -92,10 +92,11 @@ def make_plan(spec: Spec) -> Plan:
 def software_of(spec: Spec) -> Software:
     """Return what runs on the nodes: what the first platform that installs software does, else what the spec names.
 
-    Raises KeyError for a release of the platform's that has no row.
+    A platform with Slurm comes before the others: its nodes are those of the scripts and the hooks. Raises KeyError for
+    a release of the platform's that has no row.
     """
-    installed = (platform_of(name).software for name in spec.platforms)
-    software = next((software for software in installed if software is not None), None)
+    platforms = sorted(map(platform_of, spec.platforms), key=lambda platform: platform.slurm is None)
+    software = next((platform.software for platform in platforms if platform.software is not None), None)
     return Software(named_stack(spec.cluster)) if software is None else software(spec)
 
 
