@@ -28,11 +28,11 @@ help:
 # A second release of ParallelCluster, whose own validators judge what is rendered for it.
 OLDER := 3.13.2
 .venv-pcluster/ready: pyproject.toml scripts/setup-venv.sh
-	scripts/setup-venv.sh .venv-pcluster 'aws-parallelcluster==$(OLDER)' 'moto[server]>=5.2' 'boto3>=1.34'
+	scripts/setup-venv.sh .venv-pcluster --editable . 'aws-parallelcluster==$(OLDER)' 'moto[server]>=5.2' 'boto3>=1.34'
 
 # dstack wants other releases of what ParallelCluster wants.
 .venv-dstack/ready: pyproject.toml scripts/setup-venv.sh
-	scripts/setup-venv.sh .venv-dstack '.[dstack]'
+	scripts/setup-venv.sh .venv-dstack --editable '.[dstack]'
 
 system:
 	scripts/setup-system.sh

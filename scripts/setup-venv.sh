@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes a virtual environment with everything that the checks need: setup-venv.sh FOLDER [REQUIREMENT...]
-# With requirements, efakit and these alone: for the tests of one vendor's side, or of one release of it.
+# Makes a virtual environment with everything that the checks need: setup-venv.sh FOLDER [WHAT...]
+# With more words, what they tell pip to install, and no more: for the tests of one vendor's side, or of one release of it.
 set -euo pipefail
 folder=$1
 shift
@@ -19,7 +19,7 @@ fi
 [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
 pip=("$folder/bin/python" -m pip --quiet --disable-pip-version-check)
 if [ $# -gt 0 ]; then
-  "${pip[@]}" install --editable . "$@" pytest pytest-xdist hypothesis
+  "${pip[@]}" install "$@" pytest pytest-xdist hypothesis
 else
   "${pip[@]}" install --editable '.[dev,aws,pcluster]'
 fi
