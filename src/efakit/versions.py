@@ -41,6 +41,9 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 # Words behind the numbers that make a version earlier than the release; all others name a build of the release.
 _BEFORE_RELEASE = {"dev": -4, "a": -3, "alpha": -3, "b": -2, "beta": -2, "c": -1, "rc": -1, "pre": -1, "preview": -1}
 _BUILD = "amzn"
+# Rows name the same few hundred versions, and are asked of each again and again.
+_MOST_KEPT = 4096
+_kept: dict[str, Key] = {}
 
 
 def version_key(version: str) -> Key:
@@ -50,6 +53,15 @@ def version_key(version: str) -> Key:
     (2.1.0, 2.1.0amzn2.0, 2.1.0amzn5.0). A package's own revision (2.27.7-1) and other additions (1.18.0-aws, 3.1.0g)
     say nothing about the order. A text without a number comes before every version: ask ``is_version`` first.
     """
+    key = _kept.get(version)
+    if key is None:
+        key = _key(version)
+        if len(_kept) < _MOST_KEPT:
+            _kept[version] = key
+    return key
+
+
+def _key(version: str) -> Key:
     numbers, rest = _numbers(version)
     if not numbers:
         return (), 0, 0, ()
@@ -62,7 +74,7 @@ def version_key(version: str) -> Key:
 
 def is_version(text: str) -> bool:
     """Return whether a text begins with a number, so that it can be compared."""
-    return bool(_numbers(text)[0])
+    return bool(version_key(text)[0] or _numbers(text)[0])
 
 
 def is_release(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from efakit.catalog.instances import all_efa
+from efakit.catalog.instances import efa_table
 from efakit.catalog.known_faults import FAULTS, RESOURCE, ReleaseFault
 from efakit.catalog.stacks import OLDER_PARALLELCLUSTER_RELEASES, PARALLELCLUSTER_RELEASES, newest_parallelcluster
 from efakit.rules.registry.examples import below
@@ -160,7 +160,7 @@ def _lines(value: Any) -> list[str]:
 
 
 def _sample(patterns: str) -> str:
-    names = sorted(item.name for item in all_efa())
+    names = sorted(efa_table())
     first = patterns.split()[0]
     if fnmatchcase("p5.48xlarge", first):
         return "p5.48xlarge"
