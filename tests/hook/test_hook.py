@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -306,3 +307,14 @@ def test_a_note_that_cannot_be_removed_does_not_keep_the_baseline_and_so_share_t
     node.run("prolog", job_id=10)
     node.run("epilog", job_id=10)
     assert node.record(10)["shared_with"] == []
+
+
+@pytest.mark.parametrize("odd", [{"record_id": 7}, {"record_id": ["a"]}, {"findings": "none"}])
+def test_a_baseline_with_a_field_of_another_type_costs_no_record(node, odd):
+    node.run("prolog")
+    (path,) = (path for path in (node.spool / "active").iterdir() if path.name.endswith(".json"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), **odd}))
+    node.run("epilog")
+    record = node.record()
+    assert (record["baseline"], isinstance(record["record_id"], str)) == ("missing", True)
+    assert "baseline-unreadable" in [item["rule"] for item in record["findings"]]

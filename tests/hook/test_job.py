@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from efakit.hook.job import NoJob, job_from
+from efakit.hook.run import Run
+from efakit.hook.settings import Settings
 from efakit.jobs import fields
 from efakit.node.record import make_record
 from efakit.node.snapshot import assemble
@@ -18,16 +20,20 @@ ODD_NUMBERS = (
     # NO_VAL64 and INFINITE64 in slurm.h, and what does not fit into 64 bits.
     *("253402300799", "253402300800", "18446744073709551614", "18446744073709551615", "9" * 20, "9" * 5000),
 )
-NAMES = ("SLURM_CLUSTER_NAME", "SLURM_JOB_SLUID", "SLURM_JOB_USER", "SLURM_JOB_PARTITION", "SLURM_JOB_EXIT_CODE2")
+NAMES = (
+    *("SLURM_CLUSTER_NAME", "SLURM_JOB_SLUID", "SLURM_JOB_USER", "SLURM_JOB_PARTITION", "SLURM_JOB_EXIT_CODE2"),
+    "SLURMD_NODENAME",
+)
 ODD_NAMES = ("", " ", ".", "../x", "\x1b[31m", "\udcff", "c" * 1025, "c\u0665", "c\u00b2", "r0", "t5")
 
 
 def checked(**variables: str) -> dict:
     """Return the fields, as a report knows them, of the record of a job of which Slurm tells these."""
-    environment = {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n[1-2]", **variables}
+    environment = {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n[1-2]", "SLURMD_NODENAME": "n1", **variables}
+    node = Run(Settings(), [], environment).node
     expectation = {"devices_expected": 4, "expected_by": "settings"}
     return fields.check_record(
-        make_record(job_from(environment, "n1"), expectation, None, assemble([]), mode="observe")
+        make_record(job_from(environment, node), expectation, None, assemble([]), mode="observe")
     )
 
 

@@ -161,6 +161,9 @@ def _with_baseline(
     snapshot: Snapshot,
     notes: list[Finding],
 ) -> Record:
+    kept = baseline.get("record_id")
+    if kept is not None and not isinstance(kept, str):
+        raise TypeError("a record's id is text, and not %r" % kept)
     record = make_record(
         _as_prolog_knew(job, baseline["job"]),
         expectation,
@@ -171,7 +174,7 @@ def _with_baseline(
         doubts=doubts,
         prolog_failed=baseline.get("prolog_failed"),
         installation_id=baseline.get("installation_id") or run.settings.installation_id,
-        record_id=baseline.get("record_id"),
+        record_id=kept,
     )
     early = [Finding(item["rule"], item["severity"], item["message"]) for item in baseline["findings"]]
     late = run.findings + check_devices(snapshot, expectation) + notes + check_known(record)

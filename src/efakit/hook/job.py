@@ -36,10 +36,10 @@ def job_from(environment: Mapping[str, str], node: str, *, at_end: bool = False)
     # Before Slurm 23.02.6 the prolog has only the older name.
     node_list = get("SLURM_JOB_NODELIST") or get("SLURM_NODELIST")
     return {
-        "cluster": _name(get("SLURM_CLUSTER_NAME") or "cluster"),
+        "cluster": fit_name(get("SLURM_CLUSTER_NAME") or "cluster"),
         "job_id": job_id,
         "restart_count": _number(get("SLURM_JOB_RESTART_COUNT")),
-        "sluid": _name(get("SLURM_JOB_SLUID") or "") or None,
+        "sluid": fit_name(get("SLURM_JOB_SLUID") or "") or None,
         "started_at": _number(get("SLURM_JOB_START_TIME"), LATEST) or None,
         "ends_at": _number(get("SLURM_JOB_END_TIME"), LATEST) or None,
         "het_job_id": _leader(job_id, get("SLURM_HET_JOB_ID") or get("SLURM_PACK_JOB_ID")),
@@ -84,7 +84,7 @@ def _leader(job_id: int, text: str | None) -> int | None:
     return leader if leader and leader <= job_id < leader + MOST_COMPONENTS else None
 
 
-def _name(text: str) -> str:
+def fit_name(text: str) -> str:
     """Return a name as records have it: one that no report would read is made safe, with a digest of the whole."""
     if len(text) <= MOST_LETTERS_OF_A_NAME and (text.isascii() or not any(map(_is_other_digit, text))):
         return text

@@ -6,6 +6,7 @@ import os
 import time
 
 from efakit.finding import Finding
+from efakit.hook.job import fit_name
 from efakit.node.bounded import NoChild, run_bounded, run_here
 
 TYPE_CHECKING = False
@@ -52,7 +53,7 @@ class Run:
         self.problems = problems
         self.findings = [Finding("settings", "error", problem) for problem in problems]
         self.environment = environment
-        self.node = environment.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
+        self.node = fit_name(environment.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0] or "localhost")
         self.refusal: str | None = None
 
     def left(self, share: float) -> float:
