@@ -8,9 +8,10 @@ from fnmatch import fnmatchcase
 from efakit.catalog.known_bad import KNOWN_BAD, BadPair
 from efakit.catalog.minimums import MINIMUMS, Minimum
 from efakit.catalog.plugin_nccl import plugin_line
+from efakit.catalog.stacks import efa_installer
 from efakit.catalog.variables import COMPONENTS
 from efakit.finding import Finding
-from efakit.versions import within
+from efakit.versions import same_version, within
 
 Versions = Mapping[str, "str | None"]
 
@@ -25,7 +26,7 @@ def stack_findings(versions: Versions, instance: str | None = None) -> list[Find
     # What is broken outright need not be called old as well.
     broken = {name for found in bad if found.severity == "error" for name in found.about}
     old = [_of_minimum(row, versions, str(instance)) for row in MINIMUMS if _applies(row, versions, instance, broken)]
-    found = [*bad, *(item for item in old if item is not None), *_pairs_with_plugin(versions)]
+    found = [*bad, *(item for item in old if item is not None), *_pairs_with_plugin(versions), *_between(versions)]
     return sorted(dict.fromkeys(found), key=lambda item: item.severity, reverse=True)
 
 
@@ -86,6 +87,19 @@ def _pairs_with_plugin(versions: Versions) -> Iterator[Finding]:
             fix = f"use {name} {least} or later, or the aws-ofi-nccl of your EFA installer"
             about = ("plugin", component)
             yield Finding(f"plugin-{component}", "warning", message, fix=fix, source=line.source, about=about)
+
+
+def _between(versions: Versions) -> Iterator[Finding]:
+    """Give a note where what an EFA installer brings is that of an earlier release, for it has no row of its own."""
+    installer = versions.get("installer")
+    try:
+        row = efa_installer(installer) if installer else None
+    except KeyError:
+        return
+    if row is not None and not same_version(row.version, str(installer)):
+        message = f"efakit has no row for EFA installer {installer}: what it brings is taken from {row.version}"
+        fix = "name libfabric and plugin where yours differ"
+        yield Finding("installer-between", "info", message, fix=fix, source=row.source, about=("installer",))
 
 
 def _named(component: str, versions: Versions) -> str:

@@ -30,7 +30,7 @@ def made() -> tuple[Rule, ...]:
         for component, rows in by_component.items()
         if any(row.better for row in rows)
     ]
-    return (*map(_known_bad, KNOWN_BAD), *least, *better, _plugin_pair("nccl"), _plugin_pair("libfabric"))
+    return (*map(_known_bad, KNOWN_BAD), *least, *better, _plugin_pair("nccl"), _plugin_pair("libfabric"), _between())
 
 
 def _known_bad(row: BadPair) -> Rule:
@@ -100,6 +100,19 @@ def _plugin_pair(component: str) -> Rule:
         line.source,
         _stack({"plugin": plugin, component: below(least)}),
         _stack({"plugin": plugin, component: least}),
+    )
+
+
+def _between() -> Rule:
+    return Rule(
+        "installer-between",
+        "stack",
+        "info",
+        "The EFA installer has no row in efakit's catalog, and releases before and after it have one.",
+        "What it brings is taken from the nearest earlier release, and may differ.",
+        EFA_INSTALLERS[0].source,
+        _stack({"installer": "1.27.0"}),
+        _stack({"installer": "1.26.1"}),
     )
 
 
