@@ -1,6 +1,7 @@
 # make demo    the whole loop on this machine: a spec, its bundle, the real pcluster, a real Slurm, two reports
 # make test    every check: format, lint, types, shell, unit, property, golden, pcluster and end-to-end tests
 # make check   the fast part of it, for the inner loop
+# make coverage which lines the fast part runs
 # make bench   speed, as ratios
 # A Debian or Ubuntu machine with Python 3.10 or later, and root or sudo, is all that they need.
 SHELL := /bin/bash
@@ -16,7 +17,7 @@ export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
 
-.PHONY: help demo test check bench format clean system
+.PHONY: help demo test check coverage bench format clean system
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -44,12 +45,12 @@ check: .venv/ready
 	lint-imports
 	vermin --quiet --target=3.9- --no-tips --violations --eval-annotations --backport typing $$(python -m scripts.rooms)
 	shellcheck $(SHELLS)
-	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto $(COVERAGE)
+	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto
 
 test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready
 	scripts/setup-torch.sh .venv-torch
 	scripts/setup-pythons.sh .venv-pythons
-	$(MAKE) check COVERAGE="--cov --cov-report=term:skip-covered"
+	$(MAKE) check
 	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" -n auto
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
@@ -57,6 +58,9 @@ test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready
 	# Not in memory: the lab mounts a /dev/shm of its own over it.
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m lab
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
+
+coverage: .venv/ready
+	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto --cov --cov-report=term:skip-covered
 
 demo: system .venv/ready
 	scripts/as-root.sh python scripts/demo.py
