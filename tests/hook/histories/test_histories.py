@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def test_the_built_hook_lives_the_same(batch):
 
 def play(seed: int, built: bytes | None = None) -> int:
     """Play a history and hold every report to the truth; return how many verdicts were told by traffic."""
-    with tempfile.TemporaryDirectory(prefix="efakit-history-") as folder:
+    # In memory, where the other tests have their folders: a history makes thousands of small files.
+    memory = os.environ.get("PYTEST_DEBUG_TEMPROOT") or None
+    with tempfile.TemporaryDirectory(prefix="efakit-history-", dir=memory) as folder:
         world = random_history(seed, Path(folder), built)
         try:
             return hold_to_truth(world)
