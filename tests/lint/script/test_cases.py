@@ -70,3 +70,21 @@ def test_a_pair_of_plugin_and_nccl_that_cannot_start_is_an_error():
 @pytest.mark.parametrize(("libfabric", "expected"), [("1.17.1", [(6, "fi-efa-shm-av-size")]), ("1.18.1", [])])
 def test_192_ranks_of_a_node_need_libfabric_1_18_1(libfabric, expected):
     assert errors("192-ranks-openmpi.sbatch", instance="hpc7a.96xlarge", libfabric=libfabric) == expected
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    ["$(which mpirun)", "`which mpirun`", '"$(command -v mpirun)"', "$(type -p mpirun)", "$MPI_HOME/bin/mpirun"],
+)
+def test_a_launcher_that_is_looked_up_or_lies_in_a_variable_s_folder_is_seen(launcher):
+    """As in aws-ofi-nccl #67; a command that only a variable names stays unknown."""
+    text = (CASES / "looked-up-mpirun.sbatch").read_text()
+    given = {"instance": "p4d.24xlarge", "installer": "1.43.2", "nccl": "2.27.7"}
+
+    def told(written: str) -> list[tuple[int, str]]:
+        script = text.replace("$(which mpirun)", written).encode()
+        return [(item.line, item.rule) for item in found(script, file="looked-up-mpirun.sbatch", **given)]
+
+    assert told(launcher) == told("/opt/amazon/openmpi/bin/mpirun")
+    assert (16, "hostfile-of-others") in told(launcher)
+    assert told("$LAUNCHER") == told("$(my-launcher)") == []

@@ -52,7 +52,7 @@ def launches(words: Sequence[Word]) -> Iterator[Launch]:
     """Give the launchers of a command line, the outer ones first; wrappers around them are passed over."""
     rest = tuple(words)
     while rest:
-        launch = _launch((rest[0].literal or "").rpartition("/")[2], rest)
+        launch = _launch(rest[0].program, rest)
         if launch is not None:
             yield launch
             rest = launch.program
@@ -125,13 +125,13 @@ def _behind_wrapper(words: tuple[Word, ...]) -> tuple[Word, ...]:
     A profiler, numactl, a container's runtime, a site's own script: their options are many, so the launcher is known
     by its own name.
     """
-    name = (words[0].literal or "").rpartition("/")[2]
+    name = words[0].program
     if name in _PACKAGE_MANAGERS and (len(words) < 2 or words[1].literal != "run"):
         return ()
     if name in _NO_WRAPPERS and name not in _PACKAGE_MANAGERS:
         return ()
     for place in range(1, len(words)):
-        inner = (words[place].literal or "").rpartition("/")[2]
+        inner = words[place].program
         if inner not in _LAUNCHERS and not inner.startswith("python"):
             continue
         rest = words[place:]
@@ -178,7 +178,7 @@ def _env(command: Command) -> Iterator[Assignment]:
     """Give what ``env A=1 program`` sets, also where ``env`` stands behind a launcher."""
     words = command.words
     for place, word in enumerate(words):
-        if (word.literal or "").rpartition("/")[2] != "env":
+        if word.program != "env":
             continue
         taken = len(words[place:]) - len(_after_env(words[place:]))
         for index in range(place + 1, place + taken):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -43,6 +44,7 @@ class Ref:
 
 
 Piece = str | Ref
+_LOOK_UP = re.compile(r"(?:\$\(|`)\s*(?:which|command\s+-v|type\s+-[pP])\s+(?P<program>[\w./+-]+)\s*(?:\)|`)")
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,20 @@ class Word:
             only = self.pieces[0]
             return only if isinstance(only, str) else only.default
         return self.text if all(isinstance(piece, str) for piece in self.pieces) else None
+
+    @property
+    def program(self) -> str:
+        """The program that the word names as a command, without its folder; empty where that is not known.
+
+        A folder in a variable (``$MPI_HOME/bin/mpirun``) and a look-up (``$(which mpirun)``) name it as well.
+        """
+        if self.literal is not None:
+            return self.literal.rpartition("/")[2]
+        last = self.pieces[-1]
+        if isinstance(last, str):
+            return last.rpartition("/")[2] if "/" in last else ""
+        found = _LOOK_UP.fullmatch(last.whole) if len(self.pieces) == 1 else None
+        return found["program"].rpartition("/")[2] if found else ""
 
     @property
     def refs(self) -> tuple[Ref, ...]:
@@ -155,7 +171,7 @@ class Command:
     @property
     def name(self) -> str:
         """The program's file name, empty where it is not known."""
-        return (self.words[0].literal or "").rpartition("/")[2] if self.words else ""
+        return self.words[0].program if self.words else ""
 
 
 @dataclass(frozen=True)

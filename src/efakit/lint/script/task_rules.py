@@ -118,7 +118,8 @@ def _is_set_in_text(script: Script, name: str) -> bool:
 
 
 def _plain_refs(command: Command) -> Iterator[Ref]:
-    for word in command.words:
+    # The folder of the program itself often comes from a module: $MPI_HOME/bin/mpirun.
+    for word in command.words[1:] if command.name else command.words:
         for ref in word.refs:
             if (
                 ref.name
