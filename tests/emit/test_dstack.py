@@ -201,6 +201,17 @@ def test_a_node_that_lacks_an_efa_device_ends_before_the_launch(tmp_path):
     assert not (tmp_path / "seen").exists()
 
 
+def test_a_container_without_sysfs_says_that_nothing_was_counted_and_the_job_runs(tmp_path):
+    seen, _ = run(files_of(TRAIN)["train.sh"], tmp_path, devices=0)
+    assert seen[0] == "torchrun"
+
+
+def test_what_only_slurm_reads_of_a_job_is_told():
+    job = {**TRAIN, "time": "1:00:00", "account": "mine"}
+    assert "nothing in dstack reads the job's time, account" in told(plan_of(job))
+    assert "nothing in dstack reads" not in told(plan_of(TRAIN))
+
+
 @given(HOSTILE, HOSTILE, HOSTILE)
 @settings(max_examples=40)
 def test_values_of_a_job_are_literals(tmp_path_factory, argument, value, script):

@@ -109,12 +109,17 @@ def _script(task: Task) -> str:
 
 
 def _preflight(check: Preflight) -> list[str]:
+    folder = quote(check.root + "/sys/class/infiniband")
     return [
         "# A node without EFA would be found out only by a slow or failed job.",
-        f"devices=$({{ ls {quote(check.root + '/sys/class/infiniband')} 2>/dev/null || true; }} | wc -l)",
-        f'if [ "$devices" -lt {check.devices} ]; then',
-        f'  echo "node $DSTACK_NODE_RANK: $devices of the {check.devices} EFA devices are there" >&2',
-        "  exit 1",
+        f"if [ ! -d {quote(check.root + '/sys/class')} ] || {{ [ -e {folder} ] && [ ! -r {folder} ]; }}; then",
+        '  echo "node $DSTACK_NODE_RANK: sysfs cannot be read here: its EFA devices were not counted" >&2',
+        "else",
+        f"  devices=$({{ ls {folder} 2>/dev/null || true; }} | wc -l)",
+        f'  if [ "$devices" -lt {check.devices} ]; then',
+        f'    echo "node $DSTACK_NODE_RANK: $devices of the {check.devices} EFA devices are there" >&2',
+        "    exit 1",
+        "  fi",
         "fi",
         "",
     ]

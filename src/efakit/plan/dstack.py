@@ -19,6 +19,8 @@ from efakit.spec.model import Job, Spec
 
 _MOST_LETTERS = 41
 """Of a fleet's and a run's name: ``^[a-z][a-z0-9-]{1,40}$`` in dstack, ``core/services/__init__.py``."""
+# Keys of a job that tell Slurm or srun something.
+_UNREAD = ("time", "account", "output", "slurm", "signal", "srun_args", "resume_args", "mpi")
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,10 @@ def _task(
     if job.container and job.container.mounts:
         reason = "a fleet's machines have no shared file system: name volumes in the task where you have some"
         found.append(Decision(subject, "no mounts", reason, rows.SHIM))
+    unread = [name for name in _UNREAD if getattr(job, name)]
+    if unread:
+        reason = f"nothing in dstack reads the job's {', '.join(unread)}; the task file takes max_duration and priority"
+        found.append(Decision(subject, "without what is Slurm's own", reason, rows.RUNNER))
     if job.modules:
         found.append(Decision(subject, "no modules", "the image has no environment modules", rows.DOCKERFILE))
     image = rows.image_name(job.container.image) if job.container else None

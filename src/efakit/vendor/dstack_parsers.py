@@ -25,7 +25,7 @@ def installed_version() -> str | None:
 def refusals(files: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
     """Give each file that dstack's parsers refuse and what they say; ``files`` holds each file's YAML by its name.
 
-    Raises ImportError where this release of dstack has its parsers elsewhere.
+    Raises ImportError where this release of dstack has its parsers elsewhere, or they are others.
     """
     from dstack._internal.core.errors import DstackError
     from dstack._internal.core.models.configurations import parse_apply_configuration
@@ -42,3 +42,5 @@ def refusals(files: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
                 validate_dstack_resource_name(data["name"])
         except (DstackError, ValueError) as error:  # pydantic's ValidationError is a ValueError
             yield name, " ".join(str(error).split())
+        except (AttributeError, TypeError) as error:
+            raise ImportError(f"they answer otherwise than in 0.22.5: {error}") from error
