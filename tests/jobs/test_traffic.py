@@ -6,32 +6,18 @@ import pytest
 
 from efakit.jobs.traffic import UNKNOWN, Amount, traffic_of
 from efakit.jobs.verdict import judge
+from tests.jobs.test_verdict import MUCH
+from tests.jobs.test_verdict import device as item
+from tests.jobs.test_verdict import record as record_of
 
-MUCH = 10**9
 CLASSES = ("send_bytes", "recv_bytes", "rdma_read_bytes", "rdma_read_resp_bytes")
 WRITES = ("rdma_write_bytes", "rdma_write_recv_bytes")
 ANY = float("inf")
 
 
-def item(name, unknown=(), **counters):
-    return {"name": name, "counters": counters, "unknown": list(unknown), "errors": []}
-
-
 def record(device, interface=None, node="n0"):
-    return {
-        "node": node,
-        "baseline": "ok",
-        "resets": [],
-        "shared_with": [],
-        "findings": [],
-        "prolog_failed": None,
-        "devices_expected": 1,
-        "devices_found": 1,
-        "devices_unknown": False,
-        "interfaces_unknown": False,
-        "devices": [device],
-        "interfaces": [interface or item("eth0", tx_bytes=MUCH, rx_bytes=MUCH)],
-    }
+    interface = interface or item("eth0", tx_bytes=MUCH, rx_bytes=MUCH)
+    return record_of(node, devices=[device], interfaces=[interface])
 
 
 def verdict_of(device, interface=None):

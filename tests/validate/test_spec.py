@@ -13,25 +13,9 @@ from efakit.cli.main import efakit
 from efakit.errors import SpecError
 from efakit.rules.registry import rules_of
 from efakit.validate.spec import plan_spec
+from tests.spec.test_load import GOOD as RIGHT
 
-GOOD = """\
-cluster:
-  region: us-east-1
-  queues:
-    - name: gpu
-      subnet: subnet-0123456789abcdef1
-      compute_resources:
-        - name: p5
-          instance: p5.48xlarge
-          nodes: 4
-parallelcluster:
-  key: my-key
-  head_node: {subnet: subnet-0123456789abcdef0}
-jobs:
-  - name: train
-    template: command
-    program: hostname
-"""
+GOOD = RIGHT.replace("template: torchrun", "template: command").replace("script: train.py", "program: hostname")
 PLAIN = GOOD.partition("parallelcluster:")[0] + "jobs:" + GOOD.partition("jobs:")[2]
 RESERVATION = "reservation: cr-0123456789abcdef0"
 
