@@ -91,7 +91,7 @@ def read_subject(
     if document.data is None:
         raise UsageError("the file is empty; 'efakit init' writes a spec to begin with", Place(str(path)))
     if not isinstance(document.data, Mapping):
-        message = "neither a spec nor a ParallelCluster config: it holds no mapping"
+        message = "neither a spec nor a ParallelCluster config: it holds no mapping ('efakit lint' judges scripts)"
         raise UsageError(message, Place(str(path), 1, 1))
     if "cluster" in document.data and "HeadNode" not in document.data:
         return _from_spec(path, text, version)
