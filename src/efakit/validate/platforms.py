@@ -9,6 +9,7 @@ from efakit.emit.registry import emit
 from efakit.finding import Finding, Place
 from efakit.plan.plan import Plan
 from efakit.validate.judges import Judgement, outcome_of
+from efakit.validate.sagemaker import by_sagemaker
 from efakit.vendor import dstack_parsers
 
 _DSTACK = "https://dstack.ai/docs/reference/dstack.yml/"
@@ -42,4 +43,7 @@ def _by_dstack(file: Path, plan: Plan, vendor: bool) -> Judgement:
     return Judgement("dstack", installed, outcome_of(found), detail, tuple(found), (_NEVER_BY_DSTACK,))
 
 
-_JUDGES: dict[str, Callable[[Path, Plan, bool], Judgement]] = {"dstack": _by_dstack}
+_JUDGES: dict[str, Callable[[Path, Plan, bool], Judgement]] = {
+    "dstack": _by_dstack,
+    "sagemaker": by_sagemaker,
+}
