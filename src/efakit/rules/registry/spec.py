@@ -119,8 +119,9 @@ RULES = (
         "job-file",
         room="spec",
         severity="error",
-        what="The folder of templates, or the file of a job's body, is not there or cannot be read.",
-        why="Both are read when the spec is rendered, as seen from the spec's folder.",
+        what="The folder of templates, or the file of a job's body, is not there or cannot be read, or a template "
+        "cannot be used.",
+        why="Both are read when the spec is rendered. Their paths are relative to the spec's folder.",
         wrong="""
             jobs:
               - {name: train, template: body, body: missing.sh}
@@ -246,15 +247,15 @@ RULES = (
         "job-node-too-small",
         room="spec",
         severity="error",
-        what="A job asks for more GPUs, ranks or CPUs a node than a node of its queue has.",
+        what="A job asks for more ranks or CPUs a node than a node of its queue has CPUs or NeuronCores.",
         why="Slurm refuses such a job or keeps it pending for ever.",
         wrong="""
             jobs:
-              - {name: train, template: torchrun, script: train.py, ranks_per_node: 16}
+              - {name: solve, template: openmpi, program: ./solver, ranks_per_node: 200}
         """,
         right="""
             jobs:
-              - {name: train, template: torchrun, script: train.py, ranks_per_node: 8}
+              - {name: solve, template: openmpi, program: ./solver, ranks_per_node: 192}
         """,
         source=_SBATCH,
     ),
