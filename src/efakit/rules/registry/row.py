@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 # Where a rule finds something, and in words.
 ROOMS = {
-    "script": "sbatch scripts, launchers and env files",
+    "script": "sbatch scripts, launchers and env files, and specs by the scripts that they render to",
     "variable": "environment variables in scripts and in a spec's jobs",
     "config": "ParallelCluster configs, and specs by the config that they render to",
     "spec": "specs",
