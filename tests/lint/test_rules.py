@@ -107,6 +107,11 @@ def test_what_is_right_is_left_alone(changes, unwanted):
     assert unwanted not in rules(*changes)
 
 
+def test_images_before_3_8_have_the_driver_that_knows_older_gpus():
+    assert rules(p5(InstanceType="p3dn.24xlarge"), version="3.8.0").get("nvidia-driver") == "error"
+    assert "nvidia-driver" not in rules(p5(InstanceType="p3dn.24xlarge"), version="3.7.2")
+
+
 def test_a_public_subnet_is_refused_for_several_interfaces_where_it_is_known():
     public = Known(public_subnets=frozenset([Account.compute_subnet]))
     assert "public-address" in rules(account=public)
