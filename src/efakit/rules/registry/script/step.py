@@ -12,11 +12,11 @@ RULES = (
         "task-variable-expanded-early",
         room="script",
         severity="error",
-        what="The batch shell fills $SLURM_PROCID, $SLURM_LOCALID, $SLURM_NODEID or a rank of MPI in, before srun or "
-        "mpirun starts the tasks.",
+        what="The batch shell fills $SLURM_PROCID, $SLURM_LOCALID, $SLURM_NODEID, $SLURM_LAUNCH_NODE_IPADDR or a rank "
+        "of MPI in, before srun or mpirun starts the tasks.",
         why="The batch script is a task of its own, the first on the first node: it puts 0 there (or nothing, for a "
-        "rank of MPI), and every task gets that. The ranks then wait for each other, or all say that they are rank 0. "
-        "A warning where the number of tasks is not known.",
+        "rank of MPI and for the launch node's address), and every task gets that. The ranks then wait for each other, "
+        "or all say that they are rank 0. A warning where the number of tasks is not known.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
