@@ -10,7 +10,7 @@ _OWN = "docs/architecture.md"
 RULES = (
     Rule(
         "software-broken",
-        room="config script",
+        room="config script dockerfile",
         severity="error",
         what="The EFA software that jobs get does not work together, or not on the instance type.",
         why="The versions come from the ParallelCluster release, from the spec's stack, from a job's container or "
@@ -35,7 +35,7 @@ RULES = (
     ),
     Rule(
         "software-risky",
-        room="config script",
+        room="config script dockerfile",
         severity="warning",
         what="The EFA software that jobs get has a known fault, or is older than what the instance type wants.",
         why="Jobs may run into it. The message names the versions and what to use.",

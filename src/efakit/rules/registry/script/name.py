@@ -8,7 +8,7 @@ from efakit.rules.registry.script import sources
 RULES = (
     Rule(
         "misspelt-variable",
-        room="script",
+        room="script dockerfile",
         severity="warning",
         what="The script sets a variable that nothing reads, with a name near to one that exists.",
         why="A misspelt variable is ignored without a message.",
@@ -25,7 +25,7 @@ RULES = (
     ),
     Rule(
         "unknown-variable",
-        room="script",
+        room="script dockerfile",
         severity="info",
         what="The script sets a variable with a prefix of EFA's own that no release reads.",
         why="FI_EFA_ and OFI_NCCL_ belong to one program each, and none of its releases has the name.",
@@ -71,7 +71,7 @@ RULES = (
     ),
     Rule(
         "variable-not-read",
-        room="script",
+        room="script dockerfile",
         severity="warning",
         what="The script sets a variable that the target's release of NCCL, aws-ofi-nccl, libfabric or NVSHMEM does "
         "not read.",

@@ -62,7 +62,7 @@ RULES = (
     ),
     Rule(
         "ignore-unknown-rule",
-        room="script",
+        room="script dockerfile",
         severity="warning",
         what="A comment '# efakit: ignore' names a rule that does not exist.",
         why="The comment leaves nothing out. Most such names are misspelt.",
