@@ -104,7 +104,7 @@ def system_of(reference: str) -> str | None:
     """Return the system of an image where its name tells that, and the EFA installer has dropped it at some time."""
     name, tag = image_name(reference)
     last = name.rpartition("/")[2]
-    text = f"{last}{tag}" if last in ("ubuntu", "debian", "amazonlinux") else f"{last}:{tag}"
+    text = f"{last}-{tag}" if last in ("ubuntu", "debian", "amazonlinux") else tag
     return next((system for pattern, system in _SYSTEM_TAGS if re.search(pattern, text)), None)
 
 

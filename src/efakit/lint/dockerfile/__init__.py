@@ -15,11 +15,7 @@ from efakit.lint.script.rule import Surroundings
 
 _NAMES = re.compile(r"((?:.+\.)?(?:docker|container)file)(\..+)?\Z", re.IGNORECASE)
 _NOT = (".dockerignore", ".containerignore", ".sh", ".py", ".md", ".txt", ".yaml", ".yml", ".json", ".go", ".rs", ".ts")
-# FROM is the first instruction, or stands behind ARG alone.
-_FROM = re.compile(
-    rb"\A\s*((#[^\n]*|ARG[ \t]+[A-Za-z_][^\n]*)?\r?\n)*"
-    rb"[ \t]*FROM[ \t]+(--platform=\S+[ \t]+)?[^\s=]+([ \t]+(AS|as)[ \t]+[\w.-]+)?[ \t\r]*(\n|\Z)"
-)
+_FROM = re.compile(rb"FROM[ \t]+(--platform=\S+[ \t]+)?[^\s=]+([ \t]+(AS|as)[ \t]+[\w.-]+)?[ \t\r]*\Z")
 
 __all__ = ["is_dockerfile", "lint_dockerfile", "named_like_dockerfile"]
 
@@ -33,7 +29,16 @@ def is_dockerfile(name: str, data: bytes) -> bool:
     """Return whether a file is a Dockerfile: by its name, or since FROM is its first instruction, or behind ARG."""
     if named_like_dockerfile(name):
         return True
-    return not name.endswith((".sh", ".bash", ".sbatch", ".slurm", ".env")) and _FROM.match(data) is not None
+    return not name.endswith((".sh", ".bash", ".sbatch", ".slurm", ".env")) and _begins_with_from(data)
+
+
+def _begins_with_from(data: bytes) -> bool:
+    """Return whether FROM is the first instruction, or stands behind ARG alone."""
+    for line in data.removeprefix(b"\xef\xbb\xbf").splitlines():
+        text = line.strip()
+        if text and not text.startswith((b"#", b"ARG ")):
+            return _FROM.match(text) is not None
+    return False
 
 
 def lint_dockerfile(file: str, data: bytes, surroundings: Surroundings) -> list[Finding]:

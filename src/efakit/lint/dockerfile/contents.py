@@ -24,7 +24,7 @@ _ARCHIVE = re.compile(
 _OF_REPOSITORY = {"aws-ofi-nccl": "plugin", "nccl": "nccl", "libfabric": "libfabric"}
 _ODD_COMMANDS = ("echo", "printf", "ls", "cat", "cp", "mv", "chmod", "grep", "sed", "test", "[", "rm", "file")
 _APT_NCCL = re.compile(r"libnccl(?:2|-dev)=+(\d[\w.]*)-")
-_TORCH = re.compile(r"torch==(\d+\.\d+\.\d+)(\+\w+)?\Z")
+_TORCH = re.compile(r"torch==(\d+\.\d+\.\d+)\Z")
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Contents:
                 continue
             for word, text in zip(command.words, texts, strict=True):
                 self._look_at(text, _said(step, word), order)
-                self._packages(text, _said(step, word), order)
+                self._packages(text, _said(step, word), order, any("index-url" in one for one in texts))
 
     def _look_at(self, text: str, span: Span, order: tuple[int, int, int]) -> None:
         match = _TARBALL.search(text)
@@ -163,12 +163,12 @@ class Contents:
         if match is not None and match["name"] in _OF_REPOSITORY:
             self.found.append(Found(_OF_REPOSITORY[match["name"]], _release(match["version"]), span, order, "source"))
 
-    def _packages(self, text: str, span: Span, order: tuple[int, int, int]) -> None:
+    def _packages(self, text: str, span: Span, order: tuple[int, int, int], other_index: bool) -> None:
         match = _APT_NCCL.match(text)
         if match is not None:
             self.found.append(Found("nccl", match[1], span, order, "package"))
         match = _TORCH.match(text)
-        if match is not None:
+        if match is not None and not other_index:  # wheels of other indexes may ask for another NCCL
             self.found.append(Found("torch", match[1], span, order, "package"))
 
     def _installer(self, step: Step, command: Command, texts: Sequence[str], order: tuple[int, int, int]) -> None:

@@ -75,12 +75,18 @@ class Stage:
     @cached_property
     def chain(self) -> list[Stage]:
         """The stages that it is made of, the first first."""
-        return [*(self.base.chain if self.base is not None else ()), self]
+        found = [self]
+        while found[-1].base is not None:
+            found.append(found[-1].base)
+        return found[::-1]
 
-    @cached_property
+    @property
     def root(self) -> str | None:
         """The image below all of its stages, None where it is not known."""
-        return self.chain[0].reference
+        stage = self
+        while stage.base is not None:
+            stage = stage.base
+        return stage.reference
 
     @cached_property
     def base_image(self) -> BaseImage | None:

@@ -11,11 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from efakit.errors import UsageError
+from efakit.finding import Place
 from efakit.lint.dockerfile.model import Dockerfile, Flag, Heredoc, Instruction
 from efakit.lint.script.templates import is_template, masked
 from efakit.lint.script.text import Region, SourceText, Span
 
+_MOST = 2000  # of instructions: an image has 127 layers at most
 _DIRECTIVE = re.compile(rb"[ \t]*#[ \t]*([A-Za-z][A-Za-z0-9]*)[ \t]*=[ \t]*(.+?)[ \t\r]*$")
+_TEMPLATE = re.compile(rb"\{%|^[ \t]*(?:FROM|ARG|ENV|COPY)[ \t][^\n]*\{\{", re.MULTILINE)
 _WORD = re.compile(rb"[^ \t\r\n]+")
 _FLAG = re.compile(rb"[ \t\n]*(--([A-Za-z][\w-]*)(?:=((?:\"[^\"]*\"|[^ \t\n\"])*))?)(?=[ \t\n]|\Z)")
 _HEREDOC = re.compile(rb"(?<![<\w\"'$(])\d*<<(-?)(?:([A-Za-z_]\w*)|\"([^\"\s]+)\"|'([^'\s]+)')(?=[\s;|&>)]|\Z)")
@@ -26,9 +30,11 @@ _WITH_FLAGS = ("RUN", "COPY", "ADD", "FROM", "HEALTHCHECK")
 def parse(file: str, data: bytes) -> Dockerfile:
     """Return a file's instructions; raise UsageError where it is no text."""
     source = SourceText(file, data)
-    found = Dockerfile(source, is_template=is_template(file, data) or b"{%" in data)
+    found = Dockerfile(source, is_template=is_template(file, data) or _TEMPLATE.search(data) is not None)
     text = masked(data) if found.is_template else data
     _Reader(found, text).read()
+    if len(found.instructions) > _MOST:
+        raise UsageError(f"{len(found.instructions)} instructions: efakit reads up to {_MOST}", Place(file))
     return found
 
 

@@ -30,7 +30,8 @@ class Configure(NamedTuple):
     order: tuple[int, int, int]
 
 
-def _configured(contents: Contents) -> Iterator[Configure]:
+def configured(contents: Contents) -> Iterator[Configure]:
+    """Give each run of aws-ofi-nccl's configure."""
     for stage in contents.parts:
         for place, step in enumerate(stage.steps):
             for number, (command, texts) in enumerate(step.texts()):
@@ -62,7 +63,7 @@ def image_plugin_libfabric(context: Context) -> Iterator[Problem]:
     """Point out a plugin that is built before EFA's libfabric is there."""
     seen = set()
     for contents in context.contents:
-        for item in _configured(contents):
+        for item in configured(contents):
             stage = next(part for part in contents.parts if part.number == item.order[0])
             base = stage.base_image
             lacks = base is not None and base.has_efa is False
@@ -100,7 +101,7 @@ def image_plugin_not_found(context: Context) -> Iterator[Problem]:
     seen = set()
     for contents in context.contents:
         told = _told_to_loader(contents)
-        for item in _configured(contents):
+        for item in configured(contents):
             folder = item.prefix
             if folder is None or item.span in seen or told is None or folder in (*_LOADERS_OWN, _PLUGIN):
                 continue
@@ -144,7 +145,7 @@ def image_plugin_twice(context: Context) -> Iterator[Problem]:
         own = next((item for item in contents.found if item.component == "plugin"), None)
         if own is None or not contents.brings_plugin or own.span in seen or contents.installer is None:
             continue
-        if _is_taken_out(contents) or any(item.prefix in (_PLUGIN, None) for item in _configured(contents)):
+        if _is_taken_out(contents) or any(item.prefix in (_PLUGIN, None) for item in configured(contents)):
             continue
         seen.add(own.span)
         bundled = contents.bundled_plugin
@@ -156,11 +157,14 @@ def image_plugin_twice(context: Context) -> Iterator[Problem]:
 
 
 def _is_taken_out(contents: Contents) -> bool:
-    return any(
-        command.name in ("rm", "apt-get", "apt", "dpkg", "dnf", "yum", "rpm")
-        and re.search(r"ofi-nccl|nccl-ofi", " ".join(texts))
-        for _, _, command, texts in commands(contents.parts)
-    )
+    """Return whether the file removes the plugin of the installer."""
+    for _, _, command, texts in commands(contents.parts):
+        whole = " ".join(texts)
+        if command.name == "rm" and re.search(r"/opt/amazon/(aws-)?ofi-nccl", whole):
+            return True
+        if command.name in ("apt-get", "apt", "dpkg", "dnf", "yum", "rpm") and re.search(r"ofi-nccl|nccl-ofi", whole):
+            return True
+    return False
 
 
 @rule("image-plugin-folder")
@@ -169,7 +173,7 @@ def image_plugin_folder(context: Context) -> Iterator[Problem]:
     seen = set()
     for contents in context.contents:
         version = contents.installer.version if contents.installer is not None else None
-        if version is None or not contents.brings_plugin or any(_configured(contents)) or not _is_ubuntu(contents):
+        if version is None or not contents.brings_plugin or any(configured(contents)) or not _is_ubuntu(contents):
             continue
         in_lib = within(version, PLUGIN_IN_LIB_SINCE, None)
         for name in ("LD_LIBRARY_PATH", "NCCL_NET_PLUGIN", "NCCL_TUNER_PLUGIN"):

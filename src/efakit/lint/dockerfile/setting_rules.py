@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from efakit.lint.dockerfile.contents import Contents
+from efakit.lint.dockerfile.plugin_rules import configured
 from efakit.lint.dockerfile.rule import Context, for_rows, rule
 from efakit.lint.script.container_rules import preload_plugin
 from efakit.lint.script.model import Assignment, Script
@@ -61,8 +62,12 @@ def image_variables(context: Context) -> Iterator[Problem]:
     """Say what the catalog's rows, and the rules of names, have against the variables of an image."""
     for contents in context.contents:
         environment = _Environment(context, contents)
+        own = [item.prefix for item in configured(contents) if item.prefix]
         for id_, check in _ASKED:
             for problem in check(environment):
+                said = context.file.source.at(problem.span)
+                if problem.rule == "ld-library-path-old-plugin" and any(prefix in said for prefix in own):
+                    continue  # the file puts a plugin of its own there
                 yield problem._replace(rule=problem.rule or id_, edits=())
 
 

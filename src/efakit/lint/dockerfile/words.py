@@ -6,13 +6,14 @@ The rules of substitution: https://docs.docker.com/reference/dockerfile/#environ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from efakit.lint.script.model import Piece, Ref, Word
 from efakit.lint.script.text import Region, Span
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _BLANKS = " \t\n"
+_LONGEST = 1000  # of what stands in ${ }
 
 
 def words_of(region: Region, escape: str = "\\") -> list[Word]:
@@ -26,7 +27,7 @@ def assignments_of(region: Region, escape: str = "\\") -> list[tuple[str, Word, 
     if words and "=" not in words[0].text:
         rest = [piece for word in words[1:] for piece in (*word.pieces, " ")][:-1]
         span = Span(words[0].span.start, words[-1].span.end)
-        return [(words[0].text, Word(span, _joined(rest)), span)]
+        return [(words[0].text, Word(span, _merged(rest)), span)]
     found = []
     for word in words:
         first = word.pieces[0] if word.pieces else ""
@@ -38,7 +39,7 @@ def assignments_of(region: Region, escape: str = "\\") -> list[tuple[str, Word, 
     return found
 
 
-def _joined(pieces: list[Piece]) -> tuple[Piece, ...]:
+def _merged(pieces: list[Piece]) -> tuple[Piece, ...]:
     found: list[Piece] = []
     for piece in pieces:
         if isinstance(piece, str) and found and isinstance(found[-1], str):
@@ -46,6 +47,26 @@ def _joined(pieces: list[Piece]) -> tuple[Piece, ...]:
         else:
             found.append(piece)
     return tuple(found)
+
+
+def _joined(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+    found: list[Piece] = []
+    letters: list[str] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            letters.append(piece)
+            continue
+        if letters:
+            found.append(_text(letters))
+        letters = []
+        found.append(piece)
+    return (*found, _text(letters)) if letters else tuple(found)
+
+
+def _text(letters: list[str]) -> str:
+    """Return letters, each of which stands for a byte, as text."""
+    joined = "".join(letters)
+    return joined.encode("latin-1").decode("utf-8", "surrogateescape") if not joined.isascii() else joined
 
 
 class _Words:
@@ -65,7 +86,7 @@ class _Words:
             if self.here >= len(self.text):
                 return
             start = self.here
-            pieces = _joined([_text(piece) for piece in self._word()])
+            pieces = _joined(self._word())
             yield Word(Span(self.at(start), self.at(self.here - 1) + 1), pieces)
 
     def _word(self) -> Iterator[Piece]:
@@ -121,12 +142,8 @@ class _Words:
 
 def _closing(text: str, start: int) -> int | None:
     depth = 1
-    for place in range(start, len(text)):
+    for place in range(start, min(len(text), start + _LONGEST)):
         depth += (text[place - 1 : place + 1] == "${") - (text[place] == "}")
         if depth == 0:
             return place
     return None
-
-
-def _text(piece: Piece) -> Piece:
-    return piece.encode("latin-1").decode("utf-8", "surrogateescape") if isinstance(piece, str) else piece
