@@ -12,6 +12,7 @@ from efakit.lint.dockerfile.model import Dockerfile, Instruction, Setting
 from efakit.lint.dockerfile.words import assignments_of, words_of
 from efakit.lint.script.model import GAP, Assignment, Command, Ref, Script, Word
 from efakit.lint.script.shell import read_region
+from efakit.lint.script.templates import TEMPLATE_VARIABLE
 from efakit.lint.script.text import Region, Span
 
 # Set without an ARG: https://docs.docker.com/reference/dockerfile/#predefined-args; PATH by the builder itself.
@@ -155,7 +156,8 @@ class _Reader:
         words = words_of(item.region, self.file.escape)
         reference = _known(_partial(words[0], self.globals)) if words else None
         for ref in words[0].refs if words else ():
-            if ref.name and not ref.guarded and ref.name not in self.globals and ref.name not in _PLATFORM:
+            known = ref.name in self.globals or ref.name in _PLATFORM or ref.name.startswith(TEMPLATE_VARIABLE)
+            if ref.name and not ref.guarded and not known:
                 self.image.undefined.append(Undefined(ref.name, ref.span, "from", False))
         name = words[2].text if len(words) > 2 and words[1].text.lower() == "as" else ""
         base = self._named(reference)
@@ -233,12 +235,18 @@ class _Reader:
         """Note the variables of an instruction that nothing sets."""
         base = stage.base_image
         known_base = base is not None and base.sets is not None
-        if stage.unread or (self.file.is_template and "_T_" in item.text):
+        if stage.unread or (self.file.is_template and TEMPLATE_VARIABLE in item.text):
             return
         for word in words_of(item.region, self.file.escape):
             for ref in word.refs:
                 name = ref.name
-                if ref.guarded or not name or name in self.scope or name.upper() in _ALWAYS or name.startswith("_T_"):
+                if (
+                    ref.guarded
+                    or not name
+                    or name in self.scope
+                    or name.upper() in _ALWAYS
+                    or name.startswith(TEMPLATE_VARIABLE)
+                ):
                     continue
                 if base is not None and base.sets is not None and name in base.sets:
                     continue

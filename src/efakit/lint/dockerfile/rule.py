@@ -18,6 +18,10 @@ from efakit.rules.target import Target
 _MODULES = ("form_rules", "installer_rules", "plugin_rules", "base_rules", "setting_rules", "software_rules")
 
 
+_BROUGHT = ("plugin", "libfabric", "rdma_core", "open_mpi", "open_mpi_5")
+_NAMED_APART = ("installer", "plugin", "parallelcluster", "efa_interfaces")
+
+
 class Context:
     """A Dockerfile's stages, what they install, and what the caller knows beside the text."""
 
@@ -37,15 +41,12 @@ class Context:
         named = contents.versions
         if not named:
             return given
-        versions = {**given.versions, **named}
-        own = {name: versions.get(name) for name in versions if name not in ("installer", "plugin", "parallelcluster")}
-        # What the caller's installer brings is not in an image that has another.
-        if "installer" in named:
-            brought = ("libfabric", "driver", "rdma_core", "open_mpi", "open_mpi_5")
-            own = {name: version for name, version in own.items() if name not in brought or name in named}
-        own.pop("efa_interfaces", None)
+        # What the caller's installer brings is not in an image that has another one.
+        gone = _BROUGHT if "installer" in named else ()
+        versions = {name: version for name, version in given.versions.items() if name not in gone} | named
+        own = {name: version for name, version in versions.items() if name not in _NAMED_APART}
         try:
-            return target_of(
+            found = target_of(
                 installer=versions.get("installer"),
                 plugin=versions.get("plugin"),
                 instance=given.instance,
@@ -53,7 +54,11 @@ class Context:
                 **own,
             )
         except KeyError:  # an installer without a row
-            return Target({**given.versions, **named}, {}, given.instance, given.os)
+            return Target(versions, {}, given.instance, given.os)
+        # The driver is the node's, whatever installer the image has.
+        driver = given.versions.get("driver")
+        kept = {name: version for name, version in found.versions.items() if name != "driver"}
+        return found._replace(versions={**kept, **({"driver": driver} if driver else {})})
 
 
 Check = Callable[[Context], Iterator[Problem]]

@@ -15,12 +15,15 @@ from efakit.lint.script.name_rules import misspelt_variable, unknown_variable
 from efakit.lint.script.rule import Context as ScriptContext
 from efakit.lint.script.rule import Problem
 from efakit.lint.script.variable_rules import variable_rows
+from efakit.rules.judgement import judge
 from efakit.rules.target import Target
 
 _EFA_LIBRARIES = ("/opt/amazon/efa/lib", "/opt/amazon/efa/lib64")
 _NETWORK = ("NCCL_", "FI_", "OFI_NCCL_", "OMPI_MCA_", "LD_LIBRARY_PATH", "NVSHMEM_", "I_MPI_")
 # What uses libfabric beside NCCL and MPI, and may be what a variable is for.
-_OTHERS = re.compile(rb"nixl|nvshmem|deep_?ep\b|uccl|pplx|ucx-py|mooncake", re.IGNORECASE)
+_OTHERS = re.compile(
+    rb"nixl|nvshmem|deep_?ep\b|uccl|pplx|ucx-py|mooncake|vllm|sglang|dynamo|tensorrt.?llm|ray.?llm", re.IGNORECASE
+)
 _ASKED: tuple[tuple[str | None, Callable[[ScriptContext], Iterator[Problem]]], ...] = (
     (None, variable_rows),
     ("misspelt-variable", misspelt_variable),
@@ -51,8 +54,6 @@ class _Environment(ScriptContext):
     def workloads(self) -> frozenset[str]:
         """NCCL, where the image has or sets something of it; else what its variables tell."""
         told = super().workloads
-        if _OTHERS.search(self.script.source.data):
-            return frozenset()  # several programs take libfabric by themselves: which of them runs is not known
         nccl = any(self._contents.several(name) for name in ("nccl", "plugin", "torch"))
         return frozenset({"nccl"}) if nccl and not told & {"neuron", "nvshmem"} else told
 
@@ -65,10 +66,22 @@ def image_variables(context: Context) -> Iterator[Problem]:
         own = [item.prefix for item in configured(contents) if item.prefix]
         for id_, check in _ASKED:
             for problem in check(environment):
+                if _is_for_another(environment, problem):
+                    continue
                 said = context.file.source.at(problem.span)
                 if problem.rule == "ld-library-path-old-plugin" and any(prefix in said for prefix in own):
                     continue  # the file puts a plugin of its own there
                 yield problem._replace(rule=problem.rule or id_, edits=())
+
+
+def _is_for_another(environment: _Environment, problem: Problem) -> bool:
+    """Return whether a variable of libfabric may be meant for a program that uses it without NCCL."""
+    name = problem.about[0] if problem.about else ""
+    if not name.startswith("FI_") or not _OTHERS.search(environment.script.source.data):
+        return False
+    item = next((one for one in environment.script.assignments if one.name == name), None)
+    value = item.value if item is not None else None
+    return problem.rule not in [found.rule for found in judge(name, value, environment.target, ())]
 
 
 @rule("image-library-order")
