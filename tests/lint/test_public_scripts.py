@@ -1,4 +1,4 @@
-"""How many of the findings in public scripts and Dockerfiles are true: a list that was judged by hand, and the scripts where fetched.
+"""How many findings in public scripts and Dockerfiles are true: a list judged by hand, and the files where fetched.
 
 The scripts are not part of this repository. EFAKIT_PUBLIC_REPOSITORIES names a folder with their git directories.
 """
