@@ -65,7 +65,8 @@ _ROOMS = (
     ),
     Room(
         "lint",
-        "findings in cluster configs (`config/`) and in scripts and env files (`script/`), ours or anybody's; edits",
+        "findings in cluster configs (`config/`), scripts and env files (`script/`), Dockerfiles (`dockerfile/`), ours "
+        "or anybody's; edits",
         ("rules", "catalog"),
         ("tree_sitter", "tree_sitter_bash", "yaml"),
     ),

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 # Where a rule finds something, and in words.
 ROOMS = {
     "script": "sbatch scripts, launchers and env files, and specs by the scripts that they render to",
-    "variable": "environment variables in scripts and in a spec's jobs",
+    "dockerfile": "Dockerfiles and Containerfiles",
+    "variable": "environment variables in scripts, Dockerfiles and a spec's jobs",
     "config": "ParallelCluster configs, and specs by the config that they render to",
     "spec": "specs",
     "stack": "software versions: of a spec, a container or a node",
