@@ -38,6 +38,7 @@ NOT_ASKED = "https://github.com/skypilot-org/skypilot/issues/10055"
 LABELLED = "https://github.com/zalando-incubator/kubernetes-on-aws/pull/8881"
 EXTENDED = "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources"
 HUGE_PAGES = "https://kubernetes.io/docs/tasks/manage-hugepages/scheduling-hugepages/"
+VERSIONS = "https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html"
 ENDS_WITH_NODE = "https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html"
 
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
@@ -54,6 +55,10 @@ CNI_VERSION = "1.7.10"
 
 # DefaultVersion and the newest in eksctl's types.go.
 KUBERNETES, NEWEST_KUBERNETES = "1.34", "1.35"
+OLDEST_KUBERNETES = "1.32"
+"""Extended support of 1.31 ended on 26 November 2026."""
+NO_AMAZON_LINUX_2 = "1.33"
+"""AmazonLinux2EOLVersion there."""
 DRA_KUBERNETES = "1.34"
 """The least Kubernetes for the EFA DRA driver, by the EKS guide; the chart's own README says 1.35."""
 BUILT_IN_GROUP_KUBERNETES = "1.33"
@@ -63,6 +68,8 @@ MOST_CLAIMED = 32
 """Devices that one request of a resource claim can hold."""
 HUGE_PAGES_MIB = 5120
 """What a pod asks for: AMIs with the EFA driver reserve 5128 pages of 2 MiB and more."""
+LEAST_HUGE_PAGES_MIB = 10256
+"""Those 5128 pages; images of p5 were seen with 42,242 MiB."""
 MOST_LETTERS = 40
 """Of a job's name: the operators append -worker-N and -node-0-0, and 63 letters are the most of a host's name."""
 
