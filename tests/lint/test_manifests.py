@@ -14,6 +14,7 @@ import yaml
 from click.testing import CliRunner
 
 from efakit.cli.main import efakit
+from efakit.errors import UsageError
 from efakit.lint.manifest import lint_manifests
 
 EFA, GPU, HUGE = "vpc.amazonaws.com/efa", "nvidia.com/gpu", "hugepages-2Mi"
@@ -353,8 +354,8 @@ def test_lint_reads_manifests_by_what_is_in_them(tmp_path):
 def test_a_file_that_is_no_yaml_is_told_with_its_place(tmp_path, text):
     (tmp_path / "job.yaml").write_text(text)
     done = CliRunner().invoke(efakit, ["lint", str(tmp_path / "job.yaml")])
-    assert (done.exit_code, type(done.exception)) == (1, SystemExit)
-    assert "job.yaml:" in done.output
+    assert isinstance(done.exception, UsageError)
+    assert "job.yaml:" in str(done.exception)
 
 
 @pytest.mark.parametrize("value", [None, 7, "x", [], [None], {}, {"a": None}, [[1]], True])
