@@ -18,7 +18,7 @@ from efakit.finding import Finding
 from efakit.spec.faults import At
 
 # In the order in which their targets are written.
-_PACKAGES = ("parallelcluster", "dstack")
+_PACKAGES = ("parallelcluster", "dstack", "container")
 
 _Data = Mapping[str, Any]
 
