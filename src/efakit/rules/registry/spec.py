@@ -6,6 +6,7 @@ from efakit.rules.registry.row import Rule
 
 _SPEC = "docs/spec.md"
 _DSTACK = "https://dstack.ai/docs/concepts/tasks/"
+_EFA_IN_CONTAINERS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-installer-containers.html"
 _SBATCH = "https://slurm.schedmd.com/sbatch.html"
 _BASH = "https://www.gnu.org/software/bash/manual/bash.html#Bash-Variables"
 _PYXIS = "https://github.com/NVIDIA/pyxis"
@@ -80,6 +81,22 @@ RULES = (
               - {name: train, template: torchrun, script: train.py}
         """,
         source=_DSTACK,
+    ),
+    Rule(
+        "container-unfit",
+        room="spec",
+        severity="error",
+        what="The section container names a release that efakit has no row for, or parts that do not go together.",
+        why="PyTorch decides NCCL and CUDA, and the EFA installer decides the plugin: an image of others builds, and "
+        "its jobs go over TCP. Open MPI 5 in an MPIJob runs all ranks on the launcher, and ends with 0. An image of "
+        "NVIDIA's that has PyTorch already hides what is installed beside it.",
+        wrong="""
+            container: {flavours: [eks], open_mpi: "5"}
+        """,
+        right="""
+            container: {flavours: [eks], open_mpi: "4"}
+        """,
+        source=_EFA_IN_CONTAINERS,
     ),
     Rule(
         "queue-unknown",
