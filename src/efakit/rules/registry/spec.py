@@ -8,6 +8,7 @@ _SPEC = "docs/spec.md"
 _DSTACK = "https://dstack.ai/docs/concepts/tasks/"
 _EKSCTL = "https://github.com/eksctl-io/eksctl/blob/main/pkg/apis/eksctl.io/v1alpha5/validation.go"
 _MPI_JOB = "https://github.com/kubeflow/mpi-operator"
+_EFA_IN_CONTAINERS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-installer-containers.html"
 _SBATCH = "https://slurm.schedmd.com/sbatch.html"
 _BASH = "https://www.gnu.org/software/bash/manual/bash.html#Bash-Variables"
 _PYXIS = "https://github.com/NVIDIA/pyxis"
@@ -233,6 +234,22 @@ RULES = (
               ami_family: AmazonLinux2023
         """,
         source=_EKSCTL,
+    ),
+    Rule(
+        "container-unfit",
+        room="spec",
+        severity="error",
+        what="The section container names a release that efakit has no row for, or parts that do not go together.",
+        why="PyTorch decides NCCL and CUDA, and the EFA installer decides the plugin: an image of others builds, and "
+        "its jobs go over TCP. Open MPI 5 in an MPIJob runs all ranks on the launcher, and ends with 0. An image of "
+        "NVIDIA's that has PyTorch already hides what is installed beside it.",
+        wrong="""
+            container: {flavours: [eks], open_mpi: "5"}
+        """,
+        right="""
+            container: {flavours: [eks], open_mpi: "4"}
+        """,
+        source=_EFA_IN_CONTAINERS,
     ),
     Rule(
         "queue-unknown",
