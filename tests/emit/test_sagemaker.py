@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from efakit.catalog.instances import Instance, all_efa, get
 from efakit.catalog.sagemaker import offered
+from efakit.cli.main import efakit
 from efakit.emit.registry import File, emit
 from efakit.errors import SpecError
 from efakit.plan.plan import Plan, make_plan
@@ -255,6 +257,7 @@ def test_smddp_runs_the_script_with_its_arguments_on_line_2(tmp_path):
     text = files["train.smddp.py"].content.decode().replace("/dev/infiniband", str(tmp_path))
     (tmp_path / "train.smddp.py").write_text(text)
     (tmp_path / "uverbs0").touch()
+    (tmp_path / "smdistributed").mkdir()
     (tmp_path / "train.py").write_text("import json, sys\nprint(json.dumps(sys.argv))\n")
     done = subprocess.run(["python", "train.smddp.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == ["train.py", "--name", "a 'b' \"c\""]
@@ -301,12 +304,11 @@ def test_capacity_and_network_are_sagemaker_s_own_word():
     assert request["VpcConfig"] == {"SecurityGroupIds": ["sg-0123456789abcdef0"], "Subnets": [SUBNET]}
 
 
-def test_spot_instances_have_checkpoints_and_no_warm_pool():
+def test_spot_instances_have_checkpoints():
     request = request_of(files_of(TRAIN, queue={"capacity": "spot"})["train.request.json"])
     assert request["EnableManagedSpotTraining"] is True
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 86400, "MaxWaitTimeInSeconds": 172800}
     assert request["CheckpointConfig"]["S3Uri"] == "s3://my-bucket/training/train/checkpoints"
-    assert rules_of(TRAIN, queue={"capacity": "spot"}, keep_alive_minutes=5) == ["sagemaker-capacity"]
 
 
 def test_the_environment_is_that_of_the_image_and_no_distribution_forces_any():
@@ -343,6 +345,45 @@ def test_one_type_of_a_queue_is_used_and_that_is_told():
         {"name": "b", "instance": "p5.48xlarge", "nodes": 2},
     ]
     assert "b is not used" in told(plan_of(TRAIN, queue={"compute_resources": resources}))
+
+
+def test_the_spec_in_the_docs_gives_the_files_that_the_docs_name():
+    page = (Path(__file__).resolve().parents[2] / "docs/sagemaker.md").read_text()
+    spec = page.split("```yaml\n")[1].split("```")[0]
+    paths = {file.path for file in emit(make_plan(read_spec(Document(Path("spec.yaml"), spec))), ("sagemaker",))}
+    named = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `sagemaker/")}
+    assert named <= paths
+    assert {path.replace("all-reduce", "train") for path in paths} == named
+    assert f"they take {len(OFFERED)} of the types with EFA" in page
+
+
+def test_beside_parallelcluster_the_scripts_are_for_its_software_and_the_training_jobs_for_the_image():
+    spec = spec_of(TRAIN, queue={"subnet": SUBNET})
+    head = {"head_node": {"subnet": SUBNET}, "key": "my-key", "version": "3.16.3"}
+    plan = make_plan(read_spec(Document(Path("spec.yaml"), yaml.safe_dump({**spec, "parallelcluster": head}))))
+    section = plan.section(SageMakerPlan)
+    assert section is not None
+    assert plan.stack.parallelcluster == "3.16.3"
+    assert section.jobs[0].plan.target.versions["installer"] == "1.49.0"
+
+
+def test_a_script_that_is_not_sent_along_is_told_of():
+    assert "`train.py`: name its folder" in files_of(TRAIN)["README.md"].content.decode()
+    assert "`train.py`: name" not in files_of(TRAIN, source="../..")["README.md"].content.decode()
+
+
+def test_what_only_slurm_reads_of_a_job_is_told():
+    job = {**TRAIN, "time": "1:00:00", "account": "mine"}
+    assert "nothing in SageMaker reads the job's time, account" in told(plan_of(job))
+    assert "nothing in SageMaker reads" not in told(plan_of(TRAIN))
+
+
+def test_validate_asks_the_service_s_model_and_says_that_no_pass_proves_capacity(tmp_path):
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(spec_of(TRAIN)))
+    done = CliRunner().invoke(efakit, ["validate", str(tmp_path / "spec.yaml")])
+    assert done.exit_code == 0
+    assert "accepted: SageMaker's model of its requests in botocore" in done.output
+    assert "no pass proves capacity, quota, permissions of the role" in done.output
 
 
 def test_every_type_with_training_is_known_to_the_catalog():

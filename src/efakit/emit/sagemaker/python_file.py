@@ -50,10 +50,15 @@ def smddp_script(job: TrainingJob) -> str:
     lines = [
         f'"""SMDDP\'s launcher starts this for each GPU of {job.name}: the script, with its arguments."""',
         "",
+        "import importlib.util",
         "import runpy",
         "import sys",
         "from pathlib import Path",
         "",
+    ]
+    lines += [
+        'if importlib.util.find_spec("smdistributed") is None:',
+        '    sys.exit("this image has no smdistributed: SMDDP is not in it (sagemaker.image)")',
     ]
     if job.plan.preflight:
         lines += [

@@ -90,22 +90,4 @@ RULES = (
         """,
         source="https://docs.aws.amazon.com/sagemaker/latest/dg/train-vpc.html",
     ),
-    Rule(
-        "sagemaker-capacity",
-        room="spec",
-        severity="error",
-        what="sagemaker.keep_alive_minutes is set for a queue of spot instances.",
-        why="Warm pools and managed spot training exclude each other.",
-        wrong="""
-            cluster: {queues: [{name: gpu, capacity: spot}]}
-            sagemaker: {keep_alive_minutes: 30}
-            jobs:
-              - {name: train, template: torchrun, script: train.py}
-        """,
-        right="""
-            cluster: {queues: [{name: gpu, capacity: spot}]}
-            sagemaker: {}
-        """,
-        source="https://docs.aws.amazon.com/sagemaker/latest/dg/train-warm-pools.html",
-    ),
 )

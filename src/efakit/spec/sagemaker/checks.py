@@ -67,10 +67,6 @@ def _of_job(number: int, job: _Data, section: _Data, queues: list[_Data], at: At
     if section.get("security_groups") and not (queue.get("subnet") or queue.get("subnets")):
         message = f"queue {queue['name']} of job {job['name']} has no subnet, and security groups are in one"
         yield at("sagemaker-network", ["sagemaker", "security_groups"], message, "name the queue's subnet", at_key=True)
-    if queue.get("capacity") == "spot" and section.get("keep_alive_minutes"):
-        message = f"queue {queue['name']} is of spot instances, and SageMaker keeps none of those"
-        keys: _Keys = ["sagemaker", "keep_alive_minutes"]
-        yield at("sagemaker-capacity", keys, message, "remove keep_alive_minutes", at_key=True)
     yield from _of_environment(number, job, at)
 
 
