@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from efakit.rules.registry import rule_of
+
 GUIDE_SM = "SageMaker guide, Run Training with EFA"
 GUIDE_SMDDP = "SageMaker guide, data parallel library"
 GUIDE_EKS = "EKS guide, node-efa"
@@ -57,6 +59,15 @@ class Rendered(NamedTuple):
         return f"`{self.file}` has `{self.text}`"
 
 
+class RenderedBefore(NamedTuple):
+    """A job for aws-ofi-nccl 1.14.2 has the text."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return f"a job for aws-ofi-nccl 1.14.2 has `{self.text}`"
+
+
 class Found(NamedTuple):
     """A rule finds the advice, as a script, a Dockerfile or a config."""
 
@@ -66,7 +77,10 @@ class Found(NamedTuple):
     given: Mapping[str, Any] = {}
 
     def __str__(self) -> str:
-        return f"rule [`{self.rule}`](rules.md#{self.rule})"
+        row = rule_of(self.rule)
+        # Rules of variables stand in a table there, without headings.
+        anchor = f"#{self.rule}" if row is not None and row.room.split()[0] not in ("variable", "stack") else ""
+        return f"rule [`{self.rule}`](rules.md{anchor})"
 
 
 class NoSuchType(NamedTuple):
@@ -89,7 +103,7 @@ class TypeHas(NamedTuple):
         return f"catalog: {self.name}, {self.field} {self.value}"
 
 
-Check = NotRendered | Rendered | Found | NoSuchType | TypeHas
+Check = NotRendered | Rendered | RenderedBefore | Found | NoSuchType | TypeHas
 
 
 class Advice(NamedTuple):
@@ -107,10 +121,13 @@ class Advice(NamedTuple):
 NEWEST = {"instance": "p5.48xlarge", "parallelcluster": "3.16.3", "nccl": "2.29.7"}
 
 
-def _variable(line: str, where: str, rule: str, today: str, efakit: str, source: str, **given: str) -> Advice:
-    name = line.partition("=")[0]
-    checks = (NotRendered(f"{name}="), Found(rule, "script", f"export {line}", given or NEWEST))
-    return Advice(f"`{line}`", where, today, efakit, source, checks)
+def _variable(line: str, where: str, rule: str, today: str, efakit: str, source: str, before: str = "") -> Advice:
+    """Return a row about a line of a script; ``before``: what a job for an older plugin gets."""
+    checks: tuple[Check, ...] = (
+        NotRendered(f"{line.partition('=')[0]}="),
+        Found(rule, "script", f"export {line}", NEWEST),
+    )
+    return Advice(f"`{line}`", where, today, efakit, source, (*checks, RenderedBefore(before)) if before else checks)
 
 
 _ENVIRONMENT = (
@@ -163,7 +180,7 @@ _ENVIRONMENT = (
         SAMPLES,
         "fi-efa-set-cuda-sync-memops-removed",
         "libfabric has not read it since 1.19.1.",
-        "Not set; set for the installers that need it.",
+        "Not set.",
         _FI_EFA,
     ),
     _variable(
@@ -184,6 +201,7 @@ _ENVIRONMENT = (
         "From 1.16.0 on aws-ofi-nccl sets the value for each type; an own one freezes an old tuning.",
         "Set for plugins before 1.16.0 alone.",
         _PLATFORM,
+        "export NCCL_BUFFSIZE=8388608",
     ),
     _variable(
         "NCCL_P2P_NET_CHUNKSIZE=524288",
@@ -192,6 +210,7 @@ _ENVIRONMENT = (
         "As NCCL_BUFFSIZE; 1 and 2 MiB, which samples have too, are not the vendor's value.",
         "Set for plugins before 1.16.0 alone.",
         _PLATFORM,
+        "export NCCL_P2P_NET_CHUNKSIZE=524288",
     ),
     _variable(
         "NCCL_TUNER_PLUGIN=/opt/aws-ofi-nccl/install/lib/libnccl-ofi-tuner.so",
@@ -720,22 +739,22 @@ _HEAD = """\
 
 <!-- Made by python -m scripts.renew_golden from scripts/outdated_advice.py: do not edit. -->
 
-What public pages and samples on EFA still say, what is right with the software of today, and what efakit does. The last
-column says what a test holds the row to: a text that no rendered file has, or that one has; a rule that finds the advice in
-a script, a config or a Dockerfile; a number of the catalog. "-" in the fourth column: efakit writes nothing there.
+What public pages and samples on EFA still say, what is right with the software of today, and what efakit does. The
+last column says what a test holds the row to: a text that no rendered file has, or that one has; a rule that finds
+the advice in a script, a config or a Dockerfile; a number of the catalog. "-" in the fourth column: efakit writes
+nothing there.
 
 Right "today" means ParallelCluster 3.16.3 with EFA installer 1.51.0. With older releases some of this advice is still
 right, and `efakit explain --variable NAME` says with which; `efakit lint` asks the same rows.
 
-Where it stands: the SageMaker guide's pages *Run Training with EFA* and *SageMaker data parallel library*, the EKS guide's
-page *node-efa*, the blog post *EFA Best Practices* of December 2023, dstack's blog post on EFA of February 2025, and public
-samples (awsome-distributed-training, aws-do-eks and others).
-"""
+Where it stands: the SageMaker guide's pages *Run Training with EFA* and *SageMaker data parallel library*, the EKS
+guide's page *node-efa*, the blog post *EFA Best Practices* of December 2023, dstack's blog post on EFA of February
+2025, and public samples (awsome-distributed-training, aws-do-eks and others)."""
 
 
 def document() -> str:
     """Return docs/outdated-advice.md."""
-    lines = [_HEAD]
+    lines = [_HEAD.rstrip()]
     for title, rows in SECTIONS:
         lines += ["", f"## {title}", ""]
         lines += ["| advice | where | today | efakit | source | held by |", "|---|---|---|---|---|---|"]

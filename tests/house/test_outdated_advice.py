@@ -24,7 +24,17 @@ from efakit.rules.releases import target_of
 from efakit.rules.target import any_supported
 from efakit.spec.load import load_spec, read_spec
 from efakit.spec.yamltext import Document
-from scripts.outdated_advice import SECTIONS, Advice, Check, Found, NoSuchType, NotRendered, Rendered, TypeHas
+from scripts.outdated_advice import (
+    SECTIONS,
+    Advice,
+    Check,
+    Found,
+    NoSuchType,
+    NotRendered,
+    Rendered,
+    RenderedBefore,
+    TypeHas,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = [row for _, rows in SECTIONS for row in rows]
@@ -57,6 +67,15 @@ def rendered() -> Mapping[str, str]:
     plan = make_plan(read_spec(Document(Path("spec.yaml"), ON_DSTACK)))
     found |= {file.path: code(file.content) for file in emit(plan, ("dstack",)) if not file.path.endswith(".md")}
     return found
+
+
+@cache
+def rendered_before() -> str:
+    """Return a job for the plugin before 1.16.0."""
+    text = (ROOT / "cluster-configs/p5.yaml").read_text()
+    old = text.replace("cluster:\n", "cluster:\n  stack: {plugin: '1.14.2'}\n", 1)
+    files = emit(make_plan(read_spec(Document(Path("p5.yaml"), old))), ("sbatch",))
+    return code(next(file.content for file in files if file.path.endswith("train.sbatch")))
 
 
 def code(content: bytes) -> str:
@@ -92,6 +111,8 @@ def holds(check: Check) -> bool:
         return not any(word.search(text) for text in rendered().values())
     if isinstance(check, Rendered):
         return any(path.endswith(check.file) and check.text in text for path, text in rendered().items())
+    if isinstance(check, RenderedBefore):
+        return check.text in rendered_before().splitlines()
     if isinstance(check, Found):
         return rule_of(check.rule) is not None and check.rule in [item.rule for item in findings(check)]
     if isinstance(check, TypeHas):
