@@ -121,7 +121,8 @@ def spec_findings(example: str, folder: Path) -> list[Finding]:
 def script_findings(example: str, given: Mapping[str, Any]) -> list[Finding]:
     releases = {name: given[name] for name in ("parallelcluster", "installer", "plugin", "instance") if name in given}
     target = target_of(**releases) if releases else any_supported()
-    return _lint(example, target, given)
+    named = {name: given[name] for name in ("slurm",) if name in given}
+    return _lint(example, target._replace(versions={**target.versions, **named}), given)
 
 
 def variable_findings(example: str, given: Mapping[str, Any]) -> list[Finding]:

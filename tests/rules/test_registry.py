@@ -18,6 +18,7 @@ from efakit.errors import UsageError
 from efakit.finding import Severity
 from efakit.lint import config as config_lint
 from efakit.lint.dockerfile.rule import all_rules as dockerfile_checks
+from efakit.lint.manifest import lint_manifests
 from efakit.lint.script.rule import all_rules as script_checks
 from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of, rules, rules_of
 from efakit.rules.stack import stack_findings
@@ -67,6 +68,13 @@ def test_a_config_s_wrong_example_is_found_and_the_right_one_is_not(rule: Rule):
     assert rule.id not in [item.rule for item in right]
     # What is right about the one thing is wrong in no other way, or was before.
     assert {item.rule for item in right if item.severity == "error"} <= {item.rule for item in wrong}
+
+
+@pytest.mark.parametrize("rule", of_room("manifest"))
+def test_a_manifest_s_wrong_example_is_found_and_the_right_one_is_not(rule: Rule):
+    wrong, right = lint_manifests(rule.wrong, "job.yaml"), lint_manifests(rule.right, "job.yaml")
+    assert rule.severity in [item.severity for item in wrong if item.rule == rule.id]
+    assert {item.rule for item in right} <= {item.rule for item in wrong} - {rule.id}
 
 
 @pytest.mark.parametrize("rule", of_room("script"))

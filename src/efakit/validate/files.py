@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from efakit.catalog import instances
 from efakit.errors import UsageError
 from efakit.finding import ERROR, Finding, Place
-from efakit.inputs import is_stdin, read_input, shown
+from efakit.inputs import is_stdin, read_input, shown, text_of
 from efakit.lint.dockerfile import is_dockerfile, lint_dockerfile, named_like_dockerfile
 from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
 from efakit.rules.releases import target_of_stack
@@ -26,6 +26,9 @@ _CONFIGS = (".yaml", ".yml")
 _CONFIG_KEY = re.compile(rb"\A(\s*(#.*|---.*)?\n)*['\"]?[A-Za-z_]+['\"]?:(\s|$)", re.MULTILINE)
 _TOP_KEY = re.compile(rb"^['\"]?([A-Za-z]+)['\"]?:(?:\s|$)", re.MULTILINE)
 _QUEUES = re.compile(rb"^\s+queues:", re.MULTILINE)
+# Manifests that have to do with EFA: folders hold those of other things too.
+_MANIFEST = re.compile(rb"^apiVersion:\s*['\"]?(eksctl\.io|kubeflow\.org|trainer\.kubeflow\.org)/", re.MULTILINE)
+_EFA_RESOURCE = b"vpc.amazonaws.com/efa"
 _LARGEST_BYTES = 4 * 1024 * 1024  # Slurm's own limit for a batch script
 
 
@@ -116,6 +119,8 @@ def _reads_like_ours(path: Path) -> bool:
     keys = set(_TOP_KEY.findall(data))
     if b"AWSTemplateFormatVersion" in keys:
         return False
+    if {b"apiVersion", b"kind"} <= keys:
+        return _MANIFEST.search(data) is not None or _EFA_RESOURCE in data
     return {b"HeadNode", b"Scheduling"} <= keys or (b"cluster" in keys and _QUEUES.search(data) is not None)
 
 
@@ -123,6 +128,8 @@ def judge_file(path: Path, where: Where) -> list[Finding]:
     """Return the findings in a file; raise UsageError where it cannot be read or is nothing that lint takes."""
     data = _read(path)
     if _is_config(path, data):
+        if {b"apiVersion", b"kind"} <= set(_TOP_KEY.findall(data)):
+            return _judge_manifests(path, data)
         return _judge_config(path, data, where)
     return judge_text(Path(shown(path)), data, where)
 
@@ -187,6 +194,17 @@ def _judge_config(path: Path, data: bytes, where: Where) -> list[Finding]:
     except SpecRefused as refusal:
         return refusal.findings
     return list(by_rules(subject).findings if isinstance(subject, Subject) else subject.findings)
+
+
+def _judge_manifests(path: Path, data: bytes) -> list[Finding]:
+    """Return the findings in an eksctl config or in Kubernetes manifests."""
+    from efakit.lint.manifest import lint_manifests
+
+    try:
+        text = text_of(data, "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"not a text file in UTF-8 (byte {error.start})", Place(shown(path))) from None
+    return lint_manifests(text, shown(path))
 
 
 def _read(path: Path) -> bytes:
