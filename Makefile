@@ -61,8 +61,10 @@ test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
 	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
-	# Not in memory: the lab mounts a /dev/shm of its own over it.
-	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m lab
+	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
+	# Not in memory: the lab mounts a /dev/shm of its own over it. A file's tests share a cluster.
+	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m "lab and not alone" -n auto --dist loadfile --ignore=tests/hook
+	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
 
 coverage: .venv/ready

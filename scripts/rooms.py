@@ -54,7 +54,16 @@ _ROOMS = (
         "the edge to AWS and to vendors' tools: simulated account, pcluster's validators, other judges, EC2, S3",
         ("catalog",),
         (
-            *("boto3", "botocore", "cfnlint", "dstack", "jsonschema", "kubeflow_trainer_api", "kubernetes_validate"),
+            *(
+                "boto3",
+                "botocore",
+                "cfnlint",
+                "dockerfile",
+                "dstack",
+                "jsonschema",
+                "kubeflow_trainer_api",
+                "kubernetes_validate",
+            ),
             *("moto", "pcluster", "yaml"),
         ),
     ),
@@ -68,8 +77,8 @@ _ROOMS = (
     ),
     Room(
         "lint",
-        "findings in cluster configs (`config/`), scripts and env files (`script/`), eksctl configs and manifests of "
-        "Kubernetes (`manifest/`), ours or anybody's; edits",
+        "findings in cluster configs (`config/`), scripts and env files (`script/`), Dockerfiles (`dockerfile/`), "
+        "eksctl configs and manifests of Kubernetes (`manifest/`), ours or anybody's; edits",
         ("rules", "catalog"),
         ("tree_sitter", "tree_sitter_bash", "yaml"),
     ),

@@ -131,7 +131,7 @@ def test_every_key_of_a_job_that_holds_text_is_tried():
     }
     tried = {field.partition(".")[0] for field in FIELDS}
     assert texts <= tried
-    assert {f"container.{key}" for key in schema["container"]["properties"]} - set(FIELDS) == {
+    assert {f"container.{key}" for key in schema["job_container"]["properties"]} - set(FIELDS) == {
         "container.runtime",  # an enum
         "container.stack",  # releases, in no script
     }

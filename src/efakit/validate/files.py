@@ -12,6 +12,7 @@ from efakit.catalog import instances
 from efakit.errors import UsageError
 from efakit.finding import ERROR, Finding, Place
 from efakit.inputs import is_stdin, read_input, shown, text_of
+from efakit.lint.dockerfile import is_dockerfile, lint_dockerfile, named_like_dockerfile
 from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
 from efakit.rules.releases import target_of_stack
 from efakit.rules.target import Target, any_supported
@@ -67,7 +68,7 @@ def on_spec(path: Path) -> Where:
 def judge_files(
     paths: Iterable[Path], where: Where, left_out: Callable[[UsageError, bool], None]
 ) -> list[tuple[Path, list[Finding]]]:
-    """Return the findings in what is named, and in scripts, env files, configs and specs of folders, each file once.
+    """Return the findings in what is named, and in scripts, Dockerfiles, configs and specs of folders, each file once.
 
     A file that cannot be judged is told to ``left_out``, with whether it was named itself; the others are judged.
     """
@@ -87,8 +88,9 @@ def find_files(paths: Iterable[Path]) -> dict[Path, bool]:
         if path.is_dir():
             inside = dict.fromkeys(_in_folder(path), False)
             if not inside:
-                looked_for = ", ".join((*_SCRIPTS, *_CONFIGS))
-                raise UsageError(f"{path}: the folder holds no script, config or spec (looked for {looked_for})")
+                looked_for = ", ".join((*_SCRIPTS, *_CONFIGS, "Dockerfile"))
+                message = f"the folder holds no script, config, spec or Dockerfile (looked for {looked_for})"
+                raise UsageError(f"{path}: {message}")
             found = {**inside, **found}
         else:
             found[path] = True
@@ -100,9 +102,10 @@ def _in_folder(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(parent, name)
-            if not name.endswith((*_SCRIPTS, *_CONFIGS)) or not path.is_file():  # a pipe would have to be waited for
-                continue
-            if name.endswith(_SCRIPTS) or _reads_like_ours(path):
+            image = named_like_dockerfile(name)
+            if not (image or name.endswith((*_SCRIPTS, *_CONFIGS))) or not path.is_file():
+                continue  # a pipe would have to be waited for
+            if image or name.endswith(_SCRIPTS) or _reads_like_ours(path):
                 yield path
 
 
@@ -135,16 +138,27 @@ def _is_config(path: Path, data: bytes) -> bool:
     """Return whether a file is YAML by its name, or standard input by its first key."""
     if not is_stdin(path):
         return path.suffix in _CONFIGS
-    return _CONFIG_KEY.search(data) is not None
+    return _CONFIG_KEY.search(data) is not None and not is_dockerfile("", data)
 
 
 def judge_text(path: Path, data: bytes, where: Where) -> list[Finding]:
-    """Return the findings in a script of which ``data`` is the content."""
+    """Return the findings in a script or a Dockerfile of which ``data`` is the content."""
+    if is_dockerfile(path.name, data):
+        return lint_dockerfile(str(path), data, _of_image(where))
     script = read_script(str(path), data)
     surroundings = where.surroundings
     if where.spec is not None:
         surroundings = _of_partition(where.spec, partition_of(script))
     return lint_model(script, surroundings._replace(has_folder=_folders_beside(path)))
+
+
+def _of_image(where: Where) -> Surroundings:
+    """Return what an image is to run on: its stack is its own, and of a spec it takes the one instance type."""
+    if where.spec is None:
+        return where.surroundings
+    types = {one.name: one for queue in where.spec.cluster.queues for one in [_one_type(queue)] if one is not None}
+    instance = next(iter(types.values())) if len(types) == 1 else None
+    return Surroundings(any_supported()._replace(instance=instance.name if instance else None), instance)
 
 
 def _folders_beside(path: Path) -> Callable[[str], bool]:
