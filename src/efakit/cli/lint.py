@@ -13,7 +13,7 @@ from efakit.errors import UsageError
 
 
 @click.command(
-    short_help="Find what is wrong in sbatch scripts, launchers, env files, cluster configs.",
+    short_help="Find what is wrong in sbatch scripts, launchers, env files, Dockerfiles, cluster configs.",
     cls=Command,
     exit_1="Findings of the severity of --fail-on or worse.",
     fine="No such finding.",
@@ -50,11 +50,11 @@ def lint(
 ) -> None:
     """Find what is wrong in FILEs, whoever wrote them.
 
-    sbatch scripts, shell launchers, templates and env files are judged for EFA; YAML files as cluster configs, like
-    'efakit validate' without pcluster, and a spec with its jobs' scripts. Folders are searched for all of these; - is
-    standard input. With --spec and no FILE, the spec itself is judged. Without a target, what is wrong or without
-    effect on every supported stack is a warning. '# efakit: ignore RULE' leaves a rule out; docs/rules.md lists the
-    rules.
+    sbatch scripts, shell launchers, templates, env files and Dockerfiles are judged for EFA; YAML files as cluster
+    configs, like 'efakit validate' without pcluster, and a spec with its jobs' scripts. Folders are searched for all of
+    these; - is standard input. With --spec and no FILE, the spec itself is judged. Without a target, what is wrong or
+    without effect on every supported stack is a warning; a Dockerfile says itself which releases are in its image.
+    '# efakit: ignore RULE' leaves a rule out; docs/rules.md lists the rules.
     """
     from efakit.cli.findings_output import FORMATS
     from efakit.cli.lint_fix import mend

@@ -15,7 +15,7 @@ import yaml
 
 from efakit.errors import SpecError
 from efakit.finding import ERROR, Finding, Place
-from efakit.inputs import read_input, shown, text_of
+from efakit.inputs import other_than_yaml, read_input, shown, text_of
 
 KeyPath = Sequence[str | int]
 
@@ -68,7 +68,7 @@ class Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = Place(str(path), mark.line + 1, mark.column + 1) if mark else Place(str(path), 1, 1)
-            raise SpecError([_not_yaml(place, error.problem or error.context)]) from error
+            raise SpecError([_not_yaml(place, error.problem or error.context, other_than_yaml(text))]) from error
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise SpecError([_not_yaml(Place(str(path), 1, 1), " ".join(str(error).split()))]) from error
 
@@ -144,8 +144,9 @@ def _unreadable(path: Path | str, message: str, fix: str) -> SpecError:
     return SpecError([Finding("spec-unreadable", ERROR, message, place=Place(str(path)), fix=fix)])
 
 
-def _not_yaml(place: Place, why: str | None) -> Finding:
-    return Finding("spec-unreadable", ERROR, f"not valid YAML: {why}", place=place)
+def _not_yaml(place: Place, why: str | None, what: str = "") -> Finding:
+    message = f"not valid YAML, but {what}" if what else f"not valid YAML: {why}"
+    return Finding("spec-unreadable", ERROR, message, place=place)
 
 
 def _child(node: yaml.Node | None, key: str | int) -> tuple[yaml.Node, yaml.Node] | None:

@@ -7,14 +7,14 @@ spec's ``overrides`` count. A spec without a config of its own is judged by the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from efakit.catalog import instances
+from efakit.catalog import instances, offerings
 from efakit.emit.parallelcluster import cluster_config
 from efakit.emit.parallelcluster.origins import origin
 from efakit.errors import SpecError
-from efakit.finding import Finding
+from efakit.finding import WARNING, Finding
 from efakit.lint.config import JobNodes, lint_config
 from efakit.lint.config.given import OF_SPEC
 from efakit.lint.config.node import Path as Keys
@@ -75,6 +75,39 @@ def _of_config(document: Document, plan: Plan, version: str) -> Iterator[Finding
         keys = origin_of(item.place.keys, document)
         if "overrides" not in keys:
             yield document.fault(item.rule, keys, item.message, item.fix).replaced(source=item.source)
+
+
+def of_rendered(document: Document, plan: Plan) -> list[Finding]:
+    """Return the errors and warnings of the config that the spec renders to, and what the plan found, by line.
+
+    ``efakit validate`` says the same, with notes, and with what a vendor and an account say.
+    """
+    found = [item.replaced(place=document.place(item.place.keys, at_key=True)) for item in plan.findings]
+    section = plan.spec.section(ParallelCluster)
+    if section is None:
+        return found
+    said = {(item.rule, item.line) for item in found}
+
+    def where(path: Keys) -> tuple[int, int]:
+        place = document.place(origin_of(path, document), at_key=True)
+        return place.line, place.column
+
+    of_config = lint_config(
+        cluster_config(plan),
+        version=section.version,
+        where=where,
+        file=str(document.path),
+        jobs=[job_nodes(number, job) for number, job in enumerate(plan.jobs)],
+        offerings=offerings,
+        software=asdict(plan.spec.cluster.stack),
+    )
+    of_software = {item.message for item in plan.software_findings}
+    found += [
+        item
+        for item in of_config
+        if item.severity >= WARNING and (item.rule, item.line) not in said and item.message not in of_software
+    ]
+    return sorted(found, key=lambda item: (item.line, item.column, -item.severity.rank))
 
 
 def origin_of(path: Keys, document: Document) -> Keys:

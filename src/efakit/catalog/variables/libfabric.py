@@ -44,7 +44,7 @@ ROWS = (
         effect="harmful",
         reason="libfabric then does not offer EFA, and the plugin does not apply its settings for AWS",
         source=_PLATFORM,
-        value="tcp|sockets|udp|verbs|shm|net|tcp;*|ofi_rxm*|^efa*",
+        value="tcp|sockets|udp|verbs|shm|net|tcp;*|ofi_rxm*|^efa*|psm*|opx|mlx|ucx|cxi|gni|usnic|verbs;*",
         severity="error",
         fix="remove it",
     ),
@@ -56,6 +56,13 @@ ROWS = (
         "without EFA the job fails",
         source=_ENV_DOC,
         value="efa",
+    ),
+    VariableRule(
+        id="fi-ofi-rxr",
+        name="FI_OFI_RXR_*",
+        effect="no-effect",
+        reason="no release of libfabric reads it: the provider is called efa, and its parameters FI_EFA_*",
+        source="https://github.com/ofiwg/libfabric/blob/v1.8.0/prov/efa/src/rxr/rxr_init.c",
     ),
     VariableRule(
         id="fi-efa-use-device-rdma",

@@ -61,6 +61,26 @@ ROWS = (
         workload="openmpi",
         fix="OMPI_MCA_pml=cm",
     ),
+    VariableRule(
+        id="openmpi-mtl-ofi-provider-other",
+        name="OMPI_MCA_mtl_ofi_provider_include",
+        effect="harmful",
+        reason="Open MPI then takes these providers of libfabric alone, and efa is not among them",
+        source=_OFI_MTL,
+        value="!*efa*|",
+        workload="openmpi",
+        fix="OMPI_MCA_mtl_ofi_provider_include=efa",
+    ),
+    VariableRule(
+        id="openmpi-mtl-ofi-provider-excluded",
+        name="OMPI_MCA_mtl_ofi_provider_exclude",
+        effect="harmful",
+        reason="Open MPI then leaves EFA out",
+        source=_OFI_MTL,
+        value="efa|efa,*|*,efa|*,efa,*",
+        workload="openmpi",
+        fix="remove it",
+    ),
     # MPI that only starts NCCL's ranks.
     VariableRule(
         id="mpi-launch-pml",

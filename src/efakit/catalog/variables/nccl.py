@@ -110,6 +110,16 @@ ROWS = (
         workload="nccl",
         since={"plugin": "1.15.0"},
     ),
+    # The plugin's library is libnccl-net.so, libnccl-net-ofi.so or both; a path may lead to either.
+    VariableRule(
+        id="nccl-net-plugin-other",
+        name="NCCL_NET_PLUGIN",
+        effect="harmful",
+        reason="NCCL loads this plugin alone, and it is not aws-ofi-nccl: NCCL goes on without EFA",
+        source=_NCCL + "src/plugin/plugin_open.cc",
+        value="!*ofi*|*aws*|*efa*|*libnccl-net.so*|*/*|none|",
+        fix="remove it; where an image sets it, NCCL_NET_PLUGIN=ofi (aws-ofi-nccl 1.15.0 and later)",
+    ),
     VariableRule(
         id="nccl-net-plugin-none",
         name="NCCL_NET_PLUGIN",
@@ -412,7 +422,8 @@ ROWS = (
         value="simple|Simple|SIMPLE",
         fix="remove it",
         since={"plugin": "1.6.0"},
-        except_instances="p4d.* p4de.*",
+        # On types before these the plugin asks the device for the byte order, and sets the same value without it.
+        instances=_HOPPER_AND_LATER,
     ),
     VariableRule(
         id="nccl-proto",

@@ -19,7 +19,7 @@ from efakit.rules.target import Target
 
 _MODULES = (
     *("file_rules", "sbatch_rules", "task_rules", "gpu_rules", "launch_rules", "name_rules", "variable_rules"),
-    *("software_rules", "step_rules", "line_rules", "container_rules"),
+    *("software_rules", "step_rules", "line_rules", "container_rules", "slurm_rules"),
 )
 
 

@@ -10,7 +10,7 @@ _OWN = "docs/architecture.md"
 RULES = (
     Rule(
         "software-broken",
-        room="config script",
+        room="config script dockerfile",
         severity="error",
         what="The EFA software of the jobs does not work together, or does not work on the instance type.",
         why="The versions come from the ParallelCluster release, from the spec's stack, from a job's container or "
@@ -36,7 +36,7 @@ RULES = (
     ),
     Rule(
         "software-risky",
-        room="config script",
+        room="config script dockerfile",
         severity="warning",
         what="The EFA software of the jobs has a known fault, or is older than the instance type needs.",
         why="Jobs may fail or be slow. The message names the versions and what to use.",

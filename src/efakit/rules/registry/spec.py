@@ -6,6 +6,9 @@ from efakit.rules.registry.row import Rule
 
 _SPEC = "docs/spec.md"
 _DSTACK = "https://dstack.ai/docs/concepts/tasks/"
+_EKSCTL = "https://github.com/eksctl-io/eksctl/blob/main/pkg/apis/eksctl.io/v1alpha5/validation.go"
+_MPI_JOB = "https://github.com/kubeflow/mpi-operator"
+_EFA_IN_CONTAINERS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-installer-containers.html"
 _SBATCH = "https://slurm.schedmd.com/sbatch.html"
 _BASH = "https://www.gnu.org/software/bash/manual/bash.html#Bash-Variables"
 _PYXIS = "https://github.com/NVIDIA/pyxis"
@@ -81,6 +84,172 @@ RULES = (
               - {name: train, template: torchrun, script: train.py}
         """,
         source=_DSTACK,
+    ),
+    Rule(
+        "eks-job",
+        room="spec",
+        severity="error",
+        what="eks.jobs names a job that is not there, or that cannot run on EKS.",
+        why="The operators start torchrun on each node, or mpirun on a launcher; Slurm's srun is not there. A pod "
+        "needs an "
+        "image of a registry and the number of the type's EFA devices. Without eks.jobs such a job is left out, and "
+        "DECISIONS.md says why.",
+        wrong="""
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], image: "me/efa:1", jobs: [count]}
+            jobs:
+              - {name: count, template: command, program: ./count}
+        """,
+        right="""
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], image: "me/efa:1", jobs: [train]}
+            jobs:
+              - {name: train, template: torchrun, script: train.py}
+        """,
+        source=_MPI_JOB,
+    ),
+    Rule(
+        "eks-zone",
+        room="spec",
+        severity="error",
+        what="The section eks names a zone of another region, or nodes start in one that the cluster has nothing in.",
+        why="eksctl takes the file and CloudFormation fails later: a zone's name begins with its region's.",
+        wrong="""
+            cluster: {region: us-west-2}
+            eks: {name: my-cluster, zones: [us-east-1a, us-west-2b]}
+        """,
+        right="""
+            cluster: {region: us-west-2}
+            eks: {name: my-cluster, zones: [us-west-2a, us-west-2b]}
+        """,
+        source=_EKSCTL,
+    ),
+    Rule(
+        "eks-dra",
+        room="spec",
+        severity="error",
+        what="eks.devices is dra, and Kubernetes is too old for the EFA DRA driver.",
+        why="Pods would wait for claims that no driver fills.",
+        wrong="""
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], devices: dra, version: "1.33"}
+        """,
+        right="""
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], devices: dra, version: "1.34"}
+        """,
+        source="https://docs.aws.amazon.com/eks/latest/userguide/device-management-efa.html",
+    ),
+    Rule(
+        "eks-reservation-group",
+        room="spec",
+        severity="error",
+        what="Self-managed EFA nodes of EKS come from a reservation, and no placement group is named.",
+        why="eksctl puts self-managed EFA nodes into a placement group of its own, whatever the group says of "
+        "reservations: "
+        "the reservation's instances are elsewhere, and some or all of the nodes do not start. In managed groups it "
+        "leaves "
+        "the placement group away.",
+        wrong="""
+            cluster:
+              queues:
+                - name: gpu
+                  reservation: cr-0123456789abcdef0
+                  compute_resources: [{name: p5, instance: p5.48xlarge, nodes: 4}]
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], nodes: self-managed}
+        """,
+        right="""
+            cluster:
+              queues:
+                - name: gpu
+                  reservation: cr-0123456789abcdef0
+                  compute_resources: [{name: p5, instance: p5.48xlarge, nodes: 4}]
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b]}
+        """,
+        source="https://github.com/eksctl-io/eksctl/issues/7949",
+    ),
+    Rule(
+        "eks-self-managed",
+        room="spec",
+        severity="error",
+        what="eks.nodes is self-managed, and a compute resource is on spot, or of a type whose EFA interfaces eksctl "
+        "does not "
+        "count right.",
+        why="Such a type needs a launch template of its own, which eksctl takes for managed groups only; spot is a "
+        "key of "
+        "managed groups.",
+        wrong="""
+            cluster:
+              queues:
+                - name: gpu
+                  compute_resources: [{name: b300, instance: p6-b300.48xlarge, nodes: 4}]
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], nodes: self-managed}
+        """,
+        right="""
+            cluster:
+              queues:
+                - name: gpu
+                  compute_resources: [{name: b300, instance: p6-b300.48xlarge, nodes: 4}]
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b]}
+        """,
+        source="https://github.com/eksctl-io/eksctl/pull/8692",
+    ),
+    Rule(
+        "eks-launch-template",
+        room="spec",
+        severity="error",
+        what="A node group of EKS on a launch template has several instance types, or an image of its own.",
+        why="The launch template lists one type's network cards; with an image it would have to hold the nodes' "
+        "bootstrap too.",
+        wrong="""
+            cluster:
+              queues:
+                - name: gpu
+                  compute_resources: [{name: b300, instance: p6-b300.48xlarge, nodes: 4}]
+            eks:
+              name: my-cluster
+              zones: [us-east-1a, us-east-1b]
+              ami: ami-0123456789abcdef0
+              ami_family: AmazonLinux2023
+        """,
+        right="""
+            cluster:
+              queues:
+                - name: gpu
+                  compute_resources: [{name: b300, instance: p6-b300.48xlarge, nodes: 4}]
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b]}
+        """,
+        source=_EKSCTL,
+    ),
+    Rule(
+        "eks-image",
+        room="spec",
+        severity="error",
+        what="eks.ami is there without a family whose bootstrap eksctl writes.",
+        why="eksctl wants amiFamily beside an image, and for Ubuntu a bootstrap of your own.",
+        wrong="""
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], ami: ami-0123456789abcdef0}
+        """,
+        right="""
+            eks:
+              name: my-cluster
+              zones: [us-east-1a, us-east-1b]
+              ami: ami-0123456789abcdef0
+              ami_family: AmazonLinux2023
+        """,
+        source=_EKSCTL,
+    ),
+    Rule(
+        "container-unfit",
+        room="spec",
+        severity="error",
+        what="The section container names a release that efakit has no row for, or parts that do not go together.",
+        why="PyTorch decides NCCL and CUDA, and the EFA installer decides the plugin: an image of others builds, and "
+        "its jobs go over TCP. Open MPI 5 in an MPIJob runs all ranks on the launcher, and ends with 0. An image of "
+        "NVIDIA's that has PyTorch already hides what is installed beside it.",
+        wrong="""
+            container: {flavours: [eks], open_mpi: "5"}
+        """,
+        right="""
+            container: {flavours: [eks], open_mpi: "4"}
+        """,
+        source=_EFA_IN_CONTAINERS,
     ),
     Rule(
         "queue-unknown",

@@ -48,6 +48,39 @@ RULES = (
         source="https://dstack.ai/docs/reference/dstack.yml/fleet/",
     ),
     Rule(
+        "hadolint:*",
+        room="vendor",
+        severity="warning",
+        what="hadolint finds an error or a warning in a Dockerfile that efakit renders.",
+        why="The severity is hadolint's. It reads a Dockerfile and the shell in it, and builds nothing.",
+        wrong="""
+            RUN curl -fsSL https://efa-installer.amazonaws.com/aws-efa-installer-1.51.0.tar.gz | tar -xz
+        """,
+        right="""
+            SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+            RUN curl -fsSL https://efa-installer.amazonaws.com/aws-efa-installer-1.51.0.tar.gz | tar -xz
+        """,
+        source="https://github.com/hadolint/hadolint",
+    ),
+    Rule(
+        "dockerfile:*",
+        room="vendor",
+        severity="error",
+        what="BuildKit's parser refuses a Dockerfile that efakit renders, or reads other instructions in it.",
+        why="A continued line goes on over an empty one: an ENV after it becomes a part of RUN, without a word.",
+        wrong="""
+            RUN ./efa_installer.sh -y --skip-kmod \\
+
+            ENV PATH=/opt/amazon/openmpi/bin:$PATH
+        """,
+        right="""
+            RUN ./efa_installer.sh -y --skip-kmod
+
+            ENV PATH=/opt/amazon/openmpi/bin:$PATH
+        """,
+        source="https://docs.docker.com/reference/build-checks/no-empty-continuation/",
+    ),
+    Rule(
         "aws:*",
         room="vendor",
         severity="error",

@@ -170,6 +170,20 @@ RULES = (
         vendor="MixedSecurityGroupOverwriteValidator",
     ),
     Rule(
+        "region-unknown",
+        room="config",
+        severity="warning",
+        what="The region is none that AWS is known to have.",
+        why="pcluster refuses a region that its boto3 does not know. A region newer than efakit gives the warning too.",
+        wrong="""
+            Region: us-est-1
+        """,
+        right="""
+            Region: us-east-1
+        """,
+        source=sources.REGIONS,
+    ),
+    Rule(
         "offering-region",
         room="config",
         severity="error",

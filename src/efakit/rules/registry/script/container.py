@@ -40,7 +40,7 @@ RULES = (
     ),
     Rule(
         "preload-plugin",
-        room="script",
+        room="script dockerfile",
         severity="warning",
         what="LD_PRELOAD names aws-ofi-nccl, which NCCL loads itself.",
         why="Every program of the job then loads the plugin and libfabric, also programs without NCCL. NCCL finds "

@@ -8,7 +8,7 @@ from efakit.rules.registry.script import sources
 RULES = (
     Rule(
         "misspelt-variable",
-        room="script",
+        room="script dockerfile",
         severity="warning",
         what="The script sets a variable that no program reads, and its name is similar to one that exists.",
         why="Programs ignore a misspelt variable without a message.",
@@ -25,7 +25,7 @@ RULES = (
     ),
     Rule(
         "unknown-variable",
-        room="script",
+        room="script dockerfile",
         severity="info",
         what="The script sets a variable that begins with FI_EFA_ or OFI_NCCL_ and that no release reads.",
         why="Each of these prefixes belongs to one program, and no release of that program has the name.",
@@ -71,7 +71,7 @@ RULES = (
     ),
     Rule(
         "variable-not-read",
-        room="script",
+        room="script dockerfile",
         severity="warning",
         what="The script sets a variable that the target's release of NCCL, aws-ofi-nccl, libfabric or NVSHMEM does "
         "not read.",

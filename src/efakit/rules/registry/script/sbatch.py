@@ -147,4 +147,25 @@ RULES = (
         """,
         source=sources.SBATCH,
     ),
+    Rule(
+        "cpus-of-instance",
+        room="script",
+        severity="error",
+        what="The tasks of a node ask for more CPUs than the instance type has.",
+        why="No node can hold the job: sbatch refuses it, or it never starts.",
+        given={"instance": "c5n.18xlarge", "installer": "1.47.0"},
+        wrong="""
+            #!/bin/bash
+            #SBATCH --nodes=2
+            #SBATCH --ntasks-per-node=96
+            srun ./app
+        """,
+        right="""
+            #!/bin/bash
+            #SBATCH --nodes=2
+            #SBATCH --ntasks-per-node=36
+            srun ./app
+        """,
+        source=sources.INSTANCE_TYPES,
+    ),
 )

@@ -12,11 +12,11 @@ RULES = (
         "task-variable-expanded-early",
         room="script",
         severity="error",
-        what="The batch shell expands $SLURM_PROCID, $SLURM_LOCALID, $SLURM_NODEID or an MPI rank variable before "
-        "srun or mpirun starts the tasks.",
-        why="In the batch script the value is 0 (or empty, for an MPI rank), and every task gets that value. The "
-        "ranks then wait for each other, or all of them act as rank 0. If the number of tasks is not known, it is a "
-        "warning.",
+        what="The batch shell expands $SLURM_PROCID, $SLURM_LOCALID, $SLURM_NODEID, $SLURM_LAUNCH_NODE_IPADDR or an "
+        "MPI rank variable before srun or mpirun starts the tasks.",
+        why="In the batch script the value is 0 (or empty, for an MPI rank and for the launch node's address), and "
+        "every task gets that value. The ranks then wait for each other, or all of them act as rank 0. If the number "
+        "of tasks is not known, it is a warning.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2

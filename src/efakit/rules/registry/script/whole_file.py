@@ -61,7 +61,7 @@ RULES = (
     ),
     Rule(
         "ignore-unknown-rule",
-        room="script",
+        room="script dockerfile",
         severity="warning",
         what="A comment '# efakit: ignore' names a rule that does not exist.",
         why="The comment has no effect. The name is usually misspelt.",
