@@ -13,7 +13,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
 PYTEST := python -m pytest
 # What needs nothing but the virtual environment.
-PLAIN := not pcluster and not dstack and not sagemaker and not lab and not registry
+PLAIN := not pcluster and not dstack and not eks and not sagemaker and not lab and not registry
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
@@ -36,6 +36,9 @@ OLDER := 3.13.2
 .venv-dstack/ready: pyproject.toml scripts/setup-venv.sh
 	scripts/setup-venv.sh .venv-dstack --editable '.[dstack]'
 
+.venv-eks/ready: pyproject.toml scripts/setup-venv.sh
+	scripts/setup-venv.sh .venv-eks --editable '.[eks]'
+
 # Line 2 of SageMaker's SDK; line 3 takes a gigabyte and, with the training toolkit, is for platforms-check.
 .venv-sagemaker/ready: pyproject.toml scripts/setup-venv.sh
 	scripts/setup-venv.sh .venv-sagemaker --editable '.[sagemaker-v2]'
@@ -57,7 +60,7 @@ check: .venv/ready
 	shellcheck $(SHELLS)
 	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto
 
-test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-sagemaker/ready
+test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready
 	scripts/setup-torch.sh .venv-torch
 	scripts/setup-pythons.sh .venv-pythons
 	HYPOTHESIS_PROFILE=efakit $(MAKE) check
@@ -65,9 +68,12 @@ test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-sagemaker
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
+	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
 	.venv-sagemaker/bin/python -m pytest -m sagemaker tests/sagemaker
-	# Not in memory: the lab mounts a /dev/shm of its own over it.
-	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m lab
+	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
+	# Not in memory: the lab mounts a /dev/shm of its own over it. A file's tests share a cluster.
+	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m "lab and not alone" -n auto --dist loadfile --ignore=tests/hook
+	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
 
 platforms-check: .venv-sagemaker3/ready
@@ -87,4 +93,4 @@ format: .venv/ready
 	ruff check --fix $(CODE)
 
 clean:
-	rm -rf .venv .venv-pcluster .venv-dstack .venv-sagemaker .venv-sagemaker3 .venv-torch .venv-pythons .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-* .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
