@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -35,6 +36,7 @@ from scripts.outdated_advice import (
     RenderedBefore,
     TypeHas,
 )
+from tests.rules.examples import spec_findings
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = [row for _, rows in SECTIONS for row in rows]
@@ -53,6 +55,22 @@ jobs:
   - {name: train, template: accelerate, nodes: 2, script: train.py}
   - {name: all-reduce, template: nccl-tests, nodes: 2}
 """
+ON_SAGEMAKER = """
+cluster:
+  region: us-west-2
+  queues:
+    - name: gpu
+      compute_resources:
+        - {name: p5, instance: p5.48xlarge, nodes: 4}
+sagemaker:
+  role: arn:aws:iam::123456789012:role/SageMakerRole
+  output: s3://my-bucket/training
+  image: 123456789012.dkr.ecr.us-west-2.amazonaws.com/efa:1
+  stack: {installer: "1.51.0"}
+jobs:
+  - {name: train, template: torchrun, nodes: 2, script: train.py}
+  - {name: all_reduce, template: nccl-tests, nodes: 2}
+"""
 
 
 @cache
@@ -66,6 +84,8 @@ def rendered() -> Mapping[str, str]:
             found[path] = code(file.content)
     plan = make_plan(read_spec(Document(Path("spec.yaml"), ON_DSTACK)))
     found |= {file.path: code(file.content) for file in emit(plan, ("dstack",)) if not file.path.endswith(".md")}
+    plan = make_plan(read_spec(Document(Path("spec.yaml"), ON_SAGEMAKER)))
+    found |= {file.path: code(file.content) for file in emit(plan, ("sagemaker",)) if not file.path.endswith(".md")}
     return found
 
 
@@ -87,6 +107,9 @@ def findings(check: Found) -> list[Finding]:
     instance = check.given.get("instance")
     target = target_of(instance=instance, **given) if check.given else any_supported()
     where = Surroundings(target, instances.get(instance) if instance else None, lambda folder: True)
+    if check.kind == "spec":
+        with tempfile.TemporaryDirectory() as folder:
+            return spec_findings(check.advice, Path(folder))
     if check.kind == "dockerfile":
         return lint_dockerfile("Dockerfile", check.advice.encode(), where)
     if check.kind == "script":
@@ -138,4 +161,5 @@ def test_files_are_rendered_for_every_type_that_is_asked():
     paths = set(rendered())
     assert {f"{name}.cluster.yaml" for name in GPU_SPECS} <= paths
     assert any(path.startswith("dstack/") for path in paths)
+    assert any(path.startswith("sagemaker/") for path in paths)
     assert any(path.endswith(".sbatch") for path in paths)
