@@ -1,4 +1,4 @@
-"""Runs the training job nccl-tests on SageMaker: NVIDIA's nccl-tests, one rank a GPU.
+"""Runs the training job nccl-tests on SageMaker: NVIDIA's nccl-tests, one rank for each GPU.
 
 For line 3 of SageMaker's Python SDK: pip install 'sagemaker>=3,<4'.
 --no-wait: it ends once the job is there, and shows no log.
@@ -23,7 +23,7 @@ from sagemaker.train import ModelTrainer
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "../.."
 ENVIRONMENT = {
-    # NCCL's log names the provider and the NICs it chose
+    # NCCL's log then shows the provider and the NICs that it chose
     "NCCL_DEBUG": "INFO",
     # if the plugin is missing or fails, the job ends at once; without this variable NCCL falls back to TCP
     "NCCL_NET": "Libfabric",
