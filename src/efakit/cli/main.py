@@ -24,6 +24,7 @@ COMMANDS = {
         "Say what efakit decides, and why: for a spec, an instance type, a variable, a rule.",
     ),
     "report": ("efakit.cli.report", "report", "Say whether a job's bytes travelled over EFA."),
+    "diagnose": ("efakit.cli.diagnose", "diagnose", "Say what a job's logs say: which network, who failed first, why."),
     "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, look at them, publish their installer."),
     "catalog": ("efakit.cli.catalog", "catalog", "Show what is known of EC2's instance types, and renew it."),
 }
