@@ -12,7 +12,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
 PYTEST := python -m pytest
 # What needs nothing but the virtual environment.
-PLAIN := not pcluster and not dstack and not lab and not registry
+PLAIN := not pcluster and not dstack and not eks and not lab and not registry
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
@@ -35,6 +35,9 @@ OLDER := 3.13.2
 .venv-dstack/ready: pyproject.toml scripts/setup-venv.sh
 	scripts/setup-venv.sh .venv-dstack --editable '.[dstack]'
 
+.venv-eks/ready: pyproject.toml scripts/setup-venv.sh
+	scripts/setup-venv.sh .venv-eks --editable '.[eks]'
+
 system:
 	scripts/setup-system.sh
 
@@ -49,7 +52,7 @@ check: .venv/ready
 	shellcheck $(SHELLS)
 	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto
 
-test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready
+test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready
 	scripts/setup-torch.sh .venv-torch
 	scripts/setup-pythons.sh .venv-pythons
 	HYPOTHESIS_PROFILE=efakit $(MAKE) check
@@ -57,8 +60,11 @@ test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
-	# Not in memory: the lab mounts a /dev/shm of its own over it.
-	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m lab
+	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
+	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
+	# Not in memory: the lab mounts a /dev/shm of its own over it. A file's tests share a cluster.
+	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m "lab and not alone" -n auto --dist loadfile --ignore=tests/hook
+	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
 
 coverage: .venv/ready
@@ -75,4 +81,4 @@ format: .venv/ready
 	ruff check --fix $(CODE)
 
 clean:
-	rm -rf .venv .venv-pcluster .venv-dstack .venv-torch .venv-pythons .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-pcluster .venv-dstack .venv-eks .venv-torch .venv-pythons .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -23,6 +23,9 @@ def golden_files() -> dict[Path, bytes]:
         if spec.name.endswith(".cluster.yaml"):
             continue
         plan = make_plan(load_spec(spec))
+        if "parallelcluster" not in plan.sections:  # a folder of its own, with each target's
+            files.update({spec.with_suffix("") / file.path: file.content for file in emit(plan)})
+            continue
         files[spec.with_suffix(".cluster.yaml")] = emit(plan, ("parallelcluster",))[0].content
         for file in emit(plan, ("sbatch",)):
             files[ROOT / "tests/emit/golden" / spec.stem / Path(file.path).name] = file.content

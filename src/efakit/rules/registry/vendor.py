@@ -48,6 +48,22 @@ RULES = (
         source="https://dstack.ai/docs/reference/dstack.yml/fleet/",
     ),
     Rule(
+        "eks:*",
+        room="vendor",
+        severity="error",
+        what="Schemas of Kubernetes, of Kubeflow Trainer or of eksctl, or cfn-lint, refuse a file that efakit renders "
+        "for EKS.",
+        why="The API server, eksctl or CloudFormation say the same. Schemas know keys and forms: what they pass and "
+        "fails later has rules of its own.",
+        wrong="""
+            eks: {memory_percent: all}
+        """,
+        right="""
+            eks: {memory_percent: 80}
+        """,
+        source="https://docs.aws.amazon.com/eks/latest/userguide/node-efa.html",
+    ),
+    Rule(
         "hadolint:*",
         room="vendor",
         severity="warning",
