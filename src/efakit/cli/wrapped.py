@@ -1,12 +1,17 @@
-"""Breaks a sentence into lines, at blanks alone: an option or an instance type stays whole."""
+"""Long texts in lines that a terminal shows whole."""
 
 from __future__ import annotations
 
-import textwrap
+from textwrap import fill
 
 
-def wrapped(text: str, width: int, first: str = "", rest: str = "") -> str:
-    """Return lines of at most ``width`` letters where the words allow it; ``first`` and ``rest`` are margins."""
-    return textwrap.fill(
-        text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
+def wrapped(text: str, width: int, first: str = "", others: str = "") -> str:
+    """Return a text in lines of a width; ``--no-requeue`` and addresses stay in one piece."""
+    return fill(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_on_hyphens=False,
+        break_long_words=False,
     )
