@@ -12,7 +12,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
 PYTEST := python -m pytest
 # What needs nothing but the virtual environment.
-PLAIN := not pcluster and not dstack and not lab and not registry
+PLAIN := not pcluster and not dstack and not images and not lab and not registry
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
@@ -55,6 +55,7 @@ test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
+	scripts/as-root.sh $(PYTEST) -q -m images tests/images
 	# Not in memory: the lab mounts a /dev/shm of its own over it.
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m lab
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
