@@ -12,6 +12,7 @@ from efakit.catalog import (
     known_faults,
     minimums,
     plugin_nccl,
+    release_traits,
     slurm_settings,
     variables,
 )
@@ -74,6 +75,9 @@ def boundaries() -> Iterator[Boundary]:
         for component, least in (("nccl", line.least_nccl), ("libfabric", line.least_libfabric)):
             row = Boundary("plugin_nccl", f"plugin-{component}", line.plugin, line.source)
             yield row._replace(component=component, side="least", version=least)
+    for trait in release_traits.TRAITS:
+        row = Boundary("release_traits", trait.id, "", trait.source)
+        yield from _ends(row, {trait.component: trait.since or ""}, {trait.component: trait.until or ""})
     yield from _of_releases()
     yield from _of_configs()
 

@@ -472,4 +472,25 @@ _FAULTS = (
     ),
 )
 
-CLAIMS = (*_PLUGIN_VARIABLES, *_LIBFABRIC_VARIABLES, *_BAD_PAIRS, *_MINIMUMS, *_PLUGIN_LINES, *_CONFIGS, *_FAULTS)
+_TRAITS = (
+    Claim("efa-only-interfaces", Text(_SCHEMA, r"^    efa_interface_type = ")),
+    Claim("awsbatch", Text(_SCHEMA, r"^class AwsBatchQueueSchema")),
+    Claim("pyxis-off", Document()),
+    Claim("open-nvidia-driver", Report()),
+    Claim("srun-forgets-cpus", Text("src/srun/opt.c src/srun/libsrun/opt.c", r'"SRUN_CPUS_PER_TASK"')),
+    # The notes of 23.02.2 call it a regression in 23.02.0rc1.
+    Claim("tasks-per-node-lost", Document(), side="since"),
+    Claim("tasks-per-node-lost", Text("NEWS", r"SLURM_TASKS_PER_NODE is used by mpirun, so this regression")),
+    Claim("plugin-sets-tuning", Text(_PLATFORM, _BUFFSIZE)),
+)
+
+CLAIMS = (
+    *_PLUGIN_VARIABLES,
+    *_LIBFABRIC_VARIABLES,
+    *_BAD_PAIRS,
+    *_MINIMUMS,
+    *_PLUGIN_LINES,
+    *_CONFIGS,
+    *_FAULTS,
+    *_TRAITS,
+)

@@ -11,6 +11,7 @@ import yaml
 
 from efakit.errors import UsageError
 from efakit.finding import Place
+from efakit.inputs import EXPLODES, aliases_explode, other_than_yaml
 from efakit.lint.config.node import Path
 
 
@@ -25,8 +26,12 @@ class ConfigDocument:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-            raise UsageError(f"not valid YAML: {error.problem or error.context}", place) from error
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            what = other_than_yaml(text)
+            problem = f", but {what}" if what else f": {error.problem or error.context}"
+            raise UsageError(f"not valid YAML{problem}", place) from error
+        except RecursionError as error:
+            raise UsageError("not valid YAML: it is nested too deeply", Place(file)) from error
+        except (yaml.YAMLError, ValueError) as error:
             raise UsageError(f"not valid YAML: {' '.join(str(error).split())}", Place(file)) from error
 
     def where(self, path: Path) -> tuple[int, int]:
@@ -94,7 +99,9 @@ def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Nod
 
 
 def _refuse_doubles(root: yaml.Node | None) -> None:
-    """Raise MarkedYAMLError for a duplicate key; pcluster refuses it too."""
+    """Raise MarkedYAMLError for a duplicate key, which pcluster refuses too, and for aliases that explode."""
+    if aliases_explode(root):
+        raise yaml.MarkedYAMLError(problem=EXPLODES)
     seen: set[int] = set()
     waiting = [root]
     while waiting:
