@@ -19,6 +19,7 @@ import ssl
 import subprocess
 import tarfile
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,7 @@ HOSTS = (
 TOOLS = ("buildah", "mmdebstrap", "dpkg-deb", "openssl", "gcc", "git", "gpg")
 CACHE = Path(__file__).resolve().parents[2] / ".cache/images"
 ENTRYPOINT = "opt/nvidia/nvidia_entrypoint.sh"
+_DATE = "%a, %d %b %Y %H:%M:%S UTC"
 _REAL = ("curl", "gpg", "python3-venv", "git", "make")
 _INSTALLER = r"""#!/bin/bash
 # Judges its options as the real one does, by the release that it is of.
@@ -275,7 +277,7 @@ class Registry:
         digest, size = hashlib.sha256(index.encode()).hexdigest(), len(index)
         suite = folder.parents[1]
         (suite / "Release").write_text(
-            f"Origin: stand-in\nCodename: {release.apt_suite}\nDate: Sat, 28 Nov 2026 00:00:00 UTC\n"
+            f"Origin: stand-in\nCodename: {release.apt_suite}\nDate: {time.strftime(_DATE, time.gmtime())}\n"
             f"Architectures: {folder.name[7:]}\nComponents: main\n"
             f"SHA256:\n {digest} {size} main/{folder.name}/Packages\n"
         )
