@@ -233,8 +233,8 @@ class Registry:
         self.fingerprint = next(line.split(":")[9] for line in lines if line.startswith("fpr:"))
         self.public_key = run(*self.gpg, "--armor", "--export")
 
-    def make_installer(self, installer: str, plugin: tuple[str, str]) -> None:
-        """Offer a release of the EFA installer that puts aws-ofi-nccl into a folder, under a name."""
+    def make_installer(self, installer: str, plugin: tuple[str, str]) -> Path:
+        """Offer a release of the EFA installer that puts aws-ofi-nccl into a folder; return its archive."""
         site = self.folder / "site/efa-installer.amazonaws.com"
         site.mkdir(parents=True, exist_ok=True)
         is_new = tuple(map(int, installer.split("."))) >= (1, 48)
@@ -247,6 +247,7 @@ class Registry:
             archive.addfile(entry, io.BytesIO(script.encode()))
         run(*self.gpg, "--detach-sign", "--output", site / f"{name}.sig", site / name)
         (site / "aws-efa-installer.key").write_text(self.public_key)
+        return site / name
 
     def _make_repository(self, program: Path) -> None:
         bare, work = self.folder / "site/github.com/NVIDIA/nccl-tests.git", self.folder / "nccl-tests"

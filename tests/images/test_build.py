@@ -142,3 +142,15 @@ def test_each_known_mistake_fails_the_build(registry, tmp_path, right, wrong, sa
     done = registry.build(context, "efa:wrong")
     assert done.returncode != 0
     assert said in done.stdout + done.stderr
+
+
+def test_an_installer_that_was_changed_after_it_was_signed_fails_the_build(registry, tmp_path):
+    plan = plan_of(installer="1.50.0")
+    section = plan.section(ContainerPlan)
+    assert section is not None
+    assert section.plugin is not None
+    archive = registry.make_installer("1.50.0", section.plugin)
+    archive.write_bytes(archive.read_bytes() + b"more")
+    done = registry.build(written(tmp_path, plan) / "slurm", "efa:wrong")
+    assert done.returncode != 0
+    assert "BAD signature" in done.stdout + done.stderr
