@@ -241,7 +241,8 @@ def test_the_values_name_the_types_the_label_and_the_taint_of_the_nodes():
 
 
 def test_the_readme_has_the_commands_in_their_order():
-    text = files_of(TRAIN, TESTS, instance="p6-b300.48xlarge", namespace="mine")["README.md"]
+    resources = [{"name": name.split(".")[0], "instance": name, "nodes": 2} for name in (TYPE, "p6-b300.48xlarge")]
+    text = files_of(TRAIN, TESTS, queue={"compute_resources": resources}, namespace="mine")["README.md"]
     commands = (
         *("eksctl create cluster -f cluster.yaml --install-nvidia-plugin=false", "aws cloudformation deploy"),
         *("eksctl create nodegroup -f -", "kubectl delete daemonset aws-efa-k8s-device-plugin"),
@@ -454,3 +455,7 @@ def test_the_spec_in_the_docs_gives_the_files_that_the_docs_name():
             "i8ge.metal-48xl",
         )
     }
+
+
+def test_where_eksctl_attaches_no_efa_it_has_installed_no_plugin():
+    assert "kubectl delete daemonset" not in files_of(instance="p6-b300.48xlarge")["README.md"]

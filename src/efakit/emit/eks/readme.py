@@ -57,13 +57,13 @@ def _devices(section: EksPlan) -> str:
         return ""
     commands = []
     words = "Offer the devices to pods."
-    if section.efa_types:
+    if any(group.efa and not group.launch_template for group in section.groups):
         words += (
             f" eksctl has installed the EFA plugin {rows.PLUGIN_OF_EKSCTL}, which knows no p6 and which Helm does not "
-            "own: "
-            "it goes first, and again after each `eksctl create nodegroup` with efaEnabled."
+            "own: it goes first, and again after each `eksctl create nodegroup` with efaEnabled."
         )
         commands.append("kubectl delete daemonset aws-efa-k8s-device-plugin -n kube-system --ignore-not-found")
+    if section.efa_types:
         commands.append("helm repo add eks https://aws.github.io/eks-charts")
         chart = ("aws-efa-k8s-device-plugin", rows.PLUGIN_VERSION, "values-efa-device-plugin.yaml")
         if section.section.devices == "dra":
@@ -127,14 +127,24 @@ def _jobs(section: EksPlan) -> str:
 
 
 def _end(section: EksPlan) -> str:
-    names = [group.name for group in section.groups if group.efa]
+    where = f"--region {section.region}"
+    cluster = section.section.name
     commands = [
-        f"eksctl scale nodegroup --region {section.region} --cluster {section.section.name} --name {name} --nodes 0 "
-        "--nodes-min 0"
-        for name in names
+        f"eksctl scale nodegroup {where} --cluster {cluster} --name {group.name} --nodes 0 --nodes-min 0"
+        for group in section.groups
+        if group.efa
     ]
+    down = _block("Nodes cost money until they are gone. Scale the groups down:", *commands) if commands else ""
+    commands = []
+    for group in section.groups:
+        if group.launch_template:
+            stack = f"{cluster}-{group.name}"
+            commands.append(f"eksctl delete nodegroup {where} --cluster {cluster} --name {group.name} --wait")
+            commands.append(f"aws cloudformation delete-stack {where} --stack-name {stack}")
+            commands.append(f"aws cloudformation wait stack-delete-complete {where} --stack-name {stack}")
     commands.append("eksctl delete cluster -f cluster.yaml --disable-nodegroup-eviction --wait")
-    return _block("Nodes cost money until they are gone: scale the groups down, or delete the cluster.", *commands)
+    away = "   Or delete all:" if down else "Delete the cluster when you are done:"
+    return f"{down}\n{_block(away, *commands)}".lstrip()
 
 
 def _tail(section: EksPlan) -> str:

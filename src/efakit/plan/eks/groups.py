@@ -117,6 +117,9 @@ def _interfaces(section: Eks, resource: ResourcePlan, subject: str) -> tuple[boo
     wrong = next(filter(rows.miscounted, resource.resource.instances), None)
     if wrong is None:
         reason = "eksctl attaches an EFA interface on each network card, which are as many as the type may have"
+        cards = resource.resource.efa_interfaces
+        if cards and cards > 1:
+            reason += f". Each takes an address of the subnet: {cards} a node, beside those of the pods"
         return False, Decision(subject, "efaEnabled", reason, rows.INTERFACES)
     reason = (
         f"eksctl would attach {wrong.network_cards} EFA interfaces to {wrong.name}, one a network card, and the type "
