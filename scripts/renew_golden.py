@@ -8,6 +8,7 @@ from efakit.emit.registry import emit
 from efakit.plan.plan import make_plan
 from efakit.spec.load import load_spec
 from scripts.golden_jobs import golden_jobs
+from scripts.outdated_advice import document as advice_page
 from scripts.reference import architecture, cli_reference, spec_reference
 from scripts.write_rules_docs import document as rules_page
 from scripts.write_stricter import document as stricter_page
@@ -35,6 +36,7 @@ def golden_files() -> dict[Path, bytes]:
     files[ROOT / "docs/cli.md"] = cli_reference().encode()
     files[ROOT / "docs/spec.md"] = spec_reference().encode()
     files[ROOT / "docs/rules.md"] = rules_page().encode()
+    files[ROOT / "docs/outdated-advice.md"] = advice_page().encode()
     files[ROOT / "docs/stricter.md"] = stricter_page().encode()
     files[ROOT / "docs/architecture.md"] = architecture().encode()
     return files
