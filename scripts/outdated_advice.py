@@ -69,7 +69,7 @@ class RenderedBefore(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A rule finds the advice, as a script, a Dockerfile or a config."""
+    """A rule finds the advice, as a script, a Dockerfile, a config or a manifest."""
 
     rule: str
     kind: str
@@ -532,29 +532,65 @@ _CONTAINER = (
     ),
 )
 
+_CONFIG = "apiVersion: eksctl.io/v1alpha5\nkind: ClusterConfig\n"
+_B300 = "{name: gpu, instanceType: p6-b300.48xlarge, efaEnabled: true, availabilityZones: [us-west-2a]}"
+
+
+def _manifest(asked: str = "", env: str = "") -> str:
+    """Return an MPIJob whose two workers on p5.48xlarge ask for 8 GPUs and what is asked for."""
+    limits = f"nvidia.com/gpu: 8{', ' if asked else ''}{asked}"
+    container = f"{{name: w, env: [{env}], resources: {{limits: {{{limits}}}}}}}"
+    node = "nodeSelector: {node.kubernetes.io/instance-type: p5.48xlarge}"
+    worker = f"{{replicas: 2, template: {{spec: {{{node}, containers: [{container}]}}}}}}"
+    return _mpi_job(f"{{Launcher: {{}}, Worker: {worker}}}")
+
+
+def _launcher(keys: str) -> str:
+    """Return an MPIJob whose launcher's pod has these keys."""
+    return _mpi_job(f"{{Launcher: {{template: {{spec: {{{keys}}}}}}}, Worker: {{replicas: 2}}}}")
+
+
+def _mpi_job(roles: str) -> str:
+    return f"apiVersion: kubeflow.org/v2beta1\nkind: MPIJob\nspec: {{mpiReplicaSpecs: {roles}}}"
+
+
 _EKS_ROWS = (
     Advice(
         '`hugepages-2Mi: 5210Mi`, four EFAs, 8000Mi of memory as "all the resources of a p5.48xlarge"',
         f"{GUIDE_EKS} (text; its manifest has 5120Mi, 32 and 32000Mi)",
         "A p5.48xlarge has 32 EFAs and 2 TiB; 5120Mi of huge pages fit every node that has EKS's 5128 pages.",
-        "`efakit explain --instance` says the EFAs; the counts are the catalog's.",
+        "32 EFAs, 5120Mi, and four fifths of the memory, in requests and limits alike.",
         _EKS,
-        (TypeHas("p5.48xlarge", "efa_interfaces", 32),),
+        (
+            TypeHas("p5.48xlarge", "efa_interfaces", 32),
+            Rendered("eks-p5/nccl-tests.job.yaml", "vpc.amazonaws.com/efa: 32"),
+            Rendered("eks-p5/nccl-tests.job.yaml", "hugepages-2Mi: 5120Mi"),
+            Found("pod-few", "manifest", _manifest("vpc.amazonaws.com/efa: 4")),
+        ),
     ),
     Advice(
         "`value: $PATH:/opt/amazon/efa/bin`, `LD_LIBRARY_PATH: ...:$LD_LIBRARY_PATH` in a pod's env",
         GUIDE_EKS,
         "Kubernetes fills in `$(NAME)` alone, and only what stands above: the text stays as it is, and mpirun hands "
         "it on.",
-        "-",
+        "No variable of the image is set; the job's own stand in its script.",
         _KUBERNETES,
+        (
+            NotRendered("value: $PATH"),
+            Found("pod-variable", "manifest", _manifest(env="{name: PATH, value: '$PATH:/opt/amazon/efa/bin'}")),
+        ),
     ),
     Advice(
         '`version: "1.XX"`, `region: region-code` with zones of us-west-2',
         GUIDE_EKS,
         "eksctl's schema takes both; the cluster cannot be made.",
-        "-",
+        "A zone of another region is refused; a version is written out.",
         _EKS,
+        (
+            Rendered("eks-p5/cluster.yaml", "version: '1.34'"),
+            Found("eksctl-version", "manifest", f"{_CONFIG}metadata: {{version: '1.XX'}}"),
+            Found("eksctl-region", "manifest", f"{_CONFIG}metadata: {{region: region-code}}"),
+        ),
     ),
     Advice(
         "`helm install aws-efa-k8s-device-plugin` after eksctl's `efaEnabled: true`",
@@ -562,39 +598,59 @@ _EKS_ROWS = (
         "eksctl has installed a DaemonSet of that name (0.5.4, which does not know p6), which Helm does not own. The "
         "chart tolerates no "
         "taint by default. The EFA DRA driver is preferred for new clusters from 1.34 on.",
-        "-",
+        "The README removes eksctl's first; the values tolerate the nodes' taint. `devices: dra` takes the driver.",
         _CHARTS,
+        (
+            Rendered("eks-p5/README.md", "kubectl delete daemonset aws-efa-k8s-device-plugin -n kube-system"),
+            Rendered("eks-p5/values-efa-device-plugin.yaml", "key: aws.amazon.com/efa"),
+            Rendered("eks-p6-b300/README.md", "helm upgrade --install aws-dranet"),
+        ),
     ),
     Advice(
         "restartPolicy in the launcher's pod template",
         GUIDE_EKS,
         "The MPI operator overwrites it by the replica's own.",
-        "-",
+        "restartPolicy stands at the role.",
         "https://github.com/kubeflow/mpi-operator",
+        (Found("mpi-restart", "manifest", _launcher("restartPolicy: OnFailure")),),
     ),
     Advice(
         "Any Open MPI in an MPIJob",
         "MPIJob examples",
         "Open MPI 5 ignores what the operator sets, runs on the launcher alone and ends with 0: Open MPI 4 and "
         "--hostfile.",
-        "-",
+        "mpirun of the EFA installer's Open MPI 4, with the operator's host file.",
         _MPI_OPERATOR,
+        (
+            Rendered("eks-p5/nccl-tests.job.yaml", "/opt/amazon/openmpi/bin/mpirun --allow-run-as-root --hostfile"),
+            Found("mpi-hosts", "manifest", _launcher("containers: [{name: l, command: [mpirun, -np, '16', x]}]")),
+        ),
     ),
     Advice(
         "`vpc.amazonaws.com/efa: 1`, or none and FI_PROVIDER=efa",
         "skypilot #10055, hyperpod-cli #306 and PR #318",
         "All EFAs of the type, as request and limit; with none the pod uses TCP without an error.",
-        "NCCL_NET=Libfabric makes it an error; the counts are the catalog's.",
+        "All of the type, from the catalog; NCCL_NET=Libfabric makes a missing one an error.",
         "https://github.com/skypilot-org/skypilot/issues/10055",
-        (TypeHas("p4d.24xlarge", "efa_interfaces", 4), TypeHas("p5en.48xlarge", "efa_interfaces", 16)),
+        (
+            Rendered("eks-p5/train.job.yaml", "vpc.amazonaws.com/efa: 32"),
+            Found("pod-without-efa", "manifest", _manifest()),
+            TypeHas("p4d.24xlarge", "efa_interfaces", 4),
+            TypeHas("p5en.48xlarge", "efa_interfaces", 16),
+        ),
     ),
     Advice(
         "eksctl `efaEnabled: true` for p6-b300",
         "eksctl",
         "eksctl asks for an EFA on each of its 17 cards; 16 have one. A launch template of your own is needed.",
-        "The catalog counts EFAs and cards apart.",
+        "A launch template by CloudFormation, with a plain interface on card 0 and 16 efa-only ones.",
         "https://github.com/eksctl-io/eksctl/pull/8692",
-        (TypeHas("p6-b300.48xlarge", "efa_interfaces", 16), TypeHas("p6-b300.48xlarge", "network_cards", 17)),
+        (
+            Rendered("eks-p6-b300/gpu-b300.launch-template.yaml", "InterfaceType: efa-only"),
+            Found("eksctl-efa-count", "manifest", f"{_CONFIG}managedNodeGroups: [{_B300}]"),
+            TypeHas("p6-b300.48xlarge", "efa_interfaces", 16),
+            TypeHas("p6-b300.48xlarge", "network_cards", 17),
+        ),
     ),
 )
 

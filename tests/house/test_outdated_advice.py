@@ -17,6 +17,7 @@ from efakit.errors import UnknownInstanceType
 from efakit.finding import Finding
 from efakit.lint.config import lint_config
 from efakit.lint.dockerfile import lint_dockerfile
+from efakit.lint.manifest import lint_manifests
 from efakit.lint.script import Surroundings, lint_script
 from efakit.plan.plan import make_plan
 from efakit.rules.registry import rule_of
@@ -66,6 +67,9 @@ def rendered() -> Mapping[str, str]:
             found[path] = code(file.content)
     plan = make_plan(read_spec(Document(Path("spec.yaml"), ON_DSTACK)))
     found |= {file.path: code(file.content) for file in emit(plan, ("dstack",)) if not file.path.endswith(".md")}
+    for name in ("eks-p5", "eks-p6-b300"):
+        plan = make_plan(load_spec(ROOT / "cluster-configs" / f"{name}.yaml"))
+        found |= {f"{name}/{Path(file.path).name}": code(file.content) for file in emit(plan, ("eks",))}
     return found
 
 
@@ -87,6 +91,8 @@ def findings(check: Found) -> list[Finding]:
     instance = check.given.get("instance")
     target = target_of(instance=instance, **given) if check.given else any_supported()
     where = Surroundings(target, instances.get(instance) if instance else None, lambda folder: True)
+    if check.kind == "manifest":
+        return lint_manifests(check.advice, "x.yaml")
     if check.kind == "dockerfile":
         return lint_dockerfile("Dockerfile", check.advice.encode(), where)
     if check.kind == "script":
