@@ -27,7 +27,7 @@ def _block(words: str, *commands: str) -> str:
 
 
 def _cluster(section: EksPlan) -> str:
-    words = "Make the cluster and its node groups. The plugins for accelerators come by Helm below."
+    words = "Create the cluster and its node groups. Helm installs the plugins for accelerators in a later step."
     off = "--install-nvidia-plugin=false --install-neuron-plugin=false"
     return _block(words, f"eksctl create cluster -f cluster.yaml {off}")
 
@@ -40,7 +40,7 @@ def _template(section: EksPlan, group: Group) -> str:
     parameters = " ".join(['Vpc="$vpc"', 'ClusterSecurityGroup="$group"', *more])
     output = "--query 'Stacks[0].Outputs[?OutputKey==`LaunchTemplateId`].OutputValue' --output text"
     return _block(
-        f"Make the node group {name}, on a launch template of its own.",
+        f"Create the node group {name}, with its own launch template.",
         f"vpc=$({ask}.vpcId)",
         f"group=$({ask}.clusterSecurityGroupId)",
         f"aws cloudformation deploy --region {section.region} --stack-name {cluster}-{name} \\",
@@ -56,11 +56,11 @@ def _devices(section: EksPlan) -> str:
     if not files:
         return ""
     commands = []
-    words = "Offer the devices to pods."
+    words = "Install what offers the devices to pods."
     if any(group.efa and not group.launch_template for group in section.groups):
         words += (
-            f" eksctl has installed the EFA plugin {rows.PLUGIN_OF_EKSCTL}, which knows no p6 and which Helm does not "
-            "own: it goes first, and again after each `eksctl create nodegroup` with efaEnabled."
+            f" eksctl has installed the EFA plugin {rows.PLUGIN_OF_EKSCTL}, which does not support p6 and does not "
+            "belong to Helm. Delete it first, and again after each `eksctl create nodegroup` with efaEnabled."
         )
         commands.append("kubectl delete daemonset aws-efa-k8s-device-plugin -n kube-system --ignore-not-found")
     if section.efa_types:
@@ -106,7 +106,8 @@ def _operators(section: EksPlan) -> str:
     if not commands:
         return ""
     words = (
-        "Install the operators. Without `--server-side` the API refuses them: they are too large for its annotation."
+        "Install the operators. Without `--server-side` the API refuses their definitions, which are too large for "
+        "an annotation."
     )
     return _block(words, *commands)
 
@@ -119,9 +120,8 @@ def _jobs(section: EksPlan) -> str:
         commands.append(f"kubectl create namespace {section.section.namespace}")
     commands += [f"kubectl apply -f {pods.name}.job.yaml" for pods in section.jobs]
     words = (
-        "Run a job. Its pods have their nodes to themselves: the next one waits. A pod that cannot start waits too, "
-        "while "
-        "the others of the job hold their nodes: `kubectl describe pod` says why."
+        "Run a job. Each pod takes a whole node, so a second job waits. If one pod of a job cannot start, the others "
+        "keep their nodes and wait: `kubectl describe pod` shows the reason."
     )
     return _block(words, *commands)
 
@@ -154,7 +154,7 @@ def _tail(section: EksPlan) -> str:
     if relative:
         names = ", ".join(f"`{name}`" for name in relative)
         lines += [
-            f"{names}: as seen from the image's working folder; in the image, or on a volume (`eks.volumes`).",
+            f"{names}: must be in the image's working folder, or on a volume (`eks.volumes`).",
             "",
         ]
     lines.append(
