@@ -38,12 +38,13 @@ OLDER := 3.13.2
 
 .venv-eks/ready: pyproject.toml scripts/setup-venv.sh
 	scripts/setup-venv.sh .venv-eks --editable '.[eks]'
-# Line 2 of SageMaker's SDK; line 3 takes a gigabyte and is for platforms-check.
+
+# Line 2 of SageMaker's SDK; line 3 takes a gigabyte and, with the training toolkit, is for platforms-check.
 .venv-sagemaker/ready: pyproject.toml scripts/setup-venv.sh
 	scripts/setup-venv.sh .venv-sagemaker --editable '.[sagemaker-v2]'
 
 .venv-sagemaker3/ready: pyproject.toml scripts/setup-venv.sh
-	scripts/setup-venv.sh .venv-sagemaker3 --editable '.[sagemaker]'
+	scripts/setup-venv.sh .venv-sagemaker3 --editable '.[sagemaker]' sagemaker-training
 
 system:
 	scripts/setup-system.sh
@@ -77,7 +78,7 @@ test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
 
 platforms-check: .venv-sagemaker3/ready
-	.venv-sagemaker3/bin/python -m pytest -m sagemaker tests/sagemaker
+	scripts/as-root.sh .venv-sagemaker3/bin/python -m pytest -m sagemaker tests/sagemaker
 
 coverage: .venv/ready
 	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto --cov --cov-report=term:skip-covered
