@@ -51,9 +51,21 @@ _ROOMS = (
     ),
     Room(
         "vendor",
-        "the edge to AWS and to vendors' tools: simulated account, pcluster's validators, EC2, S3",
+        "the edge to AWS and to vendors' tools: simulated account, pcluster's validators, other judges, EC2, S3",
         ("catalog",),
-        ("boto3", "botocore", "dstack", "moto", "pcluster", "yaml"),
+        (
+            *(
+                "boto3",
+                "botocore",
+                "cfnlint",
+                "dockerfile",
+                "dstack",
+                "jsonschema",
+                "kubeflow_trainer_api",
+                "kubernetes_validate",
+            ),
+            *("moto", "pcluster", "yaml"),
+        ),
     ),
     Room("rules", "pure evaluation of the catalog's rows; the registry of rules", ("catalog",), on_nodes=True),
     Room("spec", "JSON Schema, loading with line numbers, frozen dataclasses", ("catalog",), ("jsonschema", "yaml")),
@@ -65,7 +77,8 @@ _ROOMS = (
     ),
     Room(
         "lint",
-        "findings in cluster configs (`config/`) and in scripts and env files (`script/`), ours or anybody's; edits",
+        "findings in cluster configs (`config/`), scripts and env files (`script/`), Dockerfiles (`dockerfile/`), "
+        "eksctl configs and manifests of Kubernetes (`manifest/`), ours or anybody's; edits",
         ("rules", "catalog"),
         ("tree_sitter", "tree_sitter_bash", "yaml"),
     ),
@@ -86,6 +99,7 @@ _ROOMS = (
         "diagnose",
         "why, and what next: causes from record, script, environment and log",
         ("jobs", "lint", "slurm", "rules", "catalog"),
+        ("re2",),
     ),
     Room("doctor", "what a cluster must have", ("spec", "slurm", "hook", "node", "rules", "catalog")),
     Room(

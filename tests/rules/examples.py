@@ -15,6 +15,7 @@ from efakit.catalog.variables import COMPONENTS
 from efakit.errors import SpecError
 from efakit.finding import Finding
 from efakit.lint.config import JobNodes, lint_config
+from efakit.lint.dockerfile import lint_dockerfile
 from efakit.lint.script import Surroundings, lint_script
 from efakit.plan.plan import make_plan
 from efakit.rules.releases import target_of
@@ -57,6 +58,14 @@ parallelcluster:
 jobs:
   - {{name: any, template: command, program: hostname}}
 """
+# What a section must have, for examples that do not show it; its platform stands alone then.
+NEEDED = {
+    "sagemaker": {
+        "role": "arn:aws:iam::123456789012:role/SageMakerRole",
+        "output": "s3://my-bucket/training",
+        "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/efa:1",
+    }
+}
 _FILES = {"train.sh": "#!/bin/bash\nsrun train\n", "train.py": "#!/usr/bin/env python3\n"}
 _MISSING = "!missing"
 _PLAIN = "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --exclusive\n"
@@ -111,6 +120,10 @@ def spec_findings(example: str, folder: Path) -> list[Finding]:
     try:
         over = Document(folder / "spec.yaml", example).data
         base = {key: value for key, value in yaml.safe_load(SPEC).items() if key != "jobs" or "jobs" not in over}
+        for name in set(NEEDED) & set(over):
+            base[name] = NEEDED[name]
+            base.pop("parallelcluster", None)
+            base["cluster"]["queues"][0].pop("subnet")
         spec = read_spec(Document(folder / "spec.yaml", yaml.safe_dump(_merged(base, over), sort_keys=False)))
     except SpecError as error:
         return list(error.findings)
@@ -127,6 +140,10 @@ def script_findings(example: str, given: Mapping[str, Any]) -> list[Finding]:
 def variable_findings(example: str, given: Mapping[str, Any]) -> list[Finding]:
     versions = {name: value for name, value in given.items() if name in COMPONENTS}
     return _lint(example, Target(versions, {}, given.get("instance"), given.get("os")), given)
+
+
+def dockerfile_findings(example: str) -> list[Finding]:
+    return lint_dockerfile("Dockerfile", f"{example}\n".encode(), Surroundings(any_supported()))
 
 
 def _lint(example: str, target: Target, given: Mapping[str, Any]) -> list[Finding]:

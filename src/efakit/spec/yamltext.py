@@ -56,6 +56,7 @@ class Document:
         """
         self.path = path
         self._named = named
+        self._lines = text.split("\n")
         try:
             loader = _CoreLoader(text)
             try:
@@ -86,13 +87,30 @@ class Document:
 
     def spelling(self, keys: KeyPath) -> str | None:
         """Return the scalar at ``keys`` as the file spells it, such as ``0644`` or ``1.10``; None where it is none."""
+        node = self._node(keys)
+        return node.value if isinstance(node, yaml.ScalarNode) else None
+
+    def _node(self, keys: KeyPath) -> yaml.Node | None:
         node = self._root
         for key in keys:
             found = _child(node, key)
             if found is None:
                 return None
             _, node = found
-        return node.value if isinstance(node, yaml.ScalarNode) else None
+        return node
+
+    def place_within(self, keys: KeyPath, number: int) -> Place:
+        """Return the place of a line, counted from 0, of the text at ``keys``: the text's own where YAML folds it."""
+        node, text = self._node(keys), self.spelling(keys) or ""
+        place = self.place(keys, at_key=True)
+        if not isinstance(node, yaml.ScalarNode) or node.style != "|":
+            return place
+        line = node.start_mark.line + 1 + number
+        wanted = text.split("\n")[number].strip() if number <= text.count("\n") else None
+        there = self._lines[line] if line < len(self._lines) else ""
+        if there.strip() != wanted:
+            return place
+        return Place(str(self.path), line + 1, len(there) - len(there.lstrip()) + 1, keys=tuple(keys))
 
     def place(self, keys: KeyPath, *, at_key: bool = False) -> Place:
         """Return the place of the value at ``keys`` (of its key with ``at_key``), or of what is nearest above it."""

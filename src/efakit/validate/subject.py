@@ -22,7 +22,8 @@ from efakit.rules.stack import stack_findings
 from efakit.spec.load import read_spec
 from efakit.spec.parallelcluster.model import ParallelCluster
 from efakit.spec.yamltext import Document
-from efakit.validate.spec import alone, job_nodes, origin_of, with_source
+from efakit.validate.scripts import script_findings
+from efakit.validate.spec import alone, job_faults, job_nodes, origin_of, with_source
 from efakit.versions import is_release
 
 
@@ -160,7 +161,7 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlon
         jobs=tuple(job_nodes(number, item) for number, item in enumerate(plan.jobs)),
         zones=_zones(plan),
         software=asdict(spec.cluster.stack),
-        findings=tuple(_of_jobs(document, plan)),
+        findings=_of_jobs(document, plan),
         plan=plan,
     )
 
@@ -186,12 +187,16 @@ def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
     yield from _of_jobs(document, plan)
 
 
-def _of_jobs(document: Document, plan: Plan) -> Iterator[Finding]:
-    """Give what is wrong with the spec's jobs and shows in no config, each with its line."""
-    for found in plan.job_findings:
-        if found.rule in {row.id for row in FAULTS}:
-            continue  # the config's rules look for all of them
-        yield found.replaced(place=document.place(found.place.keys, at_key=True))
+def _of_jobs(document: Document, plan: Plan) -> tuple[Finding, ...]:
+    """Return what is wrong with the spec's jobs and shows in no config, each with its line."""
+    faults = {row.id for row in FAULTS}  # the config's rules look for all of them
+    found = [*job_faults(document, plan)]
+    found += [
+        item.replaced(place=document.place(item.place.keys, at_key=True))
+        for item in plan.job_findings
+        if item.rule not in faults
+    ]
+    return (*found, *script_findings(document, plan, found))
 
 
 def _read(path: Path, data: bytes | None) -> str:

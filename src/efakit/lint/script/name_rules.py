@@ -160,5 +160,5 @@ def set_twice(context: Context) -> Iterator[Problem]:
         if any(earlier.span.start < place < item.span.start for place in started):
             continue
         line = script.source.place(item.span.start)[0]
-        message = f"{item.name}={earlier.value} is overridden in line {line}: {item.name}={item.value}"
+        message = f"{item.name}={earlier.value} is overridden in {context.line(line)}: {item.name}={item.value}"
         yield Problem(earlier.span, message, "keep one of them")

@@ -130,7 +130,7 @@ def option_overridden(context: Context) -> Iterator[Problem]:
             continue
         earlier = last.get((item.component, item.option))
         if earlier is not None and earlier.value != item.value:
-            message = f"{_shown(earlier)} is overridden in line {item.line}: sbatch takes {_shown(item)}"
+            message = f"{_shown(earlier)} is overridden in {context.line(item.line)}: sbatch takes {_shown(item)}"
             yield Problem(earlier.span, message, "keep one of them")
         last[(item.component, item.option)] = item
 
