@@ -99,6 +99,7 @@ _ROOMS = (
         "diagnose",
         "why, and what next: causes from record, script, environment and log",
         ("jobs", "lint", "slurm", "rules", "catalog"),
+        ("re2",),
     ),
     Room("doctor", "what a cluster must have", ("spec", "slurm", "hook", "node", "rules", "catalog")),
     Room(

@@ -23,7 +23,7 @@ is advice. How to leave rules out of `efakit lint`: [lint.md](lint.md). Where ef
 """
 _LANGUAGES = {"script": "bash", "dockerfile": "dockerfile", "config": "yaml", "spec": "yaml", "vendor": "yaml"}
 # Made from the catalog's rows, whose many examples a table would not hold: efakit explain --rule prints them.
-_AS_TABLES = ("variable", "stack")
+_AS_TABLES = ("variable", "stack", "log")
 
 
 def document() -> str:

@@ -46,7 +46,7 @@ TRAITS = (
         component="parallelcluster",
         since="3.8.0",
         what="the images have NVIDIA's open kernel module, which does not know GPUs before Turing",
-        source="https://github.com/aws/aws-parallelcluster/blob/develop/CHANGELOG.md",
+        source="https://github.com/aws/aws-parallelcluster/issues/6014",
     ),
     Trait(
         "srun-forgets-cpus",

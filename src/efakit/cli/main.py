@@ -18,13 +18,18 @@ COMMANDS = {
     "init": ("efakit.cli.init", "init", "Write a spec to begin with."),
     "render": ("efakit.cli.render", "render", "Write a spec's bundle: cluster config, sbatch scripts, hooks."),
     "validate": ("efakit.cli.validate", "validate", "Judge a spec or a ParallelCluster config before money is spent."),
-    "lint": ("efakit.cli.lint", "lint", "Find what is wrong in sbatch scripts, launchers, env files, cluster configs."),
+    "lint": (
+        "efakit.cli.lint",
+        "lint",
+        "Find what is wrong in sbatch scripts, launchers, env files, Dockerfiles, cluster configs.",
+    ),
     "explain": (
         "efakit.cli.explain",
         "explain",
         "Say what efakit decides, and why: for a spec, an instance type, a variable, a rule.",
     ),
     "report": ("efakit.cli.report", "report", "Say whether a job's bytes travelled over EFA."),
+    "diagnose": ("efakit.cli.diagnose", "diagnose", "Say what a job's logs say: which network, who failed first, why."),
     "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, look at them, publish their installer."),
     "catalog": ("efakit.cli.catalog", "catalog", "Show what is known of EC2's instance types, and renew it."),
 }

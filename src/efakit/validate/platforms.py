@@ -10,6 +10,7 @@ from efakit.finding import Finding, Place
 from efakit.plan.eks import EksPlan
 from efakit.plan.plan import Plan
 from efakit.validate.judges import Judgement, outcome_of
+from efakit.validate.sagemaker import by_sagemaker
 from efakit.vendor import dockerfile_judges, dstack_parsers, eks_judges
 
 _DSTACK = "https://dstack.ai/docs/reference/dstack.yml/"
@@ -129,4 +130,5 @@ _JUDGES: dict[str, Callable[[Path, Plan, bool], Judgement]] = {
     "container": _by_parsers,
     "dstack": _by_dstack,
     "eks": _by_eks,
+    "sagemaker": by_sagemaker,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from efakit.rules.registry import sagemaker
 from efakit.rules.registry.row import Rule
 
 _SPEC = "docs/spec.md"
@@ -618,4 +619,5 @@ RULES = (
         """,
         source=_PYXIS,
     ),
+    *sagemaker.RULES,
 )

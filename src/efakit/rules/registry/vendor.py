@@ -64,6 +64,21 @@ RULES = (
         source="https://docs.aws.amazon.com/eks/latest/userguide/node-efa.html",
     ),
     Rule(
+        "sagemaker:*",
+        room="vendor",
+        severity="error",
+        what="SageMaker's model of its requests, or the installed SDK, refuses what efakit renders for it.",
+        why="The service says the same (model), or the SDK raises before it sends anything (sdk). Both know keys and "
+        "forms, and nothing of capacity, quota and permissions.",
+        wrong="""
+            sagemaker: {output: "s3://my bucket/"}
+        """,
+        right="""
+            sagemaker: {output: "s3://my-bucket/training"}
+        """,
+        source="https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html",
+    ),
+    Rule(
         "hadolint:*",
         room="vendor",
         severity="warning",

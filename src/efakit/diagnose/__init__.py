@@ -1,0 +1,1 @@
+"""Why, and what next: what the logs of a job say."""

@@ -1,0 +1,125 @@
+"""Which files are logs, and the blocks of whole lines that one holds: plain, gzip, or standard input."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from efakit.errors import UsageError
+from efakit.inputs import is_stdin, shown
+
+BLOCK_BYTES = 1 << 21
+_LONGEST_LINE = 1 << 16
+_GZIP = b"\x1f\x8b"
+# What a folder is searched for: checkpoints and data lie beside logs, and are of any size.
+_ENDS = (".out", ".err", ".log", ".txt", ".stdout", ".stderr")
+_BEGINS = ("slurm-", "stdout", "stderr", "dmesg", "messages", "syslog")
+
+Progress = Callable[[str, int, int], None]
+"""Told while a file is read: its name, the bytes read, and all of its bytes (0: unknown)."""
+
+
+class Block(NamedTuple):
+    """Some lines of a log, and the number of the first one; a line that is longer than a block is in several."""
+
+    data: bytes
+    line: int
+
+
+def logs_in(paths: Sequence[Path]) -> list[Path]:
+    """Return the logs that are named: files as they are, folders searched; raise UsageError for what is none."""
+    found: list[Path] = []
+    for path in paths:
+        if is_stdin(path) or not path.is_dir():
+            found.append(path)
+            continue
+        inside = [item for item in sorted(path.rglob("*")) if _is_log(item.name) and item.is_file()]
+        if not inside:
+            raise UsageError(f"{path}: no log in this folder: files named {', '.join('*' + end for end in _ENDS)}")
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def _is_log(name: str) -> bool:
+    name = name.lower().removesuffix(".gz")
+    last = name.rpartition(".")
+    stem = last[0] if last[2].isdigit() and last[0] else name  # log.1
+    return stem.endswith(_ENDS) or stem.startswith(_BEGINS)
+
+
+class LogFile:
+    """One log that is read once, from its beginning to its end."""
+
+    def __init__(self, path: Path, progress: Progress | None = None) -> None:
+        self.name = shown(path)
+        self.lines = 0
+        self.bytes = 0
+        self.damage = ""
+        """Why it could not be read to its end; "" where it was."""
+        self._path = path
+        self._progress = progress
+
+    def blocks(self) -> Iterator[Block]:
+        """Give the log's lines; raise UsageError where it cannot be opened."""
+        try:
+            raw = cast(BufferedReader, sys.stdin.buffer) if is_stdin(self._path) else self._path.open("rb")
+        except OSError as error:
+            raise UsageError(f"{self.name}: cannot be read: {error.strerror}") from error
+        with raw:
+            yield from self._lines(raw)
+
+    def _lines(self, raw: BufferedReader) -> Iterator[Block]:
+        rest, line = b"", 1
+        for data in self._data(raw):
+            self.bytes += len(data)
+            block = rest + data if rest else data
+            end = block.rfind(b"\n") + 1
+            if not end and len(block) < _LONGEST_LINE:
+                rest = block
+                continue
+            end = end or len(block)
+            rest = block[end:] if end < len(block) else b""
+            lines = block.count(b"\n", 0, end)
+            yield Block(block if end == len(block) else block[:end], line)
+            line += lines
+        if rest:
+            yield Block(rest, line)
+        self.lines = line - 1 + bool(rest)
+
+    def _data(self, raw: BufferedReader) -> Iterator[bytes]:
+        """Give what the file holds, unpacked where it is gzip."""
+        size, done = self._size(), 0
+        try:
+            if raw.peek(2)[:2] == _GZIP:
+                yield from self._unpacked(raw, size)
+                return
+            while data := raw.read(BLOCK_BYTES):
+                done += len(data)
+                self._tell(done, size)
+                yield data
+        except OSError as error:
+            self.damage = error.strerror or str(error)
+
+    def _unpacked(self, raw: BufferedReader, size: int) -> Iterator[bytes]:
+        try:
+            with gzip.GzipFile(fileobj=raw, mode="rb") as unpacked:
+                while data := unpacked.read(BLOCK_BYTES):
+                    self._tell(raw.tell() if raw.seekable() else 0, size)
+                    yield data
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            self.damage = f"gzip ends or breaks off: {error}"
+
+    def _size(self) -> int:
+        try:
+            return 0 if is_stdin(self._path) else self._path.stat().st_size
+        except OSError:
+            return 0
+
+    def _tell(self, done: int, size: int) -> None:
+        if self._progress is not None:
+            self._progress(self.name, done, size)

@@ -1,0 +1,194 @@
+"""Which network each process chose, with how many NICs, and on how many nodes the job ran: what its log tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from efakit.diagnose.speaker import Speaker
+from efakit.finding import NOWHERE, Place
+
+SOCKETS = ("Socket",)
+"""The names that NCCL gives to TCP sockets."""
+_TCP_PROVIDERS = ("tcp", "sockets", "udp", "net")
+_EFA = "efa"
+_MOST_PROCESSES = 200_000
+
+
+@dataclass
+class Process:
+    """What one process said of itself and of its network."""
+
+    host: str
+    rank: int = -1
+    task: int = -1
+    ranks: int = 0
+    """The size of the largest communicator that it spoke of; ``rank`` is the one in it."""
+    network: str = ""
+    provider: str = ""
+    fabric: str = ""
+    nics: int = -1
+
+
+class Choice(NamedTuple):
+    """Processes that chose the same."""
+
+    network: str
+    provider: str
+    fabric: str
+    nics: int
+    """The NICs that the provider found; -1: the log does not say."""
+    processes: tuple[Process, ...]
+
+    @property
+    def falls_back(self) -> bool:
+        """Whether the data goes over TCP sockets."""
+        return tells_of_sockets(self.network, self.provider)
+
+    @property
+    def is_efa(self) -> bool:
+        """Whether it is known that EFA was chosen."""
+        return self.provider.partition(";")[0].startswith(_EFA)
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        """The ranks that are known."""
+        return tuple(sorted({process.rank for process in self.processes if process.rank >= 0}))
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The nodes that are known."""
+        return tuple(sorted({process.host for process in self.processes if process.host}))
+
+    def __str__(self) -> str:
+        """Return what was chosen, in words."""
+        words = [self.network] if self.network else []
+        if self.provider:
+            words.append(f"provider {self.provider}")
+        if self.fabric:
+            words.append(f"fabric {self.fabric}")
+        if self.nics >= 0:
+            words.append(f"{self.nics} NIC{'s' * (self.nics != 1)}")
+        return ", ".join(words)
+
+
+@dataclass
+class Network:
+    """What the lines that are facts tell, taken together."""
+
+    instances: dict[str, int] = field(default_factory=dict)
+    """Instance types that the plugin named, and on how many lines."""
+    most_nodes: int = 0
+    """The most nodes that a communicator spans, as NCCL says; 0: it does not say."""
+    most_ranks: int = 0
+    data_over_sockets: bool = False
+    """Whether a channel between nodes was made over sockets."""
+    fell_back_at: Place = NOWHERE
+    """The first line that tells of sockets."""
+    _processes: dict[tuple[str, int, int, int], Process] = field(default_factory=dict)
+    _hosts: set[str] = field(default_factory=set)
+    _tasks: dict[int, Process | None] = field(default_factory=dict)
+    _tasks_of: int = 0
+
+    def learn(self, fact: str, groups: Mapping[str, str], speaker: Speaker, place: Place) -> None:
+        """Take what one line says; ``fact`` is the id of its row."""
+        if speaker.host:
+            self._hosts.add(speaker.host)
+        if self.fell_back_at is NOWHERE and tells_of_sockets(groups.get("network", ""), groups.get("provider", "")):
+            self.fell_back_at = place
+        if fact == "log-fact-hosts":
+            self._hosts.add(groups["host"])
+        elif fact == "log-fact-platform":
+            self.instances[groups["instance"]] = self.instances.get(groups["instance"], 0) + 1
+        elif fact == "log-fact-sockets":
+            self.data_over_sockets = True
+        else:
+            self._of_process(fact, groups, self._process(speaker))
+
+    def _process(self, speaker: Speaker) -> Process:
+        # A process is known by host and id, else by its rank, else by its task.
+        by_id = (speaker.host, speaker.pid, -1, -1)
+        key = by_id if speaker.pid else ("", 0, speaker.rank, speaker.task)
+        process = self._processes.get(key)
+        if process is None:
+            process = Process(speaker.host, speaker.rank, speaker.task)
+            if len(self._processes) < _MOST_PROCESSES:
+                self._processes[key] = process
+        return process
+
+    def _of_process(self, fact: str, groups: Mapping[str, str], process: Process) -> None:
+        if "ranks" in groups:
+            ranks = int(groups["ranks"])
+            self.most_ranks = max(self.most_ranks, ranks)
+            if ranks > process.ranks:
+                process.ranks, process.rank = ranks, int(groups["rank"])
+            self.most_nodes = max(self.most_nodes, int(groups.get("nodes") or 0))
+        elif fact == "log-fact-network":
+            process.network = groups["network"]
+        else:
+            process.provider, process.fabric = groups["provider"], groups.get("fabric") or ""
+            process.nics = int(groups["nics"]) if groups.get("nics") else -1
+
+    def rank_of(self, speaker: Speaker) -> Speaker:
+        """Return a speaker with the rank that its process has, where another line told it."""
+        if speaker.rank >= 0:
+            return speaker
+        if speaker.pid:
+            process = self._processes.get((speaker.host, speaker.pid, -1, -1))
+            return speaker if process is None else speaker._replace(rank=process.rank)
+        alone = self._of_tasks().get(speaker.task)
+        return speaker if alone is None else speaker._replace(rank=alone.rank, host=speaker.host or alone.host)
+
+    def _of_tasks(self) -> dict[int, Process | None]:
+        """Return the process of each task; None where a task has several, as with torchrun."""
+        if len(self._processes) != self._tasks_of:
+            self._tasks, self._tasks_of = {}, len(self._processes)
+            for process in self._processes.values():
+                if process.task >= 0:
+                    self._tasks[process.task] = None if process.task in self._tasks else process
+        return self._tasks
+
+    @property
+    def hosts(self) -> set[str]:
+        """The nodes whose processes said something."""
+        return self._hosts
+
+    def choices(self) -> list[Choice]:
+        """Return what was chosen, by the most processes first."""
+        groups: dict[tuple[str, str, str, int], list[Process]] = {}
+        for process in self._processes.values():
+            if process.network or process.provider:
+                key = (process.network, process.provider, process.fabric, process.nics)
+                groups.setdefault(key, []).append(process)
+        return sorted(
+            (Choice(*key, tuple(found)) for key, found in groups.items()),
+            key=lambda choice: (not choice.falls_back, -len(choice.processes), str(choice)),
+        )
+
+    def several_nodes(self) -> bool | None:
+        """Return whether the job ran on more than one node; None: the log does not say."""
+        if self.data_over_sockets or self.most_nodes > 1 or len(self._hosts) > 1:
+            return True
+        if self.most_nodes == 1:
+            return False
+        known = {process.rank for process in self._processes.values() if process.rank >= 0}
+        return False if self.most_ranks and len(known) >= self.most_ranks else None
+
+
+def tells_of_sockets(network: str, provider: str) -> bool:
+    """Return whether a network of NCCL, or a provider of libfabric, is TCP."""
+    return network in SOCKETS or provider.partition(";")[0] in _TCP_PROVIDERS
+
+
+def numbers(found: Iterable[int], most: int = 12) -> str:
+    """Return numbers as ranges: ``0-7,9``; of many ranges the first ones, and how many more."""
+    ranges: list[list[int]] = []
+    for number in sorted(set(found)):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    shown = [f"{low}-{high}" if high > low else str(low) for low, high in ranges[:most]]
+    more = f" and {len(ranges) - most} more" if len(ranges) > most else ""
+    return ",".join(shown) + more
