@@ -38,6 +38,8 @@ OLDER := 3.13.2
 system:
 	scripts/setup-system.sh
 
+# The inner loop draws fewer examples.
+check: export HYPOTHESIS_PROFILE ?= quick
 check: .venv/ready
 	ruff format --check $(CODE)
 	ruff check $(CODE)
@@ -50,7 +52,7 @@ check: .venv/ready
 test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready
 	scripts/setup-torch.sh .venv-torch
 	scripts/setup-pythons.sh .venv-pythons
-	$(MAKE) check
+	HYPOTHESIS_PROFILE=efakit $(MAKE) check
 	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" -n auto
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py

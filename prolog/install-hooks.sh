@@ -347,6 +347,8 @@ wait_for_starting_jobs() {
 
 install_hooks() {
   check_scripts_dir
+  # First: what is judged here is there only as long as no other installation takes it away.
+  lock
   check_apart "$home" --home
   check_apart "$records_dir" --records-dir
   check_trusted "$home" --home
@@ -355,7 +357,6 @@ install_hooks() {
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   trap 'exit 1' HUP INT TERM
-  lock
   unpack "$work"
   make_folder "$home"
   make_passable "$home"

@@ -37,6 +37,10 @@ CATALOG = Path(__file__).resolve().parent.parent / "src" / "efakit" / "catalog" 
 Entry = dict[str, Any]
 
 
+# Of these rows the evidence names the first release too: logs come from old software.
+_TOLD_FIRST = ("log_lines",)
+
+
 class NotProven(Exception):
     """A boundary that its claim does not prove, or that has no claim."""
 
@@ -99,7 +103,9 @@ def _evidence(boundary: Boundary, opened: Mapping[str, Releases], kept: Sequence
     component = proof.component or boundary.component
     if component in opened:
         return {**head, **_found(boundary, proof, component, opened[component])}
-    entry = next((entry for entry in kept if head.items() <= entry.items()), None)
+    # The fact of a row has no edge, and the row's edges have its name too.
+    same = (entry for entry in kept if head.items() <= entry.items() and EDGES & entry.keys() == EDGES & head.keys())
+    entry = next(same, None)
     if entry is None:
         raise NotProven(f"--{component} is not given, and there is no entry of it yet")
     return entry
@@ -129,7 +135,9 @@ def _found(boundary: Boundary, proof: Text, component: str, releases: Releases) 
         newest = next((state for state in reversed(states) if state.file is not None), None)
         if newest is None:
             raise NotProven(f"{proof.pattern!r} is in no {proof.files} of any release")
-        return {**entry, "file": newest.file, "with": newest.tag}
+        found = {**entry, "file": newest.file, "with": newest.tag}
+        first = next(state for state in states if state.file is not None)
+        return {**found, "first": first.tag} if boundary.table in _TOLD_FIRST else found
     before = [state for state in states if within(state.version, None, boundary.version)]
     after = states[len(before) :]
     if not before or not after:

@@ -1,9 +1,10 @@
-"""Judge what efakit lint says of public scripts, which are fetched and never committed.
+"""Judge what efakit lint says of public scripts and Dockerfiles, which are fetched and never committed.
 
-    python -m scripts.public_scripts --repositories DIR [--add]
+    python -m scripts.public_scripts --repositories DIR [--dockerfiles] [--add]
 
-DIR holds git directories of the repositories that tests/lint/public/scripts.txt names, as OWNER+NAME[/repo].
-Each finding stands in tests/lint/public/findings.txt with a judgement by hand: ``true`` or ``false``. ``--add`` writes
+DIR holds git directories of the repositories that tests/lint/public/scripts.txt names (dockerfiles.txt with
+``--dockerfiles``), as OWNER+NAME[/repo]. Each finding stands in tests/lint/public/findings.txt
+(dockerfile-findings.txt) with a judgement by hand: ``true`` or ``false``. ``--add`` writes
 findings that are not judged yet with ``?``, and takes out those that are found no more: judge them by hand. Prints the
 counts by rule; ends with 1 where something is not judged, a false error is there, or more than 3 of 100 warnings are
 false.
@@ -16,17 +17,18 @@ import hashlib
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from efakit.catalog import instances
+from efakit.finding import Finding
+from efakit.lint.dockerfile import lint_dockerfile
 from efakit.lint.script import Surroundings, lint_script
 from efakit.rules.releases import target_of
 from efakit.rules.target import any_supported
 
 HERE = Path(__file__).resolve().parent.parent / "tests" / "lint" / "public"
-SCRIPTS, FINDINGS = HERE / "scripts.txt", HERE / "findings.txt"
 MOST_FALSE_WARNINGS = 0.03
 TARGETS = {
     "any": Surroundings(any_supported(), has_folder=lambda folder: True),
@@ -36,6 +38,18 @@ TARGETS = {
         lambda folder: True,
     ),
 }
+
+
+class Corpus(NamedTuple):
+    """A list of public files, the list of what is found in them, and who finds it."""
+
+    listing: Path
+    findings: Path
+    lint: Callable[[str, bytes, Surroundings], list[Finding]]
+
+
+SCRIPTS = Corpus(HERE / "scripts.txt", HERE / "findings.txt", lint_script)
+DOCKERFILES = Corpus(HERE / "dockerfiles.txt", HERE / "dockerfile-findings.txt", lint_dockerfile)
 
 
 class Public(NamedTuple):
@@ -56,16 +70,16 @@ class Key(NamedTuple):
     rule: str
 
 
-def public_scripts() -> list[Public]:
+def public_scripts(corpus: Corpus = SCRIPTS) -> list[Public]:
     """Return the scripts of the list."""
-    lines = SCRIPTS.read_text(encoding="utf-8").splitlines()
+    lines = corpus.listing.read_text(encoding="utf-8").splitlines()
     return [Public(*line.split(" ", 2)) for line in lines if line and not line.startswith("#")]
 
 
-def judged() -> dict[Key, str]:
+def judged(corpus: Corpus = SCRIPTS) -> dict[Key, str]:
     """Return each finding of the list and its judgement: true, false, or ? for none yet."""
     found = {}
-    for line in FINDINGS.read_text(encoding="utf-8").splitlines() if FINDINGS.exists() else ():
+    for line in corpus.findings.read_text(encoding="utf-8").splitlines() if corpus.findings.exists() else ():
         if line and not line.startswith("#"):
             digest, target, number, severity, rule, judgement = line.split()
             found[Key(digest, target, int(number), severity, rule)] = judgement
@@ -81,17 +95,17 @@ def content(repositories: Path, script: Public) -> bytes | None:
     return data if hashlib.sha256(data).hexdigest() == script.digest else None
 
 
-def findings(repositories: Path) -> tuple[dict[Key, str], list[Public]]:
+def findings(repositories: Path, corpus: Corpus = SCRIPTS) -> tuple[dict[Key, str], list[Public]]:
     """Return what lint finds today, each with its message, and the scripts that are not there."""
     found: dict[Key, str] = {}
     missing = []
-    for script in public_scripts():
+    for script in public_scripts(corpus):
         data = content(repositories, script)
         if data is None:
             missing.append(script)
             continue
         for target, surroundings in TARGETS.items():
-            for item in lint_script(script.path, data, surroundings):
+            for item in corpus.lint(script.path, data, surroundings):
                 key = Key(script.digest[:12], target, item.line, str(item.severity), item.rule)
                 found[key] = f"{script.repository}/{script.path}:{item.line}: {item.message}"
     return found, missing
@@ -115,18 +129,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repositories", type=Path, required=True, metavar="DIR")
     parser.add_argument("--add", action="store_true", help="write findings that are not judged yet into the list")
+    parser.add_argument("--dockerfiles", action="store_true", help="judge the Dockerfiles, not the scripts")
     given = parser.parse_args()
-    found, missing = findings(given.repositories)
+    corpus = DOCKERFILES if given.dockerfiles else SCRIPTS
+    found, missing = findings(given.repositories, corpus)
     for script in missing:
         print(f"not there: {script.repository} {script.path}", file=sys.stderr)
-    old = judged()
+    old = judged(corpus)
     gone = {script.digest[:12] for script in missing}
     kept = {key: judgement for key, judgement in old.items() if key.digest in gone}
     now = {**kept, **{key: old.get(key, "?") for key in found}}
     if given.add:
         lines = (" ".join(map(str, (*key, judgement))) for key, judgement in sorted(now.items()))
         head = "# digest target line severity rule judgement: python -m scripts.public_scripts\n"
-        FINDINGS.write_text(head + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+        corpus.findings.write_text(head + "".join(f"{line}\n" for line in lines), encoding="utf-8")
     counts = Counter((key.rule, key.severity, judgement) for key, judgement in now.items())
     for (rule, severity, judgement), count in sorted(counts.items()):
         print(f"{count:4} {severity:8} {judgement:6} {rule}")
@@ -134,7 +150,7 @@ def main() -> int:
         if now[key] == "?":
             print(f"not judged: {key.severity} {key.rule} ({key.target}) {found[key]}")
     told = list(faults(now))
-    print(f"{len(public_scripts()) - len(missing)} scripts, {len(now)} findings", *told, sep="\n")
+    print(f"{len(public_scripts(corpus)) - len(missing)} scripts, {len(now)} findings", *told, sep="\n")
     return 1 if told or missing else 0
 
 

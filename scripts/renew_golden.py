@@ -25,6 +25,8 @@ def golden_files() -> dict[Path, bytes]:
         files[spec.with_suffix(".cluster.yaml")] = emit(plan, ("parallelcluster",))[0].content
         for file in emit(plan, ("sbatch",)):
             files[ROOT / "tests/emit/golden" / spec.stem / Path(file.path).name] = file.content
+        for file in emit(plan, ("container",)) if "container" in plan.sections else ():
+            files[ROOT / "tests/emit/golden" / spec.stem / file.path] = file.content
     for name, text in golden_jobs().items():
         files[ROOT / "tests/emit/golden/jobs" / name] = text.encode()
     files[ROOT / "docs/cli.md"] = cli_reference().encode()

@@ -53,7 +53,7 @@ _ROOMS = (
         "vendor",
         "the edge to AWS and to vendors' tools: simulated account, pcluster's validators, EC2, S3",
         ("catalog",),
-        ("boto3", "botocore", "dstack", "moto", "pcluster", "yaml"),
+        ("boto3", "botocore", "dockerfile", "dstack", "moto", "pcluster", "yaml"),
     ),
     Room("rules", "pure evaluation of the catalog's rows; the registry of rules", ("catalog",), on_nodes=True),
     Room("spec", "JSON Schema, loading with line numbers, frozen dataclasses", ("catalog",), ("jsonschema", "yaml")),
@@ -65,7 +65,8 @@ _ROOMS = (
     ),
     Room(
         "lint",
-        "findings in cluster configs (`config/`) and in scripts and env files (`script/`), ours or anybody's; edits",
+        "findings in cluster configs (`config/`), scripts and env files (`script/`), Dockerfiles (`dockerfile/`), ours "
+        "or anybody's; edits",
         ("rules", "catalog"),
         ("tree_sitter", "tree_sitter_bash", "yaml"),
     ),

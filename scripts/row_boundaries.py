@@ -12,12 +12,14 @@ from efakit.catalog import (
     known_faults,
     minimums,
     plugin_nccl,
+    release_traits,
     slurm_settings,
     variables,
 )
+from efakit.catalog.log_lines import facts, lines
 from efakit.versions import within
 
-EDGES = ("since", "until", "least", "better")
+EDGES = frozenset(("since", "until", "least", "better"))
 
 
 class Boundary(NamedTuple):
@@ -74,8 +76,12 @@ def boundaries() -> Iterator[Boundary]:
         for component, least in (("nccl", line.least_nccl), ("libfabric", line.least_libfabric)):
             row = Boundary("plugin_nccl", f"plugin-{component}", line.plugin, line.source)
             yield row._replace(component=component, side="least", version=least)
+    for trait in release_traits.TRAITS:
+        row = Boundary("release_traits", trait.id, "", trait.source)
+        yield from _ends(row, {trait.component: trait.since or ""}, {trait.component: trait.until or ""})
     yield from _of_releases()
     yield from _of_configs()
+    yield from _of_logs()
 
 
 def _of_releases() -> Iterator[Boundary]:
@@ -100,6 +106,14 @@ def _of_configs() -> Iterator[Boundary]:
     for counter in counters.PORT_COUNTERS:
         row = Boundary("counters", "port-counter", counter.name, counters.SOURCE)
         yield from _ends(row, {"driver": counter.driver_since}, {})
+
+
+def _of_logs() -> Iterator[Boundary]:
+    for known in lines():
+        yield Boundary("log_lines", known.id, "", known.source)
+    for fact in facts():
+        if fact.component:
+            yield Boundary("log_lines", fact.id, "", "")
 
 
 def _ends(row: Boundary, since: Mapping[str, str], until: Mapping[str, str]) -> Iterator[Boundary]:

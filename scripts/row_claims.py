@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from efakit.catalog.counters import PORT_COUNTERS
 from efakit.catalog.known_faults import FAULTS
+from efakit.catalog.log_lines import facts, lines
 from efakit.catalog.plugin_nccl import PLUGIN_NCCL
 from efakit.catalog.slurm_settings import settings
 
@@ -472,4 +473,40 @@ _FAULTS = (
     ),
 )
 
-CLAIMS = (*_PLUGIN_VARIABLES, *_LIBFABRIC_VARIABLES, *_BAD_PAIRS, *_MINIMUMS, *_PLUGIN_LINES, *_CONFIGS, *_FAULTS)
+_TRAITS = (
+    Claim("efa-only-interfaces", Text(_SCHEMA, r"^    efa_interface_type = ")),
+    Claim("awsbatch", Text(_SCHEMA, r"^class AwsBatchQueueSchema")),
+    Claim("pyxis-off", Document()),
+    Claim("open-nvidia-driver", Document()),
+    Claim("srun-forgets-cpus", Text("src/srun/opt.c src/srun/libsrun/opt.c", r'"SRUN_CPUS_PER_TASK"')),
+    # The notes of 23.02.2 call it a regression in 23.02.0rc1.
+    Claim("tasks-per-node-lost", Document(), side="since"),
+    Claim("tasks-per-node-lost", Text("NEWS", r"SLURM_TASKS_PER_NODE is used by mpirun, so this regression")),
+    Claim("plugin-sets-tuning", Text(_PLATFORM, _BUFFSIZE)),
+)
+
+_ISSUES = ("/issues/", "/pull/")
+_LOG_LINES = (
+    *(
+        Claim(row.id, Text(row.files, row.text or re.escape(row.needles[0]), row.component), table="log_lines")
+        for row in (*lines(), *facts())
+        if row.component
+    ),
+    *(
+        Claim(row.id, Report() if any(part in row.source for part in _ISSUES) else Document(), table="log_lines")
+        for row in lines()
+        if not row.component
+    ),
+)
+
+CLAIMS = (
+    *_PLUGIN_VARIABLES,
+    *_LIBFABRIC_VARIABLES,
+    *_BAD_PAIRS,
+    *_MINIMUMS,
+    *_PLUGIN_LINES,
+    *_CONFIGS,
+    *_FAULTS,
+    *_TRAITS,
+    *_LOG_LINES,
+)

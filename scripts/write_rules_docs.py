@@ -21,7 +21,7 @@ Everything that efakit finds has a rule. `efakit explain --rule ID` prints one; 
 is advice. How to leave rules out of `efakit lint`: [lint.md](lint.md). Where efakit is stricter than ParallelCluster:
 [stricter.md](stricter.md).
 """
-_LANGUAGES = {"script": "bash", "config": "yaml", "spec": "yaml", "vendor": "yaml"}
+_LANGUAGES = {"script": "bash", "dockerfile": "dockerfile", "config": "yaml", "spec": "yaml", "vendor": "yaml"}
 # Made from the catalog's rows, whose many examples a table would not hold: efakit explain --rule prints them.
 _AS_TABLES = ("variable", "stack", "log")
 

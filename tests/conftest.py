@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # A test's speed depends on the machine, so it is never what a test is judged by.
 settings.register_profile("efakit", deadline=None, print_blob=True)
-settings.load_profile("efakit")
+settings.register_profile("quick", settings.get_profile("efakit"), max_examples=25)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "efakit"))
 
 # Tests start hundreds of commands. Each would compile all of efakit anew, but for bytecode that lies beside no source.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -34,6 +34,20 @@ def read_input(path: Path) -> bytes:
     return content
 
 
+def other_than_yaml(text: str) -> str:
+    """Return what a text that is no YAML is, and what to do about it, where that can be told; else an empty text."""
+    for line in text.splitlines():
+        if line.startswith("[") and line.rstrip().endswith("]") and line.strip("[] \t").replace(" ", "").isalnum():
+            return "a configuration of ParallelCluster 2 (INI); pcluster3-config-converter makes one of 3 from it"
+        if line.startswith(("#!", "#SBATCH")):
+            return "a script; 'efakit lint' judges scripts"
+        if line.startswith(("{{", "{%")):
+            return "a template; judge what it renders to"
+        if line.strip() and not line.lstrip().startswith(("#", ";")):
+            return ""
+    return ""
+
+
 def text_of(data: bytes, encoding: str = "utf-8") -> str:
     """Return bytes as text with newlines alone between lines; raise UnicodeDecodeError where they are no text."""
     return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")

@@ -145,6 +145,7 @@ def test_check_finds_the_catalog_up_to_date(moto_types: dict[str, Any], capsys: 
     assert output.err == "", "values by hand that EC2's data have overtaken"
 
 
+@pytest.mark.thorough
 def test_making_the_catalog_twice_gives_the_same_bytes(moto_types: dict[str, Any], tmp_path: Path) -> None:
     for folder in ("one", "two"):
         assert script.main(["--out", str(tmp_path / folder)]) == 0
@@ -159,6 +160,7 @@ def test_the_order_of_ec2s_answer_does_not_matter(moto_types: dict[str, Any], tm
     assert script.main(["--from", str(answer), "--check"]) == 0
 
 
+@pytest.mark.thorough
 def test_check_names_each_difference_and_writes_nothing(
     moto_types: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -314,6 +316,7 @@ def test_where_types_are_offered_stays_as_it_is_without_moto(moto_types: dict[st
     assert (tmp_path / "offerings.json").read_text() == "as it was"
 
 
+@pytest.mark.thorough
 def test_check_names_a_type_whose_offers_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("moto")
     assert script.main(["--out", str(tmp_path)]) == 0

@@ -117,6 +117,7 @@ def test_what_is_not_known_is_refused_with_what_is_near(arguments, words):
     refused(run("catalog", *arguments), *words)
 
 
+@pytest.mark.thorough
 def test_the_table_keeps_its_full_width_in_a_pipe():
     done = run_process("catalog", "list", "--efa-min", "0", env={"COLUMNS": "40"})
     header, *rows = done.stdout.splitlines()
@@ -180,6 +181,7 @@ def test_every_type_has_a_page(name):
     assert "nothing can be decided" not in done.output
 
 
+@pytest.mark.thorough
 def test_a_type_from_a_file_is_known_to_init_and_to_the_hook_s_table(tmp_path):
     file = answer(tmp_path, with_efa("p9.48xlarge"))
     refused(run(*INIT, "--instance", "p9.48xlarge", "--output", tmp_path / "a.yaml", home=tmp_path), "catalog update")
@@ -205,6 +207,7 @@ def test_a_dry_run_says_what_would_change_and_writes_nothing(tmp_path):
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.thorough
 def test_the_users_rows_win_until_the_catalog_is_newer(tmp_path):
     own = tmp_path / "efakit/catalog.json"
     show = ("catalog", "show", "p5.48xlarge", "--format", "json")
@@ -222,6 +225,7 @@ def test_the_users_rows_win_until_the_catalog_is_newer(tmp_path):
     assert (json.loads(done.stdout)["values"]["efa_interfaces"]["value"], done.stderr) == (32, "")
 
 
+@pytest.mark.thorough
 def test_a_damaged_file_is_named_and_reset_removes_it(tmp_path):
     own = tmp_path / "efakit/catalog.json"
     own.parent.mkdir()

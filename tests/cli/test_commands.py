@@ -101,16 +101,28 @@ def test_init_refuses_what_would_not_render(tmp_path, option, value, word):
 
 
 def test_init_without_a_terminal_names_what_is_missing():
-    refused(run("init", "--instance", "p5.48xlarge"), "--nodes", "--subnet", "--key", "--region")
+    refused(run("init", "--instance", "p5.48xlarge"), "--nodes", "--subnet", "--region")
 
 
-def test_init_prompts_on_a_terminal(tmp_path, monkeypatch):
+def test_init_needs_no_key_pair(tmp_path):
+    given = [word for word in INIT if word not in ("--key", "my-key")]
+    run(*given, "--output", "spec.yaml", cwd=tmp_path)
+    done = run("render", "spec.yaml", "--out", "bundle", cwd=tmp_path)
+    head = yaml.safe_load((tmp_path / "bundle/cluster.yaml").read_text())["HeadNode"]
+    assert "Ssh" not in head
+    assert "AmazonSSMManagedInstanceCore" in str(head["Iam"])
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("key", ["my-key", ""])
+def test_init_prompts_on_a_terminal(tmp_path, monkeypatch, key):
     monkeypatch.setattr("efakit.cli.init._on_terminal", lambda: True)
     target = tmp_path / "spec.yaml"
-    answers = f"p5.48xlarge\n4\nsubnet-0123456789abcdef1\nmy-key\nus-east-1\n{target}\n"
+    answers = f"p5.48xlarge\n4\nsubnet-0123456789abcdef1\n{key}\nus-east-1\n{target}\n"
     done = CliRunner().invoke(efakit, ["init"], input=answers)
     assert done.exit_code == 0, done.output
     assert "instance: p5.48xlarge" in target.read_text()
+    assert ("\n  key: my-key" in target.read_text()) is bool(key)
 
 
 def test_a_key_name_with_quotes_and_spaces_survives(tmp_path):

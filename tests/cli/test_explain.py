@@ -193,7 +193,7 @@ def test_variables_of_other_programs_are_left_out():
         ([str(SPEC), "--variable", "X"], "given: SPEC, --variable"),
         (["--variable", "NCCL_BUFSIZE"], "did you mean NCCL_BUFFSIZE"),
         (["--instance", "p5.99xlarge"], "p5.99xlarge"),
-        (["--instance", "p5.48xlarge", "--installer", "9.9.9"], "the nearest known are 1.51.0"),
+        (["--instance", "p5.48xlarge", "--installer", "9.9.9"], "the nearest known is 1.51.0"),
         (["--instance", "p5.48xlarge", "--parallelcluster", "3.99.0"], "newest known is"),
         (["--instance", "p5.48xlarge", "--plugin", "abc"], "--plugin abc: not a release"),
         (["--instance", "p5.48xlarge", "--nccl", "2..3"], "--nccl 2..3: not a release"),
@@ -216,3 +216,23 @@ def test_a_rule_s_old_name_is_refused_with_the_one_that_it_has_now():
     done = run("--rule", "hugepages")
     assert isinstance(done.exception, EfakitError)
     assert str(done.exception) == "--rule hugepages: the rule is called huge-pages-few now"
+
+
+@pytest.mark.parametrize(
+    ("word", "option"),
+    [("p5.48xlarge", "--instance"), ("NCCL_PROTO", "--variable"), ("nccl-net", "--rule"), ("nope.yaml", None)],
+)
+def test_a_word_that_is_no_file_is_offered_with_its_option(word, option):
+    done = CliRunner().invoke(efakit, ["explain", word], standalone_mode=False)
+    assert isinstance(done.exception, EfakitError)
+    assert (f"did you mean {option} {word}?" in str(done.exception)) is (option is not None)
+    assert "no such file" in str(done.exception)
+
+
+@pytest.mark.parametrize(("release", "said"), [("latest", "not a release"), ("1.2.0", "nearest known is 1.18.0")])
+def test_an_installer_that_is_not_known_is_refused_with_what_to_do(release, said):
+    done = CliRunner().invoke(
+        efakit, ["explain", "--instance", "p5.48xlarge", "--installer", release], standalone_mode=False
+    )
+    assert isinstance(done.exception, EfakitError)
+    assert said in str(done.exception)

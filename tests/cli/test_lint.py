@@ -190,6 +190,55 @@ def test_a_folder_without_scripts_is_refused(tmp_path):
     assert "holds no script" in refused(tmp_path)
 
 
+DOCKERFILE = "FROM ubuntu:24.04\nRUN apt-get update && ./efa_installer.sh -y -g --no-verify\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["Dockerfile", "Dockerfile.gpu", "my.dockerfile", "Containerfile", "image", "image.txt"]
+)
+def test_a_dockerfile_is_known_by_its_name_or_its_from(tmp_path, name):
+    assert [item["rule"] for item in as_json(written(tmp_path, DOCKERFILE, name))] == ["image-kernel-module"]
+
+
+def test_folders_are_searched_for_dockerfiles(tmp_path):
+    for name in ("Dockerfile", "deep/gpu.Dockerfile", "Dockerfile.dockerignore", "other"):
+        written(tmp_path, DOCKERFILE, name)
+    assert [Path(item["file"]).name for item in as_json(tmp_path)] == ["Dockerfile", "gpu.Dockerfile"]
+
+
+def test_a_dockerfile_comes_on_standard_input_too(tmp_path):
+    done = CliRunner().invoke(lint, ["-", "--format", "json"], input=f"# mine\nARG A=1\n{DOCKERFILE}")
+    assert [(item["file"], item["line"]) for item in json.loads(done.stdout)] == [("<stdin>", 4)]
+    assert done.exit_code == 1
+
+
+@pytest.mark.parametrize("form", ["text", "sarif", "github"])
+def test_every_format_has_a_dockerfile_s_findings(tmp_path, form):
+    done = run(written(tmp_path, DOCKERFILE, "Dockerfile"), "--format", form)
+    assert "image-kernel-module" in done.stdout
+    assert done.exit_code == 1
+
+
+def test_the_target_s_options_hold_for_images_too(tmp_path):
+    clone = "RUN git clone -b v1.15.0 https://github.com/aws/aws-ofi-nccl.git"
+    path = written(tmp_path, f"FROM my/base\n{clone}\n", "Dockerfile")
+    assert as_json(path) == []
+    assert [item["rule"] for item in as_json(path, "--instance", "p5.4xlarge")] == ["software-broken"]
+
+
+def test_a_spec_gives_an_image_its_instance_type(tmp_path):
+    clone = "RUN git clone -b v1.5.0 https://github.com/aws/aws-ofi-nccl.git"
+    path = written(tmp_path, f"FROM my/base\n{clone}\n", "Dockerfile")
+    assert "software-risky" in [item["rule"] for item in as_json(path, "--spec", ROOT / "cluster-configs/p5.yaml")]
+
+
+def test_fix_changes_no_dockerfile(tmp_path):
+    path = written(tmp_path, "FROM my/base\nENV NCCL_BUFFERSIZE=1 NCCL_DEBG=INFO\n", "Dockerfile")
+    done = run(path, "--fix")
+    assert path.read_text() == "FROM my/base\nENV NCCL_BUFFERSIZE=1 NCCL_DEBG=INFO\n"
+    assert "misspelt-variable" in done.stdout
+
+
 def test_cluster_configs_are_judged_by_the_rules_of_validate(tmp_path):
     config = (ROOT / "cluster-configs/p5.cluster.yaml").read_text().replace("OnNodeConfigured", "OnNodeConfiguredd")
     config = config.replace("HeadNode:", "HeadNodee: 1\nHeadNode:", 1)

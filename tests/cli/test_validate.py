@@ -190,6 +190,12 @@ def test_without_a_named_release_a_config_is_for_the_installed_one(tmp_path, mon
         ("just words", "it holds no mapping"),
         ("a: 1\nb: 2\n", "a spec has the key 'cluster'"),
         ("a: [1\n", "not valid YAML"),
+        (
+            "; mine\n[aws]\naws_region_name = us-east-1\n[cluster a]\nenable_efa = compute\n",
+            "of ParallelCluster 2 (INI)",
+        ),
+        ("#!/bin/bash\n#SBATCH --nodes=2\nexport A='x\n", "'efakit lint' judges scripts"),
+        ("{{ region }}: x\n{% if a %}\n", "judge what it renders to"),
         ("Region: a\nRegion: b\n", "duplicate key 'Region'"),
         ("Region: !Ref x\n", "not valid YAML"),
         (b"\xff\xfe\x00", "not a text file in UTF-8"),

@@ -17,6 +17,8 @@ from efakit.doctor.site import look_at, scripts_in_order
 from efakit.slurm.config import parse_config
 from tests.hook.test_installer import rendered_installer
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 EFAKIT = [sys.executable, "-c", "from efakit.cli.main import main; main()"]
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="the installer wants root: run as root")

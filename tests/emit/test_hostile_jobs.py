@@ -88,7 +88,7 @@ FIELDS = (
 
 @pytest.mark.thorough
 @given(st.sampled_from(sorted(BASES)), st.sampled_from(FIELDS), HOSTILE)
-@settings(max_examples=600)
+@settings(max_examples=settings().max_examples * 6)
 def test_a_value_is_refused_or_stays_a_literal(base, field, value):
     job = placed(base, field, value)
     try:
@@ -131,14 +131,14 @@ def test_every_key_of_a_job_that_holds_text_is_tried():
     }
     tried = {field.partition(".")[0] for field in FIELDS}
     assert texts <= tried
-    assert {f"container.{key}" for key in schema["container"]["properties"]} - set(FIELDS) == {
+    assert {f"container.{key}" for key in schema["job_container"]["properties"]} - set(FIELDS) == {
         "container.runtime",  # an enum
         "container.stack",  # releases, in no script
     }
 
 
 @given(HOSTILE, HOSTILE)
-@settings(max_examples=200)
+@settings(max_examples=settings().max_examples * 2)
 def test_sbatch_reads_one_word_out_of_each_option(first, second):
     """By sbatch's own rules of quoting, as ``get_argument`` in src/sbatch/opt.c has them."""
     try:

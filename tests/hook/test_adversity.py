@@ -19,6 +19,8 @@ from efakit.hook.spool import Spool
 from tests.hook.hookrun import Node
 from tests.lab import efa_tree
 
+pytestmark = pytest.mark.thorough
+
 BOOT = {"boot_id": "one", "taken_at": 1.0}
 
 

@@ -19,6 +19,8 @@ from efakit.hook.folder import Untrusted, open_folder, open_holder
 from efakit.hook.spool import Spool
 from efakit.hook.trust import load_trusted
 
+pytestmark = pytest.mark.thorough
+
 ANOTHER_USER = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="acts as another user: run as root")
 # The calls before each of which another user may do something.

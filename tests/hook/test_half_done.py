@@ -240,6 +240,14 @@ class TestTwoAtOnce:
             after = cluster.tree()
             assert {path for path in {*before, *after} if before.get(path) != after.get(path)} <= {"killers/calls"}
 
+    def test_what_another_one_did_before_its_turn_is_judged(self, cluster):
+        cluster.home.mkdir()
+        cluster.slurm.program("flock", f"chmod 0777 {cluster.home}")
+        done = cluster.run()
+        assert done.returncode == 1
+        assert f"{cluster.home} is not root's alone to write" in done.stderr
+        assert not any(cluster.home.iterdir())
+
 
 def gone(path: Path) -> None:
     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()

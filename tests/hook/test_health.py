@@ -18,6 +18,8 @@ from efakit.node.command import run_program
 from tests.hook.hookrun import Node
 from tests.lab import efa_software, efa_tree
 
+pytestmark = pytest.mark.thorough
+
 PLUGIN = f"/{efa_software.PLUGIN_FOLDER}/libnccl-net.so"
 # The shape of libfabric 1.x (ofiwg/libfabric #5689 and later): one block a device, or two with datagrams.
 OLD_ANSWER = """provider: efa

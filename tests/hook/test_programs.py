@@ -14,7 +14,10 @@ import pytest
 
 from tests.hook.test_installer import Site
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the installer wants root: run as root")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(os.geteuid() != 0, reason="the installer wants root: run as root"),
+]
 EXPORT = 'print("export EFAKIT_SEEN=1")'
 
 

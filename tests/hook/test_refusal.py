@@ -20,6 +20,8 @@ from tests.hook.hookrun import Node
 from tests.hook.test_checks import EXPECTED, commands, device, four, snapshot
 from tests.lab import efa_tree
 
+pytestmark = pytest.mark.thorough
+
 UNKNOWN = {"name": "rdmap3", "error": "Too many open files"}
 RULES = ["devices-missing", "driver-unbound", "verbs-missing", "verbs-unusable", "counters-unreadable"]
 

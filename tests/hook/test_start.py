@@ -25,6 +25,8 @@ from tests.hook.hookrun import Node
 from tests.hook.pythons import found_pythons
 from tests.lab import efa_tree
 
+pytestmark = pytest.mark.thorough
+
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
 

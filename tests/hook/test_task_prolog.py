@@ -15,6 +15,8 @@ from efakit.hook.task_prolog import locked_memory_findings, wants_task_prolog
 from tests.hook.hookrun import Node
 from tests.lab import efa_software, efa_tree
 
+pytestmark = pytest.mark.thorough
+
 # Plugins before 1.16.0 do not set these by themselves.
 TUNED = ["export NCCL_BUFFSIZE=8388608", "export NCCL_P2P_NET_CHUNKSIZE=524288"]
 OLD = {"installer": "1.41.0", "libfabric": "2.1.0amzn2.0", "plugin": "1.14.2"}

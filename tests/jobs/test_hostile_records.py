@@ -155,7 +155,7 @@ def test_no_content_of_a_file_ends_a_report(tmp_path, kind):
     write(tmp_path, version_2("n1"))
     path = path_of(tmp_path, version_1("n2"))
 
-    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=settings().max_examples * 2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(kind)
     def check(data: bytes) -> None:
         path.write_bytes(data)
@@ -168,7 +168,9 @@ def test_no_content_of_a_file_ends_a_report(tmp_path, kind):
     check()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings().max_examples * 2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(name=st.binary(min_size=1, max_size=60).filter(lambda name: b"/" not in name and b"\0" not in name))
 def test_no_name_of_a_file_ends_a_report(tmp_path, name):
     write(tmp_path, version_2("n1"))

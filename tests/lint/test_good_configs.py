@@ -104,7 +104,10 @@ def test_a_config_that_contains_itself_and_one_of_many_aliases_are_judged():
 
 
 @pytest.mark.pcluster
-@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings().max_examples * 1,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(
     data=changed_configs(st.sampled_from([None, True, "yes", 0, 1, 7, -3, "7", 2.5, "word", [], {}, ["a"], {"a": 1}]))
 )

@@ -60,6 +60,7 @@ def rules(*changes: Any, version: str = "3.16.1", **given: Any) -> dict[str, str
             "warning",
         ),
         ((p5(SpotPrice=3.5),), "spot-price", "warning"),
+        (({"Region": "us-est-1"},), "region-unknown", "warning"),
         ((*block(10, InstanceType="p6e-gb200.36xlarge"), ARM_HEAD), "ultraserver-part", "warning"),
         (({"HeadNode": {"Ssh": None}},), "key-missing", "warning"),
         (({"HeadNode": {"InstanceType": "t3.micro"}},), "head-small", "warning"),
@@ -105,6 +106,16 @@ def test_what_is_worth_a_word_and_no_refusal(changes, expected, severity):
 )
 def test_what_is_right_is_left_alone(changes, unwanted):
     assert unwanted not in rules(*changes)
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "mx-central-1", "cn-northwest-1", "us-gov-west-1", "eusc-de-east-1"])
+def test_a_region_of_any_partition_is_known(region):
+    assert "region-unknown" not in rules({"Region": region})
+
+
+def test_images_before_3_8_have_the_driver_that_knows_older_gpus():
+    assert rules(p5(InstanceType="p3dn.24xlarge"), version="3.8.0").get("nvidia-driver") == "error"
+    assert "nvidia-driver" not in rules(p5(InstanceType="p3dn.24xlarge"), version="3.7.2")
 
 
 def test_a_public_subnet_is_refused_for_several_interfaces_where_it_is_known():

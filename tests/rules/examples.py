@@ -15,6 +15,7 @@ from efakit.catalog.variables import COMPONENTS
 from efakit.errors import SpecError
 from efakit.finding import Finding
 from efakit.lint.config import JobNodes, lint_config
+from efakit.lint.dockerfile import lint_dockerfile
 from efakit.lint.script import Surroundings, lint_script
 from efakit.plan.plan import make_plan
 from efakit.rules.releases import target_of
@@ -120,12 +121,17 @@ def spec_findings(example: str, folder: Path) -> list[Finding]:
 def script_findings(example: str, given: Mapping[str, Any]) -> list[Finding]:
     releases = {name: given[name] for name in ("parallelcluster", "installer", "plugin", "instance") if name in given}
     target = target_of(**releases) if releases else any_supported()
-    return _lint(example, target, given)
+    named = {name: given[name] for name in ("slurm",) if name in given}
+    return _lint(example, target._replace(versions={**target.versions, **named}), given)
 
 
 def variable_findings(example: str, given: Mapping[str, Any]) -> list[Finding]:
     versions = {name: value for name, value in given.items() if name in COMPONENTS}
     return _lint(example, Target(versions, {}, given.get("instance"), given.get("os")), given)
+
+
+def dockerfile_findings(example: str) -> list[Finding]:
+    return lint_dockerfile("Dockerfile", f"{example}\n".encode(), Surroundings(any_supported()))
 
 
 def _lint(example: str, target: Target, given: Mapping[str, Any]) -> list[Finding]:

@@ -17,10 +17,18 @@ from efakit.cli.main import efakit
 from efakit.errors import UsageError
 from efakit.finding import Severity
 from efakit.lint import config as config_lint
+from efakit.lint.dockerfile.rule import all_rules as dockerfile_checks
+from efakit.lint.manifest import lint_manifests
 from efakit.lint.script.rule import all_rules as script_checks
 from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of, rules, rules_of
 from efakit.rules.stack import stack_findings
-from tests.rules.examples import config_findings, script_findings, spec_findings, variable_findings
+from tests.rules.examples import (
+    config_findings,
+    dockerfile_findings,
+    script_findings,
+    spec_findings,
+    variable_findings,
+)
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "efakit"
 EVERY = [pytest.param(rule, id=rule.id) for rule in rules().values()]
@@ -62,12 +70,27 @@ def test_a_config_s_wrong_example_is_found_and_the_right_one_is_not(rule: Rule):
     assert {item.rule for item in right if item.severity == "error"} <= {item.rule for item in wrong}
 
 
+@pytest.mark.parametrize("rule", of_room("manifest"))
+def test_a_manifest_s_wrong_example_is_found_and_the_right_one_is_not(rule: Rule):
+    wrong, right = lint_manifests(rule.wrong, "job.yaml"), lint_manifests(rule.right, "job.yaml")
+    assert rule.severity in [item.severity for item in wrong if item.rule == rule.id]
+    assert {item.rule for item in right} <= {item.rule for item in wrong} - {rule.id}
+
+
 @pytest.mark.parametrize("rule", of_room("script"))
 def test_a_script_s_wrong_example_is_found_and_the_right_one_is_not(rule: Rule):
     wrong, right = script_findings(rule.wrong, rule.given), script_findings(rule.right, right_given(rule))
     found = [item for item in wrong if item.rule == rule.id]
     assert found
     assert rule.mends or not any(item.mendable for item in found)
+    assert {item.rule for item in right} <= {item.rule for item in wrong} - {rule.id}
+
+
+@pytest.mark.parametrize("rule", of_room("dockerfile"))
+def test_a_dockerfile_s_wrong_example_is_found_and_the_right_one_is_not(rule: Rule):
+    wrong, right = dockerfile_findings(rule.wrong), dockerfile_findings(rule.right)
+    assert rule.severity in [item.severity for item in wrong if item.rule == rule.id]
+    assert not any(item.mendable for item in wrong)
     assert {item.rule for item in right} <= {item.rule for item in wrong} - {rule.id}
 
 
@@ -99,6 +122,10 @@ def test_each_rule_of_scripts_and_configs_is_asked_by_one_function():
     # Said of a comment, and by a row that is made where the catalog has none.
     assert set(rules_of("script")) - asked == {"ignore-unknown-rule", "variable-not-read"}
     assert {rule.id for rule in config_lint.all_rules()} == set(rules_of("config"))
+    asked = {check.row.id for check in dockerfile_checks() if check.row is not None}
+    # Asked of an image's variables by the functions of scripts.
+    shared = {"ignore-unknown-rule", "variable-not-read", "misspelt-variable", "unknown-variable", "preload-plugin"}
+    assert set(rules_of("dockerfile")) - asked == shared
 
 
 @cache

@@ -185,12 +185,20 @@ SET = (
     # 2.6.0 still looks at it, for peers of older releases.
     Set("FI_EFA_USE_ZCPY_RX", "0", "fi-efa-option", libfabric("1.10.1"), libfabric("2.6.0")),
     Set("FI_EFA_ZCPY_RX_SEED", "7", "fi-efa-zcpy-rx-seed-removed", libfabric("2.7.0"), libfabric("2.4.0")),
+    *(
+        Set("FI_PROVIDER", provider, "fi-provider-other", {}, None, other="efa", severity="error")
+        for provider in ("tcp", "psm2", "psm3", "verbs;ofi_rxm", "ucx", "mlx", "opx", "^efa")
+    ),
+    Set("FI_OFI_RXR_RX_COPY_OOO", "1", "fi-ofi-rxr", {}, None),
     Set("FI_LOG_LEVEL", "1", "fi-log-level", {}, None, other="warn"),
     Set("NCCL_NET", "Libfabric", "nccl-net-name", plugin("1.12.1"), plugin("1.13.0"), NCCL, severity="error"),
     Set("NCCL_NET", "OFI", "nccl-net-name", plugin("1.12.1"), plugin("1.13.0"), NCCL, severity="error"),
     Set("NCCL_NET", "Socket", "nccl-net-socket", {}, None, other="Libfabric", severity="error"),
     Set("NCCL_PROTO", "simple", "nccl-proto", {**plugin("1.20.0"), **P5}, {**plugin("1.5.0"), **P5}, NCCL),
     Set("NCCL_PROTO", "simple", "nccl-proto", {**NEWEST, **P5}, {**NEWEST, **P4D}, NCCL),
+    # The plugin sets it there by itself where the device keeps no byte order, as p3dn's and g5's may not.
+    Set("NCCL_PROTO", "simple", "nccl-proto", {**NEWEST, **P5EN}, {**NEWEST, **G5}, NCCL),
+    Set("NCCL_PROTO", "LL128", "nccl-proto", {**NEWEST, **G5}, {**plugin("1.5.0"), **G5}, NCCL),
     Set(
         "NCCL_PROTO",
         "simple",
@@ -248,6 +256,16 @@ SET = (
     Set("NCCL_SOCKET_IFNAME", "^docker,ens,lo", "nccl-socket-ifname-excludes-en", {}, None, other="^docker,veth"),
     Set("GLOO_SOCKET_IFNAME", "lo", "gloo-socket-ifname-lo", {}, None, other="ens5", severity="error"),
     Set("NCCL_SOCKET_IFNAME", "eth0", "nccl-socket-ifname-fixed", {}, None, other="en"),
+    *(
+        Set("NCCL_NET_PLUGIN", other, "nccl-net-plugin-other", {}, None, other=ours)
+        for other, ours in (
+            ("spcx", "aws-ofi"),
+            ("gib", "ofi,gib"),
+            ("libnccl-net-ucx.so", "libnccl-net.so"),
+            ("libnccl-net-spcx.so", "libnccl-net-ofi.so"),
+            ("ucx", "/opt/my/libnccl-net-new.so"),
+        )
+    ),
     Set("NCCL_NET_PLUGIN", "ofi", "nccl-net-plugin-ofi", plugin("1.14.2"), plugin("1.15.0"), severity="error"),
     Set(
         "NCCL_TUNER_PLUGIN",
@@ -391,6 +409,27 @@ SET = (
     ),
     Set("OMPI_MCA_pml", "cm", "mpi-launch-pml-cm", P5, None, NCCL, other="^cm,ucx"),
     Set("OMPI_MCA_pml", "cm,ob1", "mpi-launch-pml-cm", P5, None, NCCL, other="ob1"),
+    *(
+        Set(
+            "OMPI_MCA_mtl_ofi_provider_include",
+            other,
+            "openmpi-mtl-ofi-provider-other",
+            HPC7A,
+            None,
+            OPENMPI,
+            other=ours,
+        )
+        for other, ours in (("psm2", "efa"), ("tcp;ofi_rxm", "efa,shm"))
+    ),
+    Set(
+        "OMPI_MCA_mtl_ofi_provider_exclude",
+        "shm,efa",
+        "openmpi-mtl-ofi-provider-excluded",
+        HPC7A,
+        None,
+        OPENMPI,
+        other="shm,sockets,tcp",
+    ),
     Set("OMPI_MCA_pml", "ucx", "openmpi-pml-not-cm", HPC7A, None, OPENMPI, other="cm"),
     Set("I_MPI_FABRICS", "tmi", "intelmpi-fabrics-other", HPC7A, None, INTELMPI, other="shm:ofi"),
     Set("I_MPI_OFI_PROVIDER", "tcp", "intelmpi-provider-other", HPC7A, None, INTELMPI, other="efa"),

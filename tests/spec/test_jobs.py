@@ -39,9 +39,6 @@ def test_a_row_names_keys_that_a_job_has():
     ("job", "instance", "words"),
     [
         (MPI | {"ranks_per_node": 193}, "hpc7a.96xlarge", ["ranks_per_node", "193 is more than the 192 vCPUs"]),
-        (TORCHRUN | {"ranks_per_node": 9}, "p5.48xlarge", ["9 is more than the 8 GPUs of p5.48xlarge"]),
-        (TORCHRUN | {"gpus_per_node": 9}, "p5.48xlarge", ["gpus_per_node", "9 is more than the 8 GPUs"]),
-        (TORCHRUN | {"gpus_per_node": 2, "ranks_per_node": 3}, "p5.48xlarge", ["3 is more than the 2 GPUs of the job"]),
         (TORCHRUN | {"cpus_per_task": 193}, "p5.48xlarge", ["cpus_per_task", "more than the 192 CPUs"]),
         (MPI | {"ranks_per_node": 96, "cpus_per_task": 3}, "hpc7a.96xlarge", ["3 for each of 96 tasks", "192 CPUs"]),
         (TORCHRUN, "hpc7a.96xlarge", ["torchrun needs GPUs, and hpc7a.96xlarge"]),

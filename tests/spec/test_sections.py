@@ -173,8 +173,8 @@ def test_what_moved_is_read_at_its_new_place():
 def test_an_unknown_section_is_refused_with_the_nearest_name(word):
     (said,) = problems_of(f"{PLAIN}{word}: {{}}\n")
     assert f"unknown key {word!r}; did you mean 'parallelcluster'?" in said
-    (later,) = problems_of(f"{PLAIN}eks: {{}}\n")
-    assert "unknown key 'eks'; write one of " in later
+    (later,) = problems_of(f"{PLAIN}nomad: {{}}\n")
+    assert "unknown key 'nomad'; write one of " in later
 
 
 def test_options_of_a_queue_that_is_not_there_are_refused_with_the_nearest_name():

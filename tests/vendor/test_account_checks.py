@@ -27,6 +27,7 @@ def all_traffic(group: str) -> list[dict[str, Any]]:
     return [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}]
 
 
+@pytest.mark.thorough
 def test_subnets_groups_and_offerings_of_the_account(ec2: Any):
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     private, public = (

@@ -19,6 +19,18 @@ from typing import Any
 from efakit.catalog.files import read_data
 from efakit.catalog.instances import Source
 
+# Regions that the data do not cover: botocore's endpoints.json, all partitions.
+_FURTHER_REGIONS = (
+    *("ap-east-2", "ap-southeast-6", "ap-southeast-7", "mx-central-1", "cn-north-1", "cn-northwest-1", "us-gov-east-1"),
+    *("us-gov-west-1", "us-iso-east-1", "us-iso-west-1", "us-isob-east-1", "us-isob-west-1", "eu-isoe-west-1"),
+    *("us-isof-east-1", "us-isof-south-1", "eusc-de-east-1"),
+)
+
+
+def all_regions() -> tuple[str, ...]:
+    """Give every region that is known, whether the data cover it or not."""
+    return (*regions(), *_FURTHER_REGIONS)
+
 
 def regions() -> tuple[str, ...]:
     """Give the regions that the data cover."""

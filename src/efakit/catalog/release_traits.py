@@ -42,6 +42,30 @@ TRAITS = (
         source="https://github.com/aws/aws-parallelcluster-cookbook/pull/2820",
     ),
     Trait(
+        "open-nvidia-driver",
+        component="parallelcluster",
+        since="3.8.0",
+        what="the images have NVIDIA's open kernel module, which does not know GPUs before Turing",
+        source="https://github.com/aws/aws-parallelcluster/blob/develop/CHANGELOG.md",
+    ),
+    Trait(
+        "srun-forgets-cpus",
+        component="slurm",
+        since="22.05.0",
+        until="23.11.0",
+        what="srun does not take over sbatch's --cpus-per-task: only its own option, or SRUN_CPUS_PER_TASK, counts",
+        source="https://github.com/SchedMD/slurm/blob/slurm-23-11-0-1/NEWS",
+    ),
+    Trait(
+        "tasks-per-node-lost",
+        component="slurm",
+        since="23.02.0",
+        until="23.02.2",
+        what="SLURM_TASKS_PER_NODE, by which mpirun counts its ranks, is wrong with --ntasks-per-node and --exclusive "
+        "where --ntasks is missing",
+        source="https://github.com/SchedMD/slurm/blob/slurm-23-02-2-1/NEWS",
+    ),
+    Trait(
         "plugin-sets-tuning",
         component="plugin",
         since="1.16.0",

@@ -13,6 +13,7 @@ from efakit.cli import complete
 from efakit.cli.command import Command
 from efakit.cli.target_options import further, target_from, target_options
 from efakit.errors import UsageError
+from efakit.inputs import is_stdin
 
 
 @click.command(
@@ -87,8 +88,7 @@ def explain(
     given = [way for way, value in ways.items() if value is not None]
     if len(given) != 1:
         raise UsageError(f"explain needs one of {', '.join(ways)}; given: {', '.join(given) or 'none'}")
-    if spec is None and job is not None:
-        raise UsageError("--job names a job of a spec: give SPEC too")
+    _check_spec(spec, job)
     if instance is None and (any(releases) or os or workloads or container or everything):
         options = (
             "--installer, --parallelcluster, --plugin, --nccl, --libfabric, --os, --workload, --container and --all"
@@ -123,6 +123,35 @@ def explain(
         explain_job(spec, job, form)
     elif spec is not None:
         _explain_spec(spec, form)
+
+
+def _check_spec(spec: Path | None, job: str | None) -> None:
+    """Raise UsageError for a job of no spec, and for a word that is no file but a name that an option explains."""
+    if spec is None:
+        if job is not None:
+            raise UsageError("--job names a job of a spec: give SPEC too")
+        return
+    word = str(spec)
+    if is_stdin(spec) or _is_there(spec):
+        return
+    from efakit.catalog import instances
+    from efakit.catalog.variable_names import known
+    from efakit.rules.registry import rule_of
+
+    tests = (("--instance", instances.known), ("--variable", known().__contains__), ("--rule", rule_of))
+    for option, holds in tests:
+        if holds(word):
+            raise UsageError(f"{word}: no such file; did you mean {option} {word}?")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True  # who reads it says what is wrong
+    return True
 
 
 def _explain_named(what: str, name: str, form: str) -> None:

@@ -27,7 +27,7 @@ _ASKED = {
     "instance": "Instance type of the compute nodes, such as p5.48xlarge",
     "nodes": "Number of compute nodes",
     "subnet": "Subnet of the compute nodes (private; one availability zone)",
-    "key": "EC2 key pair for ssh",
+    "key": "EC2 key pair for ssh (empty: none, people log in by Session Manager)",
     "region": "AWS region, such as us-east-1",
 }
 
@@ -45,7 +45,7 @@ _ASKED = {
 @click.option("--nodes", type=int, metavar="N", help="Number of compute nodes.")
 @click.option("--subnet", metavar="ID", help="Subnet of the compute nodes.")
 @click.option("--head-subnet", metavar="ID", help="Subnet of the head node.  [default: that of the compute nodes]")
-@click.option("--key", metavar="NAME", help="EC2 key pair for ssh.")
+@click.option("--key", metavar="NAME", help="EC2 key pair for ssh.  [default: none, but Session Manager]")
 @click.option("--region", metavar="R", help="AWS region, such as us-east-1.")
 @click.option("--os", "os_name", metavar="OS", help="Operating system.  [default: alinux2023]")
 @click.option("--bucket", metavar="S3-ADDRESS", help="Where 'efakit hooks publish' puts the hooks' installer.")
@@ -113,10 +113,16 @@ def _existing(given: dict[str, Any]) -> str:
 
 def _ask(given: dict[str, Any]) -> dict[str, Any]:
     missing = [name for name in _ASKED if given[name] is None]
-    if missing and not _on_terminal():
-        _missing(missing)
+    if not _on_terminal():
+        if missing != ["key"] and missing:
+            _missing([name for name in missing if name != "key"])
+        return given
     kinds = {"nodes": int}
-    return {**given, **{name: _prompted(_ASKED[name], kind=kinds.get(name, str)) for name in missing}}
+    answers = {
+        name: _prompted(_ASKED[name], kind=kinds.get(name, str), default="" if name == "key" else None)
+        for name in missing
+    }
+    return {**given, **answers, "key": answers.get("key", given["key"]) or given["key"]}
 
 
 def _chosen(answers: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +134,7 @@ def _on_terminal() -> bool:
 
 
 def _prompted(question: str, *, default: str | None = None, kind: type = str) -> Any:
-    return click.prompt(question, default=default, type=kind, err=True)
+    return click.prompt(question, default=default, type=kind, err=True, show_default=bool(default))
 
 
 def _missing(names: list[str]) -> NoReturn:

@@ -13,12 +13,12 @@ from efakit.errors import UsageError
 
 
 @click.command(
-    short_help="Find what is wrong in sbatch scripts, launchers, env files, cluster configs.",
+    short_help="Find what is wrong in sbatch scripts, launchers, env files, Dockerfiles, cluster configs.",
     cls=Command,
     exit_1="Findings of the severity of --fail-on or worse.",
     fine="No such finding.",
 )
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
 @target_options
 @click.option("--spec", type=click.Path(path_type=Path), help="Take all that from a spec, by each script's partition.")
 @click.option(
@@ -50,10 +50,11 @@ def lint(
 ) -> None:
     """Find what is wrong in FILEs, whoever wrote them.
 
-    sbatch scripts, shell launchers, templates and env files are judged for EFA; YAML files as cluster configs, like
-    'efakit validate' without pcluster. Folders are searched for all of these; - is standard input. Without a target,
-    what is wrong or without effect on every supported stack is a warning. '# efakit: ignore RULE' leaves a rule out;
-    docs/rules.md lists the rules.
+    sbatch scripts, shell launchers, templates, env files and Dockerfiles are judged for EFA; YAML files as cluster
+    configs, like 'efakit validate' without pcluster, and a spec with its jobs' scripts. Folders are searched for all of
+    these; - is standard input. With --spec and no FILE, the spec itself is judged. Without a target, what is wrong or
+    without effect on every supported stack is a warning; a Dockerfile says itself which releases are in its image.
+    '# efakit: ignore RULE' leaves a rule out; docs/rules.md lists the rules.
     """
     from efakit.cli.findings_output import FORMATS
     from efakit.cli.lint_fix import mend
@@ -61,6 +62,8 @@ def lint(
     from efakit.finding import Severity
     from efakit.validate.files import judge_files, on_spec, on_target, software_of_spec
 
+    if not files and spec is None:
+        raise click.UsageError("name a file, or a spec by --spec")
     if dry_run and not fix:
         raise click.UsageError("--dry-run goes with --fix")
     named = {
@@ -86,7 +89,7 @@ def lint(
         else:
             click.echo(f"efakit: left out: {error}", err=True)
 
-    subjects = judge_files(files, where, leave_out)
+    subjects = judge_files(files or [path for path in (spec,) if path], where, leave_out)
     if unusable and not subjects:
         raise all_of(unusable)
     if spec is not None and spec not in dict(subjects):

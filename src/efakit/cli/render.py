@@ -20,7 +20,7 @@ from efakit.finding import ERROR, Finding
 from efakit.nearness import nearest
 from efakit.plan.plan import Plan
 from efakit.spec.yamltext import read_document
-from efakit.validate.spec import plan_document
+from efakit.validate.spec import of_rendered, plan_document
 
 _DONE = {"new": "wrote", "changed": "wrote", "removed": "removed"}
 _TO_DO = {"new": "would write", "changed": "would change", "removed": "would remove"}
@@ -73,8 +73,8 @@ def render(
 
     A target is written where the spec has its section; without a platform's section, jobs/ and hooks/ are for a Slurm
     cluster that is up already. The same spec gives the same bytes. Files that are not efakit's, or that were changed by
-    hand, are never overwritten or removed unless --force is given. What is wrong with what the spec names is said, and
-    the bundle is written all the same.
+    hand, are never overwritten or removed unless --force is given. Errors and warnings about what the spec names are
+    said, and the bundle is written all the same; efakit validate says more.
     """
     document = read_document(spec)
     plan = plan_document(document, templates, preflight=not no_preflight)
@@ -91,7 +91,7 @@ def render(
         changes = compare_bundle(folder, files)
     else:
         changes = write_bundle(folder, files, force=force, installer=_installer(plan))
-    findings = [item.replaced(place=document.place(item.place.keys, at_key=True)) for item in plan.findings]
+    findings = of_rendered(document, plan)
     if form == "json":
         _print_json(folder, changes, findings)
     else:

@@ -130,5 +130,11 @@ def target_from(
             raise UsageError(
                 f"--parallelcluster {unknown}: no such release is known; the newest known is {newest}"
             ) from None
-        near = " and ".join(nearest_installers(unknown))
-        raise UsageError(f"--installer {unknown}: no such release is known; the nearest known are {near}") from None
+        if not is_release(unknown):
+            raise UsageError(f"--installer {unknown}: not a release, such as 1.49.0") from None
+        near = nearest_installers(unknown)
+        what = "nearest known are" if len(near) > 1 else "nearest known is"
+        own = "; --libfabric and --plugin name what it brings"
+        raise UsageError(
+            f"--installer {unknown}: no such release is known; the {what} {' and '.join(near)}{own}"
+        ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from efakit.catalog.stacks import Stack, stack_of
 from efakit.plan.cluster import ClusterPlan, QueuePlan, ResourcePlan
 from efakit.plan.decision import Decision
 from efakit.plan.job import JobPlan, plan_job, queue_of
+from efakit.plan.names import plain_name
 from efakit.plan.plan import Plan
 from efakit.plan.platforms import Platform, register
 from efakit.plan.stack import Software, container_stack
@@ -77,10 +77,13 @@ def plan_dstack(plan: Plan) -> DstackPlan:
         if why:
             decisions.append(Decision(f"job {job.name} in dstack", "no task", why, rows.PROVISIONING))
             continue
-        own = {resource: _name(f"{queue.queue.name}-{resource.resource.name}", names) for resource in queue.resources}
+        own = {
+            resource: plain_name(f"{queue.queue.name}-{resource.resource.name}", names, _MOST_LETTERS)
+            for resource in queue.resources
+        }
         fleets.update({name: Fleet(name, queue, resource) for resource, name in own.items() if name not in fleets})
         known = next(item.decisions for item in plan.jobs if item.job is job)
-        task, reasons = _task(job, plan.cluster, _name(job.name, names), tuple(own.values()), known)
+        task, reasons = _task(job, plan.cluster, plain_name(job.name, names, _MOST_LETTERS), tuple(own.values()), known)
         tasks.append(task)
         decisions += reasons
     for fleet in fleets.values():
@@ -180,18 +183,6 @@ def _addresses(section: Dstack) -> Decision:
 def _subnets() -> Decision:
     reason = "dstack looks for subnets in the VPC by itself and takes no subnet from outside: the queues' are not used"
     return Decision("subnets", "dstack's choice", reason, rows.PUBLIC_IPS)
-
-
-def _name(text: str, taken: dict[str, str]) -> str:
-    """Return a name that dstack takes, another one for each text: small letters, digits and hyphens."""
-    plain = re.sub(r"[^a-z0-9-]", "-", text.lower())
-    plain = (plain if plain[:1].isalpha() else f"j-{plain}")[:_MOST_LETTERS].ljust(2, "0")
-    for number in range(2, len(taken) + 3):
-        if taken.setdefault(plain, text) == text:
-            break
-        tail = f"-{number}"
-        plain = plain[: _MOST_LETTERS - len(tail)] + tail
-    return plain
 
 
 def _software(spec: Spec) -> Software:

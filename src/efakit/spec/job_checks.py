@@ -80,12 +80,8 @@ def _count_faults(
         unfit = f"Intel MPI exists for x86_64 only, and {kind} of queue {queue!r} is arm64"
     if unfit:
         yield at("job-template-unfit", [*keys, "template"], unfit, "write another template or another queue")
-    ranks, gpus = job.get("ranks_per_node", 1), job.get("gpus_per_node", 0)
-    if instance.gpus is not None and gpus > instance.gpus:
-        message = f"{gpus} is more than the {instance.gpus} GPUs of {kind}"
-        yield at("job-node-too-small", [*keys, "gpus_per_node"], message, f"write at most {instance.gpus}")
-        return
-    most, what = _most_ranks(row, instance, gpus, cpus)
+    ranks = job.get("ranks_per_node", 1)
+    most, what = _most_ranks(row, instance, cpus)
     if most and ranks > most:
         message = f"{ranks} is more than the {most} {what} of {kind}"
         yield at("job-node-too-small", [*keys, "ranks_per_node"], message, f"write at most {most}")
@@ -96,10 +92,13 @@ def _count_faults(
             yield at("job-node-too-small", [*keys, "cpus_per_task"], message, f"write at most {max(cpus // tasks, 1)}")
 
 
-def _most_ranks(row: JobTemplate, instance: Instance, gpus: int, cpus: int | None) -> tuple[int | None, str]:
-    """Return the most ranks that a node can hold, None where that is not known, and what bounds them."""
+def _most_ranks(row: JobTemplate, instance: Instance, cpus: int | None) -> tuple[int | None, str]:
+    """Return the most ranks that a node can hold, None where that is not known, and what bounds them.
+
+    Ranks that are one a GPU are judged by the rules of scripts (``rules/job.py``).
+    """
     if row.launcher == "node" and row.needs == "gpu":
-        return gpus or instance.gpus, "GPUs of the job" if gpus else "GPUs"
+        return None, "GPUs"
     if row.launcher == "node" and row.needs == "neuron":
         cores = physical_cores(instance.accelerators.name) if instance.accelerators else None
         return (cores or 0) * (instance.neuron_devices or 0), "NeuronCores"

@@ -32,6 +32,10 @@ def read_spec(document: Document, templates: Path | None = None) -> Spec:
     if document.data is None:
         place, fix = Place(str(document.path)), "'efakit init' writes a spec to begin with"
         raise SpecError([Finding("spec-unreadable", ERROR, "the file is empty", place=place, fix=fix)])
+    if isinstance(document.data, dict) and {"HeadNode", "Scheduling"} <= set(document.data):
+        message = "this is a ParallelCluster config, and no spec: efakit renders configs from specs"
+        fix = "'efakit validate' and 'efakit lint' judge configs; 'efakit init' writes a spec"
+        raise SpecError([Finding("spec-unreadable", ERROR, message, place=document.place([]), fix=fix)])
     own = _templates_folder(document, templates)
     faults = schema_faults(document, own_templates(own))
     if faults:

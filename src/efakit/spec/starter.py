@@ -17,7 +17,7 @@ def spec_text(
     nodes: int,
     subnet: str,
     head_subnet: str,
-    key: str,
+    key: str | None,
     region: str,
     os_name: str,
     bucket: str | None,
@@ -52,7 +52,9 @@ def spec_text(
         "parallelcluster:",
         f"  version: {scalar(newest_parallelcluster())}  # decides EFA installer, libfabric and Slurm",
         f"  os: {scalar(os_name)}",
-        f"  key: {scalar(key)}  # an EC2 key pair; Ubuntu wants an ed25519 key",
+        "  # key: my-key  # an EC2 key pair for ssh; without one people log in by Session Manager"
+        if key is None
+        else f"  key: {scalar(key)}  # an EC2 key pair; Ubuntu wants an ed25519 key",
         "  head_node:",
         f"    subnet: {scalar(head_subnet)}",
         "  # What only ParallelCluster says of a queue stands here, by the queue's name:",

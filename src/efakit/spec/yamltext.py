@@ -15,7 +15,7 @@ import yaml
 
 from efakit.errors import SpecError
 from efakit.finding import ERROR, Finding, Place
-from efakit.inputs import read_input, shown, text_of
+from efakit.inputs import other_than_yaml, read_input, shown, text_of
 
 KeyPath = Sequence[str | int]
 
@@ -56,6 +56,7 @@ class Document:
         """
         self.path = path
         self._named = named
+        self._lines = text.split("\n")
         try:
             loader = _CoreLoader(text)
             try:
@@ -67,7 +68,7 @@ class Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = Place(str(path), mark.line + 1, mark.column + 1) if mark else Place(str(path), 1, 1)
-            raise SpecError([_not_yaml(place, error.problem or error.context)]) from error
+            raise SpecError([_not_yaml(place, error.problem or error.context, other_than_yaml(text))]) from error
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise SpecError([_not_yaml(Place(str(path), 1, 1), " ".join(str(error).split()))]) from error
 
@@ -84,13 +85,30 @@ class Document:
 
     def spelling(self, keys: KeyPath) -> str | None:
         """Return the scalar at ``keys`` as the file spells it, such as ``0644`` or ``1.10``; None where it is none."""
+        node = self._node(keys)
+        return node.value if isinstance(node, yaml.ScalarNode) else None
+
+    def _node(self, keys: KeyPath) -> yaml.Node | None:
         node = self._root
         for key in keys:
             found = _child(node, key)
             if found is None:
                 return None
             _, node = found
-        return node.value if isinstance(node, yaml.ScalarNode) else None
+        return node
+
+    def place_within(self, keys: KeyPath, number: int) -> Place:
+        """Return the place of a line, counted from 0, of the text at ``keys``: the text's own where YAML folds it."""
+        node, text = self._node(keys), self.spelling(keys) or ""
+        place = self.place(keys, at_key=True)
+        if not isinstance(node, yaml.ScalarNode) or node.style != "|":
+            return place
+        line = node.start_mark.line + 1 + number
+        wanted = text.split("\n")[number].strip() if number <= text.count("\n") else None
+        there = self._lines[line] if line < len(self._lines) else ""
+        if there.strip() != wanted:
+            return place
+        return Place(str(self.path), line + 1, len(there) - len(there.lstrip()) + 1, keys=tuple(keys))
 
     def place(self, keys: KeyPath, *, at_key: bool = False) -> Place:
         """Return the place of the value at ``keys`` (of its key with ``at_key``), or of what is nearest above it."""
@@ -126,8 +144,9 @@ def _unreadable(path: Path | str, message: str, fix: str) -> SpecError:
     return SpecError([Finding("spec-unreadable", ERROR, message, place=Place(str(path)), fix=fix)])
 
 
-def _not_yaml(place: Place, why: str | None) -> Finding:
-    return Finding("spec-unreadable", ERROR, f"not valid YAML: {why}", place=place)
+def _not_yaml(place: Place, why: str | None, what: str = "") -> Finding:
+    message = f"not valid YAML, but {what}" if what else f"not valid YAML: {why}"
+    return Finding("spec-unreadable", ERROR, message, place=place)
 
 
 def _child(node: yaml.Node | None, key: str | int) -> tuple[yaml.Node, yaml.Node] | None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from efakit.catalog import instances
 from efakit.errors import UsageError
 from efakit.finding import ERROR, Finding, Place
-from efakit.inputs import is_stdin, read_input, shown
+from efakit.inputs import is_stdin, read_input, shown, text_of
+from efakit.lint.dockerfile import is_dockerfile, lint_dockerfile, named_like_dockerfile
 from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
 from efakit.rules.releases import target_of_stack
 from efakit.rules.target import Target, any_supported
@@ -25,6 +26,9 @@ _CONFIGS = (".yaml", ".yml")
 _CONFIG_KEY = re.compile(rb"\A(\s*(#.*|---.*)?\n)*['\"]?[A-Za-z_]+['\"]?:(\s|$)", re.MULTILINE)
 _TOP_KEY = re.compile(rb"^['\"]?([A-Za-z]+)['\"]?:(?:\s|$)", re.MULTILINE)
 _QUEUES = re.compile(rb"^\s+queues:", re.MULTILINE)
+# Manifests that have to do with EFA: folders hold those of other things too.
+_MANIFEST = re.compile(rb"^apiVersion:\s*['\"]?(eksctl\.io|kubeflow\.org|trainer\.kubeflow\.org)/", re.MULTILINE)
+_EFA_RESOURCE = b"vpc.amazonaws.com/efa"
 _LARGEST_BYTES = 4 * 1024 * 1024  # Slurm's own limit for a batch script
 
 
@@ -64,7 +68,7 @@ def on_spec(path: Path) -> Where:
 def judge_files(
     paths: Iterable[Path], where: Where, left_out: Callable[[UsageError, bool], None]
 ) -> list[tuple[Path, list[Finding]]]:
-    """Return the findings in what is named, and in scripts, env files, configs and specs of folders, each file once.
+    """Return the findings in what is named, and in scripts, Dockerfiles, configs and specs of folders, each file once.
 
     A file that cannot be judged is told to ``left_out``, with whether it was named itself; the others are judged.
     """
@@ -84,8 +88,9 @@ def find_files(paths: Iterable[Path]) -> dict[Path, bool]:
         if path.is_dir():
             inside = dict.fromkeys(_in_folder(path), False)
             if not inside:
-                looked_for = ", ".join((*_SCRIPTS, *_CONFIGS))
-                raise UsageError(f"{path}: the folder holds no script, config or spec (looked for {looked_for})")
+                looked_for = ", ".join((*_SCRIPTS, *_CONFIGS, "Dockerfile"))
+                message = f"the folder holds no script, config, spec or Dockerfile (looked for {looked_for})"
+                raise UsageError(f"{path}: {message}")
             found = {**inside, **found}
         else:
             found[path] = True
@@ -97,9 +102,10 @@ def _in_folder(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(parent, name)
-            if not name.endswith((*_SCRIPTS, *_CONFIGS)) or not path.is_file():  # a pipe would have to be waited for
-                continue
-            if name.endswith(_SCRIPTS) or _reads_like_ours(path):
+            image = named_like_dockerfile(name)
+            if not (image or name.endswith((*_SCRIPTS, *_CONFIGS))) or not path.is_file():
+                continue  # a pipe would have to be waited for
+            if image or name.endswith(_SCRIPTS) or _reads_like_ours(path):
                 yield path
 
 
@@ -113,6 +119,8 @@ def _reads_like_ours(path: Path) -> bool:
     keys = set(_TOP_KEY.findall(data))
     if b"AWSTemplateFormatVersion" in keys:
         return False
+    if {b"apiVersion", b"kind"} <= keys:
+        return _MANIFEST.search(data) is not None or _EFA_RESOURCE in data
     return {b"HeadNode", b"Scheduling"} <= keys or (b"cluster" in keys and _QUEUES.search(data) is not None)
 
 
@@ -120,6 +128,8 @@ def judge_file(path: Path, where: Where) -> list[Finding]:
     """Return the findings in a file; raise UsageError where it cannot be read or is nothing that lint takes."""
     data = _read(path)
     if _is_config(path, data):
+        if {b"apiVersion", b"kind"} <= set(_TOP_KEY.findall(data)):
+            return _judge_manifests(path, data)
         return _judge_config(path, data, where)
     return judge_text(Path(shown(path)), data, where)
 
@@ -128,16 +138,27 @@ def _is_config(path: Path, data: bytes) -> bool:
     """Return whether a file is YAML by its name, or standard input by its first key."""
     if not is_stdin(path):
         return path.suffix in _CONFIGS
-    return _CONFIG_KEY.search(data) is not None
+    return _CONFIG_KEY.search(data) is not None and not is_dockerfile("", data)
 
 
 def judge_text(path: Path, data: bytes, where: Where) -> list[Finding]:
-    """Return the findings in a script of which ``data`` is the content."""
+    """Return the findings in a script or a Dockerfile of which ``data`` is the content."""
+    if is_dockerfile(path.name, data):
+        return lint_dockerfile(str(path), data, _of_image(where))
     script = read_script(str(path), data)
     surroundings = where.surroundings
     if where.spec is not None:
         surroundings = _of_partition(where.spec, partition_of(script))
     return lint_model(script, surroundings._replace(has_folder=_folders_beside(path)))
+
+
+def _of_image(where: Where) -> Surroundings:
+    """Return what an image is to run on: its stack is its own, and of a spec it takes the one instance type."""
+    if where.spec is None:
+        return where.surroundings
+    types = {one.name: one for queue in where.spec.cluster.queues for one in [_one_type(queue)] if one is not None}
+    instance = next(iter(types.values())) if len(types) == 1 else None
+    return Surroundings(any_supported()._replace(instance=instance.name if instance else None), instance)
 
 
 def _folders_beside(path: Path) -> Callable[[str], bool]:
@@ -173,6 +194,17 @@ def _judge_config(path: Path, data: bytes, where: Where) -> list[Finding]:
     except SpecRefused as refusal:
         return refusal.findings
     return list(by_rules(subject).findings if isinstance(subject, Subject) else subject.findings)
+
+
+def _judge_manifests(path: Path, data: bytes) -> list[Finding]:
+    """Return the findings in an eksctl config or in Kubernetes manifests."""
+    from efakit.lint.manifest import lint_manifests
+
+    try:
+        text = text_of(data, "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"not a text file in UTF-8 (byte {error.start})", Place(shown(path))) from None
+    return lint_manifests(text, shown(path))
 
 
 def _read(path: Path) -> bytes:

@@ -9,11 +9,16 @@ from efakit.emit.registry import emit
 from efakit.finding import Finding, Place
 from efakit.plan.plan import Plan
 from efakit.validate.judges import Judgement, outcome_of
-from efakit.vendor import dstack_parsers
+from efakit.vendor import dockerfile_judges, dstack_parsers
 
 _DSTACK = "https://dstack.ai/docs/reference/dstack.yml/"
 _NEVER_BY_DSTACK = (
     "dstack's parsers know no instance type and no capacity: 'dstack apply' shows what a fleet can have before it asks"
+)
+_HADOLINT = "https://github.com/hadolint/hadolint"
+_NEVER_BY_PARSERS = (
+    "neither hadolint nor BuildKit's parser builds: that the addresses, tags and packages of an image exist shows in "
+    "build.sh, and that EFA works in it shows verify-efa.sh on a node with devices"
 )
 
 
@@ -42,4 +47,46 @@ def _by_dstack(file: Path, plan: Plan, vendor: bool) -> Judgement:
     return Judgement("dstack", installed, outcome_of(found), detail, tuple(found), (_NEVER_BY_DSTACK,))
 
 
-_JUDGES: dict[str, Callable[[Path, Plan, bool], Judgement]] = {"dstack": _by_dstack}
+def _by_parsers(file: Path, plan: Plan, vendor: bool) -> Judgement:
+    """Ask hadolint and BuildKit's parser, those that are there, about each Dockerfile."""
+    program, parser = dockerfile_judges.hadolint(), dockerfile_judges.parser_version()
+    if not vendor:
+        return Judgement("container", None, "not asked", "hadolint: left out by --no-vendor")
+    if program is None and parser is None:
+        why = "neither hadolint nor BuildKit's parser is installed; pip install 'efakit[container]'"
+        return Judgement("container", None, "not asked", why)
+    files = {
+        item.path: item.content.decode() for item in emit(plan, ("container",)) if item.path.endswith("/Dockerfile")
+    }
+    place = Place(str(file), 1, 1)
+    found: list[Finding] = []
+    asked, version = [], None
+    try:
+        if program is not None:
+            version = dockerfile_judges.hadolint_version(program)
+            asked.append(f"hadolint {version or ''}".strip())
+            found += [_remark(path, item, place) for path, text in files.items() for item in _remarks(program, text)]
+        if parser is not None:
+            asked.append(f"BuildKit's parser (dockerfile {parser})")
+            found += [
+                Finding("dockerfile:parser", "error", f"{path}:{line}: {message}", source=_HADOLINT, place=place)
+                for path, text in files.items()
+                for line, message in dockerfile_judges.swallowed(text)
+            ]
+    except (dockerfile_judges.HadolintFailedError, ImportError) as error:
+        return Judgement("container", version, "undecided", f"hadolint or BuildKit's parser gave no answer: {error}")
+    detail = f"{' and '.join(asked)}, of {len(files)} Dockerfiles"
+    return Judgement("container", version, outcome_of(found), detail, tuple(found), (_NEVER_BY_PARSERS,))
+
+
+def _remarks(program: str, text: str) -> list[dockerfile_judges.Remark]:
+    return [item for item in dockerfile_judges.remarks(program, text) if item.level in ("error", "warning")]
+
+
+def _remark(path: str, item: dockerfile_judges.Remark, place: Place) -> Finding:
+    return Finding(
+        f"hadolint:{item.code}", item.level, f"{path}:{item.line}: {item.message}", source=_HADOLINT, place=place
+    )
+
+
+_JUDGES: dict[str, Callable[[Path, Plan, bool], Judgement]] = {"container": _by_parsers, "dstack": _by_dstack}

@@ -7,20 +7,21 @@ spec's ``overrides`` count. A spec without a config of its own is judged by the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from efakit.catalog import instances, offerings
 from efakit.emit.parallelcluster import cluster_config
 from efakit.emit.parallelcluster.origins import origin
 from efakit.errors import SpecError
-from efakit.finding import Finding
+from efakit.finding import WARNING, Finding
 from efakit.lint.config import JobNodes, lint_config
 from efakit.lint.config.given import OF_SPEC
 from efakit.lint.config.node import Path as Keys
 from efakit.plan.cluster import ResourcePlan
 from efakit.plan.job import JobPlan
 from efakit.plan.plan import Plan, make_plan
-from efakit.rules import cluster
+from efakit.rules import cluster, job
 from efakit.rules.registry import rule_of, rules_of
 from efakit.spec.load import read_spec
 from efakit.spec.model import Queue
@@ -54,6 +55,7 @@ def refuse(document: Document, plan: Plan) -> None:
     """
     section = plan.spec.section(ParallelCluster)
     found = list(alone(document, plan) if section is None else _of_config(document, plan, section.version))
+    found += job_faults(document, plan)
     if found:
         raise SpecError(found)
 
@@ -66,13 +68,46 @@ def _of_config(document: Document, plan: Plan, version: str) -> Iterator[Finding
         version=version,
         where=lambda path: (0, 0),
         file=str(document.path),
-        jobs=[job_nodes(number, job) for number, job in enumerate(plan.jobs)],
+        jobs=[job_nodes(number, item) for number, item in enumerate(plan.jobs)],
         only=stops,
     )
     for item in found:
         keys = origin_of(item.place.keys, document)
         if "overrides" not in keys:
             yield document.fault(item.rule, keys, item.message, item.fix).replaced(source=item.source)
+
+
+def of_rendered(document: Document, plan: Plan) -> list[Finding]:
+    """Return the errors and warnings of the config that the spec renders to, and what the plan found, by line.
+
+    ``efakit validate`` says the same, with notes, and with what a vendor and an account say.
+    """
+    found = [item.replaced(place=document.place(item.place.keys, at_key=True)) for item in plan.findings]
+    section = plan.spec.section(ParallelCluster)
+    if section is None:
+        return found
+    said = {(item.rule, item.line) for item in found}
+
+    def where(path: Keys) -> tuple[int, int]:
+        place = document.place(origin_of(path, document), at_key=True)
+        return place.line, place.column
+
+    of_config = lint_config(
+        cluster_config(plan),
+        version=section.version,
+        where=where,
+        file=str(document.path),
+        jobs=[job_nodes(number, job) for number, job in enumerate(plan.jobs)],
+        offerings=offerings,
+        software=asdict(plan.spec.cluster.stack),
+    )
+    of_software = {item.message for item in plan.software_findings}
+    found += [
+        item
+        for item in of_config
+        if item.severity >= WARNING and (item.rule, item.line) not in said and item.message not in of_software
+    ]
+    return sorted(found, key=lambda item: (item.line, item.column, -item.severity.rank))
 
 
 def origin_of(path: Keys, document: Document) -> Keys:
@@ -95,16 +130,31 @@ def job_nodes(number: int, plan: JobPlan) -> JobNodes:
 def alone(document: Document, plan: Plan) -> Iterator[Finding]:
     """Give the faults of a cluster that no config describes, by the words that configs are judged by."""
     for number, queue in enumerate(plan.cluster.queues):
-        for place, item in enumerate(queue.resources):
+        for place, resource in enumerate(queue.resources):
             keys = ("cluster", "queues", number, "compute_resources", place)
-            for rule, key, fault in _of_resource(queue.queue, item):
+            for rule, key, fault in _of_resource(queue.queue, resource):
                 if fault is not None:
                     yield with_source(document.fault(rule, (*keys, key), *fault))
-    for number, job in enumerate(plan.jobs):
-        most = plan.spec.cluster.queue(job.queue).nodes
-        fault = cluster.job_too_large(job.job.name, job.nodes, job.queue, most)
+    for number, item in enumerate(plan.jobs):
+        most = plan.spec.cluster.queue(item.queue).nodes
+        fault = cluster.job_too_large(item.job.name, item.nodes, item.queue, most)
         if fault is not None:
             yield with_source(document.fault("job-too-large", (OF_SPEC, number, "nodes"), *fault))
+
+
+def job_faults(document: Document, plan: Plan) -> Iterator[Finding]:
+    """Give the jobs that ask for more than a node has, by the words that scripts are judged by."""
+    for number, item in enumerate(plan.jobs):
+        instance, gpus = instances.get(item.instance_type), item.layout.gpus_per_node
+        if instance.gpus is None:
+            continue
+        asks = job.gpus_of_instance("--gpus-per-node asks for", gpus, instance) if gpus > instance.gpus else None
+        if asks is not None:
+            yield with_source(document.fault("gpus-of-instance", ("jobs", number, "gpus_per_node"), *asks))
+        elif item.template.launcher == "node" and item.template.needs == "gpu":
+            ranks = job.more_ranks_than_gpus(item.template.name, item.layout.ranks_per_node, gpus, instance)
+            if ranks is not None:
+                yield with_source(document.fault("more-ranks-than-gpus", ("jobs", number, "ranks_per_node"), *ranks))
 
 
 def _of_resource(queue: Queue, item: ResourcePlan) -> Iterator[tuple[str, str, cluster.Fault | None]]:

@@ -13,7 +13,7 @@ from efakit.catalog.stacks import newest_parallelcluster
 from efakit.emit.registry import emit
 from efakit.errors import SpecError, UsageError
 from efakit.finding import ERROR, WARNING, Finding, Place
-from efakit.inputs import read_input, shown, text_of
+from efakit.inputs import other_than_yaml, read_input, shown, text_of
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
@@ -22,7 +22,8 @@ from efakit.rules.stack import stack_findings
 from efakit.spec.load import read_spec
 from efakit.spec.parallelcluster.model import ParallelCluster
 from efakit.spec.yamltext import Document
-from efakit.validate.spec import alone, job_nodes, origin_of, with_source
+from efakit.validate.scripts import script_findings
+from efakit.validate.spec import alone, job_faults, job_nodes, origin_of, with_source
 from efakit.versions import is_release
 
 
@@ -91,7 +92,8 @@ def read_subject(
     if document.data is None:
         raise UsageError("the file is empty; 'efakit init' writes a spec to begin with", Place(str(path)))
     if not isinstance(document.data, Mapping):
-        message = "neither a spec nor a ParallelCluster config: it holds no mapping ('efakit lint' judges scripts)"
+        what = other_than_yaml(text) or "it holds no mapping ('efakit lint' judges scripts)"
+        message = f"neither a spec nor a ParallelCluster config: {what}"
         raise UsageError(message, Place(str(path), 1, 1))
     if "cluster" in document.data and "HeadNode" not in document.data:
         return _from_spec(path, text, version)
@@ -159,7 +161,7 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlon
         jobs=tuple(job_nodes(number, item) for number, item in enumerate(plan.jobs)),
         zones=_zones(plan),
         software=asdict(spec.cluster.stack),
-        findings=tuple(_of_jobs(document, plan)),
+        findings=_of_jobs(document, plan),
         plan=plan,
     )
 
@@ -185,12 +187,16 @@ def _of_spec_alone(document: Document, plan: Plan) -> Iterator[Finding]:
     yield from _of_jobs(document, plan)
 
 
-def _of_jobs(document: Document, plan: Plan) -> Iterator[Finding]:
-    """Give what is wrong with the spec's jobs and shows in no config, each with its line."""
-    for found in plan.job_findings:
-        if found.rule in {row.id for row in FAULTS}:
-            continue  # the config's rules look for all of them
-        yield found.replaced(place=document.place(found.place.keys, at_key=True))
+def _of_jobs(document: Document, plan: Plan) -> tuple[Finding, ...]:
+    """Return what is wrong with the spec's jobs and shows in no config, each with its line."""
+    faults = {row.id for row in FAULTS}  # the config's rules look for all of them
+    found = [*job_faults(document, plan)]
+    found += [
+        item.replaced(place=document.place(item.place.keys, at_key=True))
+        for item in plan.job_findings
+        if item.rule not in faults
+    ]
+    return (*found, *script_findings(document, plan, found))
 
 
 def _read(path: Path, data: bytes | None) -> str:

@@ -98,6 +98,7 @@ def values() -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: body.replace("\n", " "))
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 def test_nothing_is_taken_out_that_a_release_within_the_target_reads(target, body):

@@ -17,6 +17,7 @@ $(( )) é efakit: ignore module load intelmpi ulimit -l 1 \\
 """
 WORDS = st.sampled_from([*_SHELL.split(), "\n", "\t", "\\\n", "# efakit: ignore x"])
 VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=12)
+USUAL = settings().max_examples
 
 
 def lint(data: bytes, file: str) -> list[str]:
@@ -26,33 +27,33 @@ def lint(data: bytes, file: str) -> list[str]:
         return []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=USUAL * 3)
 @given(st.binary(max_size=300), st.sampled_from(["x.sbatch", "x.env", "x.sh.j2"]))
 def test_bytes_never_raise(data, file):
     lint(data, file)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=USUAL * 4)
 @given(st.lists(WORDS, max_size=40), st.sampled_from(["x.sbatch", "x.env", "x.sh.j2"]))
 def test_shell_of_any_kind_never_raises(words, file):
     lint(("#!/bin/bash\n#SBATCH -N 2\n" + " ".join(words)).encode(), file)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=USUAL * 2)
 @given(st.text(st.characters(blacklist_characters="\n\r\0\\", codec="utf-8"), max_size=40))
 def test_a_comment_holds_no_variables(text):
     comment = f"# {text} FI_LOG_LEVEL=1 export NCCL_BUFFERSIZE=1".replace("efakit", "")
     assert lint(f"#!/bin/bash\n{comment}\ntrue {comment}\n".encode(), "x.sh") == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=USUAL * 2)
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126, blacklist_characters="\\`$"), max_size=40))
 def test_a_heredoc_holds_no_variables(text):
     body = f"{text}\nexport FI_LOG_LEVEL=1\nNCCL_BUFFERSIZE=1 srun x"
     assert lint(f"#!/bin/bash\ncat <<THE_END\n{body}\nTHE_END\n".encode(), "x.sh") == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=USUAL * 2)
 @given(VALUES)
 def test_quoting_makes_no_difference(value):
     quoted = shlex.quote(value)

@@ -20,6 +20,8 @@ ID=$SLURM_NODEID;srun torchrun --nnodes=2 --node_rank=$ID --master_addr=$head t.
 export NODE_RANK=${SLURM_NODEID:-0};srun bash -c 'python t.py --node $NODE_RANK' | task-variable-expanded-early
 ARGS=(--node_rank $SLURM_NODEID);srun torchrun "${ARGS[@]}" t.py | task-variable-expanded-early
 srun --container-image=x.sqsh nsys profile python t.py --rank $SLURM_PROCID | task-variable-expanded-early
+export MASTER_ADDR=$SLURM_LAUNCH_NODE_IPADDR;srun python t.py | task-variable-expanded-early
+srun torchrun --nnodes=2 --master_addr ${SLURM_LAUNCH_NODE_IPADDR:-localhost} t.py | task-variable-expanded-early
 mpirun -N 8 -x RANK=$SLURM_PROCID ./app | task-variable-expanded-early
 mpirun -N 8 ./app --rank $OMPI_COMM_WORLD_RANK | task-variable-expanded-early
 srun bash <<E;python t.py --rank $SLURM_PROCID;E | task-variable-expanded-early
@@ -96,7 +98,7 @@ srun -w $head torchrun --nproc-per-node=8 t.py
 export PET_NNODES=2 PET_RDZV_ENDPOINT=$head:29500;srun torchrun --nproc-per-node=8 t.py
 export MASTER_ADDR=$(hostname);srun python t.py
 export MASTER_ADDR=${MASTER_ADDR:-localhost};srun python t.py
-export MASTER_ADDR=$SLURM_LAUNCH_NODE_IPADDR;srun python t.py
+srun bash -c 'MASTER_ADDR=$SLURM_LAUNCH_NODE_IPADDR python t.py'
 if [ $N = 1 ]; then MASTER_ADDR=localhost; else MASTER_ADDR=$head; fi; export MASTER_ADDR; srun ./app
 srun python t.py --master_addr $head
 srun accelerate launch --config_file c.yaml t.py
@@ -201,3 +203,24 @@ def test_trainium_runs_no_nccl():
     text = script("export FI_PROVIDER=efa NCCL_DEBUG=INFO;srun torchrun --nnodes=2 --master_addr=$head t.py")
     assert not any(rule.startswith("nccl-") for rule in rules(text, instance="trn1.32xlarge"))
     assert "nccl-net" in rules(text, instance="p5.48xlarge")
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        ("--nodes=2 --ntasks-per-node=96", True),
+        ("--nodes=2 --ntasks-per-node=72", False),
+        ("--nodes=2 --ntasks-per-node=8 --cpus-per-task=12", True),
+        ("--nodes=2 --ntasks-per-node=8 --cpus-per-task=9", False),
+        ("--nodes=2 --ntasks=146", True),
+        ("--nodes=2 --ntasks=144", False),
+        ("--ntasks=1000", False),
+        ("--nodes=2 --cpus-per-task=96", True),
+        ("--nodes=2 --ntasks-per-node=96 --overcommit", False),
+        ("--nodes=2 --ntasks-per-node=$N", False),
+    ],
+)
+def test_tasks_that_no_node_can_hold_are_found_where_the_type_is_known(options, wrong):
+    text = "#!/bin/bash\n" + "".join(f"#SBATCH {option}\n" for option in options.split()) + "srun ./app\n"
+    assert ("cpus-of-instance" in rules(text, instance="c5n.18xlarge")) is wrong
+    assert "cpus-of-instance" not in rules(text)

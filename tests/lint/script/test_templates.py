@@ -23,6 +23,7 @@ def name(case: Case) -> str:
     return f"{case.example.name}-{case.instance}-{case.release}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", CASES, ids=name)
 def test_a_rendered_script_is_clean_where_nothing_is_known(case):
     assert findings(case, any_supported()) == []

@@ -24,13 +24,13 @@ _HOPPER_AND_LATER = "p5.48xlarge p5e.* p5en.* p6*"
 _TUNED = "p4d.* p4de.* " + _HOPPER_AND_LATER
 _TUNER_TYPES = "p5.48xlarge p5e.48xlarge p5en.48xlarge p6-b200.48xlarge p6-b300.48xlarge"
 
-_LOUD = "a plugin that is missing or fails ends the job at once; without this NCCL goes on over TCP"
-_SETS_BY_ITSELF = "the plugin sets it by itself only from 1.16.0 on; "
-_FREEZES = "the plugin sets it for each instance type; an export freezes an old tuning over the vendor's newer one"
+_LOUD = "if the plugin is missing or fails, the job ends at once; without this variable NCCL falls back to TCP"
+_SETS_BY_ITSELF = "the plugin sets it only since 1.16.0; "
+_FREEZES = "the plugin sets it for each instance type; an export keeps an old value when the vendor changes its tuning"
 _TAKES_PROTOCOLS = (
-    "it disables protocols that NCCL or the plugin's tuner would choose; p5 and later gain from LL and LL128"
+    "it disables protocols that NCCL or the plugin's tuner would choose; p5 and later are faster with LL and LL128"
 )
-_NOT_OURS = "it steers transports that a job on EFA does not use"
+_NOT_OURS = "it configures transports that a job on EFA does not use"
 
 ROWS = (
     # The network itself.
@@ -59,8 +59,8 @@ ROWS = (
         id="nccl-net-name",
         name="NCCL_NET",
         effect="harmful",
-        reason="before plugin 1.13.0 the network is called AWS Libfabric: NCCL finds no network of this name and the "
-        "job ends",
+        reason="before plugin 1.13.0 the network's name is AWS Libfabric: NCCL finds no network with this name, and "
+        "the job ends",
         source=_NET_COMMIT,
         value="Libfabric|libfabric|OFI|ofi",
         workload="nccl",
@@ -72,7 +72,7 @@ ROWS = (
         id="nccl-net-socket",
         name="NCCL_NET",
         effect="harmful",
-        reason="NCCL then uses TCP, whatever EFA the node has",
+        reason="NCCL uses TCP, even on nodes with EFA",
         source=_NCCL_ENV,
         value="Socket",
         severity="error",
@@ -92,8 +92,8 @@ ROWS = (
         id="nccl-net-plugin-ofi",
         name="NCCL_NET_PLUGIN",
         effect="harmful",
-        reason="libnccl-net-ofi.so is the plugin's name from 1.15.0 on: before, NCCL finds no such file and goes on "
-        "over TCP",
+        reason="the plugin's file is libnccl-net-ofi.so only since 1.15.0: with an older plugin NCCL does not find the "
+        "file and falls back to TCP",
         source=_NOTES,
         value="ofi|libnccl-net-ofi.so",
         severity="error",
@@ -104,17 +104,27 @@ ROWS = (
         id="nccl-net-plugin",
         name="NCCL_NET_PLUGIN",
         effect="option",
-        reason="ofi names aws-ofi-nccl where an image has several plugins",
+        reason="ofi selects aws-ofi-nccl where an image has several plugins",
         source=_NOTES,
         value="ofi|libnccl-net-ofi.so",
         workload="nccl",
         since={"plugin": "1.15.0"},
     ),
+    # The plugin's library is libnccl-net.so, libnccl-net-ofi.so or both; a path may lead to either.
+    VariableRule(
+        id="nccl-net-plugin-other",
+        name="NCCL_NET_PLUGIN",
+        effect="harmful",
+        reason="NCCL loads this plugin alone, and it is not aws-ofi-nccl: NCCL goes on without EFA",
+        source=_NCCL + "src/plugin/plugin_open.cc",
+        value="!*ofi*|*aws*|*efa*|*libnccl-net.so*|*/*|none|",
+        fix="remove it; where an image sets it, NCCL_NET_PLUGIN=ofi (aws-ofi-nccl 1.15.0 and later)",
+    ),
     VariableRule(
         id="nccl-net-plugin-none",
         name="NCCL_NET_PLUGIN",
         effect="harmful",
-        reason="without a plugin NCCL knows no EFA and uses TCP",
+        reason="without a plugin NCCL cannot use EFA and uses TCP",
         source=_NCCL_ENV,
         value="none",
         severity="error",
@@ -125,7 +135,7 @@ ROWS = (
         id="nccl-buffsize",
         name="NCCL_BUFFSIZE",
         effect="needed",
-        reason=_SETS_BY_ITSELF + "NCCL's own 4 MiB are slower on EFA",
+        reason=_SETS_BY_ITSELF + "NCCL's default of 4 MiB is slower on EFA",
         source=_PLATFORM,
         value="8388608",
         workload="nccl",
@@ -136,7 +146,7 @@ ROWS = (
         id="nccl-p2p-net-chunksize",
         name="NCCL_P2P_NET_CHUNKSIZE",
         effect="needed",
-        reason=_SETS_BY_ITSELF + "NCCL's own 128 KiB are slower on EFA",
+        reason=_SETS_BY_ITSELF + "NCCL's default of 128 KiB is slower on EFA",
         source=_PLATFORM,
         value="524288",
         workload="nccl",
@@ -187,7 +197,7 @@ ROWS = (
         id="nccl-buffsize-value",
         name="NCCL_BUFFSIZE",
         effect="harmful",
-        reason="the vendor's value for every type that it has tuned is 8388608",
+        reason="the vendor uses 8388608 for every type that it has tuned",
         source=_PLATFORM,
         value="!8388608",
         fix="remove it; with a plugin before 1.16.0: 8388608",
@@ -196,7 +206,7 @@ ROWS = (
         id="nccl-p2p-net-chunksize-value",
         name="NCCL_P2P_NET_CHUNKSIZE",
         effect="harmful",
-        reason="the vendor's value for every type that it has tuned is 524288; 1 and 2 MiB come from old samples",
+        reason="the vendor uses 524288 for every type that it has tuned; 1 MiB and 2 MiB come from old samples",
         source=_PLATFORM,
         value="!524288",
         fix="remove it; with a plugin before 1.16.0: 524288",
@@ -205,8 +215,8 @@ ROWS = (
         id="nccl-nvlstree-max-chunksize",
         name="NCCL_NVLSTREE_MAX_CHUNKSIZE",
         effect="needed",
-        reason="the plugin sets it only from 1.8.0 on; since NCCL 2.19.3 jobs of more than four nodes are slower "
-        "without",
+        reason="the plugin sets it only since 1.8.0; since NCCL 2.19.3 jobs on more than four nodes are slower without "
+        "it",
         source="https://github.com/NVIDIA/nccl/pull/1112",
         value="524288",
         workload="nccl",
@@ -228,7 +238,7 @@ ROWS = (
         id="nccl-nvls-chunksize",
         name="NCCL_NVLS_CHUNKSIZE",
         effect="needed",
-        reason="the plugin sets it by itself only from 1.9.0 on; NCCL's NVLSTree chunks cannot be larger than these",
+        reason="the plugin sets it only since 1.9.0; NCCL's NVLSTree chunks cannot be larger than this value",
         source=_PLATFORM,
         value="524288",
         workload="nccl",
@@ -250,8 +260,7 @@ ROWS = (
         id="nccl-netdevs-policy",
         name="NCCL_NETDEVS_POLICY",
         effect="needed",
-        reason="the plugin sets it by itself only from 1.17.0 on; all-to-all traffic is spread badly over the devices "
-        "without",
+        reason="the plugin sets it only since 1.17.0; without it all-to-all traffic is unevenly spread over devices",
         source=_PLATFORM,
         value="max:1",
         workload="nccl",
@@ -273,7 +282,7 @@ ROWS = (
         id="nccl-netdevs-policy-unknown",
         name="NCCL_NETDEVS_POLICY",
         effect="no-effect",
-        reason="NCCL reads it only from 2.28.3 on",
+        reason="NCCL reads it only since 2.28.3",
         source=_PLATFORM,
         until={"nccl": "2.28.3"},
     ),
@@ -281,7 +290,8 @@ ROWS = (
         id="nccl-net-force-flush",
         name="NCCL_NET_FORCE_FLUSH",
         effect="needed",
-        reason="NCCL before 2.19.1 flushes needlessly on Hopper and later, and the plugin says so only from 1.8.0 on",
+        reason="NCCL before 2.19.1 flushes needlessly on Hopper and later; the plugin turns that off only "
+        "since plugin 1.8.0",
         source=_PLATFORM,
         value="0",
         workload="nccl",
@@ -303,8 +313,7 @@ ROWS = (
         id="nccl-tuner-plugin",
         name="NCCL_TUNER_PLUGIN",
         effect="needed",
-        reason="plugins from 1.8.0 to 1.15 do not load their tuner by themselves, and NCCL knows the variable since "
-        "2.19.1",
+        reason="plugins 1.8.0 to 1.15 do not load their tuner without it; NCCL reads the variable since 2.19.1",
         source=_PLATFORM,
         value="libnccl-ofi-tuner.so",
         workload="nccl",
@@ -316,7 +325,7 @@ ROWS = (
         id="nccl-tuner-plugin-set-by-plugin",
         name="NCCL_TUNER_PLUGIN",
         effect="set-by-plugin",
-        reason="the plugin names the file that it was loaded from; a fixed path names one of another release",
+        reason="the plugin sets it to the file that it was loaded from; a fixed path can point to another release",
         source=_PLATFORM,
         value="*",
         since={"plugin": "1.16.0"},
@@ -325,8 +334,8 @@ ROWS = (
         id="nccl-tuner-plugin-path",
         name="NCCL_TUNER_PLUGIN",
         effect="harmful",
-        reason="NCCL 2.27.3 takes a name that begins with lib for a file and everything else, a path too, for a part "
-        "of a name: it finds no tuner at a path",
+        reason="NCCL 2.27.3 takes a value that begins with lib as a file, and any other value, also a path, as part of "
+        "a name: it finds no tuner at a path",
         source=_NCCL + "src/plugin/plugin_open.cc",
         value="*/*",
         fix="remove it; with a plugin before 1.16.0: libnccl-ofi-tuner.so",
@@ -337,7 +346,7 @@ ROWS = (
         id="nccl-tuner-plugin-fixed-path",
         name="NCCL_TUNER_PLUGIN",
         effect="workaround",
-        reason="a fixed path is one image's: three different ones stand in public samples",
+        reason="a fixed path is valid for one image only; public samples have three different paths",
         source=_PLATFORM,
         value="*/*",
         severity="info",
@@ -347,7 +356,7 @@ ROWS = (
         id="nccl-tuner-plugin-unknown",
         name="NCCL_TUNER_PLUGIN",
         effect="no-effect",
-        reason="NCCL reads it only from 2.19.1 on",
+        reason="NCCL reads it only since 2.19.1",
         source=_NCCL_ENV,
         until={"nccl": "2.19.1"},
     ),
@@ -355,8 +364,8 @@ ROWS = (
         id="nccl-topo-file",
         name="NCCL_TOPO_FILE",
         effect="harmful",
-        reason="the plugin brings or makes the topology of each instance type; a file named here is stale or missing "
-        "(p5's was a file until plugin 1.10 and is made since)",
+        reason="the plugin has or generates the topology of each instance type; a file set here is outdated or missing "
+        "(p5's was a file until plugin 1.10 and is generated since)",
         source=_PLATFORM,
         fix="remove it",
     ),
@@ -365,8 +374,8 @@ ROWS = (
         id="nccl-proto-old-plugin",
         name="NCCL_PROTO",
         effect="needed",
-        reason="plugins before 1.6.0 do not switch LL and LL128 off where EFA does not keep the byte order that they "
-        "rely on",
+        reason="plugins before 1.6.0 do not disable LL and LL128 where EFA does not keep the byte order that these "
+        "protocols need",
         source=_ENV_DOC,
         value="simple",
         workload="nccl",
@@ -378,11 +387,11 @@ ROWS = (
             id=f"{name.lower().replace('_', '-')}-start-fails",
             name=name,
             effect="harmful",
-            reason="NCCL 2.19 and 2.20 load the plugin's tuner, which refuses to start beside it, and NCCL's start "
-            "fails (invalid argument)",
+            reason="NCCL 2.19 and 2.20 load the plugin's tuner; the tuner does not start when this variable is set, "
+            "and NCCL fails at start (invalid argument)",
             source=_TUNER_FAILS,
             severity="error",
-            fix="remove it, or aws-ofi-nccl 1.17.0",
+            fix="remove it, or use aws-ofi-nccl 1.17.0",
             since={"plugin": "1.16.0", "nccl": "2.19.1"},
             until={"plugin": "1.17.0", "nccl": "2.21.5"},
         )
@@ -393,7 +402,7 @@ ROWS = (
             id=f"{name.lower().replace('_', '-')}-segfault",
             name=name,
             effect="harmful",
-            reason="where NCCL_TUNER_PLUGIN loads the plugin's tuner as a library of its own, NCCL's start fails or "
+            reason="where NCCL_TUNER_PLUGIN loads the plugin's tuner as a separate library, NCCL fails at start or "
             "ends with a segmentation fault",
             source=_TUNER_COMMIT,
             fix="remove it",
@@ -413,7 +422,8 @@ ROWS = (
         value="simple|Simple|SIMPLE",
         fix="remove it",
         since={"plugin": "1.6.0"},
-        except_instances="p4d.* p4de.*",
+        # On types before these the plugin asks the device for the byte order, and sets the same value without it.
+        instances=_HOPPER_AND_LATER,
     ),
     VariableRule(
         id="nccl-proto",
@@ -429,7 +439,7 @@ ROWS = (
         id="nccl-proto-set-by-plugin",
         name="NCCL_PROTO",
         effect="set-by-plugin",
-        reason="EFA does not keep the byte order there that LL and LL128 rely on",
+        reason="on this instance type EFA does not keep the byte order that LL and LL128 need",
         source=_PLATFORM,
         value="simple",
         since={"plugin": "1.6.0"},
@@ -439,7 +449,7 @@ ROWS = (
         id="nccl-algo",
         name="NCCL_ALGO",
         effect="harmful",
-        reason="it takes the choice of the algorithm from NCCL and from the plugin's tuner",
+        reason="it overrides the algorithm that NCCL or the plugin's tuner would choose",
         source=_ENV_DOC,
         fix="remove it",
     ),
@@ -447,8 +457,8 @@ ROWS = (
         id="nccl-nvls-enable",
         name="NCCL_NVLS_ENABLE",
         effect="needed",
-        reason="NCCL before 2.18.5 crashes or is slow with NVLink SHARP over EFA; the plugin switches it off only from "
-        "1.7.0 on",
+        reason="NCCL before 2.18.5 crashes or is slow with NVLink SHARP over EFA; the plugin disables it only since "
+        "1.7.0",
         source=_NOTES,
         value="0",
         workload="nccl",
@@ -471,7 +481,7 @@ ROWS = (
         id="nccl-nvls-disabled",
         name="NCCL_NVLS_ENABLE",
         effect="harmful",
-        reason="only NCCL before 2.18.5 needed it: it takes NVLink SHARP from collectives within a node",
+        reason="only NCCL before 2.18.5 needed it: it disables NVLink SHARP for collectives within a node",
         source=_NOTES,
         value="0",
         fix="remove it",
@@ -481,7 +491,7 @@ ROWS = (
         id="nccl-min-channels",
         name="NCCL_MIN_CHANNELS",
         effect="no-effect",
-        reason="no NCCL reads it: the name is NCCL_MIN_NCHANNELS, or NCCL_MIN_CTAS",
+        reason="no release of NCCL reads it: the name is NCCL_MIN_NCHANNELS or NCCL_MIN_CTAS",
         source=_NCCL_ENV,
         fix="remove it",
     ),
@@ -489,7 +499,7 @@ ROWS = (
         id="nccl-nchannels",
         name="NCCL_MIN_NCHANNELS",
         effect="workaround",
-        reason="NCCL and the tuner choose the number of channels; a number from another cluster is a left-over",
+        reason="NCCL and the tuner choose the number of channels; a fixed number usually comes from another cluster",
         source=_NCCL_ENV,
         severity="info",
     ),
@@ -497,7 +507,7 @@ ROWS = (
         id="nccl-nchannels",
         name="NCCL_MAX_NCHANNELS",
         effect="workaround",
-        reason="NCCL and the tuner choose the number of channels; a number from another cluster is a left-over",
+        reason="NCCL and the tuner choose the number of channels; a fixed number usually comes from another cluster",
         source=_NCCL_ENV,
         severity="info",
     ),
@@ -505,7 +515,7 @@ ROWS = (
         id="nccl-ctas",
         name="NCCL_MIN_CTAS",
         effect="workaround",
-        reason="NCCL and the tuner choose the number of blocks; a number from another cluster is a left-over",
+        reason="NCCL and the tuner choose the number of blocks; a fixed number usually comes from another cluster",
         source=_NCCL_ENV,
         severity="info",
     ),
@@ -529,7 +539,7 @@ ROWS = (
         id="nccl-cross-nic",
         name="NCCL_CROSS_NIC",
         effect="workaround",
-        reason="2, the default, lets NCCL choose; EFA has no rails to keep to",
+        reason="2, the default, lets NCCL choose; EFA has no rails that traffic must stay on",
         source=_NCCL_ENV,
         value="!2",
         severity="info",
@@ -538,7 +548,7 @@ ROWS = (
         id="nccl-shm-use-cuda-memcpy",
         name="NCCL_SHM_USE_CUDA_MEMCPY",
         effect="option",
-        reason="1 about doubles the speed between GPUs that share host memory (g5, g6)",
+        reason="1 about doubles the speed between GPUs that communicate through host memory (g5, g6)",
         source=_CHEATSHEET,
         value="1",
         workload="nccl",
@@ -548,7 +558,7 @@ ROWS = (
         id="nccl-graph-register",
         name="NCCL_GRAPH_REGISTER",
         effect="workaround",
-        reason="0 stands in samples for p6-b200 alone, unexplained; it keeps NCCL from registering buffers of CUDA "
+        reason="0 appears in samples for p6-b200 only, without a reason; NCCL then does not register buffers of CUDA "
         "graphs",
         source=_NCCL_ENV,
         value="0",
@@ -560,8 +570,8 @@ ROWS = (
             id="nccl-socket-ifname-excludes-eth",
             name="NCCL_SOCKET_IFNAME",
             effect="harmful",
-            reason="it leaves no interface where the node's own is called eth0, as on Amazon Linux 2 and in "
-            "containers: NCCL finds no socket interface",
+            reason="it excludes the only interface where that is eth0, as on Amazon Linux 2 and in containers: NCCL "
+            "finds no socket interface",
             source="https://github.com/aws-samples/awsome-distributed-training/issues/519",
             value="^*,eth|^*,eth0|^*,eth,*|^*,eth0,*|^eth|^eth0|^eth,*|^eth0,*",
             severity=severity,
@@ -574,8 +584,8 @@ ROWS = (
         id="nccl-socket-ifname-excludes-en",
         name="NCCL_SOCKET_IFNAME",
         effect="harmful",
-        reason="it leaves no interface where the node's own is called ens*, as on Amazon Linux 2023, Ubuntu and RHEL: "
-        "NCCL finds no socket interface",
+        reason="it excludes the only interface where that is ens*, as on Amazon Linux 2023, Ubuntu and RHEL: NCCL "
+        "finds no socket interface",
         source=_SOCKET,
         value="^en|^ens*|^enp*|^en,*|^*,en|^*,ens*|^*,enp*|^*,en,*",
         fix="remove it, or ^docker,lo,veth",
@@ -584,7 +594,7 @@ ROWS = (
         id="nccl-socket-ifname-fixed",
         name="NCCL_SOCKET_IFNAME",
         effect="harmful",
-        reason="Ubuntu and RHEL call the interface ens*, Amazon Linux 2023 too: NCCL finds none that begins so",
+        reason="Amazon Linux 2023, Ubuntu and RHEL name the interface ens*: NCCL finds no interface with this prefix",
         source=_SOCKET,
         value="eth*|=eth*",
         fix="remove it, or ^docker,lo,veth",
@@ -593,7 +603,7 @@ ROWS = (
         id="nccl-socket-ifname-lo",
         name="NCCL_SOCKET_IFNAME",
         effect="harmful",
-        reason="ranks of other nodes cannot be reached over the loopback interface",
+        reason="the loopback interface does not reach ranks on other nodes",
         source=_SOCKET,
         value="lo|=lo",
         severity="error",
@@ -603,8 +613,8 @@ ROWS = (
         id="nccl-socket-ifname",
         name="NCCL_SOCKET_IFNAME",
         effect="option",
-        reason="chooses the interface of the bootstrap (and of TCP); NCCL leaves out lo, docker and virtual ones by "
-        "itself",
+        reason="chooses the interface for the bootstrap (and for TCP); by default NCCL does not use lo, docker and "
+        "virtual interfaces",
         source=_SOCKET,
         value="^docker*|^lo*|^veth*|en*",
         workload="nccl",
@@ -613,7 +623,7 @@ ROWS = (
         id="gloo-socket-ifname-fixed",
         name="GLOO_SOCKET_IFNAME",
         effect="harmful",
-        reason="Ubuntu and RHEL call the interface ens*, Amazon Linux 2023 too: gloo finds none of this name",
+        reason="Amazon Linux 2023, Ubuntu and RHEL name the interface ens*: gloo finds no interface with this name",
         source="https://docs.pytorch.org/docs/stable/distributed.html",
         value="eth*",
         fix="remove it",
@@ -622,7 +632,7 @@ ROWS = (
         id="gloo-socket-ifname-lo",
         name="GLOO_SOCKET_IFNAME",
         effect="harmful",
-        reason="ranks of other nodes cannot be reached over the loopback interface",
+        reason="the loopback interface does not reach ranks on other nodes",
         source="https://docs.pytorch.org/docs/stable/distributed.html",
         value="lo",
         severity="error",
@@ -642,8 +652,8 @@ ROWS = (
         id="nccl-net-gdr-level",
         name="NCCL_NET_GDR_LEVEL",
         effect="workaround",
-        reason="how near a GPU and a device must be for GPUDirect RDMA, EFA's devices too: NCCL decides that by the "
-        "topology, and a level by hand can switch GPUDirect RDMA off",
+        reason="it sets how near a GPU and a device must be for GPUDirect RDMA, also for EFA devices: NCCL decides "
+        "that from the topology, and a fixed level can disable GPUDirect RDMA",
         source=_NCCL + "src/graph/paths.cc",
         severity="info",
     ),
@@ -651,7 +661,7 @@ ROWS = (
         id="nccl-async-error-handling",
         name="NCCL_ASYNC_ERROR_HANDLING",
         effect="workaround",
-        reason="the old name, which PyTorch still reads, of TORCH_NCCL_ASYNC_ERROR_HANDLING; it is on by default",
+        reason="it is the old name of TORCH_NCCL_ASYNC_ERROR_HANDLING; PyTorch still reads it, and it is on by default",
         source="https://github.com/pytorch/pytorch/blob/main/torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp",
         severity="info",
         fix="remove it, or TORCH_NCCL_ASYNC_ERROR_HANDLING",
@@ -660,7 +670,7 @@ ROWS = (
         id="nccl-timeout",
         name="NCCL_TIMEOUT",
         effect="no-effect",
-        reason="no NCCL reads it; PyTorch takes the timeout as an argument of init_process_group",
+        reason="no release of NCCL reads it; PyTorch takes the timeout as an argument of init_process_group",
         source=_NCCL_ENV,
     ),
     VariableRule(
@@ -674,7 +684,7 @@ ROWS = (
         id="nccl-buffersize",
         name="NCCL_BUFFERSIZE",
         effect="no-effect",
-        reason="no NCCL reads it: NCCL_BUFFSIZE is misspelt",
+        reason="no release of NCCL reads it: it is a misspelling of NCCL_BUFFSIZE",
         source=_NCCL_ENV,
         fix="remove it; with a plugin before 1.16.0: NCCL_BUFFSIZE=8388608",
     ),
@@ -682,7 +692,7 @@ ROWS = (
         id="nccl-conf-file",
         name="NCCL_CONF_FILE",
         effect="option",
-        reason="names a file of settings; a node-wide /etc/nccl.conf can override a job silently",
+        reason="names a file of settings; a node-wide /etc/nccl.conf can override a job without a message",
         source=_NCCL_ENV,
         workload="nccl",
         since={"nccl": "2.23.4"},
@@ -691,8 +701,8 @@ ROWS = (
         id="nccl-debug",
         name="NCCL_DEBUG",
         effect="option",
-        reason="INFO logs the path: 'Selected provider is efa', 'Using transport protocol RDMA'; 'Using network "
-        "Socket' means TCP",
+        reason="with INFO the log shows the path: 'Selected provider is efa', 'Using transport protocol RDMA'; 'Using "
+        "network Socket' means TCP",
         source="https://github.com/aws/aws-ofi-nccl/issues/803",
         value="INFO|info|WARN|warn|VERSION|version|TRACE|trace|ABORT|abort",
         workload="nccl",
@@ -701,7 +711,7 @@ ROWS = (
         id="nccl-debug-value",
         name="NCCL_DEBUG",
         effect="harmful",
-        reason="NCCL knows VERSION, WARN, INFO, ABORT and TRACE only",
+        reason="NCCL accepts only VERSION, WARN, INFO, ABORT and TRACE",
         source=_NCCL_ENV,
         value="!VERSION|WARN|INFO|ABORT|TRACE|version|warn|info|abort|trace|Version|Warn|Info|Abort|Trace",
         fix="NCCL_DEBUG=INFO",
@@ -721,8 +731,8 @@ ROWS = (
         id="nccl-gin-type",
         name="NCCL_GIN_TYPE",
         effect="option",
-        reason="the kind of GPU-initiated networking: 5 is EFA's own, from NCCL 2.31.2, aws-ofi-nccl 1.21.0 and "
-        "libfabric 2.6.0 on; without it a host proxy takes part",
+        reason="the type of GPU-initiated networking: 5 is EFA's own, since NCCL 2.31.2, aws-ofi-nccl 1.21.0 and "
+        "libfabric 2.6.0; otherwise a proxy on the host is used",
         source=_GIN,
         workload="nccl",
         since={"nccl": "2.28.7"},
@@ -731,18 +741,18 @@ ROWS = (
         id="nccl-gin-type-elsewhere",
         name="NCCL_GIN_TYPE",
         effect="harmful",
-        reason="EFA's own GPU-initiated networking exists on p5en, p6-b200 and p6-b300 only; the plugin refuses it "
-        "elsewhere",
+        reason="EFA's own GPU-initiated networking exists only on p5en, p6-b200 and p6-b300; on other types the plugin "
+        "refuses it",
         source=_GIN,
         value="5",
-        fix="remove it: a host proxy takes part then",
+        fix="remove it: a proxy on the host is then used",
         instances="p3dn.* p4d.* p4de.* p5.* p5e.* p6e* g*",
     ),
     VariableRule(
         id="nccl-sym-gin-kernels-enable",
         name="NCCL_SYM_GIN_KERNELS_ENABLE",
         effect="option",
-        reason="0 goes with NCCL_GIN_TYPE=5 over EFA",
+        reason="set it to 0 together with NCCL_GIN_TYPE=5 over EFA",
         source=_GIN,
         value="0",
         workload="nccl",
@@ -753,14 +763,14 @@ ROWS = (
         id="torch-nccl-async-error-handling",
         name="TORCH_NCCL_ASYNC_ERROR_HANDLING",
         effect="option",
-        reason="what PyTorch does with a collective that fails or hangs; it ends the process by default",
+        reason="what PyTorch does when a collective fails or hangs; by default it ends the process",
         source=_TORCH,
     ),
     VariableRule(
         id="uccl-socket-ifname",
         name="UCCL_SOCKET_IFNAME",
         effect="option",
-        reason="UCCL's NCCL_SOCKET_IFNAME: the interface of its bootstrap",
+        reason="the interface for UCCL's bootstrap, as NCCL_SOCKET_IFNAME is for NCCL",
         source="https://github.com/uccl-project/uccl",
     ),
     *(
@@ -773,8 +783,12 @@ ROWS = (
             value=value,
         )
         for name, value, reason in (
-            ("TRTLLM_NIXL_KVCACHE_BACKEND", "LIBFABRIC", "TensorRT-LLM's way to EFA: NIXL's UCX does no RDMA over it"),
-            ("NIXL_PLUGINS_DIR", "*", "where NIXL finds its backend for libfabric"),
+            (
+                "TRTLLM_NIXL_KVCACHE_BACKEND",
+                "LIBFABRIC",
+                "TensorRT-LLM reaches EFA through it: NIXL's UCX has no RDMA over EFA",
+            ),
+            ("NIXL_PLUGINS_DIR", "*", "the folder in which NIXL finds its libfabric backend"),
         )
     ),
     # The plugin's own.
@@ -782,7 +796,7 @@ ROWS = (
         id="ofi-nccl-prefix",
         name="NCCL_OFI_*",
         effect="no-effect",
-        reason="nothing reads it: the plugin's variables begin with OFI_NCCL_",
+        reason="no program reads it: the plugin's variables begin with OFI_NCCL_",
         source=_PARAMETERS,
         fix="OFI_NCCL_...",
     ),
@@ -790,17 +804,18 @@ ROWS = (
         id="ofi-nccl-disable-gdr-required-check",
         name="OFI_NCCL_DISABLE_GDR_REQUIRED_CHECK",
         effect="workaround",
-        reason="1 lets a job go on without GPUDirect RDMA where the type has it: slow instead of a clear failure",
+        reason="with 1 a job runs without GPUDirect RDMA on a type that has it: it is slow, where it would otherwise "
+        "fail with a clear error",
         source=_PLATFORM,
         value="1|true",
         severity="warning",
-        fix="remove it, and mend why GPUDirect RDMA is missing",
+        fix="remove it, and find out why GPUDirect RDMA is missing",
     ),
     VariableRule(
         id="ofi-nccl-disable-dmabuf",
         name="OFI_NCCL_DISABLE_DMABUF",
         effect="workaround",
-        reason="1 is a workaround where registration of GPU memory fails with an odd mix of drivers",
+        reason="1 is a workaround for drivers that do not fit together, where the registration of GPU memory fails",
         source=_NOTES,
         value="1|true",
         severity="info",
@@ -810,7 +825,7 @@ ROWS = (
             id="ofi-nccl-removed",
             name="OFI_NCCL_" + name,
             effect="no-effect",
-            reason="the plugin reads it no more",
+            reason="the plugin no longer reads it",
             source=_PARAMETERS,
             since={"plugin": removed},
         )
@@ -829,8 +844,8 @@ ROWS = (
             id="ofi-nccl-refused",
             name="OFI_NCCL_" + name,
             effect="harmful",
-            reason="the plugin does not start where it is set: two variables took its place, for control and for eager "
-            "messages",
+            reason="the plugin does not start when it is set: two variables replace it, one for control messages and "
+            "one for eager messages",
             source=_PARAMETERS,
             severity="error",
             fix="remove it",
@@ -856,28 +871,34 @@ ROWS = (
             workload="nccl",
         )
         for name, reason in (
-            ("PROTOCOL", "SENDRECV or RDMA; the plugin knows which for each instance type"),
-            ("DISABLE_NATIVE_RDMA_CHECK", "goes on where the provider has no RDMA write of its own"),
-            ("EAGER_MAX_SIZE", "bytes up to which a message goes with its first packet; -1 is never"),
+            ("PROTOCOL", "SENDRECV or RDMA; the plugin chooses for each instance type"),
+            ("DISABLE_NATIVE_RDMA_CHECK", "lets the plugin run where the provider has no native RDMA write"),
+            (
+                "EAGER_MAX_SIZE",
+                "largest message in bytes that is sent eagerly, with its first packet; -1 turns that off",
+            ),
             (
                 "GDR_FLUSH_DISABLE",
-                "leaves out the flush after a write to GPU memory, which the plugin decides by itself",
+                "skips the flush after a write to GPU memory; by default the plugin decides",
             ),
-            ("NET_LATENCY", "latency in microseconds that NCCL is told"),
-            ("TUNER_TYPE", "Region, Model or Internal"),
-            ("MIN_STRIPE_SIZE", "bytes from which a message is spread over devices"),
-            ("ABORT_ON_ERROR", "ends the process on a network error"),
-            ("USE_LOW_LATENCY_TC", "control messages in EFA's low-latency traffic class"),
-            ("FORCE_NUM_RAILS", "devices of a group"),
+            ("NET_LATENCY", "the latency in microseconds that the plugin reports to NCCL"),
+            ("TUNER_TYPE", "the kind of tuner: Region, Model or Internal"),
+            ("MIN_STRIPE_SIZE", "smallest message in bytes that is striped over devices"),
+            ("ABORT_ON_ERROR", "ends the process when a network error occurs"),
+            ("USE_LOW_LATENCY_TC", "sends control messages in EFA's low-latency traffic class"),
+            ("FORCE_NUM_RAILS", "number of devices in a group"),
             ("EARLY_COMPLETION", "completes a send before the receiver has answered"),
-            ("CQ_SIZE", "entries of a completion queue"),
-            ("RR_CTRL_MSG", "control messages over all devices in turn"),
-            ("CM_NUM_RX_BUFFERS", "receive buffers of the connection manager"),
-            ("SKIP_NICS_WITHOUT_ACCEL_AT_SAME_PCI_LEVEL", "leaves out devices that have no GPU beside them"),
+            ("CQ_SIZE", "number of entries in a completion queue"),
+            ("RR_CTRL_MSG", "sends control messages over all devices in turn"),
+            ("CM_NUM_RX_BUFFERS", "number of receive buffers of the connection manager"),
+            (
+                "SKIP_NICS_WITHOUT_ACCEL_AT_SAME_PCI_LEVEL",
+                "does not use devices that have no GPU at the same PCI level",
+            ),
             ("PROGRESS_MODEL", "libfabric's progress model"),
             ("PLATFORM", "AWS or Default"),
             ("NVTX_TRACE_DIMENSION", "what a trace is grouped by"),
-            ("GIN_CQ_PROCESS_MAX_ITER", "rounds of the GPU-initiated queue"),
+            ("GIN_CQ_PROCESS_MAX_ITER", "most iterations when the queue of GPU-initiated networking is processed"),
             ("GDAKI_EFA_HW_COUNTER", "auto, on or off"),
         )
     ),

@@ -11,6 +11,7 @@ import yaml
 
 from efakit.errors import UsageError
 from efakit.finding import Place
+from efakit.inputs import other_than_yaml
 from efakit.lint.config.node import Path
 
 
@@ -25,7 +26,9 @@ class ConfigDocument:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-            raise UsageError(f"not valid YAML: {error.problem or error.context}", place) from error
+            what = other_than_yaml(text)
+            problem = f", but {what}" if what else f": {error.problem or error.context}"
+            raise UsageError(f"not valid YAML{problem}", place) from error
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise UsageError(f"not valid YAML: {' '.join(str(error).split())}", Place(file)) from error
 

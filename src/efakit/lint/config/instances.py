@@ -93,6 +93,8 @@ def gdr_without_efa(view: ClusterView) -> Iterator[Problem]:
 @rule("nvidia-driver")
 def nvidia_driver(view: ClusterView) -> Iterator[Problem]:
     """Refuse GPUs older than Turing on official images: their open driver does not know them."""
+    if not view.has("open-nvidia-driver"):
+        return
     image = view.root.at("Image", "CustomAmi").text
     named = [(view.head.at("InstanceType"), view.head)]
     named += [(pool.at("InstanceType"), pool) for pool in view.pools]

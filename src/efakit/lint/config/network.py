@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from efakit.catalog.offerings import all_regions
 from efakit.lint.config.node import Node, shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView, Queue
+from efakit.nearness import did_you_mean, near
 
 
 @rule("efa-several-zones")
@@ -105,6 +107,15 @@ def security_groups_mixed(view: ClusterView) -> Iterator[Problem]:
 
 def _has_efa(queue: Queue) -> bool:
     return any(resource.efa for resource in queue.resources)
+
+
+@rule("region-unknown")
+def region_unknown(view: ClusterView) -> Iterator[Problem]:
+    """Point out a region that AWS is not known to have."""
+    node = view.root.at("Region")
+    if node.text is not None and node.text not in all_regions():
+        meant = did_you_mean(near(node.text, all_regions(), most=2, cutoff=0.8))
+        yield Problem(node.path, f"AWS is not known to have a region {shown(node.text)}", meant or "check its name")
 
 
 @rule("offering-region")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from efakit.catalog.variables import rows
@@ -10,11 +10,12 @@ from efakit.finding import WARNING, Finding, Place
 from efakit.lint.script.ignore import IGNORE_RULE, ignored
 from efakit.lint.script.model import Script
 from efakit.lint.script.read import read_script
-from efakit.lint.script.rule import Context, Problem, Rule, Surroundings, all_rules
+from efakit.lint.script.rule import Context, Problem, Surroundings, all_rules
 from efakit.nearness import did_you_mean
+from efakit.rules.registry import Rule as Row
 from efakit.rules.registry import nearest_rules, rules
 
-__all__ = ["Surroundings", "lint_model", "lint_script", "partition_of", "read_script"]
+__all__ = ["Surroundings", "findings_of", "lint_model", "lint_script", "partition_of", "read_script"]
 
 
 def lint_script(file: str, data: bytes, surroundings: Surroundings) -> list[Finding]:
@@ -28,15 +29,19 @@ def lint_script(file: str, data: bytes, surroundings: Surroundings) -> list[Find
 
 def lint_model(script: Script, surroundings: Surroundings) -> list[Finding]:
     """Return what the rules have against a script that is read already."""
+    contexts = [Context(one, surroundings) for one in (script, *script.embedded)]
+    asked = ((rule.row, problem) for one in contexts for rule in all_rules() for problem in rule.check(one))
+    return findings_of(script, asked)
+
+
+def findings_of(script: Script, problems: Iterable[tuple[Row | None, Problem]]) -> list[Finding]:
+    """Return problems as findings, by line, each once, without those that a comment of the file leaves out."""
     left_out = ignored(script)
     found: dict[tuple[int, int, str, str], Finding] = {}
-    for one in (script, *script.embedded):
-        context = Context(one, surroundings)
-        for rule in all_rules():
-            for problem in rule.check(context):
-                finding = _finding(rule, problem, script)
-                if not left_out.covers(finding.rule, finding.line):
-                    found.setdefault((finding.line, finding.column, finding.rule, finding.message), finding)
+    for row, problem in problems:
+        finding = _finding(row, problem, script)
+        if not left_out.covers(finding.rule, finding.line):
+            found.setdefault((finding.line, finding.column, finding.rule, finding.message), finding)
     for finding in _unknown_rules(script):
         found[(finding.line, finding.column, finding.rule, finding.message)] = finding
     return sorted(found.values(), key=lambda item: (item.line, item.column, -item.severity.rank, item.rule))
@@ -48,8 +53,8 @@ def partition_of(script: Script) -> str | None:
     return found[-1] if found else None
 
 
-def _finding(rule: Rule, problem: Problem, script: Script) -> Finding:
-    source, row = script.source, rule.row
+def _finding(row: Row | None, problem: Problem, script: Script) -> Finding:
+    source = script.source
     line, column = source.place(problem.span.start)
     end_line, end_column = source.place(max(problem.span.end, problem.span.start))
     return Finding(

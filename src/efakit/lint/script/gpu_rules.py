@@ -8,6 +8,7 @@ from efakit.lint.script.launchers import Launch
 from efakit.lint.script.model import Directive, Option
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.text import Span
+from efakit.rules import job
 
 _PER_NODE = "nproc_per_node"
 
@@ -56,15 +57,13 @@ def gpus_per_task_alone(context: Context) -> Iterator[Problem]:
 def gpus_of_instance(context: Context) -> Iterator[Problem]:
     """Compare fixed counts with the instance type, where it is known."""
     instance = context.surroundings.instance
-    devices = _devices(context)
-    if instance is None or devices is None:
+    if instance is None or instance.gpus is None:
         return
-    for span, words, count in _counts(context):
-        many = count > devices
-        if count == devices or (not many and not _has_whole_nodes(context)):
-            continue
-        message = f"{words} {count} a node, and {instance.name} has {devices} GPUs"
-        yield Problem(span, message, f"write {devices}", severity="error" if many else "warning")
+    for span, asks, count in _counts(context):
+        many = count > instance.gpus
+        fault = job.gpus_of_instance(asks, count, instance) if many or _has_whole_nodes(context) else None
+        if fault is not None:
+            yield Problem(span, *fault, severity="error" if many else "warning")
 
 
 def _has_whole_nodes(context: Context) -> bool:
@@ -72,17 +71,14 @@ def _has_whole_nodes(context: Context) -> bool:
     return several or context.directive("exclusive") is not None
 
 
-def _devices(context: Context) -> int | None:
-    """Return how many GPUs a node has, None where it has none or nothing is known."""
-    instance = context.surroundings.instance
-    return instance.gpus if instance is not None and instance.gpus else None
-
-
 def _counts(context: Context) -> Iterator[tuple[Span, str, int]]:
     for item in context.script.directives:
         count = _asked(item)
         if item.in_force and count is not None:
             yield item.span, f"--{item.option} asks for", count
+    instance = context.surroundings.instance
+    if instance is not None and instance.gpus == 0:
+        return  # ranks on CPUs
     for _, chain in context.jobs.launches:
         for launch in chain:
             option = _ranks(launch) or _mpi_ranks(context, launch)
@@ -124,9 +120,11 @@ def more_ranks_than_gpus(context: Context) -> Iterator[Problem]:
         for launch in chain:
             option = _ranks(launch)
             count = _number(context, option)
-            if option is not None and count is not None and count > asked:
-                message = f"{launch.word.text} starts {count} ranks a node, and the job asks for {asked} GPUs a node"
-                yield Problem(option.span, message, f"write {asked}, or ask for {count}")
+            if option is None or count is None:
+                continue
+            fault = job.more_ranks_than_gpus(launch.word.text, count, asked, context.surroundings.instance)
+            if fault is not None:
+                yield Problem(option.span, *fault)
 
 
 @rule("launcher-per-task")

@@ -16,7 +16,7 @@ NODE_LAUNCHERS = ("torchrun", "accelerate", "deepspeed")
 """Launchers that start the ranks of one node, or (deepspeed with a hostfile) of several by themselves."""
 _REMOTE = ("ssh", "pdsh", "clush", "parallel-ssh", "pssh", "rsh", "blaunch")
 _LAUNCHERS = frozenset(("srun", *MPI_LAUNCHERS, *_REMOTE, *NODE_LAUNCHERS, "torchrun-hpc"))
-_CONTAINERS = ("docker", "podman", "nerdctl", "apptainer", "singularity")
+_CONTAINERS = ("docker", "nvidia-docker", "podman", "nerdctl", "apptainer", "singularity")
 # Programs that take a launcher's name for a word of their own: behind them nothing is started.
 _NO_WRAPPERS = named(
     """

@@ -39,12 +39,10 @@ def continuation_broken(context: Context) -> Iterator[Problem]:
         if line in lines or line == 1 or source.line(line)[: column - 1].strip():
             continue
         before = source.line(line - 1).rstrip()
-        why = "a comment ends the command" if before.lstrip().startswith("#") else f"line {line - 1} has no backslash"
-        message = f"{word.text.replace(GAP, '...')} is taken for a command: {why} at its end"
-        if why.startswith("a comment"):
-            message = (
-                f"{word.text.replace(GAP, '...')} is taken for a command: the comment above it ends the one before"
-            )
+        why = f"{context.line(line - 1)} has no backslash at its end"
+        if before.lstrip().startswith("#"):
+            why = "the comment above it ends the one before"
+        message = f"{word.text.replace(GAP, '...')} is taken for a command: {why}"
         yield Problem(word.span, message, "end the line before with a backslash, and move comments away")
 
 

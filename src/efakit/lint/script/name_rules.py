@@ -57,7 +57,8 @@ def misspelt_variable(context: Context) -> Iterator[Problem]:
             continue
         edits = rename_or_cut(context, item, meant) if _is_slip(item.name, meant) else ()
         message = f"{item.name} is nothing that {_READERS[prefix]} reads"
-        yield Problem(name_span(context.script, item), message, did_you_mean([meant]), edits)
+        source = known()[meant].source
+        yield Problem(name_span(context.script, item), message, did_you_mean([meant]), edits, source=source)
     yield from _slips_of_others(context)
 
 
@@ -73,7 +74,8 @@ def _slips_of_others(context: Context) -> Iterator[Problem]:
             continue
         edits = rename_or_cut(context, item, meant)
         message = f"no program is known to read {name}"
-        yield Problem(name_span(context.script, item), message, did_you_mean([meant]), edits)
+        span, source = name_span(context.script, item), known()[meant].source
+        yield Problem(span, message, did_you_mean([meant]), edits, source=source)
 
 
 @lru_cache(maxsize=1)
@@ -170,5 +172,5 @@ def set_twice(context: Context) -> Iterator[Problem]:
         if any(earlier.span.start < place < item.span.start for place in started):
             continue
         line = script.source.place(item.span.start)[0]
-        message = f"{item.name}={earlier.value} is overridden in line {line}: {item.name}={item.value}"
+        message = f"{item.name}={earlier.value} is overridden in {context.line(line)}: {item.name}={item.value}"
         yield Problem(earlier.span, message, "keep one of them")

@@ -19,7 +19,7 @@ from efakit.rules.target import Target
 
 _MODULES = (
     *("file_rules", "sbatch_rules", "task_rules", "gpu_rules", "launch_rules", "name_rules", "variable_rules"),
-    *("software_rules", "step_rules", "line_rules", "container_rules"),
+    *("software_rules", "step_rules", "line_rules", "container_rules", "slurm_rules"),
 )
 
 
@@ -52,6 +52,8 @@ class Surroundings(NamedTuple):
     """Whether the nodes have EFA, as far as is known."""
     shared: bool = False
     """Whether jobs may share the nodes even where they do not say so."""
+    named_line: Callable[[int], str] | None = None
+    """What messages call a line of the script; None: by its number."""
 
 
 class Context:
@@ -93,6 +95,10 @@ class Context:
             digits = re.fullmatch(r"(?:ppr:)?(\d{1,5})(?::node.*)?", text or "")
             found.append(int(digits[1]) if digits else None)
         return max((ranks for ranks in found if ranks), default=None)
+
+    def line(self, number: int) -> str:
+        """Return what a message calls a line of the script."""
+        return (self.surroundings.named_line or "line {}".format)(number)
 
     def directive(self, *names: str, component: int = 0) -> str | None:
         """Return the value in force of a #SBATCH option, "" of one without a value, None where it is not there."""

@@ -130,7 +130,7 @@ def option_overridden(context: Context) -> Iterator[Problem]:
             continue
         earlier = last.get((item.component, item.option))
         if earlier is not None and earlier.value != item.value:
-            message = f"{_shown(earlier)} is overridden in line {item.line}: sbatch takes {_shown(item)}"
+            message = f"{_shown(earlier)} is overridden in {context.line(item.line)}: sbatch takes {_shown(item)}"
             yield Problem(earlier.span, message, "keep one of them")
         last[(item.component, item.option)] = item
 
@@ -177,6 +177,26 @@ def tasks_mismatch(context: Context) -> Iterator[Problem]:
     span = _place(context, "ntasks")
     message = f"--ntasks={tasks} is not --nodes={nodes} times --ntasks-per-node={per_node}, which is {nodes * per_node}"
     yield Problem(span, message, "leave --ntasks out")
+
+
+@rule("cpus-of-instance")
+def cpus_of_instance(context: Context) -> Iterator[Problem]:
+    """Compare the CPUs that the tasks of a node ask for with the instance type, where it is known."""
+    instance = context.surroundings.instance
+    if instance is None or instance.vcpus is None or _is_het(context):
+        return
+    if context.directive("overcommit") is not None:
+        return
+    each = context.number("cpus-per-task") or 1
+    tasks, nodes = context.number("ntasks"), context.number("nodes")
+    on_a_node = context.number("ntasks-per-node") or (-(-tasks // nodes) if tasks and nodes else 1)
+    if each * on_a_node > instance.vcpus:
+        options = ("ntasks-per-node", "ntasks", "cpus-per-task") if on_a_node > 1 else ("cpus-per-task",)
+        given = next(name for name in options if context.number(name) is not None)
+        asked = f"{on_a_node} tasks a node" + (f" with {each} CPUs each" if each > 1 else "")
+        message = f"{asked} ask for {each * on_a_node} CPUs, and {instance.name} has {instance.vcpus}"
+        fix = f"at most {instance.vcpus} CPUs a node, or more nodes"
+        yield Problem(_place(context, given), message, fix)
 
 
 def _is_het(context: Context) -> bool:

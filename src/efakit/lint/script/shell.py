@@ -12,7 +12,7 @@ from efakit.lint.script.effects import note_effects
 from efakit.lint.script.fill import fill_in
 from efakit.lint.script.launchers import environment_of, launches
 from efakit.lint.script.model import GAP, TOP, Assignment, AssignmentKind, Command, Scope, Script, Word, Written
-from efakit.lint.script.text import Span
+from efakit.lint.script.text import Region, Span
 from efakit.lint.script.words import assignment_in, node_text, word_of
 
 if TYPE_CHECKING:
@@ -35,6 +35,12 @@ def _parser() -> Parser:
 def read_shell(script: Script, text: bytes) -> None:
     """Fill a script's model from ``text``, which has the length of its source."""
     _Reader(script, lambda offset: offset).read(text)
+    _finish(script)
+
+
+def read_region(script: Script, region: Region) -> None:
+    """Fill a script's model from code that stands within its file, such as that of a Dockerfile's RUN."""
+    _Reader(script, region.at).read(region.text)
     _finish(script)
 
 

@@ -16,7 +16,9 @@ from efakit.lint.script.words import after
 _OF_A_TASK = ("SLURM_PROCID", "SLURM_LOCALID")
 _OF_A_NODE = ("SLURM_NODEID",)
 _OF_MPI = ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "PMI_RANK", "PMIX_RANK", "MPI_LOCALRANKID")
-_EARLY = (*_OF_A_TASK, *_OF_A_NODE, *_OF_MPI)
+# srun sets it for its tasks (src/common/env.c), and nothing sets it for the batch shell.
+_OF_A_STEP = ("SLURM_LAUNCH_NODE_IPADDR",)
+_EARLY = (*_OF_A_TASK, *_OF_A_NODE, *_OF_MPI, *_OF_A_STEP)
 _STARTERS = ("srun", "mpirun", "remote")
 Early = tuple[Ref, str]
 
@@ -111,8 +113,12 @@ def _said(context: Context, chain: tuple[Launch, ...], span: Span, name: str) ->
     what = "0 on every node" if name in _OF_A_NODE else "0 in every task"
     if name in _OF_MPI:
         what = "it is empty in every task"
+    if name in _OF_A_STEP:
+        what = "it is not set yet"
     message = f"the batch shell fills ${name} in once, before {chain[0].word.text} starts: {what}"
     fix = f"let each task fill it in: srun bash -c '... ${name} ...', in single quotes"
+    if name in _OF_A_STEP:
+        fix = f"the first node: {_FIRST_NODE}"
     if several and not _ranks_itself(context, span):
         yield Problem(span, message, fix)
     else:

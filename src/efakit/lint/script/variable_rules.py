@@ -16,6 +16,9 @@ from efakit.rules.judgement import judge, missing
 # Lists of folders and files: a row may speak of one item, whatever the others are.
 _LISTS = ("LD_LIBRARY_PATH", "LD_PRELOAD")
 
+# Programs that run a job in an image.
+_IN_IMAGES = ("apptainer", "singularity", "docker", "nvidia-docker", "enroot", "podman", "nerdctl")
+
 Mending = Callable[[Context, Assignment], tuple[Edit, ...]]
 
 
@@ -151,4 +154,4 @@ def _in_container(context: Context) -> bool:
     if any(chain[0].option("container-image", "container-name") for _, chain in context.jobs.launches):
         return True
     words = (word.text.rpartition("/")[2] for command in context.script.commands for word in command.words)
-    return any(word in ("apptainer", "singularity", "docker", "enroot", "podman") for word in words)
+    return any(word in _IN_IMAGES for word in words)

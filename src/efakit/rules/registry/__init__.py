@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SHARED = "shared"
-# What a spec says of a cluster is judged by the rules of configs where both have the same fault.
-_ALSO = {"spec": ("config",)}
+# What a spec says of a cluster is judged by the rules of configs where both have the same fault, and variables of an
+# image by those of scripts.
+_ALSO = {"spec": ("config",), "dockerfile": ("script",)}
 
 __all__ = ["ROOMS", "Rule", "given_text", "nearest_rules", "rule_of", "rules", "rules_of"]
 

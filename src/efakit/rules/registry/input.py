@@ -9,9 +9,9 @@ RULES = (
         "input-unusable",
         room="input",
         severity="error",
-        what="A file, an option or the machine does not allow what was asked for.",
-        why="Nothing was judged, so nothing is known about the rest. efakit ends with 2 and says the same on stderr; "
-        "the finding stands in the output of the formats that programs read.",
+        what="A file, an option or the machine does not allow the command to work.",
+        why="The input was not judged. efakit ends with exit code 2 and prints the message on stderr; the formats "
+        "for programs (json, sarif, github) have it as this finding.",
         wrong="""
             Scheduling: [
         """,

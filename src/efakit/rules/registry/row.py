@@ -9,10 +9,12 @@ if TYPE_CHECKING:
 
 # Where a rule finds something, and in words.
 ROOMS = {
-    "script": "sbatch scripts, launchers and env files",
-    "variable": "environment variables in scripts and in a spec's jobs",
+    "script": "sbatch scripts, launchers and env files, and specs by the scripts that they render to",
+    "dockerfile": "Dockerfiles and Containerfiles",
+    "variable": "environment variables in scripts, Dockerfiles and a spec's jobs",
     "config": "ParallelCluster configs, and specs by the config that they render to",
     "spec": "specs",
+    "manifest": "eksctl configs and Kubernetes manifests",
     "stack": "software versions: of a spec, a container or a node",
     "hook": "a compute node, in the hook's records",
     "cluster": "a Slurm cluster, by efakit hooks status",

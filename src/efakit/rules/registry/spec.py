@@ -6,6 +6,9 @@ from efakit.rules.registry.row import Rule
 
 _SPEC = "docs/spec.md"
 _DSTACK = "https://dstack.ai/docs/concepts/tasks/"
+_EKSCTL = "https://github.com/eksctl-io/eksctl/blob/main/pkg/apis/eksctl.io/v1alpha5/validation.go"
+_MPI_JOB = "https://github.com/kubeflow/mpi-operator"
+_EFA_IN_CONTAINERS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-installer-containers.html"
 _SBATCH = "https://slurm.schedmd.com/sbatch.html"
 _BASH = "https://www.gnu.org/software/bash/manual/bash.html#Bash-Variables"
 _PYXIS = "https://github.com/NVIDIA/pyxis"
@@ -16,7 +19,8 @@ RULES = (
         room="spec",
         severity="error",
         what="The file cannot be read, is empty, is not valid YAML, or has a duplicate key.",
-        why="A spec is YAML 1.2: off is a word, and 1:30:00 is not a number. A duplicate key loses a value.",
+        why="A spec is YAML 1.2: off is text, and 1:30:00 is not a number. With a duplicate key one of the values is "
+        "lost.",
         wrong="""
             cluster:
               region: us-east-1
@@ -32,9 +36,9 @@ RULES = (
         "key-moved",
         room="spec",
         severity="error",
-        what="A key stands where specs of an older efakit had it.",
-        why="cluster holds what every platform needs to know; what only one platform knows stands in its own section. "
-        "The message has the key's place of now.",
+        what="A key is in the place where older releases of efakit had it.",
+        why="The section cluster has the keys that every platform needs. Keys of a single platform are in the "
+        "section of that platform. The message names the new place.",
         wrong="""
             cluster:
               os: alinux2023
@@ -50,7 +54,7 @@ RULES = (
         room="spec",
         severity="error",
         what="A job or a storage has a key that is not an option of its template or type.",
-        why="Nothing would read the key.",
+        why="efakit would not use the key.",
         wrong="""
             jobs:
               - {name: train, template: torchrun, script: train.py, program: ./solver}
@@ -65,10 +69,10 @@ RULES = (
         "dstack-job",
         room="spec",
         severity="error",
-        what="dstack.jobs names a job that is not there, or that dstack cannot run.",
-        why="dstack starts one script a node: torchrun, accelerate and mpirun start ranks from there, and Slurm's srun "
-        "is not there. Its own image has EFA on some instance types only. Without dstack.jobs such a job is left out, "
-        "and DECISIONS.md says why.",
+        what="dstack.jobs names a job that does not exist, or that dstack cannot run.",
+        why="dstack starts one script on each node: torchrun, accelerate and mpirun can start ranks from it, but "
+        "there is no srun. dstack's own image has EFA on some instance types only. Without dstack.jobs efakit leaves "
+        "such a job out, and DECISIONS.md says why.",
         wrong="""
             dstack: {jobs: [count]}
             jobs:
@@ -82,12 +86,178 @@ RULES = (
         source=_DSTACK,
     ),
     Rule(
+        "eks-job",
+        room="spec",
+        severity="error",
+        what="eks.jobs names a job that is not there, or that cannot run on EKS.",
+        why="The operators start torchrun on each node, or mpirun on a launcher; Slurm's srun is not there. A pod "
+        "needs an "
+        "image of a registry and the number of the type's EFA devices. Without eks.jobs such a job is left out, and "
+        "DECISIONS.md says why.",
+        wrong="""
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], image: "me/efa:1", jobs: [count]}
+            jobs:
+              - {name: count, template: command, program: ./count}
+        """,
+        right="""
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], image: "me/efa:1", jobs: [train]}
+            jobs:
+              - {name: train, template: torchrun, script: train.py}
+        """,
+        source=_MPI_JOB,
+    ),
+    Rule(
+        "eks-zone",
+        room="spec",
+        severity="error",
+        what="The section eks names a zone of another region, or nodes start in one that the cluster has nothing in.",
+        why="eksctl takes the file and CloudFormation fails later: a zone's name begins with its region's.",
+        wrong="""
+            cluster: {region: us-west-2}
+            eks: {name: my-cluster, zones: [us-east-1a, us-west-2b]}
+        """,
+        right="""
+            cluster: {region: us-west-2}
+            eks: {name: my-cluster, zones: [us-west-2a, us-west-2b]}
+        """,
+        source=_EKSCTL,
+    ),
+    Rule(
+        "eks-dra",
+        room="spec",
+        severity="error",
+        what="eks.devices is dra, and Kubernetes is too old for the EFA DRA driver.",
+        why="Pods would wait for claims that no driver fills.",
+        wrong="""
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], devices: dra, version: "1.33"}
+        """,
+        right="""
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], devices: dra, version: "1.34"}
+        """,
+        source="https://docs.aws.amazon.com/eks/latest/userguide/device-management-efa.html",
+    ),
+    Rule(
+        "eks-reservation-group",
+        room="spec",
+        severity="error",
+        what="Self-managed EFA nodes of EKS come from a reservation, and no placement group is named.",
+        why="eksctl puts self-managed EFA nodes into a placement group of its own, whatever the group says of "
+        "reservations: "
+        "the reservation's instances are elsewhere, and some or all of the nodes do not start. In managed groups it "
+        "leaves "
+        "the placement group away.",
+        wrong="""
+            cluster:
+              queues:
+                - name: gpu
+                  reservation: cr-0123456789abcdef0
+                  compute_resources: [{name: p5, instance: p5.48xlarge, nodes: 4}]
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], nodes: self-managed}
+        """,
+        right="""
+            cluster:
+              queues:
+                - name: gpu
+                  reservation: cr-0123456789abcdef0
+                  compute_resources: [{name: p5, instance: p5.48xlarge, nodes: 4}]
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b]}
+        """,
+        source="https://github.com/eksctl-io/eksctl/issues/7949",
+    ),
+    Rule(
+        "eks-self-managed",
+        room="spec",
+        severity="error",
+        what="eks.nodes is self-managed, and a compute resource is on spot, or of a type whose EFA interfaces eksctl "
+        "does not "
+        "count right.",
+        why="Such a type needs a launch template of its own, which eksctl takes for managed groups only; spot is a "
+        "key of "
+        "managed groups.",
+        wrong="""
+            cluster:
+              queues:
+                - name: gpu
+                  compute_resources: [{name: b300, instance: p6-b300.48xlarge, nodes: 4}]
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], nodes: self-managed}
+        """,
+        right="""
+            cluster:
+              queues:
+                - name: gpu
+                  compute_resources: [{name: b300, instance: p6-b300.48xlarge, nodes: 4}]
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b]}
+        """,
+        source="https://github.com/eksctl-io/eksctl/pull/8692",
+    ),
+    Rule(
+        "eks-launch-template",
+        room="spec",
+        severity="error",
+        what="A node group of EKS on a launch template has several instance types, or an image of its own.",
+        why="The launch template lists one type's network cards; with an image it would have to hold the nodes' "
+        "bootstrap too.",
+        wrong="""
+            cluster:
+              queues:
+                - name: gpu
+                  compute_resources: [{name: b300, instance: p6-b300.48xlarge, nodes: 4}]
+            eks:
+              name: my-cluster
+              zones: [us-east-1a, us-east-1b]
+              ami: ami-0123456789abcdef0
+              ami_family: AmazonLinux2023
+        """,
+        right="""
+            cluster:
+              queues:
+                - name: gpu
+                  compute_resources: [{name: b300, instance: p6-b300.48xlarge, nodes: 4}]
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b]}
+        """,
+        source=_EKSCTL,
+    ),
+    Rule(
+        "eks-image",
+        room="spec",
+        severity="error",
+        what="eks.ami is there without a family whose bootstrap eksctl writes.",
+        why="eksctl wants amiFamily beside an image, and for Ubuntu a bootstrap of your own.",
+        wrong="""
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], ami: ami-0123456789abcdef0}
+        """,
+        right="""
+            eks:
+              name: my-cluster
+              zones: [us-east-1a, us-east-1b]
+              ami: ami-0123456789abcdef0
+              ami_family: AmazonLinux2023
+        """,
+        source=_EKSCTL,
+    ),
+    Rule(
+        "container-unfit",
+        room="spec",
+        severity="error",
+        what="The section container names a release that efakit has no row for, or parts that do not go together.",
+        why="PyTorch decides NCCL and CUDA, and the EFA installer decides the plugin: an image of others builds, and "
+        "its jobs go over TCP. Open MPI 5 in an MPIJob runs all ranks on the launcher, and ends with 0. An image of "
+        "NVIDIA's that has PyTorch already hides what is installed beside it.",
+        wrong="""
+            container: {flavours: [eks], open_mpi: "5"}
+        """,
+        right="""
+            container: {flavours: [eks], open_mpi: "4"}
+        """,
+        source=_EFA_IN_CONTAINERS,
+    ),
+    Rule(
         "queue-unknown",
         room="spec",
         severity="error",
         what="A job or the section parallelcluster names a queue or a compute resource that cluster.queues does not "
         "have.",
-        why="The queues of cluster are all there are. The message has the nearest name.",
+        why="Only the queues of cluster exist. The message has the most similar name.",
         wrong="""
             jobs:
               - {name: train, template: torchrun, script: train.py, queue: gpo}
@@ -102,9 +272,9 @@ RULES = (
         "installer-unknown",
         room="spec",
         severity="error",
-        what="stack names a release of the EFA installer that is older or newer than all that efakit has rows of.",
-        why="From the installer follow libfabric, the plugin and Open MPI, and from them a job's environment. A "
-        "release between two rows is taken as the nearest earlier one.",
+        what="stack names a release of the EFA installer that is older or newer than all releases in efakit's catalog.",
+        why="The installer decides the releases of libfabric, the plugin and Open MPI, and these decide the "
+        "environment of a job. For a release between two rows efakit uses the earlier row.",
         wrong="""
             cluster:
               stack: {installer: "1.99.0"}
@@ -119,8 +289,9 @@ RULES = (
         "job-file",
         room="spec",
         severity="error",
-        what="The folder of templates, or the file of a job's body, is not there or cannot be read.",
-        why="Both are read when the spec is rendered, as seen from the spec's folder.",
+        what="The folder of templates, or the file of a job's body, is not there or cannot be read, or a template "
+        "cannot be used.",
+        why="Both are read when the spec is rendered. Their paths are relative to the spec's folder.",
         wrong="""
             jobs:
               - {name: train, template: body, body: missing.sh}
@@ -135,8 +306,8 @@ RULES = (
         "job-body",
         room="spec",
         severity="error",
-        what="The body of a job begins with another program than sh or bash, or has a NUL.",
-        why="The body becomes a part of efakit's script, which bash runs.",
+        what="The first line of a job's body names a program other than sh or bash, or the body has a NUL character.",
+        why="The body becomes a part of efakit's script, and bash runs that script.",
         wrong="""
             jobs:
               - {name: train, template: body, body: train.py}  # its first line is #!/usr/bin/env python3
@@ -152,7 +323,7 @@ RULES = (
         room="spec",
         severity="error",
         what="A job's setup or body has an #SBATCH line.",
-        why="Slurm reads #SBATCH lines only above a script's first command, and these stand below.",
+        why="Slurm reads #SBATCH lines only before the first command of a script. setup and body come after it.",
         wrong="""
             jobs:
               - name: train
@@ -177,8 +348,8 @@ RULES = (
         room="spec",
         severity="error",
         what="A job's slurm section has an option that efakit decides.",
-        why="It would undo what the script rests on: nodes, ranks, GPUs, the environment. The message says what to "
-        "write instead.",
+        why="The script depends on efakit's values for nodes, ranks, GPUs and the environment. The message says what "
+        "to write instead.",
         wrong="""
             jobs:
               - {name: train, template: torchrun, script: train.py, slurm: {nodes: 2}}
@@ -194,7 +365,7 @@ RULES = (
         room="spec",
         severity="error",
         what="A job's queue has nodes that differ in GPUs, Neuron devices or CPUs.",
-        why="A job's ranks a node follow from one kind of node, and Slurm would choose among several.",
+        why="efakit calculates the ranks on a node for one kind of node, and Slurm could give the job another kind.",
         wrong="""
             cluster:
               queues:
@@ -214,8 +385,8 @@ RULES = (
         "job-pair",
         room="spec",
         severity="error",
-        what="A benchmark of the OSU suite that measures one pair of ranks has more or fewer ranks.",
-        why="osu_latency, osu_bw and their like end with an error unless there are two ranks.",
+        what="A benchmark of the OSU suite that measures one pair of ranks does not have two ranks.",
+        why="osu_latency, osu_bw and similar benchmarks end with an error unless there are two ranks.",
         wrong="""
             jobs:
               - {name: latency, template: osu, program: /opt/osu/osu_latency, nodes: 4}
@@ -230,8 +401,8 @@ RULES = (
         "job-template-unfit",
         room="spec",
         severity="error",
-        what="A job's template needs GPUs, Neuron devices or x86_64, and the nodes of its queue have none.",
-        why="The job would end at its start.",
+        what="A job's template needs GPUs, Neuron devices or x86_64, and the nodes of its queue do not have them.",
+        why="The job would fail at start.",
         wrong="""
             jobs:
               - {name: train, template: neuron, script: train.py}
@@ -246,15 +417,15 @@ RULES = (
         "job-node-too-small",
         room="spec",
         severity="error",
-        what="A job asks for more GPUs, ranks or CPUs a node than a node of its queue has.",
-        why="Slurm refuses such a job or keeps it pending for ever.",
+        what="A job has more ranks, or uses more CPUs, than a node of its queue has CPUs or NeuronCores.",
+        why="Slurm refuses such a job or keeps it pending forever.",
         wrong="""
             jobs:
-              - {name: train, template: torchrun, script: train.py, ranks_per_node: 16}
+              - {name: solve, template: openmpi, program: ./solver, ranks_per_node: 200}
         """,
         right="""
             jobs:
-              - {name: train, template: torchrun, script: train.py, ranks_per_node: 8}
+              - {name: solve, template: openmpi, program: ./solver, ranks_per_node: 192}
         """,
         source=_SBATCH,
     ),
@@ -262,8 +433,8 @@ RULES = (
         "job-variable",
         room="spec",
         severity="error",
-        what="A job's env sets a variable that bash does not let a script set, or one of efakit's script.",
-        why="Bash refuses to set a read-only variable, and efakit's script needs its own for other values.",
+        what="A job's env sets a read-only variable of bash, or a variable that efakit's script uses.",
+        why="Bash refuses to set a read-only variable, and efakit's script uses its own variables for other values.",
         wrong="""
             jobs:
               - {name: train, template: torchrun, script: train.py, env: {port: "29500"}}
@@ -279,8 +450,8 @@ RULES = (
         room="spec",
         severity="error",
         what="A job gives arguments to a launcher that does not start its ranks.",
-        why="srun_args are for srun, launcher_args for mpirun, torchrun and the like. The others would read them as "
-        "nothing or as something else.",
+        why="srun_args are for srun; launcher_args are for mpirun, torchrun and similar launchers. Another launcher "
+        "would ignore them or read them differently.",
         wrong="""
             jobs:
               - {name: solve, template: openmpi, program: ./solver, mpi: mpirun, srun_args: [--label]}
@@ -295,8 +466,9 @@ RULES = (
         "intelmpi-start",
         room="spec",
         severity="error",
-        what="A job of the template intelmpi is started by PMIx or by nothing.",
-        why="Intel MPI's ranks find each other through PMI-2 or its own launcher; otherwise each is alone.",
+        what="A job of the template intelmpi has mpi: pmix or mpi: none.",
+        why="Intel MPI's ranks find each other through PMI-2 or Intel MPI's own launcher. Otherwise each rank runs "
+        "alone.",
         wrong="""
             jobs:
               - {name: solve, template: intelmpi, program: ./solver, mpi: pmix}
@@ -311,8 +483,8 @@ RULES = (
         "signal-mpirun",
         room="spec",
         severity="error",
-        what="A job whose ranks mpirun starts asks for a signal ahead of its time limit.",
-        why="Slurm signals what srun starts; mpirun's ranks would not see it.",
+        what="mpirun starts the ranks of a job, and the job has a signal before its time limit.",
+        why="Slurm sends the signal to the processes that srun starts. Ranks that mpirun starts do not get it.",
         wrong="""
             jobs:
               - {name: solve, template: openmpi, program: ./solver, mpi: mpirun, signal: {seconds: 300}}
@@ -327,9 +499,9 @@ RULES = (
         "signal-time",
         room="spec",
         severity="error",
-        what="A job's signal comes before the job begins, or its requeue starts each run anew.",
-        why="The seconds of the signal count back from the time limit, and Slurm may send it a minute early. With "
-        "requeue, a run that gets the signal is put back into the queue, also one that ends in its last seconds.",
+        what="A job's signal is due before the job starts, or with requeue each run would start again.",
+        why="The seconds of the signal count back from the time limit, and Slurm may send the signal a minute early. "
+        "With requeue, a run that gets the signal is put back into the queue, also if it ends in its last seconds.",
         wrong="""
             jobs:
               - {name: train, template: torchrun, script: train.py, time: "0:05:00", signal: {seconds: 600}}
@@ -344,9 +516,9 @@ RULES = (
         "signal-no-time",
         room="spec",
         severity="warning",
-        what="A job asks for a signal ahead of its time limit and has no time.",
-        why="Without a limit of its own a job has its partition's, and a partition has none by default: then Slurm "
-        "never sends the signal, and the program writes no checkpoint.",
+        what="A job has a signal before its time limit, but no time limit.",
+        why="Without its own limit a job has the limit of its partition, and by default a partition has none. Slurm "
+        "then never sends the signal, and the program writes no checkpoint.",
         wrong="""
             jobs:
               - {name: train, template: torchrun, script: train.py, signal: {seconds: 300}}
@@ -361,11 +533,11 @@ RULES = (
         "pyxis-off",
         room="spec",
         severity="error",
-        what="A job runs in a pyxis container, and nothing in the spec switches Pyxis on in the cluster.",
-        why="ParallelCluster's images hold Pyxis and Enroot from 3.11.0 on, and from 3.11.1 on they are switched off: "
-        "the settings of both lie in /opt/parallelcluster/examples, where nothing reads them, and srun ends with an "
-        "unknown option. With hooks.bucket the rendered cluster switches them on by a script of efakit's; without, "
-        "custom actions of the head node and of the queue have to do it.",
+        what="A job runs in a Pyxis container, and the spec does not enable Pyxis on the cluster.",
+        why="ParallelCluster's images have Pyxis and Enroot since 3.11.0. Since 3.11.1 they are disabled: their "
+        "settings are in /opt/parallelcluster/examples, which Slurm does not read, and srun ends with an unknown "
+        "option. With hooks.bucket the rendered cluster enables them with a script of efakit. Without it, custom "
+        "actions of the head node and of the queue must do it.",
         wrong="""
             jobs:
               - name: train
@@ -388,8 +560,8 @@ RULES = (
         "pyxis-mpirun",
         room="spec",
         severity="error",
-        what="A job in a pyxis container has its ranks started by mpirun.",
-        why="pyxis is a plugin of srun: what mpirun starts is outside of the container.",
+        what="mpirun starts the ranks of a job in a Pyxis container.",
+        why="Pyxis is a plugin of srun. Processes that mpirun starts run outside of the container.",
         wrong="""
             jobs:
               - name: solve
@@ -412,8 +584,8 @@ RULES = (
         "pyxis-option",
         room="spec",
         severity="error",
-        what="A pyxis container has an argument that is not an option of pyxis.",
-        why="The container's arguments go to srun; pyxis' options begin with --container- or --no-container-.",
+        what="A Pyxis container has an argument that is not an option of Pyxis.",
+        why="srun gets the container's arguments. Options of Pyxis begin with --container- or --no-container-.",
         wrong="""
             jobs:
               - name: train

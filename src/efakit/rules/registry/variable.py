@@ -106,7 +106,7 @@ def _what(group: list[VariableRule]) -> str:
     listed = ", ".join(settings[:-1]) + (" or " if len(settings) > 1 else "") + settings[-1]
     return {
         "needed": f"The job does not set {listed}.",
-        "set-by-plugin": f"The job sets {listed}, which aws-ofi-nccl sets by itself.",
+        "set-by-plugin": f"The job sets {listed}, which aws-ofi-nccl sets itself.",
         "harmful": f"The job sets {listed}.",
         "no-effect": f"The job sets {listed}, which has no effect.",
         "workaround": f"The job sets {listed}, which is a workaround for one known fault.",

@@ -25,10 +25,10 @@ RULES = (
         "pcluster:*",
         room="vendor",
         severity="error",
-        what="A validator of the installed pcluster found something; the rule's name has the validator's.",
-        why="pcluster create-cluster says the same. efakit asks its validators offline, on a simulated account that "
-        "has whatever the config names: what they say of capacity, quota and permissions proves nothing. Its "
-        "warnings and notes keep their severity.",
+        what="A validator of the installed pcluster reports a fault. The rule's name has the name of the validator.",
+        why="pcluster create-cluster reports the same. efakit runs the validators offline, on a simulated account "
+        "that has every resource that the config names, so they cannot check capacity, quotas and permissions. The "
+        "severity is pcluster's.",
         wrong=_WRONG,
         right=_RIGHT,
         source=_VALIDATORS,
@@ -38,7 +38,7 @@ RULES = (
         room="vendor",
         severity="error",
         what="The installed dstack's own parsers refuse a file that efakit renders for it.",
-        why="dstack apply says the same. The parsers know keys and forms, and no instance type.",
+        why="dstack apply reports the same. The parsers check keys and the form of values, not instance types.",
         wrong="""
             dstack: {shm_size: 64 gigabytes}
         """,
@@ -48,12 +48,45 @@ RULES = (
         source="https://dstack.ai/docs/reference/dstack.yml/fleet/",
     ),
     Rule(
+        "hadolint:*",
+        room="vendor",
+        severity="warning",
+        what="hadolint finds an error or a warning in a Dockerfile that efakit renders.",
+        why="The severity is hadolint's. It reads a Dockerfile and the shell in it, and builds nothing.",
+        wrong="""
+            RUN curl -fsSL https://efa-installer.amazonaws.com/aws-efa-installer-1.51.0.tar.gz | tar -xz
+        """,
+        right="""
+            SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+            RUN curl -fsSL https://efa-installer.amazonaws.com/aws-efa-installer-1.51.0.tar.gz | tar -xz
+        """,
+        source="https://github.com/hadolint/hadolint",
+    ),
+    Rule(
+        "dockerfile:*",
+        room="vendor",
+        severity="error",
+        what="BuildKit's parser refuses a Dockerfile that efakit renders, or reads other instructions in it.",
+        why="A continued line goes on over an empty one: an ENV after it becomes a part of RUN, without a word.",
+        wrong="""
+            RUN ./efa_installer.sh -y --skip-kmod \\
+
+            ENV PATH=/opt/amazon/openmpi/bin:$PATH
+        """,
+        right="""
+            RUN ./efa_installer.sh -y --skip-kmod
+
+            ENV PATH=/opt/amazon/openmpi/bin:$PATH
+        """,
+        source="https://docs.docker.com/reference/build-checks/no-empty-continuation/",
+    ),
+    Rule(
         "aws:*",
         room="vendor",
         severity="error",
-        what="pcluster's dry run on AWS found something; the rule's name has the validator's.",
-        why="efakit validate --aws runs it with your credentials: pcluster create-cluster says the same. Its "
-        "warnings and notes keep their severity.",
+        what="pcluster's dry run on AWS reports a fault. The rule's name has the name of the validator.",
+        why="efakit validate --aws runs it with your credentials. pcluster create-cluster reports the same. The "
+        "severity is pcluster's.",
         wrong=_WRONG,
         right=_RIGHT,
         source=_VALIDATORS,

@@ -10,8 +10,8 @@ RULES = (
         "counts",
         room="config",
         severity="error",
-        what="MinCount is above MaxCount; in a spec, min_nodes above nodes.",
-        why="ParallelCluster cannot keep more nodes up than the compute resource may have.",
+        what="MinCount is larger than MaxCount; in a spec, min_nodes is larger than nodes.",
+        why="ParallelCluster cannot keep more nodes running than the compute resource may have.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -34,9 +34,9 @@ RULES = (
         "block-without-reservation",
         room="config",
         severity="error",
-        what="A queue of CapacityType CAPACITY_BLOCK, in a spec of capacity-block, has a compute resource that names "
-        "no Capacity Block.",
-        why="EC2 starts instances of a block only by the block's id; a resource group of reservations does not do.",
+        what="A queue has CapacityType CAPACITY_BLOCK (capacity: capacity-block in a spec), and one of its compute "
+        "resources names no Capacity Block.",
+        why="EC2 starts instances of a block only with the block's id. A resource group of reservations is not enough.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -67,7 +67,7 @@ RULES = (
         room="config",
         severity="error",
         what="A compute resource on a Capacity Block has a MinCount that is 0 or differs from MaxCount.",
-        why="The block is paid as a whole, and ParallelCluster starts all of its nodes at once.",
+        why="A block is paid for as a whole, and ParallelCluster starts all of its nodes at once.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -96,7 +96,8 @@ RULES = (
         room="config",
         severity="warning",
         what="A compute resource on a Capacity Block asks for a placement group.",
-        why="The block's instances are placed already, and with a group the launch fails for lack of capacity.",
+        why="The instances of a block are already placed. With a placement group the launch fails with insufficient "
+        "capacity.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -125,8 +126,9 @@ RULES = (
         room="config",
         severity="warning",
         what="A compute resource uses a capacity reservation and a placement group that ParallelCluster makes.",
-        why="The group is made with the cluster, after the reservation, so the reservation is not in it. What does "
-        "not lie near enough by chance cannot be used (aws/aws-parallelcluster issue 4215).",
+        why="ParallelCluster creates the group with the cluster, after the reservation, so the reservation is not in "
+        "the group. Reserved capacity that is not near enough by chance cannot be used (aws/aws-parallelcluster "
+        "issue 4215).",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -169,8 +171,9 @@ RULES = (
         "reservation-id",
         room="config",
         severity="error",
-        what="CapacityReservationId has a form that no reservation's id has.",
-        why="An id is cr- and 8 to 17 hexadecimal digits. pcluster takes NA and the like, and EC2 refuses the launch.",
+        what="CapacityReservationId does not have the form of a reservation's id.",
+        why="An id is cr- followed by 8 to 17 hexadecimal digits. pcluster accepts other values, such as NA, and EC2 "
+        "then refuses the launch.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -184,14 +187,14 @@ RULES = (
                     - CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
         """,
         source=sources.RESERVATION_IDS,
-        stricter="whether a reservation exists is for AWS to say; efakit refuses an id that none can have, such as NA",
+        stricter="only AWS knows whether a reservation exists; efakit refuses a value that cannot be an id, such as NA",
     ),
     Rule(
         "reservation-with-list",
         room="config",
         severity="error",
         what="A compute resource lists instance types and names one reservation.",
-        why="A reservation is of one instance type. A resource group may hold reservations of several.",
+        why="A reservation is for one instance type. A resource group can hold reservations for several types.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -217,7 +220,7 @@ RULES = (
         room="config",
         severity="error",
         what="Compute resources of different instance types name the same reservation.",
-        why="A reservation is of one instance type, so one of the two never starts.",
+        why="A reservation is for one instance type, so nodes of the other type never start.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -247,8 +250,8 @@ RULES = (
         "usage-class",
         room="config",
         severity="error",
-        what="EC2 does not sell the instance type as the queue's CapacityType, in a spec its capacity.",
-        why="A type without spot or Capacity Blocks never starts as such.",
+        what="EC2 does not sell the instance type with the queue's CapacityType (capacity in a spec).",
+        why="If EC2 does not offer a type as spot or as a Capacity Block, its nodes never start.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -272,8 +275,8 @@ RULES = (
         "spot-with-reservation",
         room="config",
         severity="error",
-        what="A queue of CapacityType SPOT, in a spec of capacity spot, has a capacity reservation.",
-        why="EC2 starts only on-demand instances in a capacity reservation.",
+        what="A queue with CapacityType SPOT (capacity: spot in a spec) has a capacity reservation.",
+        why="EC2 starts only On-Demand instances in a capacity reservation.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -291,16 +294,16 @@ RULES = (
                       CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}
         """,
         source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-capacity-reservations.html",
-        stricter="pcluster does not compare the two; the cluster would come up, and its nodes would never start",
+        stricter="pcluster does not compare the two; the cluster would be created, and its nodes would never start",
         stops_render=True,
     ),
     Rule(
         "allocation-strategy",
         room="config",
         severity="error",
-        what="AllocationStrategy does not go with the queue's CapacityType.",
-        why="On-demand queues take lowest-price and prioritized, spot queues lowest-price and the "
-        "capacity-optimized ones; Capacity Blocks take none.",
+        what="The queue's CapacityType does not support this AllocationStrategy.",
+        why="On-Demand queues support lowest-price and prioritized. Spot queues support lowest-price and the "
+        "capacity-optimized strategies. Capacity Blocks support none.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -328,7 +331,7 @@ RULES = (
         "spot-price",
         room="config",
         severity="warning",
-        what="SpotPrice is set in a queue that is not of CapacityType SPOT.",
+        what="SpotPrice is set in a queue whose CapacityType is not SPOT.",
         why="It has no effect there.",
         wrong="""
             Scheduling:
@@ -351,7 +354,7 @@ RULES = (
         room="config",
         severity="error",
         what="Compute resources ask for more nodes on one Capacity Block than an UltraServer has.",
-        why="A block of p6e-gb200 has 9 or 18 nodes. More of them never start.",
+        why="A block of p6e-gb200 has 9 or 18 nodes. Further nodes never start.",
         wrong="""
             HeadNode:
               InstanceType: m7g.2xlarge
@@ -387,7 +390,7 @@ RULES = (
         room="config",
         severity="warning",
         what="The nodes on an UltraServer's Capacity Block are not a whole UltraServer.",
-        why="A block of p6e-gb200 has 9 or 18 nodes and is paid as a whole. The rest stands idle.",
+        why="A block of p6e-gb200 has 9 or 18 nodes and is paid for as a whole. The unused nodes stay idle.",
         wrong="""
             HeadNode:
               InstanceType: m7g.2xlarge
@@ -420,9 +423,9 @@ RULES = (
         "idle-time",
         room="config",
         severity="warning",
-        what="ScaledownIdletime keeps idle nodes up for two hours or longer, or for good.",
-        why="It counts minutes, not seconds as Slurm's SuspendTime does, and -1 stops no node. Idle nodes cost as much "
-        "as busy ones.",
+        what="ScaledownIdletime keeps idle nodes running for two hours or longer, or without end.",
+        why="ScaledownIdletime is in minutes; Slurm's SuspendTime is in seconds. With -1 no node is stopped. Idle "
+        "nodes cost as much as busy ones.",
         wrong="""
             Scheduling:
               SlurmSettings: {ScaledownIdletime: 300}
@@ -437,8 +440,9 @@ RULES = (
         "static-nodes",
         room="config",
         severity="warning",
-        what="Nodes with many accelerators are always up, bought on demand.",
-        why="MinCount nodes run from the cluster's creation to its deletion, with jobs or without, at the full price.",
+        what="On-Demand nodes with many accelerators run all the time.",
+        why="MinCount nodes run from the creation of the cluster to its deletion, at the full price, also without "
+        "jobs.",
         wrong="""
             Scheduling:
               SlurmQueues:

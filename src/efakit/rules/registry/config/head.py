@@ -10,8 +10,9 @@ RULES = (
         "head-architecture",
         room="config",
         severity="error",
-        what="Compute nodes have another CPU architecture than the head node.",
-        why="They share /opt/slurm and the users' programs with the head node, and those run on one architecture only.",
+        what="The CPU architecture of compute nodes differs from that of the head node.",
+        why="Compute nodes share /opt/slurm and the users' programs with the head node, and these run on one "
+        "architecture only.",
         wrong="""
             HeadNode:
               InstanceType: m7g.2xlarge
@@ -35,9 +36,9 @@ RULES = (
         "login-architecture",
         room="config",
         severity="error",
-        what="Login nodes have another CPU architecture than the head node.",
-        why="They start from the same image and share /opt/slurm and the users' programs with the head node. By "
-        "ParallelCluster's guide the architectures must be the same.",
+        what="The CPU architecture of login nodes differs from that of the head node.",
+        why="Login nodes start from the same image as the head node and share /opt/slurm and the users' programs "
+        "with it. ParallelCluster's guide requires the same architecture.",
         wrong="""
             HeadNode:
               InstanceType: m7i.2xlarge
@@ -53,7 +54,7 @@ RULES = (
                 - {Name: login, Count: 1, InstanceType: m7i.large, Networking: {SubnetIds: [subnet-0123456789abcdef0]}}
         """,
         source=sources.LOGIN_NODES,
-        stricter="pcluster does not compare the two; the login nodes would not come up, or run none of the programs",
+        stricter="pcluster does not compare the two; the login nodes would not start, or would not run the programs",
     ),
     Rule(
         "head-memory",
@@ -85,8 +86,8 @@ RULES = (
         "head-small",
         room="config",
         severity="warning",
-        what="A head or compute node of size micro or nano runs another system than Amazon Linux.",
-        why="Those systems need at least 1.7 GB of memory to start ParallelCluster's services.",
+        what="A head or compute node of size micro or nano has an operating system other than Amazon Linux.",
+        why="With these systems ParallelCluster's services need at least 1.7 GB of memory to start.",
         wrong="""
             Image: {Os: rhel9}
             HeadNode:
@@ -104,8 +105,8 @@ RULES = (
         "os-unsupported-by-type",
         room="config",
         severity="error",
-        what="ParallelCluster does not start the instance type with this operating system.",
-        why="The type needs drivers or a kernel that ParallelCluster's image of the system does not have.",
+        what="ParallelCluster does not support this operating system on the instance type.",
+        why="The type needs drivers or a kernel that ParallelCluster's image of this system does not have.",
         wrong="""
             Image: {Os: alinux2}
             Scheduling:
@@ -145,9 +146,9 @@ RULES = (
         "ubuntu-key",
         room="config",
         severity="info",
-        what="An Ubuntu cluster names a key pair, whose kind the config does not tell.",
-        why="Ubuntu's SSH server refuses RSA keys. efakit cannot see the kind of a key, so it reminds of it on "
-        "every Ubuntu cluster.",
+        what="An Ubuntu cluster names a key pair, and the config does not say of which kind it is.",
+        why="Ubuntu's SSH server refuses RSA keys. efakit cannot see the kind of a key, so it reports this for every "
+        "Ubuntu cluster.",
         wrong="""
             Image: {Os: ubuntu2404}
             HeadNode:
@@ -166,7 +167,7 @@ RULES = (
         room="config",
         severity="error",
         what="Rocky Linux is named without a custom AMI.",
-        why="ParallelCluster publishes no images of Rocky Linux; pcluster build-image makes one.",
+        why="ParallelCluster does not publish images of Rocky Linux. Build one with pcluster build-image.",
         wrong="Image: {Os: rocky9}",
         right="Image: {Os: rocky9, CustomAmi: ami-0123456789abcdef0}",
         source=sources.CONSTANTS,

@@ -11,8 +11,8 @@ RULES = (
         room="config spec",
         severity="error",
         what="efakit's catalog does not have the instance type.",
-        why="Most such types are misspelt, and EC2 refuses them. A type newer than the catalog can be described in "
-        "DevSettings/InstanceTypesData, or added with efakit catalog update.",
+        why="The name is usually misspelt, and EC2 refuses it. Describe a type that is newer than the catalog in "
+        "DevSettings/InstanceTypesData, or add it with efakit catalog update.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -34,8 +34,8 @@ RULES = (
         room="config",
         severity="error",
         what="A compute resource names no instance type.",
-        why="Only the id of a capacity reservation of its own tells ParallelCluster a type; a resource group of "
-        "reservations does not.",
+        why="ParallelCluster can take the type only from the id of a capacity reservation, not from a resource group "
+        "of reservations.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -106,8 +106,8 @@ RULES = (
         room="config",
         severity="warning",
         what="A compute resource has several nodes of a type with EFA, and EFA is off.",
-        why="Its nodes talk to each other over TCP, which is many times slower for MPI and NCCL. One node alone "
-        "needs no EFA.",
+        why="The nodes use TCP between each other, which is many times slower for MPI and NCCL. A single node does "
+        "not need EFA.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -152,7 +152,7 @@ RULES = (
         room="config",
         severity="error",
         what="GdrSupport is on and EFA is off.",
-        why="GPUDirect RDMA goes over EFA, and pcluster refuses it without.",
+        why="GPUDirect RDMA needs EFA. pcluster refuses GdrSupport without it.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -172,9 +172,9 @@ RULES = (
         "nvidia-driver",
         room="config",
         severity="error",
-        what="The nodes have GPUs older than Turing, and use ParallelCluster's own image.",
-        why="The images bring NVIDIA's open driver, which supports GPUs from Turing on. On p2, p3, p3dn, g2, g3 and "
-        "g3s it finds no GPU.",
+        what="The nodes have GPUs older than Turing and use ParallelCluster's own image.",
+        why="The images have NVIDIA's open driver, which supports Turing and later. On p2, p3, p3dn, g2, g3 and g3s "
+        "it finds no GPU.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -190,16 +190,16 @@ RULES = (
         """,
         source=sources.EC2_VALIDATORS,
         vendor="InstanceTypeBaseAMICompatibleValidator",
-        stricter="pcluster sees it by the description of the official image; efakit refuses it wherever no image of "
-        "one's own is named, for the open NVIDIA driver has no support for GPUs before Turing",
+        stricter="pcluster reads it from the description of the official image; efakit refuses it wherever the "
+        "config names no custom image, since the open NVIDIA driver does not support GPUs before Turing",
     ),
     Rule(
         "mixed-cpus",
         room="config",
         severity="error",
-        what="The instance types of one compute resource differ in vCPUs.",
-        why="Slurm knows one number of CPUs for all nodes of a compute resource. Where simultaneous multithreading "
-        "is off, cores count instead.",
+        what="The instance types of a compute resource differ in vCPUs.",
+        why="Slurm has one number of CPUs for all nodes of a compute resource. Where simultaneous multithreading is "
+        "off, the number of cores counts.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -226,7 +226,7 @@ RULES = (
         room="config",
         severity="error",
         what="The instance types of one compute resource differ in GPUs.",
-        why="Slurm knows one number of GPUs for all nodes of a compute resource.",
+        why="Slurm has one number of GPUs for all nodes of a compute resource.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -253,7 +253,7 @@ RULES = (
         room="config",
         severity="error",
         what="The instance types of one compute resource differ in CPU architecture.",
-        why="One image is for x86_64 or for arm64, and so are the users' programs.",
+        why="An image is either for x86_64 or for arm64, and so are the users' programs.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -279,8 +279,8 @@ RULES = (
         room="config",
         severity="warning",
         what="The instance types of one compute resource differ in EFA interfaces or network cards.",
-        why="ParallelCluster attaches the least number of interfaces of all types to every node, so the better "
-        "networks stay unused.",
+        why="ParallelCluster attaches to every node as many interfaces as the smallest type has, so larger types do "
+        "not use all of theirs.",
         wrong="""
             Scheduling:
               SlurmQueues:

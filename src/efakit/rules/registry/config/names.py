@@ -11,8 +11,8 @@ RULES = (
         room="config",
         severity="error",
         what="The name of a queue, a compute resource or a login pool has a form that ParallelCluster does not allow.",
-        why="The names become parts of host names: at most 25 lower-case letters, digits and hyphens, a letter "
-        "first, and not 'default'.",
+        why="The names become parts of host names. A name has at most 25 lower-case letters, digits and hyphens, "
+        "begins with a letter, and is not 'default'.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -32,8 +32,8 @@ RULES = (
         severity="error",
         what="Two queues, two compute resources of one queue or two shared storages have the same name; in a spec also "
         "two login pools or two jobs.",
-        why="pcluster tells them apart by their names and refuses duplicates. Scripts are named after jobs, whose "
-        "names count without case.",
+        why="pcluster identifies them by name and refuses duplicates. Scripts are named after jobs; names that "
+        "differ only in upper and lower case are the same.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -57,7 +57,7 @@ RULES = (
         "too-many",
         room="config",
         severity="error",
-        what="The cluster has more queues, compute resources or login pools than ParallelCluster takes.",
+        what="The cluster has more queues, compute resources or login pools than ParallelCluster allows.",
         why="A cluster has at most 50 queues, 50 compute resources and 10 pools of login nodes.",
         wrong="""
             LoginNodes:

@@ -10,7 +10,7 @@ RULES = (
         "efa-several-zones",
         room="config",
         severity="error",
-        what="EFA is on in a queue of several Availability Zones.",
+        what="EFA is on in a queue with several Availability Zones.",
         why="EFA traffic does not leave its zone.",
         wrong="""
             Scheduling:
@@ -32,7 +32,7 @@ RULES = (
         room="config",
         severity="error",
         what="A queue has several subnets, and a compute resource has InstanceType instead of Instances.",
-        why="ParallelCluster takes several subnets only with lists of instance types.",
+        why="ParallelCluster allows several subnets only together with Instances.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -73,9 +73,9 @@ RULES = (
         "public-address",
         room="config",
         severity="error",
-        what="Nodes with several network interfaces ask for a public address, or lie in a subnet that gives one.",
-        why="EC2 gives a public address only to instances with one network interface, and refuses the launch of "
-        "others. From ParallelCluster 3.15 on, EFA gives every node a second interface.",
+        what="Nodes with several network interfaces request a public address, or are in a subnet that assigns one.",
+        why="EC2 assigns a public address only to instances with one network interface, and refuses to launch "
+        "others. Since ParallelCluster 3.15 EFA adds a second interface to every node.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -90,27 +90,27 @@ RULES = (
         """,
         source=sources.PUBLIC_ADDRESSES,
         vendor="MultiNetworkInterfacesInstancesValidator",
-        stricter="before 3.16 pcluster looks at types with several network cards only; from 3.15 on EFA gives each "
-        "node a second interface, and AWS refuses the launch",
+        stricter="before 3.16 pcluster checks only types with several network cards; since 3.15 EFA adds a second "
+        "interface to each node, and AWS refuses the launch",
     ),
     Rule(
         "interface-type",
         room="config",
         severity="error",
-        what="DevSettings/EfaInterfaceType is another word than efa.",
-        why="pcluster takes any word, heeds only efa and ignores all others without a message.",
+        what="DevSettings/EfaInterfaceType has a value other than efa.",
+        why="pcluster accepts any value, uses only efa and ignores all others without a message.",
         wrong="DevSettings: {EfaInterfaceType: efa-only}",
         right="DevSettings: {EfaInterfaceType: efa}",
         source=sources.QUEUES_STACK,
-        stricter="pcluster takes any word and heeds only 'efa': any other leaves the interfaces as they are, unsaid",
+        stricter="pcluster accepts any value and uses only 'efa'; it ignores all others without a message",
     ),
     Rule(
         "security-group-self",
         room="config",
         severity="error",
         what="EFA is on, and none of the queue's own security groups allows all traffic from and to itself.",
-        why="EFA's traffic is dropped between the nodes, and jobs hang or fail. An outbound rule to 0.0.0.0/0 is "
-        "not enough. efakit validate --aws looks at the groups.",
+        why="EFA traffic between the nodes is dropped, and jobs hang or fail. An outbound rule to 0.0.0.0/0 is not "
+        "enough. efakit validate --aws checks the groups.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -131,9 +131,9 @@ RULES = (
         "security-group-unseen",
         room="config",
         severity="info",
-        what="EFA is on with security groups of your own, which were not looked at.",
-        why="EFA needs a group that allows all traffic from and to itself. Without --aws efakit cannot see whether "
-        "one does. ParallelCluster's own groups do.",
+        what="EFA is on with your own security groups, and efakit did not check them.",
+        why="EFA needs a security group that allows all traffic from and to itself. efakit can check that only with "
+        "--aws. ParallelCluster's own groups allow it.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -152,8 +152,8 @@ RULES = (
         "security-groups-mixed",
         room="config",
         severity="warning",
-        what="Some nodes have security groups of your own, and others have ParallelCluster's.",
-        why="The two kinds of groups may not let each other's traffic in, and nodes do not reach the head node.",
+        what="Some nodes have your own security groups, and other nodes have ParallelCluster's.",
+        why="The groups may not allow each other's traffic, so nodes cannot reach the head node.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -170,12 +170,26 @@ RULES = (
         vendor="MixedSecurityGroupOverwriteValidator",
     ),
     Rule(
+        "region-unknown",
+        room="config",
+        severity="warning",
+        what="The region is none that AWS is known to have.",
+        why="pcluster refuses a region that its boto3 does not know. A region newer than efakit gives the warning too.",
+        wrong="""
+            Region: us-est-1
+        """,
+        right="""
+            Region: us-east-1
+        """,
+        source=sources.REGIONS,
+    ),
+    Rule(
         "offering-region",
         room="config",
         severity="error",
         what="The region does not offer the instance type.",
-        why="Every launch fails there. Without --aws efakit goes by the offerings in its catalog; efakit catalog "
-        "update renews them.",
+        why="Every launch fails in that region. Without --aws efakit uses the offerings in its catalog; efakit "
+        "catalog update renews them.",
         wrong="""
             Region: eu-west-3
             Scheduling:
@@ -192,15 +206,15 @@ RULES = (
         """,
         source=sources.OFFERINGS,
         vendor="InstanceTypeBaseAMICompatibleValidator",
-        stricter="pcluster asks AWS; without --aws efakit goes by offerings that may be older",
+        stricter="pcluster asks AWS; without --aws efakit uses offerings that may be older",
     ),
     Rule(
         "offering-zone",
         room="config",
         severity="error",
         what="No Availability Zone of the queue's subnets offers the instance type.",
-        why="pcluster looks at the region only, and every launch in the zone fails. The zones come from --aws or "
-        "from the spec.",
+        why="pcluster checks only the region, and every launch in the zone fails. The zones come from --aws or from "
+        "the spec.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -215,14 +229,14 @@ RULES = (
         """,
         given={"zones": {"subnet-0123456789abcdef0": "use1-az4"}},
         source=sources.OFFERINGS,
-        stricter="pcluster looks at the region only; in a zone without the type every launch fails",
+        stricter="pcluster checks only the region; in a zone without the type every launch fails",
     ),
     Rule(
         "subnet-too-small",
         room="config",
         severity="error",
         what="The queue's subnets have fewer free addresses than its nodes need.",
-        why="Nodes beyond the last free address never start. efakit validate --aws counts the free addresses.",
+        why="Nodes without a free address never start. efakit validate --aws counts the free addresses.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -237,6 +251,6 @@ RULES = (
         """,
         given={"free_addresses": {"subnet-0123456789abcdef0": 11}},
         source=sources.SUBNETS,
-        stricter="pcluster does not count addresses; nodes beyond the last free one never start",
+        stricter="pcluster does not count addresses; nodes without a free address never start",
     ),
 )

@@ -11,7 +11,7 @@ RULES = (
         room="config",
         severity="error",
         what="EFA is on, and the config neither enables nor disables a placement group.",
-        why="pcluster refuses EFA without a word on placement groups, except on Capacity Blocks and in several zones.",
+        why="With EFA pcluster requires PlacementGroup to be set, except on Capacity Blocks and with several zones.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -32,8 +32,8 @@ RULES = (
         room="config",
         severity="warning",
         what="EFA is on for several nodes, and the placement group is off.",
-        why="The nodes may stand far apart, and latency grows. On reserved capacity, and for types that cannot be "
-        "in a group, off is right.",
+        why="The nodes may be far apart, which increases latency. Off is right on reserved capacity, and for types "
+        "that cannot be in a placement group.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -53,7 +53,7 @@ RULES = (
         "placement-group-name",
         room="config",
         severity="error",
-        what="A named placement group is turned off, or has both Name and Id.",
+        what="A named placement group is disabled, or has both Name and Id.",
         why="Enabled: false contradicts a name, and Name and Id mean the same.",
         wrong="""
             Scheduling:
@@ -75,7 +75,7 @@ RULES = (
         room="config",
         severity="error",
         what="The instance type cannot be in a cluster placement group.",
-        why="EC2 refuses to start it in one.",
+        why="EC2 refuses to launch it in a cluster placement group.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -97,8 +97,8 @@ RULES = (
         "placement-group-mixed",
         room="config",
         severity="warning",
-        what="A compute resource asks for several instance types in one placement group.",
-        why="EC2 seldom has capacity for several types near each other.",
+        what="A compute resource with several instance types has one placement group.",
+        why="EC2 rarely has capacity for several types near each other.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -121,8 +121,8 @@ RULES = (
         "group-several-zones",
         room="config",
         severity="error",
-        what="A placement group is asked for in several Availability Zones.",
-        why="A cluster placement group lies in one zone.",
+        what="A queue with several Availability Zones has a placement group.",
+        why="A cluster placement group is in one Availability Zone.",
         wrong="""
             Scheduling:
               SlurmQueues:

@@ -10,7 +10,7 @@ RULES = (
         "config-shape",
         room="config",
         severity="error",
-        what="The file holds no mapping at the top.",
+        what="The file has no mapping at the top level.",
         why="A cluster config is a mapping with keys such as Region, HeadNode and Scheduling. pcluster refuses "
         "anything else.",
         wrong="""
@@ -28,9 +28,9 @@ RULES = (
         "unknown-key",
         room="config spec",
         severity="error",
-        what="A key exists in no release of ParallelCluster, or not at this place of a spec.",
-        why="pcluster refuses a config with a key that its schema does not have, and efakit such a spec. Most are "
-        "misspelt.",
+        what="No release of ParallelCluster has the key, or a spec does not have it at this place.",
+        why="pcluster refuses a config with a key that its schema does not have, and efakit refuses such a spec. The "
+        "key is usually misspelt.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -50,7 +50,7 @@ RULES = (
         "missing-key",
         room="config spec",
         severity="error",
-        what="A key that the release requires is missing, or one that a spec requires.",
+        what="A key is missing that the release, or a spec, requires.",
         why="pcluster refuses a section without its required keys. A platform's section of a spec may require keys "
         "elsewhere.",
         wrong="""
@@ -68,9 +68,9 @@ RULES = (
         "wrong-type",
         room="config spec",
         severity="error",
-        what="A value has another type than its key takes.",
-        why="pcluster converts texts to numbers and to true or false where it can, and refuses the rest. In a spec "
-        "nothing is converted.",
+        what="A value does not have the type of its key.",
+        why="pcluster converts text to a number or to true or false where it can, and refuses other values. efakit "
+        "converts nothing in a spec.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -90,8 +90,10 @@ RULES = (
         "value-not-allowed",
         room="config spec",
         severity="error",
-        what="A value is outside what its key allows: its choices, its form, its least or its most.",
-        why="pcluster's schema refuses the value, or the spec's does. What a key allows may differ between releases.",
+        what="The key does not allow the value: it is not one of the choices, has the wrong form, or is too small or "
+        "too large.",
+        why="The schema of pcluster, or of the spec, refuses the value. The allowed values may differ between "
+        "releases.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -109,9 +111,9 @@ RULES = (
         "exclude-each-other",
         room="config spec",
         severity="error",
-        what="Two keys of a section are set of which only one may be set.",
-        why="pcluster cannot tell which of the two is meant, and refuses the config. In a spec it is subnet with "
-        "subnets, or reservation with reservation_group.",
+        what="Two keys of a section are set, and only one of them may be set.",
+        why="pcluster cannot know which of the two is meant, and refuses the config. In a spec these are subnet and "
+        "subnets, and reservation and reservation_group.",
         wrong="""
             HeadNode:
               Networking:

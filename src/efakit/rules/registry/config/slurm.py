@@ -11,8 +11,8 @@ RULES = (
         room="config",
         severity="error",
         what="CustomSlurmSettings holds a parameter that ParallelCluster sets itself.",
-        why="pcluster refuses it, for its daemons rely on their own value. Most have a key of ParallelCluster's in "
-        "their place.",
+        why="pcluster refuses it, since ParallelCluster's daemons need their own value. For most parameters there is "
+        "a key of the config.",
         wrong="""
             Scheduling:
               SlurmSettings:
@@ -31,9 +31,10 @@ RULES = (
         "slurm-denied-hidden",
         room="config",
         severity="error",
-        what="An item of several keys in CustomSlurmSettings holds a parameter that ParallelCluster sets itself.",
-        why="pcluster takes an item of several keys for a node of your own and checks none of them. What the "
-        "parameter breaks shows only on the cluster.",
+        what="An item of CustomSlurmSettings has several keys, and one of them is a parameter that ParallelCluster "
+        "sets itself.",
+        why="pcluster treats an item with several keys as a custom node and does not check the keys. The fault "
+        "appears only on the cluster.",
         wrong="""
             Scheduling:
               SlurmSettings:
@@ -47,15 +48,15 @@ RULES = (
                   - KillWait: 60
         """,
         source=sources.SLURM_VALIDATORS,
-        stricter="pcluster takes an item of two keys for a node of one's own and checks neither, so that {Prolog: "
-        "x, Epilog: y} passes and breaks what ParallelCluster relies on",
+        stricter="pcluster treats an item with two keys as a custom node and does not check the keys, so {Prolog: x, "
+        "Epilog: y} passes and overrides what ParallelCluster needs",
     ),
     Rule(
         "slurm-several-keys",
         room="config",
         severity="warning",
-        what="An item of CustomSlurmSettings holds several parameters.",
-        why="ParallelCluster takes it for a node of your own, writes the parameters on one line and checks none of "
+        what="An item of CustomSlurmSettings has several parameters.",
+        why="ParallelCluster treats the item as a custom node, writes the parameters on one line and does not check "
         "them.",
         wrong="""
             Scheduling:
@@ -76,8 +77,8 @@ RULES = (
         "slurm-unknown",
         room="config",
         severity="error",
-        what="Slurm does not know the parameter at this level, or not in the release's Slurm.",
-        why="slurmctld does not start with a parameter that it does not know, and the cluster's creation fails.",
+        what="Slurm does not have the parameter at this level, or the Slurm of this release does not have it.",
+        why="slurmctld does not start with an unknown parameter, and the creation of the cluster fails.",
         wrong="""
             Scheduling:
               SlurmSettings:
@@ -91,15 +92,15 @@ RULES = (
                   - KillWait: 60
         """,
         source=sources.SLURM_CONF,
-        stricter="pcluster does not look at names; slurmctld does not start with a name that it does not know, and "
-        "the cluster's creation fails",
+        stricter="pcluster does not check the names; slurmctld does not start with an unknown parameter, and the "
+        "creation of the cluster fails",
     ),
     Rule(
         "slurm-empty",
         room="config",
         severity="error",
-        what="A Slurm parameter has no value, a list or a mapping.",
-        why="ParallelCluster writes it into slurm.conf as it stands, and slurmctld does not start.",
+        what="A Slurm parameter has no value, or its value is a list or a mapping.",
+        why="ParallelCluster writes it into slurm.conf unchanged, and slurmctld does not start.",
         wrong="""
             Scheduling:
               SlurmSettings:
@@ -113,14 +114,15 @@ RULES = (
                   - KillWait: 60
         """,
         source=sources.SLURM_CONF,
-        stricter="pcluster writes whatever stands there into slurm.conf, where a list or nothing is no value",
+        stricter="pcluster writes the value into slurm.conf unchanged, and Slurm accepts neither an empty value nor "
+        "a list",
     ),
     Rule(
         "slurm-node-name",
         room="config",
         severity="error",
-        what="A node of your own has -st- or -dy- in its name.",
-        why="ParallelCluster's daemons take such a node for one of theirs.",
+        what="A custom node has -st- or -dy- in its name.",
+        why="ParallelCluster's daemons treat such a node as one of their own.",
         wrong="""
             Scheduling:
               SlurmSettings:
@@ -141,7 +143,7 @@ RULES = (
         room="config",
         severity="error",
         what="CustomSlurmSettings and CustomSlurmSettingsIncludeFile are both set.",
-        why="pcluster takes one of the two.",
+        why="pcluster allows only one of the two.",
         wrong="""
             Scheduling:
               SlurmSettings:
@@ -162,7 +164,7 @@ RULES = (
         room="config",
         severity="error",
         what="A job of the spec asks for more nodes than its queue has.",
-        why="Slurm keeps such a job pending for ever.",
+        why="Slurm keeps such a job pending forever.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -177,15 +179,15 @@ RULES = (
         """,
         given={"jobs": [["train", 8]]},
         source=sources.SCHEDULING,
-        stricter="pcluster knows no jobs; such a job waits for ever",
+        stricter="pcluster does not know the jobs; such a job stays pending forever",
         stops_render=True,
     ),
     Rule(
         "slurm-topology",
         room="config",
         severity="error",
-        what="Sockets, cores and threads in CustomSlurmSettings are more than the instance type has.",
-        why="slurmd finds less than slurm.conf says, and Slurm takes the node out of service as soon as it is up.",
+        what="CustomSlurmSettings has more sockets, cores or threads than the instance type.",
+        why="slurmd finds fewer than slurm.conf says, and Slurm drains the node as soon as it starts.",
         wrong="""
             Scheduling:
               SlurmQueues:
@@ -201,16 +203,16 @@ RULES = (
                       CustomSlurmSettings: {Sockets: 2, CoresPerSocket: 48, ThreadsPerCore: 2}
         """,
         source=sources.NODE_SHAPE,
-        stricter="pcluster does not look at the numbers; the nodes would start, cost money and take no job",
+        stricter="pcluster does not check the numbers; the nodes would start, cost money and run no job",
     ),
     Rule(
         "slurm-topology-part",
         room="config",
         severity="warning",
-        what="Sockets, cores and threads in CustomSlurmSettings are fewer than the instance type has, or in another "
-        "arrangement.",
-        why="Slurm leaves the rest unused, or binds ranks across sockets. Without ThreadsPerCore it takes each core "
-        "for one CPU, and half of the CPUs are gone.",
+        what="CustomSlurmSettings has fewer sockets, cores or threads than the instance type, or arranges them "
+        "differently.",
+        why="Slurm does not use the rest, or binds ranks across sockets. Without ThreadsPerCore Slurm counts each "
+        "core as one CPU, and half of the CPUs stay unused.",
         wrong="""
             Scheduling:
               SlurmQueues:

@@ -14,6 +14,7 @@ NETWORKING_VALIDATORS = _PC + "validators/networking_validators.py"
 SLURM_VALIDATORS = _PC + "validators/slurm_settings_validator.py"
 FSX_VALIDATORS = _PC + "validators/fsx_validators.py"
 EBS_VALIDATORS = _PC + "validators/ebs_validators.py"
+REGIONS = "https://github.com/boto/botocore/blob/develop/botocore/data/endpoints.json"
 CONSTANTS = _PC + "constants.py"
 QUEUES_STACK = _PC + "templates/queues_stack.py"
 

@@ -10,9 +10,9 @@ RULES = (
         "lustre-capacity",
         room="config",
         severity="error",
-        what="A new FSx for Lustre file system has a size that FSx does not make.",
-        why="SCRATCH_2 and PERSISTENT file systems on SSD have 1200 GiB or a multiple of 2400; SCRATCH_1 and HDD "
-        "have steps of their own.",
+        what="A new FSx for Lustre file system has a size that FSx does not offer.",
+        why="SCRATCH_2 and PERSISTENT file systems on SSD have 1200 GiB or a multiple of 2400 GiB. SCRATCH_1 and HDD "
+        "have other steps.",
         wrong="""
             SharedStorage:
               - Name: fsx
@@ -40,9 +40,9 @@ RULES = (
         "lustre-throughput",
         room="config",
         severity="error",
-        what="A new FSx for Lustre file system has a throughput that its kind does not have.",
-        why="Persistent file systems have fixed steps of throughput, all others have none, and HDD goes with "
-        "PERSISTENT_1 only.",
+        what="A new FSx for Lustre file system has a throughput that its deployment type does not offer.",
+        why="Persistent file systems have fixed steps of throughput; for other types it cannot be set. HDD is "
+        "available only with PERSISTENT_1.",
         wrong="""
             SharedStorage:
               - Name: fsx
@@ -70,8 +70,9 @@ RULES = (
         "new-lustre-several-subnets",
         room="config",
         severity="error",
-        what="The cluster makes a Lustre file system, and its queues have several subnets.",
-        why="A file system that the cluster makes lies in one subnet. An existing one can be reached from all.",
+        what="The cluster creates a Lustre file system, and its queues have several subnets.",
+        why="A file system that the cluster creates is in one subnet. An existing file system can be reached from "
+        "all subnets.",
         wrong="""
             SharedStorage:
               - Name: fsx
@@ -105,7 +106,7 @@ RULES = (
         "storage-settings",
         room="config",
         severity="error",
-        what="A shared storage has the settings of another kind of storage.",
+        what="A shared storage has settings of another storage type.",
         why="pcluster refuses settings that do not belong to StorageType.",
         wrong="""
             SharedStorage:
@@ -148,9 +149,9 @@ RULES = (
         "mount-nested",
         room="config",
         severity="warning",
-        what="A shared storage is mounted below another.",
-        why="Either may be mounted first, and the outer one then hides the inner one. pcluster 3.16 means to refuse "
-        "it, but compares the storages' names.",
+        what="A shared storage is mounted below another shared storage.",
+        why="The order of the mounts is not fixed. If the inner one is mounted first, the outer one hides it. "
+        "pcluster 3.16 is meant to refuse it, but compares the names of the storages.",
         wrong="""
             SharedStorage:
               - {Name: one, MountDir: /shared, StorageType: Efs}
@@ -168,7 +169,7 @@ RULES = (
         room="config",
         severity="error",
         what="A mount point is a folder that the system needs.",
-        why="A mount over /opt/slurm, /tmp or /usr hides what the node works with.",
+        why="A mount over /opt/slurm, /tmp or /usr hides files that the node needs.",
         wrong="""
             SharedStorage:
               - {Name: software, MountDir: /opt/slurm, StorageType: Ebs}
@@ -184,8 +185,8 @@ RULES = (
         "ebs-size",
         room="config",
         severity="error",
-        what="An EBS volume has a size that its volume type does not have.",
-        why="EC2 refuses the volume. gp3 has 1 to 16384 GiB, st1 and sc1 have 500 or more, io2 has up to 65536.",
+        what="An EBS volume has a size that its volume type does not allow.",
+        why="EC2 refuses the volume. gp3 allows 1 to 16384 GiB, st1 and sc1 at least 500 GiB, io2 up to 65536 GiB.",
         wrong="""
             SharedStorage:
               - Name: scratch
@@ -208,7 +209,7 @@ RULES = (
         room="config",
         severity="error",
         what="ProvisionedThroughput is set without ThroughputMode: provisioned, or the mode without the throughput.",
-        why="pcluster takes the two only together.",
+        why="pcluster accepts them only together.",
         wrong="""
             SharedStorage:
               - Name: home

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from efakit.rules.registry.script import container, gpu, launch, line, name, sbatch, step, task, whole_file
+from efakit.rules.registry.script import container, gpu, launch, line, name, sbatch, slurm, step, task, whole_file
 
 RULES = (
     *whole_file.RULES,
     *line.RULES,
     *sbatch.RULES,
+    *slurm.RULES,
     *task.RULES,
     *step.RULES,
     *gpu.RULES,

@@ -10,9 +10,9 @@ RULES = (
         "container-env-missing",
         room="script",
         severity="info",
-        what="A job in an image of Pyxis sets variables of the network, and --container-env does not name them.",
-        why="A variable that the image sets has the image's value, whatever the job exports, unless --container-env "
-        "names it. Images of NGC and of AWS set some of these, such as NCCL_NET_PLUGIN.",
+        what="A job in a Pyxis container sets network variables, and --container-env does not name them.",
+        why="A variable that the image sets keeps the image's value, also if the job exports it, unless "
+        "--container-env names it. Images from NGC and AWS set some of these variables, such as NCCL_NET_PLUGIN.",
         wrong="""
             export NCCL_DEBUG=INFO
             srun --container-image=my.sqsh ./app
@@ -27,10 +27,10 @@ RULES = (
         "container-path-of-host",
         room="script",
         severity="info",
-        what="A job in an image names a file of the host in NCCL_NET_PLUGIN, NCCL_TUNER_PLUGIN or LD_PRELOAD, and "
-        "mounts no folder that holds it.",
-        why="The path is looked up in the image. Where the image has no such file, NCCL takes another plugin or none, "
-        "and the loader says one line.",
+        what="A job in a container names a file of the host in NCCL_NET_PLUGIN, NCCL_TUNER_PLUGIN or LD_PRELOAD, and "
+        "does not mount its folder.",
+        why="The path is looked up in the image. If the image does not have the file, NCCL uses another plugin or "
+        "none, and the loader prints one line.",
         wrong="""
             export NCCL_NET_PLUGIN=/opt/amazon/ofi-nccl/lib/libnccl-net.so
             srun --container-image=my.sqsh --container-env=NCCL_NET_PLUGIN ./app
@@ -40,11 +40,11 @@ RULES = (
     ),
     Rule(
         "preload-plugin",
-        room="script",
+        room="script dockerfile",
         severity="warning",
         what="LD_PRELOAD names aws-ofi-nccl, which NCCL loads itself.",
-        why="Every program of the job then loads it, and libfabric with it, also those without NCCL. NCCL finds the "
-        "plugin by its name, or by NCCL_NET_PLUGIN.",
+        why="Every program of the job then loads the plugin and libfabric, also programs without NCCL. NCCL finds "
+        "the plugin by its name or through NCCL_NET_PLUGIN.",
         wrong="""
             export LD_PRELOAD=/opt/amazon/ofi-nccl/lib/libnccl-net.so
             srun ./app

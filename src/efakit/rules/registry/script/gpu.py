@@ -10,9 +10,9 @@ RULES = (
         "gpus-asked-twice",
         room="script",
         severity="warning",
-        what="The script asks for GPUs in two ways.",
-        why="--gres=gpu and --gpus-per-node mean the same, and Slurm 26.05 refuses both together. --gpus-per-task "
-        "beside them is another count of the same devices.",
+        what="The script requests GPUs with two different options.",
+        why="--gres=gpu and --gpus-per-node mean the same, and Slurm 26.05 refuses both together. --gpus-per-task is "
+        "a second count of the same devices.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -32,9 +32,9 @@ RULES = (
         "gpus-per-task-alone",
         room="script",
         severity="error",
-        what="--gpus-per-task stands where nothing tells sbatch the number of tasks.",
-        why="sbatch refuses the script. It takes the number from --ntasks or --gpus, or from a fixed --nodes with "
-        "--ntasks-per-node, or without --cpus-per-task.",
+        what="--gpus-per-task is used without an option that gives the number of tasks.",
+        why="sbatch refuses the script. It takes the number from --ntasks or --gpus, from a fixed --nodes with "
+        "--ntasks-per-node, or from a fixed --nodes without --cpus-per-task.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -56,10 +56,10 @@ RULES = (
         "gpus-of-instance",
         room="script",
         severity="error",
-        what="The job asks for, or a launcher starts ranks for, another number of GPUs than a node of the instance "
-        "type has.",
-        why="A job that asks for more never starts. With fewer in a job that has whole nodes, GPUs stand idle; that "
-        "is a warning.",
+        what="The job requests another number of GPUs a node than the instance type has, or a launcher starts "
+        "another number of ranks.",
+        why="A job that requests more GPUs never starts. If a job with whole nodes uses fewer, the other GPUs stay "
+        "idle; that is a warning.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -79,8 +79,8 @@ RULES = (
         "more-ranks-than-gpus",
         room="script",
         severity="error",
-        what="A launcher starts more ranks on a node than the job asks GPUs for.",
-        why="Two ranks would share a device, which NCCL refuses.",
+        what="A launcher starts more ranks on a node than the job requests GPUs.",
+        why="Two ranks would share a GPU, which NCCL refuses.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -100,7 +100,8 @@ RULES = (
         room="script",
         severity="error",
         what="srun starts torchrun or accelerate several times on a node.",
-        why="These launchers start the ranks of a node themselves. Several of them on a node fight for one port.",
+        why="These launchers start all ranks of a node themselves. Several launchers on one node use the same port "
+        "and fail.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -121,7 +122,7 @@ RULES = (
         "not-exclusive",
         room="script",
         severity="info",
-        what="A job that uses NCCL on several nodes asks for neither GPUs nor whole nodes.",
+        what="A job that uses NCCL on several nodes requests neither GPUs nor whole nodes.",
         why="Another job may share the nodes, their GPUs and their EFA interfaces.",
         wrong="""
             #!/bin/bash

@@ -10,9 +10,9 @@ RULES = (
         "export-without-all",
         room="script",
         severity="warning",
-        what="--export names variables, and not ALL.",
-        why="The program sees those variables and SLURM_* only: not PATH, not LD_LIBRARY_PATH, not what the script "
-        "exports.",
+        what="--export names variables without ALL.",
+        why="The program gets only those variables and SLURM_*. It does not get PATH, LD_LIBRARY_PATH or the "
+        "variables that the script exports.",
         wrong="srun --export=NCCL_DEBUG=INFO ./app",
         right="srun --export=ALL,NCCL_DEBUG=INFO ./app",
         source=sources.SRUN,
@@ -23,8 +23,8 @@ RULES = (
         room="script",
         severity="warning",
         what="--container-env has values.",
-        why="It takes names: those variables of the job that win over the image's own. NAME=value is the name of no "
-        "variable, so it changes nothing.",
+        why="--container-env takes names of variables whose value comes from the job, not from the image. NAME=value "
+        "is not a name, so it has no effect.",
         wrong="srun --container-image=my.sqsh --container-env=NCCL_DEBUG=INFO ./app",
         right="""
             export NCCL_DEBUG=INFO
@@ -38,7 +38,7 @@ RULES = (
         room="script",
         severity="warning",
         what="mpirun -x names a variable that the script does not set.",
-        why="Open MPI passes on nothing where the variable is not set.",
+        why="If the variable is not set, Open MPI passes nothing on.",
         wrong="mpirun -N 8 -x NCCL_DEBUG ./app",
         right="""
             export NCCL_DEBUG=INFO
@@ -51,7 +51,7 @@ RULES = (
         room="script",
         severity="warning",
         what="mpirun -x names a variable that the script sets and does not export.",
-        why="mpirun passes on what it has in its own environment, and sees only exported variables.",
+        why="mpirun passes on variables of its own environment, which has only exported variables.",
         wrong="""
             NCCL_DEBUG=INFO
             mpirun -N 8 -x NCCL_DEBUG ./app
@@ -67,7 +67,7 @@ RULES = (
         room="script",
         severity="warning",
         what="I_MPI_OFI_LIBRARY_INTERNAL is set after Intel MPI's module is loaded.",
-        why="The module reads it when it is loaded. By then Intel MPI has chosen its own libfabric.",
+        why="The module reads the variable when it is loaded. At that time Intel MPI chooses its own libfabric.",
         wrong="""
             module load intelmpi
             export I_MPI_OFI_LIBRARY_INTERNAL=0
@@ -83,7 +83,7 @@ RULES = (
         room="script",
         severity="warning",
         what="srun starts mpirun, or mpirun starts srun, more than once.",
-        why="Each of them starts every rank, so there are ranks times ranks of them.",
+        why="Each of the outer launcher's tasks starts all ranks again, so the number of ranks is squared.",
         wrong="srun mpirun -np 16 ./app",
         right="srun --mpi=pmix ./app",
         source=sources.MPI_GUIDE,
@@ -93,7 +93,8 @@ RULES = (
         room="script",
         severity="info",
         what="The script starts MPI programs with both mpirun and srun.",
-        why="Each has its own count of ranks and its own binding, so what one prints says nothing about the other.",
+        why="Each launcher has its own number of ranks and its own binding, so results of one do not apply to the "
+        "other.",
         wrong="""
             mpirun -N 8 ./app
             srun --mpi=pmix ./app
@@ -109,8 +110,8 @@ RULES = (
         room="script",
         severity="info",
         what="LD_PRELOAD names libnccl at a fixed path.",
-        why="Where the file does not exist, the loader says so in one line and another NCCL is used. Each image and "
-        "release has its own path.",
+        why="If the file does not exist, the loader prints one line and another NCCL is used. The path differs "
+        "between images and releases.",
         wrong="""
             export LD_PRELOAD=/opt/nccl/build/lib/libnccl.so
             srun ./app

@@ -10,9 +10,11 @@ RULES = (
         "continuation-broken",
         room="script",
         severity="warning",
-        what="A line begins with an option and continues nothing, or a backslash at a line's end has blanks behind it.",
-        why="A line goes on only where its very last letter is a backslash. Without it, behind a comment, or with a "
-        "blank after it, the command ends there, and the next line is a command of its own that does not exist.",
+        what="A line begins with an option but does not continue the line before, or a backslash at the end of a "
+        "line is followed by blanks.",
+        why="A command continues on the next line only if a backslash is the last character. Without it, with a "
+        "blank after it, or after a comment, the command ends, and the shell runs the next line as a command that "
+        "does not exist.",
         wrong="""
             srun python train.py \\
                 --lr 1e-4
@@ -29,9 +31,9 @@ RULES = (
         "export-slip",
         room="script",
         severity="warning",
-        what="export, or a line that is to set a variable, has blanks around = or a name without a value.",
-        why="The shell takes each word for itself. export A = 1 exports A as it was and fails on the others; export "
-        "A=1 B exports B as it was; A = 1 runs a program called A.",
+        what="export, or an assignment, has blanks around = or a name without a value.",
+        why="The shell reads each word separately. export A = 1 exports A unchanged and fails for the other words; "
+        "export A=1 B exports B unchanged; A = 1 runs a program named A.",
         wrong="""
             export NCCL_DEBUG = INFO
             srun ./app
@@ -46,9 +48,9 @@ RULES = (
         "option-behind-program",
         room="script",
         severity="warning",
-        what="An option of srun, mpirun or torchrun stands behind the program that it starts, or one of sbatch behind "
-        "the script.",
-        why="What stands behind the program is the program's. The launcher does not see it.",
+        what="An option of srun, mpirun or torchrun stands after the program that it starts, or an option of sbatch "
+        "after the script.",
+        why="Words after the program are arguments of the program. The launcher does not read them.",
         wrong="srun ./app --ntasks-per-node=8",
         right="srun --ntasks-per-node=8 ./app",
         source=sources.SRUN,

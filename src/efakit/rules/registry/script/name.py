@@ -8,10 +8,10 @@ from efakit.rules.registry.script import sources
 RULES = (
     Rule(
         "misspelt-variable",
-        room="script",
+        room="script dockerfile",
         severity="warning",
-        what="The script sets a variable that nothing reads, with a name near to one that exists.",
-        why="A misspelt variable is ignored without a message.",
+        what="The script sets a variable that no program reads, and its name is similar to one that exists.",
+        why="Programs ignore a misspelt variable without a message.",
         wrong="""
             export NCCL_DEBG=INFO
             srun ./app
@@ -25,10 +25,10 @@ RULES = (
     ),
     Rule(
         "unknown-variable",
-        room="script",
+        room="script dockerfile",
         severity="info",
-        what="The script sets a variable with a prefix of EFA's own that no release reads.",
-        why="FI_EFA_ and OFI_NCCL_ belong to one program each, and none of its releases has the name.",
+        what="The script sets a variable that begins with FI_EFA_ or OFI_NCCL_ and that no release reads.",
+        why="Each of these prefixes belongs to one program, and no release of that program has the name.",
         wrong="""
             export FI_EFA_MAGIC=1
             srun ./app
@@ -40,8 +40,8 @@ RULES = (
         "not-exported",
         room="script",
         severity="warning",
-        what="The script sets a variable of the network and does not export it.",
-        why="The programs that the script starts see exported variables only.",
+        what="The script sets a network variable and does not export it.",
+        why="Programs that the script starts get only exported variables.",
         wrong="""
             NCCL_DEBUG=INFO
             srun ./app
@@ -56,8 +56,8 @@ RULES = (
         "set-twice",
         room="script",
         severity="warning",
-        what="The script sets a variable of the network twice, to two values, before anything runs.",
-        why="Only the last value counts.",
+        what="The script sets a network variable to two values before it starts a program.",
+        why="Only the last value has an effect.",
         wrong="""
             export NCCL_DEBUG=INFO
             export NCCL_DEBUG=WARN
@@ -71,12 +71,12 @@ RULES = (
     ),
     Rule(
         "variable-not-read",
-        room="script",
+        room="script dockerfile",
         severity="warning",
         what="The script sets a variable that the target's release of NCCL, aws-ofi-nccl, libfabric or NVSHMEM does "
         "not read.",
-        why="Another release reads it. On this one it has no effect, and what it was meant to change stays as it "
-        "is. efakit explain --variable NAME says which releases read it.",
+        why="Another release reads it; on this release it has no effect. efakit explain --variable NAME says which "
+        "releases read it.",
         wrong="""
             export OFI_NCCL_PROTOCOL=RDMA
             srun torchrun --nproc_per_node=8 train.py

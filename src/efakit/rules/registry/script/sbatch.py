@@ -11,7 +11,7 @@ RULES = (
         room="script",
         severity="warning",
         what="A #SBATCH line stands below the first command.",
-        why="sbatch reads options up to the first line that is neither a comment nor blank, and ignores the rest.",
+        why="sbatch reads options up to the first line that is neither a comment nor blank, and ignores later ones.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -32,9 +32,9 @@ RULES = (
         "sbatch-misspelt",
         room="script",
         severity="warning",
-        what="A line looks like a #SBATCH line and is not one.",
-        why="sbatch reads lines that begin with #SBATCH, in capitals, without a blank before or in it. All others are "
-        "comments.",
+        what="A line looks like a #SBATCH line, but sbatch does not read it as one.",
+        why="sbatch reads only lines that begin with #SBATCH, in capitals, without a blank before or inside the "
+        "word. All other lines are comments.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -54,8 +54,8 @@ RULES = (
         room="script",
         severity="error",
         what="A #SBATCH line has an option that sbatch does not know, or a word that belongs to no option.",
-        why="sbatch refuses the script. Only options near to a known one are found, since a site may have added "
-        "options of its own.",
+        why="sbatch refuses the script. efakit reports only options that are similar to a known one, since a site "
+        "can add its own options.",
         wrong="""
             #!/bin/bash
             #SBATCH --ntask-per-node=8
@@ -73,8 +73,8 @@ RULES = (
         room="script",
         severity="warning",
         what="A #SBATCH line holds a variable or a command substitution.",
-        why="sbatch reads these lines itself, without a shell: $HOME stays $HOME. In a number or a file name it is "
-        "an error.",
+        why="sbatch reads these lines itself, without a shell, so $HOME stays $HOME. In a number or a file name it "
+        "is an error.",
         wrong="""
             #!/bin/bash
             #SBATCH --output=$HOME/out/%j.log
@@ -91,8 +91,8 @@ RULES = (
         "option-overridden",
         room="script",
         severity="warning",
-        what="A later #SBATCH line gives the same option another value.",
-        why="sbatch takes the last value and ignores the others.",
+        what="A later #SBATCH line sets the same option to another value.",
+        why="sbatch uses the last value and ignores the others.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -111,8 +111,8 @@ RULES = (
         room="script",
         severity="info",
         what="The folder of the output file does not exist beside the script.",
-        why="Slurm opens the file before the script runs, and makes its folder only from 23.02 on. With an older "
-        "Slurm the job fails, or its output is lost; a mkdir in the script comes too late.",
+        why="Slurm opens the file before the script runs, and creates its folder only since 23.02. With an older "
+        "Slurm the job fails, or its output is lost. A mkdir in the script runs too late.",
         wrong="""
             #!/bin/bash
             #SBATCH --output=logs/%j.out
@@ -130,8 +130,8 @@ RULES = (
         room="script",
         severity="warning",
         what="--ntasks is not --nodes times --ntasks-per-node.",
-        why="Beside --ntasks, --ntasks-per-node is only the most tasks of a node, so the job starts another number "
-        "of tasks than the two suggest.",
+        why="Together with --ntasks, --ntasks-per-node is only a maximum for each node, so the job starts --ntasks "
+        "tasks.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -146,5 +146,26 @@ RULES = (
             srun ./app
         """,
         source=sources.SBATCH,
+    ),
+    Rule(
+        "cpus-of-instance",
+        room="script",
+        severity="error",
+        what="The tasks of a node ask for more CPUs than the instance type has.",
+        why="No node can hold the job: sbatch refuses it, or it never starts.",
+        given={"instance": "c5n.18xlarge", "installer": "1.47.0"},
+        wrong="""
+            #!/bin/bash
+            #SBATCH --nodes=2
+            #SBATCH --ntasks-per-node=96
+            srun ./app
+        """,
+        right="""
+            #!/bin/bash
+            #SBATCH --nodes=2
+            #SBATCH --ntasks-per-node=36
+            srun ./app
+        """,
+        source=sources.INSTANCE_TYPES,
     ),
 )

@@ -12,11 +12,11 @@ RULES = (
         "task-variable-expanded-early",
         room="script",
         severity="error",
-        what="The batch shell fills $SLURM_PROCID, $SLURM_LOCALID, $SLURM_NODEID or a rank of MPI in, before srun or "
-        "mpirun starts the tasks.",
-        why="The batch script is a task of its own, the first on the first node: it puts 0 there (or nothing, for a "
-        "rank of MPI), and every task gets that. The ranks then wait for each other, or all say that they are rank 0. "
-        "A warning where the number of tasks is not known.",
+        what="The batch shell expands $SLURM_PROCID, $SLURM_LOCALID, $SLURM_NODEID, $SLURM_LAUNCH_NODE_IPADDR or an "
+        "MPI rank variable before srun or mpirun starts the tasks.",
+        why="In the batch script the value is 0 (or empty, for an MPI rank and for the launch node's address), and "
+        "every task gets that value. The ranks then wait for each other, or all of them act as rank 0. If the number "
+        "of tasks is not known, it is a warning.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -38,9 +38,9 @@ RULES = (
         room="script",
         severity="error",
         what="A job of several nodes runs torchrun, accelerate or deepspeed without srun.",
-        why="The batch script runs on the first node only, and so does what it starts itself. The other nodes stay "
-        "idle, and the ranks of the first wait for theirs. deepspeed with a hostfile starts the other nodes itself. A "
-        "warning where accelerate has a config file, which may name the nodes.",
+        why="The batch script, and each program that it starts without srun, runs only on the first node. The other "
+        "nodes stay idle, and the ranks on the first node wait for them. deepspeed with a hostfile starts the other "
+        "nodes itself. If accelerate has a config file, which may name the nodes, it is a warning.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -61,8 +61,8 @@ RULES = (
         room="script",
         severity="error",
         what="srun starts torchrun on several nodes without --nnodes, or accelerate without --num_machines.",
-        why="Both take one node by default. Each node then trains the whole model by itself, or they meet at one "
-        "rendezvous and fail. A warning for accelerate, which may have a config file of its own.",
+        why="The default of both is one node. Each node then trains the whole model alone, or the nodes meet at one "
+        "rendezvous and fail. For accelerate, which may have its own config file, it is a warning.",
         wrong=f"""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -84,9 +84,9 @@ RULES = (
         "nnodes-mismatch",
         room="script",
         severity="error",
-        what="torchrun --nnodes, or accelerate --num_machines, is another number than that of the nodes it starts on.",
-        why="With fewer nodes than it says, it waits for the others until it gives up. With more, some are left out "
-        "or refused.",
+        what="torchrun --nnodes, or accelerate --num_machines, is not the number of nodes on which it is started.",
+        why="If it is started on fewer nodes, it waits for the others until it gives up. If it is started on more, "
+        "some nodes are left out or refused.",
         wrong=f"""
             #!/bin/bash
             #SBATCH --nodes=4
@@ -108,7 +108,7 @@ RULES = (
         room="script",
         severity="error",
         what="--node_rank or --machine_rank is a fixed number on several nodes.",
-        why="Each node must have a rank of its own, from 0 on. With the same one they never meet.",
+        why="Each node needs its own rank, counted from 0. Nodes with the same rank cannot start together.",
         wrong=f"""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -129,11 +129,11 @@ RULES = (
         "rendezvous-address",
         room="script",
         severity="error",
-        what="The address where nodes meet is localhost, each node's own name, the host of sbatch or a fixed one, or "
-        "there is none.",
-        why="All nodes must know the same node of this job: its first. localhost, and the name that each node fills in "
-        "by itself, are another machine on each. Without an address torchrun takes 127.0.0.1; it does not read "
-        "MASTER_ADDR. A fixed host is a warning: the next job gets other nodes.",
+        what="The rendezvous address is localhost, each node's own name, the host on which sbatch ran or a fixed "
+        "host, or it is missing.",
+        why="All nodes need the address of the same node, usually the job's first. localhost, or a name that each "
+        "node fills in itself, is another machine on each node. Without an address torchrun uses 127.0.0.1; it does "
+        "not read MASTER_ADDR. A fixed host is a warning, since the next job gets other nodes.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -153,9 +153,9 @@ RULES = (
         "hostfile-of-others",
         room="script",
         severity="warning",
-        what="mpirun or deepspeed takes its nodes from a file that nothing in the script writes.",
-        why="Slurm gives each job other nodes. A file from an earlier one names nodes that this job does not have: "
-        "mpirun refuses them, and deepspeed reaches for them with ssh.",
+        what="mpirun or deepspeed reads its nodes from a file that the script does not write.",
+        why="Slurm gives each job other nodes. A file from an earlier job names nodes that this job does not have: "
+        "mpirun refuses them, and deepspeed connects to them with ssh.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2

@@ -10,8 +10,9 @@ RULES = (
         "slurm-variable-unset",
         room="script",
         severity="warning",
-        what="The script uses a variable that Slurm sets only with an option which the script does not give.",
-        why="Without the option the variable is empty, and the program gets other arguments than meant.",
+        what="The script uses a variable that Slurm sets only with a certain option, and the script does not have "
+        "that option.",
+        why="Without the option the variable is empty, and the program gets wrong arguments.",
         wrong="""
             #!/bin/bash
             #SBATCH --nodes=2
@@ -29,9 +30,9 @@ RULES = (
         "slurm-list-as-number",
         room="script",
         severity="warning",
-        what="The script takes a list of Slurm's for a number.",
-        why="SLURM_TASKS_PER_NODE reads 64(x2),43: one count for each node, with repetitions. SLURM_GPUS_PER_NODE "
-        "holds the GPU's type where the option has one.",
+        what="The script uses a Slurm variable that holds a list as a number.",
+        why="SLURM_TASKS_PER_NODE has a value such as 64(x2),43: one count for each node, with repetitions. "
+        "SLURM_GPUS_PER_NODE includes the GPU type if the option has one.",
         wrong="echo $((SLURM_TASKS_PER_NODE * 2))",
         right="""
             #!/bin/bash
@@ -45,8 +46,8 @@ RULES = (
         "undefined-variable",
         room="script",
         severity="warning",
-        what="A launch line uses a variable that nothing in the script sets.",
-        why="The shell puts nothing in its place, and the program gets other arguments than meant.",
+        what="A launch line uses a variable that the script does not set.",
+        why="The shell replaces it with nothing, and the program gets wrong arguments.",
         wrong='srun torchrun --nproc_per_node=8 "$SCRIPT"',
         right="""
             SCRIPT=train.py

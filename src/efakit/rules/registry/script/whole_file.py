@@ -11,8 +11,7 @@ RULES = (
         room="script",
         severity="error",
         what="Lines end with a carriage return, as on Windows.",
-        why="sbatch refuses a script with such lines, and a shell takes the carriage return for the last letter of "
-        "the last word.",
+        why="sbatch refuses a script with such lines, and a shell reads the carriage return as part of the last word.",
         wrong="export NCCL_DEBUG=INFO\r\nsrun ./app\r\n",
         right="""
             export NCCL_DEBUG=INFO
@@ -27,8 +26,8 @@ RULES = (
         room="script",
         severity="error",
         what="An sbatch script does not begin with #!.",
-        why="sbatch takes a script only where its first line begins with #! and the path of an interpreter. A byte "
-        "order mark or a blank line before it is enough to be refused.",
+        why="sbatch accepts a script only if its first line begins with #! and the path of an interpreter. It "
+        "refuses a script with a byte order mark or a blank line before that.",
         wrong="\n#SBATCH --nodes=2\nsrun ./app",
         right="""
             #!/bin/bash
@@ -42,7 +41,7 @@ RULES = (
         room="script",
         severity="info",
         what="The file holds bytes that are not UTF-8.",
-        why="The shell takes them as they are. Other tools, and Slurm's accounting, may not.",
+        why="The shell uses them unchanged. Other tools, and Slurm's accounting, may fail.",
         wrong="echo Gr\udcfc\udcdfe",
         right="echo Grüße",
         source=sources.BASH,
@@ -51,8 +50,8 @@ RULES = (
         "not-understood",
         room="script",
         severity="info",
-        what="A part of the script is not covered by the shell grammar that efakit reads with.",
-        why="What the grammar does not understand is not judged. bash -n says whether bash understands it.",
+        what="efakit's shell grammar does not understand a part of the script.",
+        why="efakit does not judge that part. bash -n says whether bash understands it.",
         wrong="""
             if then fi ((
             export A=1
@@ -62,10 +61,10 @@ RULES = (
     ),
     Rule(
         "ignore-unknown-rule",
-        room="script",
+        room="script dockerfile",
         severity="warning",
         what="A comment '# efakit: ignore' names a rule that does not exist.",
-        why="The comment leaves nothing out. Most such names are misspelt.",
+        why="The comment has no effect. The name is usually misspelt.",
         wrong="export FI_LOG_LEVEL=1 # efakit: ignore fi-log-levle",
         right="export FI_LOG_LEVEL=1 # efakit: ignore fi-log-level",
         source=sources.EFAKIT,

@@ -1,0 +1,99 @@
+"""The script of a job's pods: environment with reasons, a check of the EFA devices, the launch."""
+
+from __future__ import annotations
+
+from efakit.emit.shell import quote
+from efakit.emit.writing import broken, comment
+from efakit.plan.eks.jobs import Pods
+
+FOLDER = "/efakit"
+HOST_FILE = "/etc/mpi/hostfile"
+MPIRUN = "/opt/amazon/openmpi/bin/mpirun"
+"""Open MPI 4 of the EFA installer."""
+_ROOT_COMMUNICATION_PORT = 39500
+
+
+def run_script(pods: Pods) -> str:
+    """Return what the launcher runs, or each node."""
+    where = "the launcher" if pods.by_mpirun else "each node"
+    lines = ["#!/bin/bash", f"# Runs on {where} of job {pods.name}.", "set -euo pipefail", ""]
+    for variable in pods.plan.variables:
+        if not variable.expression:  # those are the Slurm scripts' own
+            lines += comment(variable.reason), f"export {variable.name}={quote(variable.value)}"
+    if pods.plan.job.template == "neuron" and "NEURON_RT_ROOT_COMM_ID" not in pods.plan.job.env:
+        lines += _neuron()
+    lines.append("")
+    if pods.plan.job.setup.strip():
+        # Scripts that prepare an environment read variables that are not set.
+        lines += ["set +u", pods.plan.job.setup.strip(), "set -u", ""]
+    lines += _by_mpirun(pods) if pods.by_mpirun else _on_each_node(pods)
+    return "\n".join(lines) + "\n"
+
+
+def check_script(pods: Pods) -> str | None:
+    """Return the check of a node's EFA devices; None where there is none."""
+    check = pods.plan.preflight
+    if check is None or not pods.efa:
+        return None
+    return f"""#!/bin/bash
+# A pod without EFA would be found out only by a slow or failed job. What it was given stands in /dev/infiniband.
+devices=$({{ ls -d {quote(check.root + "/dev/infiniband")}/uverbs* 2>/dev/null || true; }} | wc -l)
+if [ "$devices" -lt {pods.efa} ]; then
+  echo "$HOSTNAME: $devices of the {pods.efa} EFA devices are there" >&2
+  exit 1
+fi
+limit=$(ulimit -l)
+if [ "$limit" != unlimited ] && [ "$limit" -lt 16777216 ]; then
+  echo "$HOSTNAME: $limit KiB of memory can be locked, and EFA locks more: the nodes' image must raise it" >&2
+fi
+"""
+
+
+def _neuron() -> list[str]:
+    return [
+        "# Where the ranks' runtimes meet: an address, since host names pass its limit of 63 characters.",
+        'NEURON_RT_ROOT_COMM_ID="$(getent hosts "$PET_MASTER_ADDR" | awk \'{print $1; exit}\')'
+        f':{_ROOT_COMMUNICATION_PORT}"',
+        "export NEURON_RT_ROOT_COMM_ID",
+    ]
+
+
+def _on_each_node(pods: Pods) -> list[str]:
+    job, ranks = pods.plan.job, pods.plan.layout.ranks_per_node
+    if job.template == "accelerate":
+        words = [
+            "exec accelerate launch",
+            *('--num_machines "$PET_NNODES"', '--machine_rank "$PET_NODE_RANK"'),
+            f'--num_processes "$((PET_NNODES * {ranks}))"',
+            *('--main_process_ip "$PET_MASTER_ADDR"', '--main_process_port "$PET_MASTER_PORT"'),
+        ]
+    else:
+        words = [
+            f'exec torchrun --nnodes="$PET_NNODES" --nproc-per-node={ranks}',
+            *('--node-rank="$PET_NODE_RANK"', '--master-addr="$PET_MASTER_ADDR"', '--master-port="$PET_MASTER_PORT"'),
+        ]
+    words += [" ".join(map(quote, pods.plan.launcher_args))] if pods.plan.launcher_args else []
+    check = [f"bash {FOLDER}/check.sh", ""] if check_script(pods) else []
+    return [*check, broken([*words, " ".join(map(quote, [job.script, *pods.plan.args]))])]
+
+
+def _by_mpirun(pods: Pods) -> list[str]:
+    plan = pods.plan
+    nodes, ranks = plan.nodes, plan.layout.ranks_per_node
+    start = f"{MPIRUN} --allow-run-as-root --hostfile {HOST_FILE}"
+    exported = [f"-x {item.name}" for item in plan.variables if not item.expression]
+    words = [
+        f"exec {start} -n {nodes * ranks}",
+        f"--map-by ppr:{ranks}:node --bind-to none",
+        *([" ".join(exported)] if exported else []),
+        *([" ".join(map(quote, plan.launcher_args))] if plan.launcher_args else []),
+        " ".join(map(quote, [plan.program, *plan.args])),
+    ]
+    lines = []
+    if check_script(pods):
+        lines = [f"{start} -n {nodes} --map-by ppr:1:node bash {FOLDER}/check.sh", ""]
+    return [
+        *lines,
+        "# The operator's host file names the workers; Open MPI 4 starts the ranks over ssh.",
+        broken(words),
+    ]

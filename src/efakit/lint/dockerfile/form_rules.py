@@ -1,0 +1,151 @@
+"""Rules for the lines of a Dockerfile: what BuildKit makes of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from efakit.lint.dockerfile.image import Step
+from efakit.lint.dockerfile.model import INSTRUCTIONS, Instruction
+from efakit.lint.dockerfile.rule import Context, rule
+from efakit.lint.dockerfile.words import words_of
+from efakit.lint.script.model import Ref
+from efakit.lint.script.rule import Problem
+from efakit.lint.script.text import Span
+from efakit.nearness import did_you_mean, near
+
+# In capitals, with something behind it: no command of a shell is called so.
+_BEGINS = re.compile(rf"({'|'.join(INSTRUCTIONS)})[ \t]+\S")
+_NAME = re.compile(r"[A-Za-z]+\Z")
+_EMPTY_ITEM = ": the list gets an empty item, which is the current folder"
+
+
+@rule("instruction-swallowed")
+def instruction_swallowed(context: Context) -> Iterator[Problem]:
+    """Point out ENV and the like among the continued lines of another instruction."""
+    for item in context.file.instructions:
+        for span, word in _swallowed(context, item):
+            line = context.file.source.place(item.span.start)[0]
+            message = f"{word} is no instruction here: a backslash goes on from above, and {item.name} in line {line} "
+            yield Problem(span, message + "takes the line", "take out the last backslash above it")
+
+
+def _swallowed(context: Context, item: Instruction) -> Iterator[tuple[Span, str]]:
+    if context.file.is_template:
+        return
+    for span, apart in item.continued:
+        match = _BEGINS.match(context.file.source.at(span))
+        if match is None:
+            continue
+        # Right below a continued line it may be a word of the command, as in: install these:\ USER guide.
+        whole = match[1] in ("ENV", "ARG", "RUN", "COPY", "FROM", "WORKDIR")
+        if apart or whole:
+            yield Span(span.start, span.start + len(match[1])), match[1]
+
+
+@rule("continuation-empty")
+def continuation_empty(context: Context) -> Iterator[Problem]:
+    """Point out an empty line behind a backslash, once an instruction."""
+    if context.file.is_template:
+        return
+    for item in context.file.instructions:
+        if item.empty and not any(True for _ in _swallowed(context, item)):
+            message = f"an empty line stands within {item.name}, behind a backslash: Docker will refuse it one day"
+            yield Problem(Span(item.empty[0].start, item.empty[0].start), message, "delete it, or write # there")
+
+
+@rule("image-variable-undefined")
+def image_variable_undefined(context: Context) -> Iterator[Problem]:
+    """Point out variables that Docker fills in and nothing sets, each once a stage."""
+    for found in context.image.undefined:
+        message = f"no ARG above it sets {found.name}: FROM gets nothing in its place"
+        yield Problem(found.span, message, f"ARG {found.name}=... above FROM")
+    for stage in context.image.stages:
+        seen: set[str] = set()
+        for found in stage.undefined:
+            if found.name in seen:
+                continue
+            seen.add(found.name)
+            tail = _EMPTY_ITEM if found.in_list else ""
+            if found.why == "global":
+                message = f"{found.name} is set above FROM, and not known below it{tail}"
+                yield Problem(found.span, message, f"ARG {found.name} in this stage")
+            elif found.why == "nothing":
+                message = f"nothing sets {found.name}: Docker puts nothing in its place{tail}"
+                yield Problem(found.span, message, "write the whole value, or set it before")
+            else:
+                message = f"nothing in this file sets {found.name}: unless {stage.root or 'the base image'} does, "
+                message += "the list ends with the current folder" if found.in_list else "it is empty"
+                yield Problem(found.span, message, "write the whole value", severity="info")
+
+
+@rule("image-argument-not-declared")
+def image_argument_not_declared(context: Context) -> Iterator[Problem]:
+    """Point out variables of the shell that only an ARG above FROM sets, each once a stage."""
+    if context.file.is_template:
+        return
+    outer = _global_names(context)
+    for stage in context.image.stages:
+        seen: set[str] = set()
+        for step in stage.steps:
+            for ref in _read(step):
+                taken = ref.name in step.scope or ref.name in seen or ref.guarded
+                if ref.name in outer and not taken and not _sets(step, ref.name):
+                    seen.add(ref.name)
+                    base = stage.base_image
+                    sure = base is not None and base.sets is not None
+                    message = f"{ref.name} is set above FROM, and not known below it: the shell puts nothing there"
+                    message += "" if sure else f", unless {stage.root or 'the base image'} sets it"
+                    fix = f"ARG {ref.name} in this stage"
+                    yield Problem(ref.span, message, fix, severity=None if sure else "info")
+
+
+def _global_names(context: Context) -> set[str]:
+    names = set()
+    for item in context.file.instructions:
+        if item.name == "FROM":
+            break
+        if item.name == "ARG":
+            names |= {word.text.partition("=")[0] for word in words_of(item.region) if "=" in word.text}
+    return names
+
+
+def _read(step: Step) -> Iterator[Ref]:
+    for command in step.script.commands if step.script is not None else ():
+        for word in command.words:
+            yield from (ref for ref in word.refs if ref.name)
+
+
+def _sets(step: Step, name: str) -> bool:
+    script = step.script
+    return script is not None and (name in script.defined or any(item.name == name for item in step.own))
+
+
+@rule("image-env-old-form")
+def image_env_old_form(context: Context) -> Iterator[Problem]:
+    """Point out ENV NAME value."""
+    for item in context.file.instructions:
+        words = words_of(item.region, context.file.escape) if item.name == "ENV" else []
+        if len(words) > 1 and "=" not in words[0].text:
+            value = item.text.split(None, 1)[1].strip()
+            shown = value if len(value) < 40 else "..."
+            quoted = shown if not re.search(r"\s", shown) else f'"{shown}"'
+            message = f"ENV {words[0].text} has the old form, with a blank: Docker warns of it"
+            yield Problem(words[0].span, message, f"ENV {words[0].text}={quoted}")
+
+
+@rule("instruction-unknown")
+def instruction_unknown(context: Context) -> Iterator[Problem]:
+    """Point out lines that begin with no instruction."""
+    if not context.file.is_dockers_own:
+        return
+    for item in context.file.instructions:
+        if item.name in INSTRUCTIONS:
+            continue
+        word = context.file.source.at(item.span).split(None, 1)[0]
+        meant = near(item.name, INSTRUCTIONS, cutoff=0.6)[:1] if _NAME.match(item.name) else []
+        fix = did_you_mean(meant) or "end the line above with a backslash, or write an instruction"
+        message = f"{word[:30]} is no instruction: the build ends here"
+        end = item.span.start + len(word.encode("utf-8", "surrogateescape"))
+        yield Problem(Span(item.span.start, end), message, fix)
+        return

@@ -1,0 +1,40 @@
+"""Rules for eksctl's configs and Kubernetes manifests, ours or anybody's: what their schemas pass, and fails later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from efakit.finding import Finding, Place
+from efakit.lint.manifest.documents import read_manifests
+from efakit.lint.manifest.eksctl import config_problems
+from efakit.lint.manifest.jobs import job_problems
+from efakit.lint.manifest.pods import pod_problems
+from efakit.lint.manifest.problem import Problem
+from efakit.rules.registry import rules_of
+
+__all__ = ["EKSCTL", "lint_manifests"]
+
+EKSCTL = "eksctl.io/"
+
+
+def lint_manifests(text: str, file: str) -> list[Finding]:
+    """Return what efakit's rules have against the documents of a YAML file; raise UsageError where it is no YAML."""
+    rows = rules_of("manifest")
+    found = []
+    for manifest in read_manifests(file, text):
+        for problem in _problems(manifest.data):
+            row = rows[problem.rule]
+            place = Place(file, *manifest.where(problem.path))
+            found.append(
+                Finding(row.id, row.severity, problem.message, fix=problem.fix, source=row.source, place=place)
+            )
+    return sorted(dict.fromkeys(found), key=lambda item: (item.place.line, item.place.column))
+
+
+def _problems(data: Mapping[str, Any]) -> Iterator[Problem]:
+    if str(data.get("apiVersion", "")).startswith(EKSCTL):
+        yield from config_problems(data)
+        return
+    yield from job_problems(data)
+    yield from pod_problems(data)

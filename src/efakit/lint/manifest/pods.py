@@ -1,0 +1,201 @@
+"""Rules for pods: what the API server or the scheduler says of devices, huge pages and memory, and what runs over TCP.
+
+By https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources and
+https://kubernetes.io/docs/tasks/manage-hugepages/scheduling-hugepages/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from efakit.catalog import eks as rows
+from efakit.catalog import instances
+from efakit.catalog.instances import Instance
+from efakit.lint.manifest.problem import Path, Problem, at, items, mapping
+
+_Data = Mapping[str, Any]
+_OF_CONTAINERS = ("image", "imagePullPolicy", "command", "args", "env", "envFrom", "resources", "volumeMounts", "ports")
+_VPC_RESOURCES = (rows.EFA_RESOURCE, "vpc.amazonaws.com/pod-eni", "vpc.amazonaws.com/PrivateIPv4Address")
+_ACCELERATORS = ("nvidia.com/gpu", "aws.amazon.com/neuron", "aws.amazon.com/neuroncore", "aws.amazon.com/neurondevice")
+_SUFFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMGT]i?|Ki|)")
+_SHELL_NAME = re.compile(r"\$(\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z_][A-Za-z0-9_]*)")
+_TYPE_LABEL = "node.kubernetes.io/instance-type"
+
+
+class PodAt(NamedTuple):
+    """A pod, or a template of one; ``several``: it is one of several that work together."""
+
+    path: Path
+    spec: _Data
+    several: bool
+
+
+def pod_problems(data: _Data) -> Iterator[Problem]:
+    """Give what is wrong with the pods of a document."""
+    if data.get("kind") == "ResourceClaimTemplate":
+        yield from _claims(data)
+    for pod in pods_of(data):
+        yield from _pod(pod)
+        for kind in ("initContainers", "containers"):
+            for where, container in items(pod.spec, kind):
+                path = (*pod.path, *where)
+                yield from _resources(container, path, pod)
+                yield from _mounts(container, path, pod)
+                yield from _variables(container, path)
+
+
+def pods_of(data: _Data) -> Iterator[PodAt]:
+    """Give the pods of a document: of Kubernetes' own kinds, and of the operators'."""
+    kind = data.get("kind")
+    if kind == "Pod":
+        yield PodAt(("spec",), mapping(data, "spec"), False)
+    elif kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
+        yield _template(data, ("spec",), several=False)
+    elif kind == "Job":
+        yield _template(data, ("spec",), several=_number(at(data, "spec", "parallelism")) > 1)
+    elif kind in ("MPIJob", "PyTorchJob"):
+        key = "mpiReplicaSpecs" if kind == "MPIJob" else "pytorchReplicaSpecs"
+        roles = mapping(data, "spec", key)
+        counted = [_number(mapping(role).get("replicas", 1)) for name, role in roles.items() if name != "Launcher"]
+        for name in roles:
+            yield _template(data, ("spec", key, name), several=name != "Launcher" and sum(counted) > 1)
+    elif kind in ("TrainingRuntime", "ClusterTrainingRuntime", "JobSet"):
+        base: Path = ("spec", "template", "spec") if kind != "JobSet" else ("spec",)
+        nodes = _number(at(data, "spec", "mlPolicy", "numNodes")) if kind != "JobSet" else 2
+        for path, _ in items(data, *base, "replicatedJobs"):
+            yield _template(data, (*path, "template", "spec"), several=nodes > 1)
+
+
+def _template(data: _Data, path: Path, *, several: bool) -> PodAt:
+    where = (*path, "template", "spec")
+    return PodAt(where, mapping(data, *where), several)
+
+
+def _pod(pod: PodAt) -> Iterator[Problem]:
+    for key in _OF_CONTAINERS:
+        if key in pod.spec:
+            message = f"{key} stands beside the containers, and a pod has no such key"
+            yield Problem("pod-key", (*pod.path, key), message, "write it into the container")
+    type_ = _type(pod)
+    if isinstance(type_, str):
+        message = f"no node is a {type_}: EC2 has no such type that efakit knows"
+        yield Problem("pod-type", (*pod.path, "nodeSelector", _TYPE_LABEL), message, "write a type of the node group")
+
+
+def _type(pod: PodAt) -> Instance | str | None:
+    """Return the type that the pod's nodes must be of; its name where nobody knows it, None where any will do."""
+    name = mapping(pod.spec, "nodeSelector").get(_TYPE_LABEL)
+    if name is None:
+        return None
+    return instances.get(str(name)) if instances.known(str(name)) else str(name)
+
+
+def _resources(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:
+    limits, requests = mapping(container, "resources", "limits"), mapping(container, "resources", "requests")
+    for kind, asked in (("limits", limits), ("requests", requests)):
+        for name, value in asked.items():
+            where = (*path, "resources", kind, name)
+            yield from _one(name, value, where)
+            if name not in limits and _is_exact(name):
+                yield Problem("pod-requests", where, f"{name} is in the requests alone", "write it into the limits")
+            elif kind == "limits" and _is_exact(name) and amount(requests.get(name, value)) != amount(value):
+                message = f"{name}: the limit is {value}, and the request {requests[name]}"
+                yield Problem("pod-requests", where, message, "write the same in both")
+    all_asked = {**requests, **limits}
+    huge = [name for name in all_asked if name.startswith("hugepages-")]
+    if huge and not {"cpu", "memory"} & set(all_asked):
+        message = f"{huge[0]} without memory or cpu"
+        yield Problem("pod-hugepages", (*path, "resources"), message, "ask for memory too")
+    type_ = _type(pod)
+    yield from _on_type(all_asked, path, pod, type_ if isinstance(type_, Instance) else None, container)
+
+
+def _is_exact(name: str) -> bool:
+    """Return whether requests and limits of a resource must be the same: devices and huge pages."""
+    return "/" in name or name.startswith("hugepages-")
+
+
+def _one(name: str, value: Any, where: Path) -> Iterator[Problem]:
+    """Give what is wrong with one resource by itself."""
+    number = amount(value)
+    if name.startswith("vpc.amazonaws.com/") and name not in _VPC_RESOURCES:
+        message = f"no plugin offers {name}: the pod would wait forever"
+        yield Problem("pod-resource-name", where, message, f"write {rows.EFA_RESOURCE}")
+    elif "/" in name and (number is None or number != int(number)):
+        yield Problem("pod-count", where, f"{name}: {value!r} is not a whole number", "write a whole number")
+    elif name == rows.HUGE_PAGES_RESOURCE and number is not None and number % 2**21:
+        yield Problem("pod-hugepages", where, f"{value} is not a multiple of 2Mi", "write a multiple of 2Mi")
+    elif name == rows.HUGE_PAGES_RESOURCE and number is not None and number > rows.LEAST_HUGE_PAGES_MIB * 2**20:
+        message = f"{value} of huge pages: images with EFA's driver reserve {rows.LEAST_HUGE_PAGES_MIB}Mi and more"
+        fix = f"ask for {rows.HUGE_PAGES_MIB}Mi, or look at what your nodes offer (kubectl describe node)"
+        yield Problem("pod-hugepages-many", where, message, fix)
+
+
+def _on_type(asked: _Data, path: Path, pod: PodAt, type_: Instance | None, container: _Data) -> Iterator[Problem]:
+    """Give what does not go with the instance type that the pod's nodes are of."""
+    efa, accelerators = amount(asked.get(rows.EFA_RESOURCE)), [name for name in _ACCELERATORS if name in asked]
+    where = (*path, "resources", "limits")
+    has = type_.efa_interfaces if type_ else None
+    if type_ and has is not None and efa is not None and efa > has:
+        message = f"{int(efa)} EFA devices: {type_.name} has {has}"
+        yield Problem("pod-too-many", (*where, rows.EFA_RESOURCE), message, f"write {has}")
+    elif type_ and has and efa and efa < has and accelerators and pod.several:
+        message = f"{int(efa)} EFA devices of {has} that {type_.name} has: the others stay idle"
+        yield Problem("pod-few", (*where, rows.EFA_RESOURCE), message, f"write {has}")
+    claims = bool(at(container, "resources", "claims"))
+    wants = any(
+        str(item.get("name")) == "FI_PROVIDER" and item.get("value") == "efa" for _, item in items(container, "env")
+    )
+    on_efa = type_ is not None and type_.efa_capable
+    if efa is None and not claims and pod.several and (on_efa or wants) and (accelerators or wants):
+        message = "the pods work together and ask for no EFA device: they talk over TCP, without an error"
+        number = has or "the number of the type's EFA interfaces"
+        fix = f"write {rows.EFA_RESOURCE}: {number} into limits and requests; NCCL_NET=Libfabric makes it loud"
+        yield Problem("pod-without-efa", path, message, fix)
+    memory = amount(asked.get("memory"))
+    if type_ and type_.memory_mib and memory and memory > type_.memory_mib * 2**20:
+        message = f"{asked['memory']} of memory: {type_.name} has {type_.memory_mib // 1024} GiB"
+        yield Problem("pod-too-many", (*where, "memory"), message, "ask for four fifths of it")
+
+
+def _mounts(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:
+    volumes = {volume.get("name") for _, volume in items(pod.spec, "volumes")}
+    for where, mount in items(container, "volumeMounts"):
+        if mount.get("name") not in volumes:
+            message = f"no volume of the pod is named {mount.get('name')!r}"
+            yield Problem("pod-mount", (*path, *where, "name"), message, "name it under volumes")
+
+
+def _variables(container: _Data, path: Path) -> Iterator[Problem]:
+    for where, variable in items(container, "env"):
+        found = _SHELL_NAME.search(str(variable.get("value", "")))
+        if found:
+            message = f"{found[0]} in {variable.get('name')} stays as it is: Kubernetes fills in $(NAME) only"
+            fix = "write the whole value, or leave the variable to the image"
+            yield Problem("pod-variable", (*path, *where, "value"), message, fix)
+
+
+def _claims(data: _Data) -> Iterator[Problem]:
+    path: Path = ("spec", "spec", "devices", "requests")
+    for where, request in items(data, *path):
+        count = _number(at(request, "exactly", "count"))
+        if count > rows.MOST_CLAIMED:
+            message = f"{count} devices in one claim, which holds {rows.MOST_CLAIMED} at most"
+            yield Problem(
+                "claim-count", (*where, "exactly", "count"), message, "write the number of the type's devices"
+            )
+
+
+def amount(value: Any) -> float | None:
+    """Return a quantity as a number; None where it is none."""
+    if isinstance(value, bool) or value is None:
+        return None
+    found = _QUANTITY.fullmatch(str(value))
+    return float(found[1]) * _SUFFIXES[found[2]] if found and found[2] in _SUFFIXES else None
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -1,0 +1,49 @@
+"""What a rule finds, and how rules read data of any shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+Path = tuple["str | int", ...]
+
+
+class Problem(NamedTuple):
+    """A rule, what is wrong, where, and what to do."""
+
+    rule: str
+    path: Path
+    message: str
+    fix: str
+
+
+def at(data: Any, *path: str | int) -> Any:
+    """Return what stands at a path; None where nothing does."""
+    for part in path:
+        if isinstance(data, Mapping):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            return None
+    return data
+
+
+def mapping(data: Any, *path: str | int) -> Mapping[str, Any]:
+    """Return the mapping at a path; an empty one where there is none."""
+    found = at(data, *path)
+    return found if isinstance(found, Mapping) else {}
+
+
+def items(data: Any, *path: str | int) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Give the mappings in the list at a path, each with its own path."""
+    found = at(data, *path)
+    for number, item in enumerate(found if isinstance(found, list) else []):
+        if isinstance(item, Mapping):
+            yield (*path, number), item
+
+
+def texts(data: Any, *path: str | int) -> list[str]:
+    """Return the list at a path as texts; an empty one where there is none."""
+    found = at(data, *path)
+    return [str(item) for item in found] if isinstance(found, list) else []

@@ -1,0 +1,378 @@
+"""eksctl configs and manifests that eksctl's schema or the API server pass, and that fail later; and public reports.
+
+The verdicts were seen on eksctl's own validation (99984adb), and on kube-apiserver 1.36.2 with mpi-operator v0.8.2.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from efakit.cli.main import efakit
+from efakit.errors import UsageError
+from efakit.lint.manifest import lint_manifests
+
+EFA, GPU, HUGE = "vpc.amazonaws.com/efa", "nvidia.com/gpu", "hugepages-2Mi"
+TYPE = "node.kubernetes.io/instance-type"
+CONFIG: dict[str, Any] = {
+    "apiVersion": "eksctl.io/v1alpha5",
+    "kind": "ClusterConfig",
+    "metadata": {"name": "my-cluster", "region": "us-west-2", "version": "1.34"},
+    "availabilityZones": ["us-west-2a", "us-west-2b"],
+    "managedNodeGroups": [
+        {
+            "name": "gpu",
+            "instanceType": "p5.48xlarge",
+            "minSize": 0,
+            "desiredCapacity": 2,
+            "maxSize": 2,
+            "availabilityZones": ["us-west-2a"],
+            "efaEnabled": True,
+        }
+    ],
+}
+ASKED = {GPU: 8, EFA: 32, HUGE: "5120Mi", "memory": "1600Gi"}
+TOLERATION = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+JOB: dict[str, Any] = {
+    "apiVersion": "kubeflow.org/v2beta1",
+    "kind": "MPIJob",
+    "metadata": {"name": "nccl-tests"},
+    "spec": {
+        "slotsPerWorker": 8,
+        "runPolicy": {"cleanPodPolicy": "Running"},
+        "mpiReplicaSpecs": {
+            "Launcher": {
+                "replicas": 1,
+                "template": {
+                    "spec": {
+                        "tolerations": TOLERATION,
+                        "containers": [
+                            {
+                                "name": "l",
+                                "image": "x",
+                                "command": ["mpirun", "--hostfile", "/etc/mpi/hostfile", "-np", "16"],
+                            }
+                        ],
+                    }
+                },
+            },
+            "Worker": {
+                "replicas": 2,
+                "template": {
+                    "spec": {
+                        "nodeSelector": {TYPE: "p5.48xlarge"},
+                        "tolerations": TOLERATION,
+                        "containers": [
+                            {"name": "w", "image": "x", "resources": {"limits": dict(ASKED), "requests": dict(ASKED)}}
+                        ],
+                    }
+                },
+            },
+        },
+    },
+}
+GROUP, META = ("managedNodeGroups", 0), ("metadata",)
+ROLES = ("spec", "mpiReplicaSpecs")
+WORKER = (*ROLES, "Worker", "template", "spec")
+ASKS = (*WORKER, "containers", 0, "resources")
+
+
+def changed(data: dict[str, Any], *changes: tuple[tuple[Any, ...], Any]) -> dict[str, Any]:
+    """Return data with values at paths; None takes the key out."""
+    data = copy.deepcopy(data)
+    for path, value in changes:
+        place: Any = data
+        for part in path[:-1]:
+            place = place[part]
+        if value is None:
+            del place[path[-1]]
+        else:
+            place[path[-1]] = value
+    return data
+
+
+def rules_in(*documents: dict[str, Any]) -> set[str]:
+    return {item.rule for item in lint_manifests(yaml.safe_dump_all(documents), "x.yaml")}
+
+
+def test_what_is_right_is_found_right():
+    assert rules_in(CONFIG, JOB) == set()
+
+
+BLOCK = {"capacityReservationTarget": {"capacityReservationID": "cr-0123456789abcdef0"}}
+ZONES, BOTH = ["us-west-2a", "us-west-2b"], ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("eksctl-key", [((*GROUP, "efaEnable"), True)]),
+        ("eksctl-one-zone", [((*GROUP, "availabilityZones"), ZONES)]),
+        ("eksctl-one-zone", [((*GROUP, "availabilityZones"), None), ((*GROUP, "subnets"), BOTH)]),
+        ("eksctl-one-zone", [((*GROUP, "subnets"), BOTH[:1])]),
+        ("eksctl-one-zone", [((*GROUP, "availabilityZones"), None)]),
+        ("eksctl-placement", [((*GROUP, "placement"), {})]),
+        ("eksctl-sizes", [((*GROUP, "desiredCapacity"), 3)]),
+        ("eksctl-taint", [((*GROUP, "taints"), [{"key": "a", "value": "b", "effect": "Foo"}])]),
+        ("eksctl-two-zones", [(("availabilityZones",), ["us-west-2a"])]),
+        ("eksctl-image", [((*GROUP, "amiFamily"), "AmazonLinux2")]),
+        ("eksctl-market", [((*GROUP, "instanceMarketOptions"), {"marketType": "capacity-block"})]),
+        (
+            "eksctl-market",
+            [((*GROUP, "capacityReservation"), BLOCK), ((*GROUP, "instanceMarketOptions"), {"marketType": "spot"})],
+        ),
+        ("eksctl-launch-template", [((*GROUP, "launchTemplate"), {"id": "lt-0123456789abcdef0"})]),
+        (
+            "eksctl-launch-template",
+            [
+                ((*GROUP, "launchTemplate"), {"id": "lt-0123456789abcdef0"}),
+                ((*GROUP, "instanceType"), None),
+                ((*GROUP, "volumeSize"), 500),
+            ],
+        ),
+        ("eksctl-region", [((*META, "region"), "region-code")]),
+        ("eksctl-version", [((*META, "version"), "1.XX")]),
+        ("eksctl-version", [((*META, "version"), "1.22")]),
+        ("eksctl-type", [((*GROUP, "instanceType"), "p5.96xlarge")]),
+        ("eksctl-no-efa", [((*GROUP, "instanceType"), "m5.large")]),
+        ("eksctl-driver", [((*GROUP, "amiFamily"), "Ubuntu2404")]),
+        ("eksctl-driver", [((*GROUP, "instanceType"), "hpc7a.96xlarge")]),
+        ("eksctl-zone", [((*META, "region"), "us-east-1")]),
+        ("eksctl-zone", [((*GROUP, "availabilityZones"), ["us-west-2c"])]),
+        ("eksctl-name", [((*GROUP, "name"), "my_group")]),
+        ("eksctl-addon", [(("addons",), [{"name": "vpc-cnii"}])]),
+        *(
+            ("eksctl-efa-count", [((*GROUP, "instanceType"), name)])
+            for name in ("p6-b300.48xlarge", "i7ie.48xlarge", "i7ie.metal-48xl", "i8ge.48xlarge", "i8ge.metal-48xl")
+        ),
+    ],
+)
+def test_what_eksctl_or_aws_refuse_and_the_schema_passes_is_found(rule, changes):
+    assert rule in rules_in(changed(CONFIG, *changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [
+            ((*GROUP, "capacityReservation"), BLOCK),
+            ((*GROUP, "instanceMarketOptions"), {"marketType": "capacity-block"}),
+        ],
+        [((*GROUP, "capacityReservation"), BLOCK), ((*GROUP, "placement"), {"groupName": "mine"})],
+        [((*GROUP, "capacityReservation"), {"capacityReservationPreference": "none"})],
+        [((*GROUP, "amiFamily"), "Bottlerocket")],
+        [
+            (
+                GROUP[:1],
+                [{"name": "gpu", "launchTemplate": {"id": "lt-1"}, "efaEnabled": True, "availabilityZones": ZONES[:1]}],
+            )
+        ],
+    ],
+)
+def test_what_eksctl_takes_is_found_right(changes):
+    assert rules_in(changed(CONFIG, *changes)) == set()
+
+
+def test_self_managed_groups_are_judged_too():
+    groups = CONFIG["managedNodeGroups"]
+    config = changed(CONFIG, (("managedNodeGroups",), None), (("nodeGroups",), groups))
+    assert rules_in(config) == set()
+    assert rules_in(changed(config, (("nodeGroups", 0, "capacityReservation"), BLOCK))) == {"eksctl-reservation-group"}
+
+
+def both(name: str, value: Any) -> list[tuple[tuple[Any, ...], Any]]:
+    return [((*ASKS, "limits", name), value), ((*ASKS, "requests", name), value)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("pod-key", [((*WORKER, "imagePullPolicy"), "Always")]),
+        ("pod-count", both(EFA, "1.5")),
+        ("pod-requests", [((*ASKS, "requests", EFA), 16)]),
+        ("pod-requests", [((*ASKS, "limits", EFA), None)]),
+        ("pod-requests", [((*ASKS, "requests", HUGE), "1024Mi")]),
+        ("mpi-role", [((*ROLES, "Wroker"), JOB["spec"]["mpiReplicaSpecs"]["Worker"]), ((*ROLES, "Worker"), None)]),
+        ("mpi-role", [((*ROLES, "Launcher", "replicas"), 2)]),
+        ("mpi-policy", [(("spec", "runPolicy", "cleanPodPolicy"), "Sometimes")]),
+        ("mpi-policy", [((*ROLES, "Worker", "restartPolicy"), "Always")]),
+        ("mpi-policy", [(("spec", "mpiImplementation"), "LAM")]),
+        ("mpi-name", [(("metadata", "name"), "n" * 60)]),
+        ("mpi-name", [(("metadata", "name"), "1nccl")]),
+        ("mpi-name", [(("metadata", "name"), "NCCL")]),
+        ("pod-too-many", both(EFA, 33)),
+        ("pod-resource-name", both("vpc.amazonaws.com/efas", 32)),
+        ("pod-hugepages-many", both(HUGE, "12000Mi")),
+        ("pod-hugepages", both(HUGE, "5121Mi")),
+        ("pod-hugepages", [*both("memory", None)]),
+        ("pod-too-many", both("memory", "2100Gi")),
+        ("mpi-toleration", [((*ROLES, "Launcher", "template", "spec", "tolerations"), None)]),
+        ("pod-mount", [((*WORKER, "containers", 0, "volumeMounts"), [{"name": "shm", "mountPath": "/dev/shm"}])]),
+        ("pod-type", [((*WORKER, "nodeSelector", TYPE), "p5.96xlarge")]),
+        ("mpi-ranks", [((*ROLES, "Launcher", "template", "spec", "containers", 0, "command", 4), "32")]),
+    ],
+)
+def test_what_the_api_takes_and_the_operator_or_the_scheduler_does_not_is_found(rule, changes):
+    assert rule in rules_in(changed(JOB, *changes))
+
+
+def claim(count: int) -> dict[str, Any]:
+    exactly = {"deviceClassName": "efa.networking.k8s.aws", "count": count}
+    spec = {"devices": {"requests": [{"name": "efa", "exactly": exactly}]}}
+    return {"apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaimTemplate", "spec": {"spec": spec}}
+
+
+@pytest.mark.parametrize(("count", "found"), [(32, set()), (33, {"claim-count"})])
+def test_a_claim_holds_32_devices(count, found):
+    assert rules_in(claim(count)) == found
+
+
+def test_pods_that_claim_their_devices_are_not_told_to_ask_the_plugin_for_them():
+    without = {GPU: 8, "memory": "1600Gi"}
+    resources = {"limits": without, "requests": without, "claims": [{"name": "efa"}]}
+    assert rules_in(changed(JOB, (ASKS, resources))) == set()
+
+
+ENV = (*WORKER, "containers", 0, "env")
+PYTORCH = {
+    "apiVersion": "kubeflow.org/v1",
+    "kind": "PyTorchJob",
+    "spec": {
+        "pytorchReplicaSpecs": {
+            "Worker": {"replicas": 2, "template": JOB["spec"]["mpiReplicaSpecs"]["Worker"]["template"]}
+        }
+    },
+}
+OF_PYTORCH = ("spec", "pytorchReplicaSpecs", "Worker", "template", "spec")
+IN_PYTORCH = (*OF_PYTORCH, "containers", 0, "resources")
+
+
+def trainjob(**limits: int) -> dict[str, Any]:
+    trainer = {"numNodes": 2, "resourcesPerNode": {"limits": limits}}
+    return {"apiVersion": "trainer.kubeflow.org/v1alpha1", "kind": "TrainJob", "spec": {"trainer": trainer}}
+
+
+# A public report, what it had, and the rule that has the right answer.
+REPORTS = {
+    "https://github.com/eksctl-io/eksctl/issues/8685": (
+        "eksctl-efa-count",
+        changed(CONFIG, ((*GROUP, "instanceType"), "p6-b300.48xlarge")),
+    ),
+    "https://github.com/eksctl-io/eksctl/issues/7949": (
+        "eksctl-reservation-group",
+        changed(
+            CONFIG,
+            (("managedNodeGroups",), None),
+            (("nodeGroups",), [{**CONFIG["managedNodeGroups"][0], "capacityReservation": BLOCK}]),
+        ),
+    ),
+    "https://github.com/skypilot-org/skypilot/issues/10055": (
+        "pod-without-efa",
+        changed(JOB, (ASKS, {"limits": {GPU: 8}, "requests": {GPU: 8}})),
+    ),
+    "https://github.com/aws/sagemaker-hyperpod-cli/issues/306": (
+        "pod-without-efa",
+        changed(
+            PYTORCH,
+            ((*OF_PYTORCH, "nodeSelector", TYPE), "g5.12xlarge"),
+            (IN_PYTORCH, {"limits": {GPU: 4}}),
+            ((*OF_PYTORCH, "containers", 0, "env"), [{"name": "FI_PROVIDER", "value": "efa"}]),
+        ),
+    ),
+    "https://github.com/aws/sagemaker-hyperpod-cli/pull/318": ("pod-few", changed(JOB, *both(EFA, 1))),
+    "https://github.com/skypilot-org/skypilot/issues/8391": (
+        "pod-few",
+        changed(
+            JOB,
+            ((*WORKER, "nodeSelector", TYPE), "p4de.24xlarge"),
+            (ASKS, {"limits": {GPU: 8, EFA: 1}}),
+        ),
+    ),
+    "https://github.com/NVIDIA/aicr/issues/2275": ("trainjob-resources", trainjob(**{GPU: 8})),
+    "https://github.com/awslabs/awsome-distributed-ai/pull/455": (
+        "pod-key",
+        changed(JOB, ((*WORKER, "imagePullPolicy"), "IfNotPresent")),
+    ),
+    "https://github.com/kubeflow/mpi-operator/issues/842": (
+        "mpi-hosts",
+        changed(JOB, ((*ROLES, "Launcher", "template", "spec", "containers", 0, "command"), ["mpirun", "-np", "16"])),
+    ),
+    "https://github.com/kubeflow/mpi-operator/issues/594": (
+        "pod-without-efa",
+        changed(
+            JOB,
+            ((*WORKER, "nodeSelector", TYPE), "x2idn.32xlarge"),
+            (ASKS, {"limits": {"memory": "1600Gi"}}),
+            (ENV, [{"name": "FI_PROVIDER", "value": "efa"}]),
+        ),
+    ),
+    "https://github.com/aws/amazon-vpc-cni-k8s/releases/tag/v1.7.10": (
+        "eksctl-cni",
+        changed(CONFIG, (("addons",), [{"name": "vpc-cni", "version": "v1.7.5"}])),
+    ),
+}
+
+
+@pytest.mark.parametrize("address", REPORTS)
+def test_a_public_report_gets_the_right_answer(address):
+    rule, document = REPORTS[address]
+    assert rule in rules_in(document)
+
+
+def test_the_path_of_public_examples_is_told_to_stay_as_it_is():
+    env = [{"name": "PATH", "value": "$PATH:/opt/amazon/efa/bin"}, {"name": "A", "value": "$(B)"}]
+    assert rules_in(changed(JOB, (ENV, env))) == {"pod-variable"}
+
+
+def test_trainjobs_that_name_efa_too_and_those_without_resources_are_right():
+    assert rules_in(trainjob(**{GPU: 8, EFA: 32})) == set()
+    assert rules_in(trainjob()) == set()
+
+
+def test_a_finding_has_its_line_in_a_file_of_several_documents():
+    text = "# first\n" + yaml.safe_dump(JOB) + "---\nkind: Pod\napiVersion: v1\nspec:\n  image: x\n"
+    (found,) = lint_manifests(text, "x.yaml")
+    assert text.splitlines()[found.place.line - 1] == "  image: x"
+
+
+def test_lint_reads_manifests_by_what_is_in_them(tmp_path):
+    (tmp_path / "cluster.yaml").write_text(yaml.safe_dump(changed(CONFIG, ((*META, "region"), "region-code"))))
+    (tmp_path / "job.yaml").write_text(yaml.safe_dump(changed(JOB, *both(EFA, 33))))
+    (tmp_path / "other.yaml").write_text("apiVersion: v1\nkind: Pod\nspec: {image: x}\n")
+    done = CliRunner().invoke(efakit, ["lint", str(tmp_path), "--format", "json"])
+    assert done.exit_code == 1
+    assert {item["rule"] for item in json.loads(done.stdout)} >= {"eksctl-region", "pod-too-many"}
+    assert not [item for item in json.loads(done.stdout) if item["file"].endswith("other.yaml")]
+
+
+@pytest.mark.parametrize("text", ["apiVersion: v1\nkind: [\n", "apiVersion: v1\nkind: Pod\nkind: Pod\n"])
+def test_a_file_that_is_no_yaml_is_told_with_its_place(tmp_path, text):
+    (tmp_path / "job.yaml").write_text(text)
+    done = CliRunner().invoke(efakit, ["lint", str(tmp_path / "job.yaml")])
+    assert isinstance(done.exception, UsageError)
+    assert "job.yaml:" in str(done.exception)
+
+
+@pytest.mark.parametrize("value", [None, 7, "x", [], [None], {}, {"a": None}, [[1]], True])
+def test_data_of_any_shape_are_read(value):
+    for document in (CONFIG, JOB, PYTORCH, claim(1), trainjob()):
+        for key in document:
+            if key not in ("apiVersion", "kind"):
+                rules_in({**document, key: value})
+    for path in (GROUP[:1], GROUP, (*GROUP, "taints"), ("addons",)):
+        rules_in(changed({**CONFIG, "addons": []}, (path, value if value is not None else 0)))
+    for path in (
+        ROLES,
+        (*ROLES, "Worker"),
+        WORKER,
+        (*WORKER, "containers"),
+        ASKS,
+        (*ASKS, "limits"),
+        (*ASKS, "limits", EFA),
+    ):
+        rules_in(changed(JOB, (path, value if value is not None else 0)))
