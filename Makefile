@@ -2,6 +2,7 @@
 # make test    every check: format, lint, types, shell, unit, property, golden, pcluster and end-to-end tests
 # make check   the fast part of it, for the inner loop
 # make coverage which lines the fast part runs
+# make platforms-check the vendors' tools that are too large for make test: SageMaker's SDK, line 3
 # make bench   speed, as ratios
 # A Debian or Ubuntu machine with Python 3.10 or later, and root or sudo, is all that they need.
 SHELL := /bin/bash
@@ -12,12 +13,12 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
 PYTEST := python -m pytest
 # What needs nothing but the virtual environment.
-PLAIN := not pcluster and not dstack and not lab and not registry
+PLAIN := not pcluster and not dstack and not eks and not sagemaker and not lab and not registry
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
 
-.PHONY: help demo test check coverage bench format clean system
+.PHONY: help demo test check platforms-check coverage bench format clean system
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -35,6 +36,15 @@ OLDER := 3.13.2
 .venv-dstack/ready: pyproject.toml scripts/setup-venv.sh
 	scripts/setup-venv.sh .venv-dstack --editable '.[dstack]'
 
+.venv-eks/ready: pyproject.toml scripts/setup-venv.sh
+	scripts/setup-venv.sh .venv-eks --editable '.[eks]'
+# Line 2 of SageMaker's SDK; line 3 takes a gigabyte and is for platforms-check.
+.venv-sagemaker/ready: pyproject.toml scripts/setup-venv.sh
+	scripts/setup-venv.sh .venv-sagemaker --editable '.[sagemaker-v2]'
+
+.venv-sagemaker3/ready: pyproject.toml scripts/setup-venv.sh
+	scripts/setup-venv.sh .venv-sagemaker3 --editable '.[sagemaker]'
+
 system:
 	scripts/setup-system.sh
 
@@ -49,7 +59,7 @@ check: .venv/ready
 	shellcheck $(SHELLS)
 	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto
 
-test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready
+test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready
 	scripts/setup-torch.sh .venv-torch
 	scripts/setup-pythons.sh .venv-pythons
 	HYPOTHESIS_PROFILE=efakit $(MAKE) check
@@ -57,9 +67,16 @@ test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
-	# Not in memory: the lab mounts a /dev/shm of its own over it.
-	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m lab
+	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
+	.venv-sagemaker/bin/python -m pytest -m sagemaker tests/sagemaker
+	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
+	# Not in memory: the lab mounts a /dev/shm of its own over it. A file's tests share a cluster.
+	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m "lab and not alone" -n auto --dist loadfile --ignore=tests/hook
+	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
+
+platforms-check: .venv-sagemaker3/ready
+	.venv-sagemaker3/bin/python -m pytest -m sagemaker tests/sagemaker
 
 coverage: .venv/ready
 	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto --cov --cov-report=term:skip-covered
@@ -75,4 +92,4 @@ format: .venv/ready
 	ruff check --fix $(CODE)
 
 clean:
-	rm -rf .venv .venv-pcluster .venv-dstack .venv-torch .venv-pythons .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .venv-* .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -4,10 +4,10 @@ for try in 3 2 1 0; do
   for device in "$root"/sys/class/infiniband/*; do
     if [ "$device/device/driver" -ef "$root/sys/bus/pci/drivers/efa" ]; then found=$((found + 1)); fi
   done
-  # p5en brings its devices up late.
+  # On p5en the devices come up late.
   if [ "$found" -ge "$want" ] || [ "$try" = 0 ]; then break; else sleep 5; fi
 done
-exec 3>&2 2>/dev/null # what is not there is "unknown"
+exec 3>&2 2>/dev/null # what is missing is "unknown"
 packages=$(cat "$root/opt/amazon/efa_installed_packages")
 release() { [[ $packages =~ $1([0-9][0-9.]*) ]] && echo "${BASH_REMATCH[1]%.}" || echo unknown; }
 nccl=$(readlink -f "$(PATH=$PATH:/sbin ldconfig -p | sed -n '/libnccl.so.2 /{s/.*=> //p;q}')")
@@ -18,7 +18,7 @@ echo "EFA installer $(release 'installer version: '), libfabric $(release 'libfa
   "EFA driver ${efa:-unknown}, NVIDIA driver ${nvidia:-unknown}," \
   "$found EFA devices ($want needed), locked memory ${locked:-unknown}"
 if [ "${locked:-unlimited}" != unlimited ] && [ "$locked" -le 67108864 ]; then
-  problem="only $locked bytes may be locked, and EFA locks its buffers; submit after 'ulimit -l unlimited'"
+  problem="only $locked bytes of memory can be locked, and EFA locks its buffers; run 'ulimit -l unlimited' before sbatch"
 fi
-if [ "$found" -lt "$want" ]; then problem="$found of the $want EFA devices are there"; fi
+if [ "$found" -lt "$want" ]; then problem="found $found of $want EFA devices"; fi
 if [ "$problem" ]; then echo "preflight: $SLURMD_NODENAME: EFA cannot work: $problem" >&3 && exit 1; fi

@@ -1,6 +1,6 @@
 signal=$1 again=1 rank=
 shift
-# The launcher inherits this, or it would end at the signal.
+# The launcher inherits this; otherwise the signal would end it.
 trap '' "$signal"
 "$@" &
 launcher=$!

@@ -4,9 +4,11 @@
     python -m scripts.prove_rows --plugin DIR --libfabric DIR --nccl DIR --slurm DIR --driver DIR --parallelcluster DIR
 
 Each DIR is a git directory (a clone, or a bare one) with all tags of aws/aws-ofi-nccl, ofiwg/libfabric, NVIDIA/nccl,
-SchedMD/slurm and amzn/amzn-drivers; of ParallelCluster it is a folder with its wheels, which
-``pip download --no-deps aws-parallelcluster==X`` fetches. What needs a source that is not given keeps the entry that it
-has. With ``--check`` nothing is written, and the exit code is 1 where something would change.
+SchedMD/slurm, amzn/amzn-drivers, and for lines of logs open-mpi/ompi, NVIDIA/pyxis and NVIDIA/enroot (--ompi, --pyxis,
+--enroot); of ParallelCluster it is a folder with its wheels, which ``pip download --no-deps aws-parallelcluster==X``
+fetches. What needs a source that is not given, or is a copy without the releases of the entry, keeps the entry that it
+has; so does what is not proven any more, which is told. With ``--check`` nothing is written, and the exit code is 1
+where something would change.
 
 What to look for stands in row_claims.py. A boundary is proven where the text changes between the releases on its two
 sides, in the order of versions, and does not change again up to the other end of its row. So a fix that was picked onto
@@ -85,7 +87,9 @@ def prove(
             entry = _evidence(boundary, opened, kept.get(boundary.table, ()))
         except NotProven as error:
             faults.append(f"{boundary}: {error}")
-            continue
+            entry = _kept(boundary, kept.get(boundary.table, ()))
+            if entry is None:
+                continue
         if entry not in entries:
             entries.append(entry)
     return tables, faults
@@ -101,14 +105,25 @@ def _evidence(boundary: Boundary, opened: Mapping[str, Releases], kept: Sequence
     if not isinstance(proof, Text):
         return {**head, "kind": type(proof).__name__.lower(), "address": proof.address or boundary.source}
     component = proof.component or boundary.component
-    if component in opened:
+    entry = _kept(boundary, kept)
+    if component in opened and (entry is None or _can_be_seen(entry, opened[component])):
         return {**head, **_found(boundary, proof, component, opened[component])}
-    # The fact of a row has no edge, and the row's edges have its name too.
-    same = (entry for entry in kept if head.items() <= entry.items() and EDGES & entry.keys() == EDGES & head.keys())
-    entry = next(same, None)
     if entry is None:
         raise NotProven(f"--{component} is not given, and there is no entry of it yet")
     return entry
+
+
+def _kept(boundary: Boundary, kept: Sequence[Entry]) -> Entry | None:
+    """Return the entry that a boundary has already; that of a fact names no component."""
+    head = boundary.head()
+    same = (entry for entry in kept if ("component" in entry) == ("component" in head))
+    return next((entry for entry in same if head.items() <= entry.items()), None)
+
+
+def _can_be_seen(entry: Entry, releases: Releases) -> bool:
+    """Return whether a source has the releases of an entry: an older copy of it proves nothing about them."""
+    tags = {tag for _, tag in releases.releases()}
+    return {entry[side] for side in ("with", "without") if side in entry} <= tags
 
 
 def is_about(claim: Claim, boundary: Boundary) -> bool:

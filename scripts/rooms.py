@@ -51,9 +51,21 @@ _ROOMS = (
     ),
     Room(
         "vendor",
-        "the edge to AWS and to vendors' tools: simulated account, pcluster's validators, EC2, S3",
+        "the edge to AWS and to vendors' tools: simulated account, pcluster's validators, other judges, EC2, S3",
         ("catalog",),
-        ("boto3", "botocore", "dockerfile", "dstack", "moto", "pcluster", "yaml"),
+        (
+            *(
+                "boto3",
+                "botocore",
+                "cfnlint",
+                "dockerfile",
+                "dstack",
+                "jsonschema",
+                "kubeflow_trainer_api",
+                "kubernetes_validate",
+            ),
+            *("moto", "pcluster", "yaml"),
+        ),
     ),
     Room("rules", "pure evaluation of the catalog's rows; the registry of rules", ("catalog",), on_nodes=True),
     Room("spec", "JSON Schema, loading with line numbers, frozen dataclasses", ("catalog",), ("jsonschema", "yaml")),
@@ -65,8 +77,8 @@ _ROOMS = (
     ),
     Room(
         "lint",
-        "findings in cluster configs (`config/`), scripts and env files (`script/`), Dockerfiles (`dockerfile/`), ours "
-        "or anybody's; edits",
+        "findings in cluster configs (`config/`), scripts and env files (`script/`), Dockerfiles (`dockerfile/`), "
+        "eksctl configs and manifests of Kubernetes (`manifest/`), ours or anybody's; edits",
         ("rules", "catalog"),
         ("tree_sitter", "tree_sitter_bash", "yaml"),
     ),

@@ -19,7 +19,7 @@ from efakit.catalog import (
 from efakit.catalog.log_lines import facts, lines
 from efakit.versions import within
 
-EDGES = frozenset(("since", "until", "least", "better"))
+EDGES = ("since", "until", "least", "better")
 
 
 class Boundary(NamedTuple):

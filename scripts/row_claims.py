@@ -477,7 +477,7 @@ _TRAITS = (
     Claim("efa-only-interfaces", Text(_SCHEMA, r"^    efa_interface_type = ")),
     Claim("awsbatch", Text(_SCHEMA, r"^class AwsBatchQueueSchema")),
     Claim("pyxis-off", Document()),
-    Claim("open-nvidia-driver", Document()),
+    Claim("open-nvidia-driver", Report()),
     Claim("srun-forgets-cpus", Text("src/srun/opt.c src/srun/libsrun/opt.c", r'"SRUN_CPUS_PER_TASK"')),
     # The notes of 23.02.2 call it a regression in 23.02.0rc1.
     Claim("tasks-per-node-lost", Document(), side="since"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import stat
 import sys
 
 TYPE_CHECKING = False
@@ -10,6 +12,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _STDIN = "-"
+_LARGEST_BYTES = 16 * 1024 * 1024
+_MOST_VALUES = 500_000
+EXPLODES = "its aliases (*name) expand to too many values, or to one that contains itself; write the values out"
 # Standard input and what came on it: it can be read once, and a spec is looked at more often.
 _held: list[Any] = []
 
@@ -25,13 +30,53 @@ def shown(path: Path) -> str:
 
 
 def read_input(path: Path) -> bytes:
-    """Return what a file holds, or what comes on standard input; raise OSError where it cannot be read."""
+    """Return what a file holds, or what comes on standard input; raise OSError where it cannot be read.
+
+    A pipe or a device by its own name is refused, for it may never end; one that a shell opened (/dev/fd/63) is read.
+    """
     if not is_stdin(path):
-        return path.read_bytes()
+        kind = path.stat().st_mode
+        opened = str(path).startswith(("/dev/fd/", "/proc/")) or str(path) in ("/dev/stdin", "/dev/null")
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind) or opened):
+            raise OSError(errno.EINVAL, "it is a pipe or a device; - reads standard input")
+        with path.open("rb") as file:
+            return _limited(file.read(_LARGEST_BYTES + 1))
     if not _held or _held[0] is not sys.stdin:
-        _held[:] = [sys.stdin, sys.stdin.buffer.read()]
+        _held[:] = [sys.stdin, _limited(sys.stdin.buffer.read(_LARGEST_BYTES + 1))]
     content: bytes = _held[1]
     return content
+
+
+def _limited(content: bytes) -> bytes:
+    if len(content) > _LARGEST_BYTES:
+        raise OSError(errno.EFBIG, "it is larger than 16 MiB, and no spec or config is")
+    return content
+
+
+def aliases_explode(root: Any) -> bool:
+    """Return whether the aliases of a YAML tree make far more values of it than it has, or a value that has no end.
+
+    ``root`` and what is below it have ``value``: text, a list of nodes, or a list of pairs of them.
+    """
+    counts: dict[int, int] = {}
+    waiting = [(root, False)]
+    while waiting:
+        node, inside_done = waiting.pop()
+        inner = [part for item in _items(node) for part in (item if isinstance(item, tuple) else (item,))]
+        if inside_done:
+            counts[id(node)] = 1 + sum(counts[id(part)] for part in inner)
+            if counts[id(node)] > _MOST_VALUES:
+                return True
+        elif id(node) not in counts:
+            counts[id(node)] = _MOST_VALUES  # until it is counted: who meets it meanwhile is inside of it
+            waiting.append((node, True))
+            waiting += [(part, False) for part in inner]
+    return False
+
+
+def _items(node: Any) -> list[Any]:
+    value = getattr(node, "value", None)
+    return value if isinstance(value, list) else []
 
 
 def other_than_yaml(text: str) -> str:

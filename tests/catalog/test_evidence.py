@@ -175,6 +175,33 @@ def test_a_source_that_is_not_given_keeps_its_entry(monkeypatch):
     assert "--plugin is not given" in prove([BOUNDARY], {}, {})[1][0]
 
 
+def test_an_entry_that_cannot_be_proven_again_is_kept_and_told(repository, monkeypatch):
+    from scripts import prove_rows
+    from scripts.row_claims import Claim, Text
+
+    monkeypatch.setattr(prove_rows, "CLAIMS", (Claim("x", Text("file.c", "new")),))
+    kept = {**BOUNDARY.head(), "kind": "code", "with": "v1.2.0", "without": "v1.1.0"}
+    releases = repository(v1_1_0="old", v1_2_0="old")
+    tables, faults = prove([BOUNDARY], {"plugin": releases}, {"variables": [kept]})
+    assert tables == {"variables": [kept]}
+    assert len(faults) == 1
+
+
+def test_a_copy_of_a_source_without_the_releases_of_an_entry_replaces_nothing(repository, monkeypatch):
+    from scripts import prove_rows
+    from scripts.row_claims import Claim, Text
+
+    monkeypatch.setattr(prove_rows, "CLAIMS", (Claim("x", Text("file.c", "new")),))
+    fact = BOUNDARY._replace(component="", side="fact", version="", span=(None, None))
+    monkeypatch.setattr(prove_rows, "CLAIMS", (Claim("x", Text("file.c", "new", "plugin")),))
+    kept = {**fact.head(), "kind": "code", "with": "v1.9.0"}
+    edge = {**BOUNDARY.head(), "kind": "code", "with": "v1.2.0", "without": "v1.1.0"}
+    assert prove([fact], {}, {"variables": [edge, kept]}) == ({"variables": [kept]}, [])
+    releases = repository(v1_1_0="old", v1_2_0="new")
+    assert prove([fact], {"plugin": releases}, {"variables": [kept]}) == ({"variables": [kept]}, [])
+    assert prove([fact], {"plugin": releases}, {})[0]["variables"][0]["with"] == "v1.2.0"
+
+
 def test_the_releases_of_a_project_stand_in_the_order_of_versions(repository, tmp_path):
     opened = repository(v1_10_0="b", v1_9_0="a", v0_9_0="too old", other="no release")
     assert [release.tag for release in opened.releases()] == ["v1.9.0", "v1.10.0"]

@@ -79,8 +79,8 @@ def test_sarif_has_the_shape_of_version_2_1_0(tmp_path):
     rules = run_["tool"]["driver"]["rules"]
     assert len({rule["id"] for rule in rules}) == len(rules)
     overridden = next(rule for rule in rules if rule["id"] == "option-overridden")
-    assert overridden["shortDescription"]["text"] == "A later #SBATCH line gives the same option another value."
-    assert "sbatch takes the last value" in overridden["fullDescription"]["text"]
+    assert overridden["shortDescription"]["text"] == "A later #SBATCH line sets the same option to another value."
+    assert "sbatch uses the last value" in overridden["fullDescription"]["text"]
     assert "#SBATCH --nodes=4" in overridden["help"]["text"]
     assert overridden["helpUri"].startswith("https://")
     for result in run_["results"]:

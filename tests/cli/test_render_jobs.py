@@ -37,8 +37,8 @@ def test_a_folder_of_templates_on_the_command_line_comes_first(tmp_path):
         ("{{ 1 / 0 }}", "torchrun.sbatch.j2: the template cannot be used: ZeroDivisionError"),
         ("{{ 'a' + 1 }}", "the template cannot be used: TypeError"),
         ("{% include 'torchrun.sbatch.j2' %}", "the template cannot be used: RecursionError"),
-        ("", "the template gives no script"),
-        ("echo hi", "the template gives no script"),
+        ("", "the output of the template is not a script"),
+        ("echo hi", "the output of the template is not a script"),
         (None, "no such folder"),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from efakit.catalog.stacks import newest_parallelcluster
+from efakit.cli.main import efakit
 from efakit.cli.validate import validate
 from efakit.errors import EfakitError, MissingExtra, UsageError
 from efakit.finding import Finding
@@ -339,3 +342,55 @@ def test_a_subject_without_a_region_takes_the_users(tmp_path, monkeypatch):
     subject = read_subject(path, None, None)
     with pytest.raises(UsageError, match="AWS_DEFAULT_REGION"):
         judges.look(subject)
+
+
+_BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in pairwise("abcdefghi")
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (_BOMB + "cluster: *i\n", "its aliases"),
+        (_BOMB + "HeadNode: *i\nScheduling: *i\n", "its aliases"),
+        ("HeadNode: &x\n  Networking: *x\nScheduling: {Scheduler: slurm}\n", "its aliases"),
+        ("cluster: &x\n  queues: [*x]\n", "its aliases"),
+        ("HeadNode: " + "{a: " * 3000 + "1" + "}" * 3000, "nested too deeply"),
+    ],
+)
+@pytest.mark.parametrize("command", ["validate", "lint", "explain", "render"])
+def test_yaml_without_end_is_refused_by_every_command(tmp_path, command, content, words):
+    path = written(tmp_path, content)
+    out = ["--out", str(tmp_path / "out")] if command == "render" else []
+    done = CliRunner().invoke(efakit, [command, str(path), *out], standalone_mode=False)
+    assert isinstance(done.exception, EfakitError)
+    assert words in str(done.exception)
+
+
+def test_aliases_that_people_write_are_read(tmp_path):
+    queue = "{Name: NAME, Networking: &net {SubnetIds: [subnet-0123456789abcdef0]}, ComputeResources: []}"
+    other = queue.replace("NAME", "b").replace("&net {SubnetIds: [subnet-0123456789abcdef0]}", "*net")
+    text = f"HeadNode: {{}}\nScheduling: {{SlurmQueues: [{queue.replace('NAME', 'a')}, {other}]}}\n"
+    done = CliRunner().invoke(efakit, ["validate", str(written(tmp_path, text)), "--no-vendor"])
+    assert "its aliases" not in done.output
+
+
+@pytest.mark.parametrize("command", ["validate", "lint", "explain", "render"])
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path, command):
+    path = tmp_path / "pipe.yaml"
+    os.mkfifo(path)
+    out = ["--out", str(tmp_path / "out")] if command == "render" else []
+    for place in (path, Path("/dev/zero")):
+        done = CliRunner().invoke(efakit, [command, str(place), *out], standalone_mode=False)
+        assert isinstance(done.exception, EfakitError)
+        assert "standard input" in str(done.exception)
+
+
+def test_a_file_of_more_than_16_mib_is_not_read(tmp_path):
+    path = tmp_path / "large.yaml"
+    with path.open("wb") as file:
+        file.truncate(17 * 1024 * 1024)
+    for command in ("validate", "explain"):
+        done = CliRunner().invoke(efakit, [command, str(path)], standalone_mode=False)
+        assert "larger than 16 MiB" in str(done.exception)

@@ -310,7 +310,7 @@ LIMITS = (
 PLUGIN = "/opt/amazon/ofi-nccl/lib/libnccl-net-ofi.so"
 COMMANDS = {
     "fi_info": 'case $1 in --version) echo "libfabric: 2";; -l) echo efa: ;; *) echo "    domain: efa_0-rdm";; esac',
-    "ldconfig": f'printf "\\t%s (libc6) => %s\\n" libnccl-net-ofi.so {PLUGIN} libcudart.so /usr/local/lib/libcudart.so',
+    "ldconfig": f'printf "\\t%s (libc6) => %s\\n" libnccl-net.so {PLUGIN} libcudart.so /usr/local/lib/libcudart.so',
     "ldd": 'printf "\\tlibfabric.so.1 => /opt/amazon/efa/lib/libfabric.so.1 (0x1)\\n"',
 }
 
@@ -323,6 +323,7 @@ def verify(
     nccl: dict[str, str] | None = None,
     without: str = "",
     path: str = "",
+    net_plugin: str = "",
     **commands: str,
 ) -> tuple[int, list[str]]:
     """Return how the script ends in a container that is as told, and what it says."""
@@ -333,7 +334,7 @@ def verify(
             (bin_ / name).write_text(f"#!/bin/bash\n{body}\n")
             (bin_ / name).chmod(0o755)
     # The machine's own commands but for those that stand in.
-    for name in ("bash", "sed", "grep", "find", "readlink", "sort", "head", "tail", "wc"):
+    for name in ("bash", "sed", "grep", "find", "readlink", "sort", "head", "tail", "tr", "wc"):
         (bin_ / name).symlink_to(next(Path(p, name) for p in ("/usr/bin", "/bin") if Path(p, name).exists()))
     for number in range(devices):
         (root / "dev/infiniband").mkdir(parents=True, exist_ok=True)
@@ -344,7 +345,8 @@ def verify(
     for place, release in ({"opt/nccl/libnccl.so.2": "2.30.7"} if nccl is None else nccl).items():
         (root / place).parent.mkdir(parents=True, exist_ok=True)
         (root / place).write_bytes(b"\0" + (f"NCCL version {release}+cuda13.0" if release else "").encode() + b"\0")
-    environment = {"PATH": str(bin_), "EFAKIT_ROOT": str(root), **({"LD_LIBRARY_PATH": path} if path else {})}
+    environment = {"PATH": str(bin_), "EFAKIT_ROOT": str(root), "NCCL_NET_PLUGIN": net_plugin}
+    environment |= {"LD_LIBRARY_PATH": path} if path else {}
     script = package_file("emit", "verify-efa.sh")
     done = subprocess.run([bin_ / "bash", script, *options], capture_output=True, text=True, env=environment)
     assert done.stderr == "" or done.returncode == 2
@@ -364,7 +366,14 @@ def test_a_container_that_has_all_can_use_efa(tmp_path):
         ((), {"devices": 0}, "FAILED   no device /dev/infiniband/uverbs*"),
         (("--devices", "32"), {}, "FAILED   2 devices /dev/infiniband/uverbs*, and 32 are wanted"),
         ((), {"locked": "65536"}, "FAILED   only 65536 bytes may be locked"),
-        ((), {"ldconfig": "echo 0 libs"}, "FAILED   NCCL is there, and the loader's cache has no libnccl-net"),
+        ((), {"ldconfig": "echo 0 libs"}, "FAILED   NCCL is there, and the loader finds no libnccl-net.so"),
+        (
+            (),
+            {"ldconfig": f'echo "  libnccl-net-ofi.so (libc6) => {PLUGIN}"'},
+            "NCCL_NET_PLUGIN=ofi names libnccl-net-ofi",
+        ),
+        ((), {"net_plugin": "spcx"}, "NCCL looks for libnccl-net-spcx.so"),
+        ((), {"net_plugin": "none"}, "FAILED   NCCL_NET_PLUGIN=none"),
         ((), {"ldd": 'echo "  libfabric.so.1 => not found"'}, "cannot be loaded: it needs libfabric.so.1"),
         ((), {"nccl": {"opt/a/libnccl.so.2": "2.30.7", "usr/libnccl.so.2": "2.27.5"}}, "which one is loaded depends"),
         ((), {"fi_info": 'case $1 in --version) echo "libfabric: 1";; *) echo tcp: ;; esac'}, "has no provider efa"),
@@ -412,7 +421,7 @@ def test_what_was_not_read_is_unknown_and_nothing_is_said_of_it(tmp_path, contai
             {"ldd": 'echo "  libfabric.so.1 => /usr/lib/libfabric.so.1 (0x1)"'},
             "another libfabric than the EFA installer's",
         ),
-        ({"ldconfig": f'echo "  libnccl-net.so (libc6) => {PLUGIN}"'}, "has no libcudart.so"),
+        ({"ldconfig": f'echo "  libnccl-net.so (libc6) => {PLUGIN}"'}, "finds no libcudart.so"),
     ],
 )
 def test_what_may_be_meant_is_a_warning(tmp_path, container, words):

@@ -104,13 +104,17 @@ def test_an_image_of_the_jobs_own_is_named_as_a_registry_has_it():
 @pytest.mark.parametrize(
     ("job", "instance", "why"),
     [
-        ({"name": "x", "template": "command", "program": "x"}, TYPE, "nothing in dstack starts the ranks"),
-        ({"name": "x", "template": "openmpi", "program": "x"}, "hpc7a.96xlarge", "dstack offers no hpc7a.96xlarge"),
+        ({"name": "x", "template": "command", "program": "x"}, TYPE, "dstack has no launcher for the ranks"),
+        (
+            {"name": "x", "template": "openmpi", "program": "x"},
+            "hpc7a.96xlarge",
+            "dstack does not offer hpc7a.96xlarge",
+        ),
         ({"name": "x", "template": "openmpi", "program": "x"}, "c5.xlarge", "dstack's image has no EFA for c5.xlarge"),
         (
             {**TRAIN, "name": "x", "container": {"runtime": "apptainer", "image": "/x.sif"}},
             TYPE,
-            "images of a registry",
+            "images from a registry",
         ),
     ],
 )
@@ -130,7 +134,7 @@ def test_only_the_jobs_that_are_named_become_tasks():
 
 
 def test_a_script_that_is_in_no_image_is_told_of():
-    assert "`train.py`: in the image" in files_of(TRAIN)["README.md"].content.decode()
+    assert "`train.py`: must be in the image" in files_of(TRAIN)["README.md"].content.decode()
     assert "`train.py`" not in files_of(TRAIN, files=["../../train.py:train.py"])["README.md"].content.decode()
 
 
@@ -208,8 +212,8 @@ def test_a_container_without_sysfs_says_that_nothing_was_counted_and_the_job_run
 
 def test_what_only_slurm_reads_of_a_job_is_told():
     job = {**TRAIN, "time": "1:00:00", "account": "mine"}
-    assert "nothing in dstack reads the job's time, account" in told(plan_of(job))
-    assert "nothing in dstack reads" not in told(plan_of(TRAIN))
+    assert "dstack does not use the job's time, account" in told(plan_of(job))
+    assert "dstack does not use" not in told(plan_of(TRAIN))
 
 
 @given(HOSTILE, HOSTILE, HOSTILE)

@@ -12,6 +12,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from efakit.catalog.eks import miscounted
+from efakit.catalog.instances import all_efa
 from efakit.emit.registry import emit
 from efakit.errors import SpecError
 from efakit.lint.manifest import lint_manifests
@@ -420,3 +422,35 @@ def test_lint_finds_nothing_in_what_is_rendered(instance, devices):
     }
     assert len(yamls) > len(jobs)
     assert [str(item) for name, text in yamls.items() for item in lint_manifests(text, name)] == []
+
+
+@pytest.mark.parametrize(
+    ("instance", "queue", "found"),
+    [
+        (TYPE, {}, []),
+        ("hpc7a.96xlarge", {}, ["eks-offered"]),
+        ("p5en.48xlarge", {"availability_zone": "usw2-az1"}, ["eks-offered"]),
+    ],
+)
+def test_types_that_the_region_or_the_zone_does_not_offer_are_found(instance, queue, found):
+    plan = plan_of(instance=instance, queue=queue)
+    assert [item.rule for item in plan.job_findings] == found
+
+
+def test_the_spec_in_the_docs_gives_the_files_that_the_docs_name():
+    page = (Path(__file__).resolve().parents[2] / "docs/eks.md").read_text()
+    spec = page.split("```yaml\n")[1].split("```")[0]
+    paths = {file.path for file in emit(make_plan(read_spec(Document(Path("spec.yaml"), spec))), ("eks",))}
+    named = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `eks/")}
+    assert named <= paths
+    assert paths - named == {"eks/all-reduce.job.yaml"}
+    assert {item.name for item in all_efa() if miscounted(item)} == {
+        *(
+            "p6-b300.48xlarge",
+            "p6e-gb200.36xlarge",
+            "i7ie.48xlarge",
+            "i7ie.metal-48xl",
+            "i8ge.48xlarge",
+            "i8ge.metal-48xl",
+        )
+    }

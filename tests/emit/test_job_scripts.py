@@ -219,7 +219,7 @@ def test_the_end_says_which_network_nccl_took(tmp_path):
 
 @pytest.mark.parametrize("log", [TCP_LOG, "NET/OFI Selected Provider is tcp (found 1 nics)\n"])
 def test_tcp_is_told_loudly(tmp_path, log):
-    assert "WARNING: NCCL went over TCP" in with_output(tmp_path, "", log).done.stderr
+    assert "WARNING: NCCL used TCP" in with_output(tmp_path, "", log).done.stderr
 
 
 def test_what_an_earlier_run_wrote_into_the_file_does_not_count(tmp_path):

@@ -70,5 +70,5 @@ def test_null_of_what_is_not_there_adds_nothing():
 
 def test_a_release_without_a_row_says_as_which_it_is_taken():
     subjects = {decision.subject: decision.choice for decision in planned(version="3.16.2").decisions}
-    assert subjects["software of ParallelCluster 3.16.2"] == "taken as that of 3.16.1: EFA installer 1.49.0"
+    assert subjects["software of ParallelCluster 3.16.2"] == "the same as 3.16.1: EFA installer 1.49.0"
     assert not [name for name in {item.subject for item in planned().decisions} if name.startswith("software of")]

@@ -61,7 +61,7 @@ def test_a_device_that_is_missing_stops_the_job_after_a_while(tmp_path):
     done = check(tmp_path, root)
     assert (done.returncode, done.stderr) == (
         1,
-        "preflight: node-1: EFA cannot work: 31 of the 32 EFA devices are there\n",
+        "preflight: node-1: EFA cannot work: found 31 of 32 EFA devices\n",
     )
     assert (tmp_path / "waited").read_text() == "5\n5\n5\n"
 
@@ -79,7 +79,7 @@ def test_other_vendors_devices_are_not_counted(tmp_path):
 def test_too_little_memory_to_lock_stops_the_job(tmp_path, limit):
     done = check(tmp_path, node(tmp_path / "root", limit))
     assert done.returncode == 1
-    assert f"only {limit} bytes may be locked" in done.stderr
+    assert f"only {limit} bytes of memory can be locked" in done.stderr
     assert "ulimit -l unlimited" in done.stderr
 
 

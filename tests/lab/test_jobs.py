@@ -157,7 +157,7 @@ def test_sound_nodes_pass_the_check_and_the_body_runs(lab, record_property):
 def test_a_job_is_stopped_with_the_reason_where_a_host_lacks_a_device(lab, slow):
     outcome = lab.outcome("broken", slow["broken"])
     assert (outcome.state, outcome.exit_code) == ("FAILED", 1)
-    assert f"preflight: {BROKEN}: EFA cannot work: 31 of the 32 EFA devices are there" in outcome.output
+    assert f"preflight: {BROKEN}: EFA cannot work: found 31 of 32 EFA devices" in outcome.output
     assert f"preflight: {SPARE}" not in outcome.output
     assert "the body" not in outcome.output
 
@@ -172,7 +172,7 @@ def test_without_the_check_the_same_hosts_run_the_job(lab, slow):
 def test_a_job_is_stopped_where_too_little_memory_may_be_locked(lab):
     """Slurm hands on the limits of the shell that submits."""
     outcome = lab.run("limited", "FAILED", wrapper=["prlimit", "--memlock=65536:65536"])
-    assert f"preflight: {LIMITED}: EFA cannot work: only 65536 bytes may be locked" in outcome.output
+    assert f"preflight: {LIMITED}: EFA cannot work: only 65536 bytes of memory can be locked" in outcome.output
     assert "the body" not in outcome.output
 
 
@@ -189,7 +189,7 @@ def test_the_last_word_is_which_network_nccl_took(lab):
 def test_tcp_is_warned_of_and_the_program_s_exit_code_stays(lab):
     outcome = lab.run("over-tcp", "FAILED")
     assert outcome.exit_code == 3
-    assert "WARNING: NCCL went over TCP, not over EFA" in outcome.output
+    assert "WARNING: NCCL used TCP, not EFA" in outcome.output
 
 
 def test_a_template_of_the_user_s_own_is_launched(lab):

@@ -13,7 +13,7 @@ import pytest
 from .cluster import REPOSITORY, LabCluster, LabError
 from .footprint import footprint, lab_namespaces, processes_in
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.alone]
 
 NODES = ["gpu-st-p5-1", "gpu-st-p5-2"]
 WAIT_SECONDS = 60.0

@@ -54,7 +54,7 @@ def decision(plan: Plan, subject: str) -> str:
 def test_with_a_bucket_slurm_is_told_of_task_prolog_and_health_check():
     plan = plan_of()
     assert slurm_conf(plan) == {"PrologFlags": "Alloc", "TaskProlog": f"{HOME}/task-prolog", **HEALTH_CHECK}
-    assert "Slurm fails tasks whose TaskProlog is missing" in decision(plan, "task prolog")
+    assert "Slurm fails tasks if the TaskProlog file is missing" in decision(plan, "task prolog")
 
 
 def test_without_a_bucket_no_task_prolog_is_named_that_is_not_there_yet():
@@ -108,7 +108,7 @@ def test_each_mode_is_a_decision(mode):
 def test_enforcing_names_its_checks_and_its_breaker():
     plan = plan_of({"mode": "enforce", "enforce": ["devices-missing"], "breaker_nodes_per_hour": 5})
     assert "devices-missing fail the prolog" in decision(plan, "mode of the hooks")
-    assert decision(plan, "circuit breaker of the hooks").startswith("1 of 4 nodes an hour")
+    assert decision(plan, "circuit breaker of the hooks").startswith("1 of 4 nodes each hour")
 
 
 @pytest.mark.parametrize("nodes", [1, 4, 10, 19, 20, 21, 1000])

@@ -86,7 +86,7 @@ def test_each_job_of_an_array_has_an_output_of_its_own(job, output):
 
 def test_an_output_folder_is_told_of_as_slurm_makes_it():
     decisions = plan_of({**TORCHRUN, "output": "logs/%x.out"}).slurm.jobs[0].decisions
-    assert any("makes the folder logs" in decision.reason for decision in decisions)
+    assert any("creates the folder logs" in decision.reason for decision in decisions)
 
 
 def test_a_job_that_goes_on_keeps_what_its_first_run_wrote():

@@ -38,8 +38,8 @@ def lustre(**more) -> dict:
 @pytest.mark.parametrize(
     ("storage", "throughput", "decision"),
     [
-        (lustre(size_gb=1200), 125, {"throughput of scratch": "125 MB/s a TiB"}),
-        (lustre(size_gb=1200, deployment="PERSISTENT_1"), 50, {"throughput of scratch": "50 MB/s a TiB"}),
+        (lustre(size_gb=1200), 125, {"throughput of scratch": "125 MB/s for each TiB"}),
+        (lustre(size_gb=1200, deployment="PERSISTENT_1"), 50, {"throughput of scratch": "50 MB/s for each TiB"}),
         (lustre(size_gb=1200, throughput=500), 500, {}),
         (lustre(size_gb=1200, deployment="SCRATCH_2"), None, {}),
         (lustre(id="fs-0123456789abcdef0"), None, {}),
@@ -108,4 +108,4 @@ def test_each_place_of_a_decision_is_in_the_config(path):
 
 def test_who_makes_the_placement_group_is_said_only_where_efakit_asks_for_one():
     (asked_by_nobody,) = [item for item in section().decisions if item.topic == "placement-group"]
-    assert asked_by_nobody.reason.endswith("; ParallelCluster makes the group and removes it")
+    assert asked_by_nobody.reason.endswith("; ParallelCluster creates and deletes the group")

@@ -58,6 +58,14 @@ parallelcluster:
 jobs:
   - {{name: any, template: command, program: hostname}}
 """
+# What a section must have, for examples that do not show it; its platform stands alone then.
+NEEDED = {
+    "sagemaker": {
+        "role": "arn:aws:iam::123456789012:role/SageMakerRole",
+        "output": "s3://my-bucket/training",
+        "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/efa:1",
+    }
+}
 _FILES = {"train.sh": "#!/bin/bash\nsrun train\n", "train.py": "#!/usr/bin/env python3\n"}
 _MISSING = "!missing"
 _PLAIN = "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --exclusive\n"
@@ -112,6 +120,10 @@ def spec_findings(example: str, folder: Path) -> list[Finding]:
     try:
         over = Document(folder / "spec.yaml", example).data
         base = {key: value for key, value in yaml.safe_load(SPEC).items() if key != "jobs" or "jobs" not in over}
+        for name in set(NEEDED) & set(over):
+            base[name] = NEEDED[name]
+            base.pop("parallelcluster", None)
+            base["cluster"]["queues"][0].pop("subnet")
         spec = read_spec(Document(folder / "spec.yaml", yaml.safe_dump(_merged(base, over), sort_keys=False)))
     except SpecError as error:
         return list(error.findings)

@@ -101,7 +101,7 @@ def test_a_fault_is_named_with_its_place(old, new, place, said):
         ("hooks: text", "is not a mapping"),
         ("hooks: {deadline_seconds: .nan}", "'.nan' is not a number"),
         ("hooks: {a: \x07}", "not valid YAML"),
-        ("jobs: &a [*a]", "is not"),
+        ("jobs: &a [*a]", "its aliases"),
         ("? [a, b]\n: 1", "a key must be text"),
         ("1: 2", "a key must be text"),
     ],

@@ -32,38 +32,42 @@ PORT_COUNTERS = (
     Counter(
         name="rdma_read_wrs",
         unit="operations",
-        meaning="completed RDMA reads that this side began",
+        meaning="completed RDMA reads that this side started",
         driver_since="1.10.1",
     ),
     Counter(name="rdma_read_bytes", unit="bytes", meaning="received through own RDMA reads", driver_since="1.10.1"),
+    Counter(name="rdma_read_wr_err", unit="operations", meaning="RDMA reads that failed", driver_since="1.10.1"),
     Counter(
-        name="rdma_read_wr_err", unit="operations", meaning="RDMA reads that ended with an error", driver_since="1.10.1"
-    ),
-    Counter(
-        name="rdma_read_resp_bytes", unit="bytes", meaning="sent in answer to others' RDMA reads", driver_since="1.10.1"
+        name="rdma_read_resp_bytes",
+        unit="bytes",
+        meaning="sent in response to RDMA reads of other nodes",
+        driver_since="1.10.1",
     ),
     Counter(
         name="rdma_write_wrs",
         unit="operations",
-        meaning="completed RDMA writes that this side began",
+        meaning="completed RDMA writes that this side started",
         driver_since="2.5.0",
     ),
     Counter(name="rdma_write_bytes", unit="bytes", meaning="sent through own RDMA writes", driver_since="2.5.0"),
     Counter(
         name="rdma_write_wr_err",
         unit="operations",
-        meaning="RDMA writes that ended with an error",
+        meaning="RDMA writes that failed",
         driver_since="2.5.0",
     ),
     Counter(
-        name="rdma_write_recv_bytes", unit="bytes", meaning="received through others' RDMA writes", driver_since="2.5.0"
+        name="rdma_write_recv_bytes",
+        unit="bytes",
+        meaning="received through RDMA writes of other nodes",
+        driver_since="2.5.0",
     ),
     Counter(name="retrans_bytes", unit="bytes", meaning="sent again", driver_since="2.17.0"),
     Counter(name="retrans_pkts", unit="packets", meaning="sent again", driver_since="2.17.0"),
     Counter(
         name="retrans_timeout_events",
         unit="events",
-        meaning="time-outs that made the device change its path",
+        meaning="time-outs after which the device changed its path",
         driver_since="2.17.0",
     ),
     Counter(
@@ -75,7 +79,7 @@ PORT_COUNTERS = (
     Counter(
         name="impaired_remote_conn_events",
         unit="events",
-        meaning="connections that fell to a lower rate",
+        meaning="connections that changed to a lower rate",
         driver_since="2.17.0",
     ),
 )

@@ -55,13 +55,13 @@ def why_no_task(template: str, instance_type: str, runtime: str | None) -> str |
     ``runtime`` is that of the job's container, None without one.
     """
     if template not in (*NODE_TEMPLATES, *MPI_TEMPLATES):
-        return "nothing in dstack starts the ranks of the template %s" % template
+        return "dstack has no launcher for the ranks of the template %s" % template
     if not offered(instance_type):
-        return "dstack offers no %s" % instance_type
+        return "dstack does not offer %s" % instance_type
     if runtime == "apptainer":
-        return "dstack runs images of a registry, and no files of Apptainer"
+        return "dstack runs images from a registry, not Apptainer files"
     if runtime is None and not image_has_efa(instance_type):
-        return "dstack's image has no EFA for %s, and the job names none of its own (container)" % instance_type
+        return "dstack's image has no EFA for %s, and the job names no image (container)" % instance_type
     return None
 
 

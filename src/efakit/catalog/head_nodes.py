@@ -14,7 +14,7 @@ class HeadNodeSize(NamedTuple):
     reason: str
 
 
-_SOURCE_RULE = "ParallelCluster wants min(nodes / 25 + 0.6, 16) GiB of memory"
+_SOURCE_RULE = "ParallelCluster needs min(nodes / 25 + 0.6, 16) GiB of memory"
 SOURCE = "https://github.com/aws/aws-parallelcluster/blob/develop/cli/src/pcluster/validators/cluster_validators.py"
 
 HEAD_NODE_SIZES = (
@@ -22,24 +22,24 @@ HEAD_NODE_SIZES = (
         architecture="x86_64",
         most_nodes=500,
         instance="m6i.xlarge",
-        reason=_SOURCE_RULE + "; 16 GiB and 4 vCPUs serve any number up to 500",
+        reason=_SOURCE_RULE + "; 16 GiB and 4 vCPUs are enough for up to 500 nodes",
     ),
     HeadNodeSize(
         architecture="x86_64",
         most_nodes=500_000,
         instance="m6i.4xlarge",
-        reason=_SOURCE_RULE + "; slurmctld and NFS want more cores above 500 nodes",
+        reason=_SOURCE_RULE + "; slurmctld and NFS need more cores above 500 nodes",
     ),
     HeadNodeSize(
         architecture="arm64",
         most_nodes=500,
         instance="m6g.xlarge",
-        reason=_SOURCE_RULE + "; 16 GiB and 4 vCPUs serve any number up to 500",
+        reason=_SOURCE_RULE + "; 16 GiB and 4 vCPUs are enough for up to 500 nodes",
     ),
     HeadNodeSize(
         architecture="arm64",
         most_nodes=500_000,
         instance="m6g.4xlarge",
-        reason=_SOURCE_RULE + "; slurmctld and NFS want more cores above 500 nodes",
+        reason=_SOURCE_RULE + "; slurmctld and NFS need more cores above 500 nodes",
     ),
 )

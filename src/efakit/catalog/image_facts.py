@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple, Optional
 
-EFA_IN_CONTAINERS = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-installer-containers.html"
+from efakit.catalog.images import EFA_IN_CONTAINERS, PYTORCH, PYTORCH_SOURCE
+
 EFA_CHANGELOG = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-changelog.html"
 SAMPLES = "https://github.com/awslabs/awsome-distributed-ai/blob/main/"
 DLC = "https://github.com/aws/deep-learning-containers/blob/main/"
@@ -129,24 +130,13 @@ PLUGIN_IN_LIB_SOURCE = DLC + "scripts/docker/common/install_efa.sh"
 # The first release that brings aws-ofi-nccl.
 PLUGIN_BUNDLED_SINCE = "1.38.0"
 
-TORCH_NCCL_SOURCE = "https://pypi.org/project/torch/"
+TORCH_NCCL_SOURCE = PYTORCH_SOURCE
 TORCH_NCCL: Mapping[str, str] = {
-    "2.14.1": "2.30.7",
-    "2.14.0": "2.30.7",
-    "2.13.0": "2.29.7",
-    "2.12.0": "2.29.7",
-    "2.11.0": "2.28.9",
-    "2.10.0": "2.27.5",
-    "2.9.0": "2.27.5",
-    "2.8.0": "2.27.3",
-    "2.7.1": "2.26.2",
-    "2.7.0": "2.26.2",
-    "2.6.0": "2.21.5",
-    "2.5.1": "2.21.5",
+    **{row.version: row.nccl for row in PYTORCH},
     "2.4.1": "2.20.5",
     "2.3.1": "2.20.5",
     "2.2.2": "2.19.3",
     "2.1.2": "2.18.1",
     "2.0.1": "2.14.3",
 }
-"""The NCCL that a release of torch asks for, by pip's own resolution of its wheel."""
+"""The NCCL that a release of torch asks for: of those that images are built with, and of older ones."""

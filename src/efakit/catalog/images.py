@@ -13,6 +13,7 @@ VERIFY = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-start.html"
 NGC = "https://github.com/aws/deep-learning-containers/tree/main/scripts/docker/common"
 NCCL_TESTS = "https://github.com/NVIDIA/nccl-tests"
 CUDA_IMAGES = "https://hub.docker.com/r/nvidia/cuda"
+PLUGIN_NOTES = "https://github.com/aws/aws-ofi-nccl/blob/v1.21.1/RELEASENOTES.md"
 CUDART = "https://github.com/aws/deep-learning-containers/blob/main/docker/pytorch/Dockerfile.cuda"
 DLC_WITHOUT_EFA = "https://github.com/aws/deep-learning-containers/issues/2675"
 NEURON = "https://github.com/aws-neuron/deep-learning-containers/blob/main/pytorch/training/2.9.0/Dockerfile.neuronx"
@@ -114,6 +115,10 @@ NO_FLAVOUR = {
 }
 
 
+NAMED_PLUGIN = "libnccl-net-ofi.so"
+"""The plugin's own name from 1.15.0 on: NCCL_NET_PLUGIN=ofi."""
+
+
 def pytorch(version: str) -> PyTorch:
     """Return a release's row; raise KeyError where there is none."""
     return {row.version: row for row in PYTORCH}[version]
@@ -142,7 +147,7 @@ def installer_options(installer: str) -> tuple[str, ...]:
 def plugin_path(installer: str) -> tuple[str, str]:
     """Return the folder and the name of aws-ofi-nccl on Ubuntu; ``$(uname -m)`` in it is the shell's."""
     if _from(installer, "1.44.0"):
-        return "/opt/amazon/ofi-nccl/lib", "libnccl-net-ofi.so"
+        return "/opt/amazon/ofi-nccl/lib", NAMED_PLUGIN
     return "/opt/amazon/ofi-nccl/lib/$(uname -m)-linux-gnu", "libnccl-net.so"
 
 

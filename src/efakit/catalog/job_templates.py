@@ -112,7 +112,7 @@ JOB_TEMPLATES = (
             TemplateVariable(
                 name="CUDA_DEVICE_MAX_CONNECTIONS",
                 value="1",
-                reason="before Blackwell Megatron-LM ends at once without it, where tensor parallelism is on",
+                reason="on GPUs before Blackwell Megatron-LM with tensor parallelism does not start without it",
                 source=_MEGATRON,
                 instances="p4* p5* g5* g6*",
             ),
@@ -120,7 +120,7 @@ JOB_TEMPLATES = (
     ),
     JobTemplate(
         name="nccl-tests",
-        what="NVIDIA's nccl-tests, one rank a GPU",
+        what="NVIDIA's nccl-tests, one rank for each GPU",
         source=_NCCL_TESTS,
         workloads=("nccl", "mpi-launch"),
         needs="gpu",
@@ -133,7 +133,7 @@ JOB_TEMPLATES = (
             TemplateVariable(
                 name="NCCL_DEBUG",
                 value="INFO",
-                reason="NCCL's log names the provider and the NICs it chose",
+                reason="NCCL's log then shows the provider and the NICs that it chose",
                 source=_NCCL_TESTS,
             ),
         ),
@@ -164,7 +164,7 @@ JOB_TEMPLATES = (
             TemplateVariable(
                 name="I_MPI_PMI_LIBRARY",
                 value="/opt/slurm/lib/libpmi2.so",
-                reason="srun's ranks find each other through Slurm's PMI-2; without it each is a program of one rank",
+                reason="ranks that srun starts find each other through Slurm's PMI-2; without it each rank runs alone",
                 source=_SLURM_MPI,
                 mpi="pmi2",
             ),
@@ -183,7 +183,7 @@ JOB_TEMPLATES = (
     ),
     JobTemplate(
         name="neuron",
-        what="PyTorch on Trainium: torchrun on each node, one rank a logical NeuronCore",
+        what="PyTorch on Trainium: torchrun on each node, one rank for each logical NeuronCore",
         source=_NEURON_GUIDE,
         workloads=("neuron",),
         needs="neuron",
@@ -194,7 +194,8 @@ JOB_TEMPLATES = (
             TemplateVariable(
                 name="NEURON_RT_ROOT_COMM_ID",
                 value='"$head_address:$((port + 10000))"',
-                reason="where the ranks' runtimes meet; an address, since host names pass its limit of 63 characters",
+                reason="the address at which the ranks' runtimes meet; host names can be longer than its limit of 63 "
+                "characters",
                 source=_NEURON_GUIDE,
                 expression=True,
             ),
@@ -212,7 +213,7 @@ JOB_TEMPLATES = (
     ),
     JobTemplate(
         name="body",
-        what="A shell script of your own, below efakit's header and environment",
+        what="Your own shell script, after efakit's header and environment",
         source=_SBATCH,
         workloads=(),
         needs="",
@@ -239,5 +240,5 @@ def template_names() -> tuple[str, ...]:
 
 def job_template(name: str) -> JobTemplate:
     """Return a template's row; a name without one is a template of the user's own, which may read every key."""
-    own = JobTemplate(name=name, what="A template of your own", source="", launcher="own", keys=OWN_KEYS)
+    own = JobTemplate(name=name, what="Your own template", source="", launcher="own", keys=OWN_KEYS)
     return {row.name: row for row in JOB_TEMPLATES}.get(name, own)

@@ -74,10 +74,10 @@ FAULTS = (
     # A cluster cannot be made, or its nodes do not start.
     ReleaseFault(
         "release-lambda-runtime",
-        effect="no new cluster and no image can be made with it: since 31 August 2026 AWS Lambda makes no functions of "
-        "Python 3.9, and the release's are",
-        fix="use ParallelCluster 3.14.0 or later, or the mitigation in aws-parallelcluster #7287; clusters that are up "
-        "go on",
+        effect="it cannot create clusters or images: since 31 August 2026 AWS Lambda does not create functions with "
+        "Python 3.9, and the release's functions use Python 3.9",
+        fix="use ParallelCluster 3.14.0 or later, or the mitigation in aws-parallelcluster #7287; existing clusters "
+        "continue to run",
         severity="error",
         source=_PC + "issues/7287",
         until="3.14.0",
@@ -85,7 +85,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-p6-b300",
-        effect="its nodes do not start with EFA: the release puts EFA on network card 0, which has none",
+        effect="its nodes do not start with EFA: the release puts EFA on network card 0, which does not support it",
         fix="use ParallelCluster 3.15.0 or later; another plugin, driver or image does not help",
         severity="error",
         source=_PC + "issues/7143",
@@ -95,8 +95,8 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-p6-b200",
-        effect="its images lack the drivers for p6-b200, which 3.14.0 is the first to include",
-        fix="use ParallelCluster 3.14.0 or later, or an image of your own with the drivers",
+        effect="its images do not have the drivers for p6-b200; 3.14.0 is the first release with them",
+        fix="use ParallelCluster 3.14.0 or later, or a custom AMI with the drivers",
         severity="warning",
         source=_COOKBOOK + "pull/3027",
         until="3.14.0",
@@ -105,7 +105,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-p6e-gb200",
-        effect="it sets up neither drivers nor Slurm's topology for p6e-gb200, which 3.14.0 is the first to do",
+        effect="it does not set up drivers and Slurm's topology for p6e-gb200; 3.14.0 is the first release that does",
         fix="use ParallelCluster 3.14.0 or later",
         severity="warning",
         source=_COOKBOOK + "pull/3027",
@@ -114,7 +114,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-p6e-gb200-system",
-        effect="p6e-gb200 was tested on Amazon Linux 2023, Ubuntu 22.04 and Ubuntu 24.04 only",
+        effect="p6e-gb200 was tested only on Amazon Linux 2023, Ubuntu 22.04 and Ubuntu 24.04",
         fix="use one of these systems",
         severity="info",
         source=_COOKBOOK + "pull/3017",
@@ -124,7 +124,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-p6e-gb200-imex",
-        effect="IMEX on p6e-gb200 takes additional setup, which the release does not do",
+        effect="IMEX on p6e-gb200 needs additional setup, which the release does not do",
         fix="follow ParallelCluster's guide for p6e-gb200 before jobs use memory across nodes",
         severity="info",
         source=_COOKBOOK + "pull/3017",
@@ -133,7 +133,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-p4d-alinux2023",
-        effect="p4 nodes on Amazon Linux 2023 do not come up: nvidia-fabricmanager does not start within 900 seconds",
+        effect="p4 nodes on Amazon Linux 2023 fail to start: nvidia-fabricmanager does not start within 900 seconds",
         fix="use ParallelCluster 3.12.0 or later, or another operating system",
         severity="error",
         source=_PC + "issues/6571",
@@ -145,7 +145,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-efs-arm",
-        effect="nodes with arm64 do not come up with SharedStorageType Efs: they have no /opt/intel to mount",
+        effect="arm64 nodes fail to start with SharedStorageType Efs: they have no /opt/intel to mount",
         fix="use ParallelCluster 3.9.2 or later, or SharedStorageType: Ebs",
         severity="error",
         source=_PC + "issues/6237",
@@ -156,8 +156,8 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-managed-lustre",
-        effect="making a cluster with a new FSx for Lustre fails now and then",
-        fix="use ParallelCluster 3.11.0 or later, or make the file system first and name it as FileSystemId",
+        effect="the creation of a cluster with a new FSx for Lustre file system sometimes fails",
+        fix="use ParallelCluster 3.11.0 or later, or create the file system first and set FileSystemId",
         severity="warning",
         source=_CHANGELOG,
         until="3.11.0",
@@ -166,8 +166,8 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-login-nodes-api",
-        effect="a cluster with login nodes may not be made or updated through ParallelCluster's API, UI, Terraform or "
-        "CloudFormation: their policy allows one tag only. The pcluster command line is not concerned",
+        effect="ParallelCluster's API, UI, Terraform and CloudFormation may fail to create or update a cluster with "
+        "login nodes: their policy allows only one tag. The pcluster command line is not affected",
         fix="use ParallelCluster 3.16.0 or later, or the mitigation in aws-parallelcluster #7491",
         severity="info",
         source=_PC + "issues/7491",
@@ -177,7 +177,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-login-permissions",
-        effect="a cluster with login nodes cannot be made through ParallelCluster's API: its policy lacks "
+        effect="ParallelCluster's API cannot create a cluster with login nodes: its policy lacks "
         "elasticloadbalancing:DescribeTags",
         fix="use ParallelCluster 3.11.1 or later, or add the permission",
         severity="info",
@@ -199,7 +199,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-elastic-ip-custom-resource",
-        effect="ElasticIp: true makes the creation fail where CloudFormation's custom resource makes the cluster",
+        effect="with ElasticIp: true the creation fails if CloudFormation's custom resource creates the cluster",
         fix="use ParallelCluster 3.6.1 or later, or the pcluster command line",
         severity="info",
         source=_CHANGELOG,
@@ -211,7 +211,7 @@ FAULTS = (
     ReleaseFault(
         "release-dashboard-without-alarms",
         effect="it refuses a dashboard without alarms",
-        fix="use ParallelCluster 3.10.0 or later, or leave Alarms on",
+        fix="use ParallelCluster 3.10.0 or later, or keep Alarms enabled",
         severity="warning",
         source=_CHANGELOG,
         since="3.8.0",
@@ -224,7 +224,8 @@ FAULTS = (
     # Jobs do not start, are slow or end.
     ReleaseFault(
         "release-gpu-health-check",
-        effect="GPU health checks of p4d and p5 nodes may outlast the prolog's time, and the job ends with Prolog hung",
+        effect="GPU health checks of p4d and p5 nodes may take longer than the prolog may run, and the job ends with "
+        "Prolog hung",
         fix="set HealthChecks: {Gpu: {Enabled: false}}, or the mitigation in aws-parallelcluster #6777",
         severity="warning",
         source=_PC + "issues/6777",
@@ -257,7 +258,8 @@ FAULTS = (
     ReleaseFault(
         "release-amd-srso",
         effect="the kernel's mitigation of CVE-2023-20569 may slow some workloads on AMD processors",
-        fix="measure; where it matters, see aws-parallelcluster #6496 for the kernel's parameter and its risk",
+        fix="measure your workload; if it is slower, see aws-parallelcluster #6496 for the kernel parameter and its "
+        "risk",
         severity="info",
         source=_PC + "issues/6496",
         since="3.9.1",
@@ -265,8 +267,8 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-pyxis-race",
-        effect="nodes that start together can leave Slurm's plugin folder so that every job fails (spank: Failed to "
-        "open ... plugstack.conf.d)",
+        effect="nodes that start at the same time can leave Slurm's plugin folder in a state in which every job "
+        "fails (spank: Failed to open ... plugstack.conf.d)",
         fix="use ParallelCluster 3.11.1 or later, or the mitigation in aws-parallelcluster #6459",
         severity="warning",
         source=_PC + "issues/6459",
@@ -275,7 +277,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-cloud-dns",
-        effect="Slurm may not tell the nodes the address of a new one, which is then replaced again and again",
+        effect="Slurm may not give the nodes the address of a new node, which is then replaced again and again",
         fix="use ParallelCluster 3.9.3 or later",
         severity="warning",
         source="https://github.com/aws-samples/genai-video-super-resolution/issues/3",
@@ -284,7 +286,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-node-addresses",
-        effect="after scaling, Slurm may take one node's address for another's",
+        effect="after scaling, Slurm may use the address of another node",
         fix="use ParallelCluster 3.4.1 or later",
         severity="warning",
         source=_PC + "issues/4781",
@@ -293,7 +295,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-nodes-replaced",
-        effect="running nodes may be replaced when new jobs are scheduled, and their jobs requeued",
+        effect="when new jobs are scheduled, running nodes may be replaced and their jobs requeued",
         fix="use ParallelCluster 3.3.0 or later",
         severity="warning",
         source=_PC + "issues/4874",
@@ -302,7 +304,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-srun-after-resize",
-        effect="srun of an interactive job can fail after an update that adds nodes, for slurmd is not restarted",
+        effect="srun of an interactive job can fail after an update that adds nodes, since slurmd is not restarted",
         fix="use ParallelCluster 3.9.0 or later, or stop the fleet before the update",
         severity="info",
         source=_PC + "issues/5538",
@@ -321,8 +323,9 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-multi-nic-host-name",
-        effect="a node's host name can be that of another interface than its address, which MPI jobs trip over",
-        fix="use ParallelCluster 3.7.0 or later, or leave DisableManagedDns off",
+        effect="the host name and the address of a node can belong to different interfaces, which can make MPI jobs "
+        "fail",
+        fix="use ParallelCluster 3.7.0 or later, or do not set DisableManagedDns",
         severity="warning",
         source=_PC + "issues/5682",
         since="3.6.0",
@@ -335,7 +338,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-multi-nic-address",
-        effect="the address of a node with several network interfaces can be mistaken",
+        effect="the address of a node with several network interfaces can be wrong",
         fix="use ParallelCluster 3.6.0 or later",
         severity="warning",
         source=_CHANGELOG,
@@ -344,7 +347,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-kernel-update",
-        effect="EFA stops on p4 and p5 nodes whose kernel was updated: the release's NVIDIA driver is the closed one",
+        effect="EFA stops working on p4 and p5 nodes after a kernel update: the release uses the closed NVIDIA driver",
         fix="use ParallelCluster 3.8.0 or later, or keep the image's kernel",
         severity="warning",
         source=_PC + "issues/6015",
@@ -355,8 +358,8 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-p5-rdma-write",
-        effect="its EFA installer has a fault of RDMA write with data on p5",
-        fix="use ParallelCluster 3.7.1 or later, which brings EFA installer 1.26.1",
+        effect="its EFA installer has a fault in RDMA write with data on p5",
+        fix="use ParallelCluster 3.7.1 or later, which has EFA installer 1.26.1",
         severity="warning",
         source=_CHANGELOG,
         since="3.7.0",
@@ -367,7 +370,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-ubuntu-ptrace",
-        effect="ptrace protection stays on, so that libfabric cannot copy between the processes of a node (CMA)",
+        effect="ptrace protection stays on, so libfabric cannot copy between the processes on a node (CMA)",
         fix="use ParallelCluster 3.6.1 or later",
         severity="info",
         source=_CHANGELOG,
@@ -377,7 +380,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-failover-of-lists",
-        effect="the quick fail-over where capacity is missing does not work for lists of instance types",
+        effect="fast insufficient capacity fail-over does not work for lists of instance types",
         fix="use ParallelCluster 3.6.1 or later",
         severity="info",
         source=_CHANGELOG,
@@ -386,7 +389,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-idle-time-off",
-        effect="ScaledownIdletime: -1 does not keep the nodes up: Slurm's power saving stays on",
+        effect="ScaledownIdletime: -1 does not keep the nodes running: Slurm's power saving stays on",
         fix="use ParallelCluster 3.8.0 or later, or set MinCount",
         severity="warning",
         source=_CHANGELOG,
@@ -413,7 +416,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-munge-cve",
-        effect="its MUNGE has CVE-2026-25506, by which a local user can become root",
+        effect="its MUNGE has CVE-2026-25506: a local user can become root",
         fix="use ParallelCluster 3.14.2 or later, or update MUNGE in place as in aws-parallelcluster #7233",
         severity="warning",
         source=_PC + "issues/7233",
@@ -433,9 +436,9 @@ FAULTS = (
     # Log-in and desktops.
     ReleaseFault(
         "release-login-key",
-        effect="nobody can log in to login nodes by a key that is not the head node's: the head node's "
-        "authorized_keys takes the place of theirs in the shared /home",
-        fix="remove LoginNodes/Pools/Ssh/KeyName: the head node's key opens the login nodes as well",
+        effect="users can log in to login nodes only with the head node's key: in the shared /home the head node's "
+        "authorized_keys replaces theirs",
+        fix="remove LoginNodes/Pools/Ssh/KeyName: the head node's key also works for the login nodes",
         severity="warning",
         source=_PC + "issues/6811",
         since="3.7.0",
@@ -444,7 +447,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-login-allowed-addresses",
-        effect="login nodes are taken for unhealthy where SSH access is restricted",
+        effect="login nodes are reported as unhealthy where SSH access is restricted",
         fix="use ParallelCluster 3.11.0 or later",
         severity="info",
         source=_CHANGELOG,
@@ -454,7 +457,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-directory-keys",
-        effect="SSH keys are not made for users of a directory who are switched to without root's rights",
+        effect="SSH keys are not created for directory users when another user switches to them without root",
         fix="use ParallelCluster 3.8.0 or later",
         severity="info",
         source=_CHANGELOG,
@@ -487,7 +490,7 @@ FAULTS = (
     ReleaseFault(
         "release-dcv-without-gpu",
         effect="DCV does not work without a GPU on RHEL 9 and Rocky Linux 9",
-        fix="take a head node with a GPU, or another operating system",
+        fix="use a head node with a GPU, or another operating system",
         severity="warning",
         source=_PC + "pull/6943",
         systems=("rhel9", "rocky9"),
@@ -497,9 +500,9 @@ FAULTS = (
     # Updates and deletion.
     ReleaseFault(
         "release-reservation-type",
-        effect="an update of the cluster or its fleet fails once the reservation has expired, for only the reservation "
-        "tells the instance type",
-        fix="name InstanceType beside the reservation",
+        effect="an update of the cluster or its fleet fails after the reservation has expired, since the instance "
+        "type comes only from the reservation",
+        fix="set InstanceType together with the reservation",
         severity="warning",
         source=_PC + "issues/6870",
         since="3.8.0",
@@ -512,7 +515,7 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-update-readiness",
-        effect="an update of the cluster fails now and then, for some compute nodes do not take part in it",
+        effect="an update of the cluster sometimes fails, since some compute nodes do not take part in it",
         fix="use ParallelCluster 3.11.0 or later, or the mitigation in aws-parallelcluster #6412",
         severity="warning",
         source=_PC + "issues/6412",
@@ -540,7 +543,8 @@ FAULTS = (
     ),
     ReleaseFault(
         "release-accounting-update",
-        effect="an update of Scheduling breaks the accounting's configuration, which shows when slurmdbd starts anew",
+        effect="an update of Scheduling breaks the configuration of accounting; the fault appears when slurmdbd "
+        "restarts",
         fix="use ParallelCluster 3.6.0 or later, or the mitigation in aws-parallelcluster #5151",
         severity="warning",
         source=_PC + "issues/5151",

@@ -37,7 +37,7 @@ MINIMUMS = (
         component="nccl",
         least="2.4.8",
         better=None,
-        note="the least that any plugin works with",
+        note="the minimum of every plugin release",
         source=_PLUGIN_NOTES,
     ),
     Minimum(
@@ -45,7 +45,7 @@ MINIMUMS = (
         component="plugin",
         least="1.3.0",
         better=None,
-        note="the first with a topology for it",
+        note="the first release with a topology for it",
         source=_PLUGIN_NOTES,
     ),
     Minimum(
@@ -53,7 +53,7 @@ MINIMUMS = (
         component="nccl",
         least="2.4.8",
         better=None,
-        note="the least that any plugin works with",
+        note="the minimum of every plugin release",
         source=_PLUGIN_NOTES,
     ),
     Minimum(
@@ -61,7 +61,7 @@ MINIMUMS = (
         component="plugin",
         least="1.7.2",
         better="1.7.3",
-        note="the least that its vendor asks for",
+        note="the minimum of its vendor",
         source=_ENV_DOC,
     ),
     Minimum(
@@ -69,7 +69,7 @@ MINIMUMS = (
         component="installer",
         least="1.29.0",
         better=None,
-        note="the least that the plugin's vendor asks for, with NCCL 2.19 and later",
+        note="the minimum of the plugin's vendor with NCCL 2.19 and later",
         source=_ENV_DOC,
     ),
     Minimum(
@@ -77,7 +77,7 @@ MINIMUMS = (
         component="nccl",
         least="2.18.0",
         better="2.18.5",
-        note="the least that the plugin's vendor asks for",
+        note="the minimum of the plugin's vendor",
         source=_ENV_DOC,
     ),
     Minimum(
@@ -85,7 +85,7 @@ MINIMUMS = (
         component="cuda",
         least="12.0",
         better=None,
-        note="the least that the plugin's vendor asks for",
+        note="the minimum of the plugin's vendor",
         source=_ENV_DOC,
     ),
     Minimum(
@@ -93,7 +93,7 @@ MINIMUMS = (
         component="plugin",
         least="1.11.0",
         better=None,
-        note="older ones do not know it",
+        note="older releases do not support it",
         source=_PLATFORM,
     ),
     Minimum(
@@ -101,7 +101,7 @@ MINIMUMS = (
         component="installer",
         least="1.34.0",
         better=None,
-        note="older ones do not know it",
+        note="older releases do not support it",
         source=_EFA_CHANGELOG,
     ),
     Minimum(
@@ -109,7 +109,7 @@ MINIMUMS = (
         component="plugin",
         least="1.13.0",
         better="1.15.0",
-        note="older ones do not know it; 1.15.0 has its latency",
+        note="older releases do not support it; 1.15.0 has its latency",
         source=_PLATFORM,
     ),
     Minimum(
@@ -117,7 +117,7 @@ MINIMUMS = (
         component="installer",
         least="1.36.0",
         better=None,
-        note="older ones do not know it",
+        note="older releases do not support it",
         source=_EFA_CHANGELOG,
     ),
     Minimum(
@@ -125,7 +125,7 @@ MINIMUMS = (
         component="nccl",
         least="2.23",
         better=None,
-        note="what the first plugin for it was tested with",
+        note="the release with which the first plugin for it was tested",
         source=_PLUGIN_NOTES,
     ),
     Minimum(
@@ -133,7 +133,7 @@ MINIMUMS = (
         component="plugin",
         least="1.16.2",
         better=None,
-        note="the first with an entry for it",
+        note="the first release with an entry for it",
         source=_PLUGIN_NOTES,
     ),
     Minimum(
@@ -141,7 +141,7 @@ MINIMUMS = (
         component="installer",
         least="1.43.1",
         better=None,
-        note="the first that brings a plugin for it",
+        note="the first release that includes a plugin for it",
         source=_EFA_CHANGELOG,
     ),
     Minimum(
@@ -149,7 +149,7 @@ MINIMUMS = (
         component="plugin",
         least="1.15.0",
         better="1.17.0",
-        note="older ones take it for a p5; 1.17.0 spreads NICs",
+        note="older releases treat it as a p5; 1.17.0 spreads NICs",
         source=_PLATFORM,
     ),
     Minimum(
@@ -157,7 +157,7 @@ MINIMUMS = (
         component="installer",
         least="1.42.0",
         better=None,
-        note="the first that brings a plugin for it",
+        note="the first release that includes a plugin for it",
         source=_EFA_CHANGELOG,
     ),
     Minimum(
@@ -165,7 +165,7 @@ MINIMUMS = (
         component="nccl",
         least="2.26",
         better="2.28.3",
-        note="what it was tested with; 2.28.3 spreads NICs",
+        note="the release with which it was tested; 2.28.3 spreads NICs",
         source=_PLUGIN_NOTES,
     ),
     Minimum(
@@ -173,7 +173,7 @@ MINIMUMS = (
         component="plugin",
         least="1.16.1",
         better="1.19.0",
-        note="older ones use its NICs without a GPU beside them; 1.19.0 knows Docker's topology",
+        note="older releases use its NICs that have no GPU at their PCI level; 1.19.0 supports Docker's topology",
         source=_PLUGIN_NOTES,
     ),
     Minimum(
@@ -181,7 +181,7 @@ MINIMUMS = (
         component="installer",
         least="1.43.0",
         better=None,
-        note="the first that brings a plugin for it",
+        note="the first release that includes a plugin for it",
         source=_EFA_CHANGELOG,
     ),
     Minimum(
@@ -189,7 +189,7 @@ MINIMUMS = (
         component="nccl",
         least="2.25.1",
         better=None,
-        note="older ones are not built for Blackwell GPUs",
+        note="older releases are not built for Blackwell GPUs",
         source="https://github.com/NVIDIA/nccl/blob/master/makefiles/common.mk",
     ),
     Minimum(
@@ -197,7 +197,7 @@ MINIMUMS = (
         component="plugin",
         least="1.17.2",
         better=None,
-        note="older ones do not know it",
+        note="older releases do not support it",
         source=_PLUGIN_NOTES,
     ),
     Minimum(
@@ -205,7 +205,7 @@ MINIMUMS = (
         component="plugin",
         least="1.17.2",
         better="1.18.0",
-        note="1.18.0 has the right protocol for it",
+        note="1.18.0 uses the right protocol for it",
         source=_PLUGIN_NOTES,
     ),
     Minimum(
@@ -213,7 +213,7 @@ MINIMUMS = (
         component="installer",
         least="1.45.0",
         better=None,
-        note="the first that brings a plugin for it",
+        note="the first release that includes a plugin for it",
         source=_EFA_CHANGELOG,
     ),
     Minimum(
@@ -221,7 +221,7 @@ MINIMUMS = (
         component="plugin",
         least="1.18.0",
         better="1.21.0",
-        note="older ones have no tuning for it",
+        note="older releases have no tuning for it",
         source=_PLUGIN_NOTES,
     ),
     Minimum(
@@ -229,7 +229,7 @@ MINIMUMS = (
         component="installer",
         least="1.47.0",
         better=None,
-        note="the first that brings a plugin for it",
+        note="the first release that includes a plugin for it",
         source=_EFA_CHANGELOG,
     ),
     Minimum(
@@ -237,7 +237,7 @@ MINIMUMS = (
         component="nccl",
         least="2.28",
         better=None,
-        note="what it was tested with",
+        note="the release with which it was tested",
         source=_PLUGIN_NOTES,
     ),
 )

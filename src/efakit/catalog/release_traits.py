@@ -23,8 +23,8 @@ TRAITS = (
         "efa-only-interfaces",
         component="parallelcluster",
         since="3.15.0",
-        what="network interfaces beyond a node's first carry EFA alone and have no IP address; a card whose first "
-        "interface carries IP has a second one for EFA",
+        what="all network interfaces but the first are EFA-only and have no IP address; a card whose first interface "
+        "has an IP address gets a second interface for EFA",
         source="https://github.com/aws/aws-parallelcluster/pull/7262",
     ),
     Trait(
@@ -38,7 +38,7 @@ TRAITS = (
         "pyxis-off",
         component="parallelcluster",
         since="3.11.1",
-        what="Pyxis and Enroot are switched off: their settings lie in /opt/parallelcluster/examples alone",
+        what="Pyxis and Enroot are disabled: their settings are only in /opt/parallelcluster/examples",
         source="https://github.com/aws/aws-parallelcluster-cookbook/pull/2820",
     ),
     Trait(
@@ -46,7 +46,7 @@ TRAITS = (
         component="parallelcluster",
         since="3.8.0",
         what="the images have NVIDIA's open kernel module, which does not know GPUs before Turing",
-        source="https://github.com/aws/aws-parallelcluster/blob/develop/CHANGELOG.md",
+        source="https://github.com/aws/aws-parallelcluster/issues/6014",
     ),
     Trait(
         "srun-forgets-cpus",
@@ -69,7 +69,7 @@ TRAITS = (
         "plugin-sets-tuning",
         component="plugin",
         since="1.16.0",
-        what="the plugin sets NCCL's tuned variables by itself for each instance type, unless the job sets them",
+        what="the plugin sets NCCL's tuned variables for each instance type, unless the job sets them",
         source="https://github.com/aws/aws-ofi-nccl/blob/master/src/platform-aws.cpp",
     ),
 )

@@ -37,24 +37,24 @@ SBATCH_OPTIONS = (
     SbatchOption(key="batch", what="Features of the node on which the script runs"),
     SbatchOption(key="bb", what="Burst buffer"),
     SbatchOption(key="bbf", what="File with the burst buffer's description"),
-    SbatchOption(key="begin", what="Not to start before this time"),
+    SbatchOption(key="begin", what="Earliest start time"),
     SbatchOption(key="chdir", what="Folder in which the script runs"),
     SbatchOption(key="cluster_constraint", what="Features of a cluster of the federation"),
     SbatchOption(key="clusters", what="Clusters to submit to", kind="list"),
-    SbatchOption(key="comment", what="A comment of yours"),
+    SbatchOption(key="comment", what="A comment"),
     SbatchOption(key="constraint", what="Features that the nodes must have"),
     SbatchOption(key="contiguous", what="Nodes must be next to each other", kind="flag"),
     SbatchOption(key="core_spec", what="Cores that are left to the system", kind="number"),
     SbatchOption(key="cpu_freq", what="CPU frequency"),
-    SbatchOption(key="deadline", what="Give the job up if it cannot end by this time"),
+    SbatchOption(key="deadline", what="Cancel the job if it cannot end by this time"),
     SbatchOption(key="delay_boot", what="Minutes to wait before nodes are booted for a constraint", kind="number"),
-    SbatchOption(key="dependency", what="Jobs that have to end or start before", kind="list"),
-    SbatchOption(key="distribution", what="How ranks are laid out over nodes and sockets"),
+    SbatchOption(key="dependency", what="Jobs that must end or start first", kind="list"),
+    SbatchOption(key="distribution", what="How ranks are distributed over nodes and sockets"),
     SbatchOption(key="error", what="File for the errors, with Slurm's patterns"),
-    SbatchOption(key="exclude", what="Nodes not to take", kind="list"),
+    SbatchOption(key="exclude", what="Nodes that the job must not use", kind="list"),
     SbatchOption(key="gpu_bind", what="How tasks are bound to GPUs"),
     SbatchOption(key="gpu_freq", what="GPU frequency"),
-    SbatchOption(key="gres", what="Generic resources but for GPUs", kind="list"),
+    SbatchOption(key="gres", what="Generic resources other than GPUs", kind="list"),
     SbatchOption(key="gres_flags", what="How generic resources are chosen", kind="list"),
     SbatchOption(key="hint", what="How ranks are bound: compute_bound, memory_bound, nomultithread"),
     SbatchOption(key="hold", what="Submit held", kind="flag"),
@@ -68,7 +68,7 @@ SBATCH_OPTIONS = (
     SbatchOption(key="mem_bind", what="How tasks are bound to memory"),
     SbatchOption(key="mem_per_cpu", what="Memory of a CPU"),
     SbatchOption(key="mem_per_gpu", what="Memory of a GPU"),
-    SbatchOption(key="mincpus", what="Least CPUs of a node", kind="number"),
+    SbatchOption(key="mincpus", what="Minimum number of CPUs of a node", kind="number"),
     SbatchOption(key="network", what="Network options of the switch plugin"),
     SbatchOption(key="nice", what="Lower the job's priority by this much", kind="number"),
     SbatchOption(key="no_kill", what="Keep the job when a node fails", kind="flag"),
@@ -78,22 +78,24 @@ SBATCH_OPTIONS = (
     SbatchOption(key="prefer", what="Features that the nodes should have"),
     SbatchOption(key="priority", what="Priority, for operators", kind="number"),
     SbatchOption(key="profile", what="What is sampled while the job runs", kind="list"),
-    SbatchOption(key="propagate", what="Limits that the job takes over from where it is submitted", kind="list"),
+    SbatchOption(key="propagate", what="Limits that the job takes over from the submitting shell", kind="list"),
     SbatchOption(key="qos", what="Quality of service"),
-    SbatchOption(key="reboot", what="Boot the nodes anew before the job", kind="flag"),
+    SbatchOption(key="reboot", what="Reboot the nodes before the job", kind="flag"),
     SbatchOption(key="reservation", what="Slurm reservations", kind="list"),
     SbatchOption(key="segment", what="Nodes of one block", kind="number"),
     SbatchOption(key="spread_job", what="Spread the job over as many nodes as there are", kind="flag"),
-    SbatchOption(key="switches", what="Most switches between the nodes, and how long to wait for that: COUNT[@TIME]"),
+    SbatchOption(
+        key="switches", what="Maximum number of switches between the nodes, and how long to wait for that: COUNT[@TIME]"
+    ),
     SbatchOption(key="thread_spec", what="Threads that are left to the system", kind="number"),
-    SbatchOption(key="time_min", what="Least time limit that is good enough", kind="time"),
-    SbatchOption(key="tmp", what="Least temporary disk space of a node"),
+    SbatchOption(key="time_min", what="Minimum time limit", kind="time"),
+    SbatchOption(key="tmp", what="Minimum temporary disk space of a node"),
     SbatchOption(key="wait_all_nodes", what="1: the script starts when all nodes are up", kind="number"),
     SbatchOption(key="wckey", what="Workload characterization key"),
 )
 
 _WHOLE_NODES = "the queue's 'exclusive' decides whether jobs have whole nodes"
-_GPUS = "the catalog tells them; fewer: the job's 'gpus_per_node'"
+_GPUS = "efakit takes the number from its catalog; for fewer write the job's 'gpus_per_node'"
 _RANKS = "write the job's 'ranks_per_node'"
 
 DECIDED_OPTIONS = (
@@ -120,11 +122,11 @@ DECIDED_OPTIONS = (
     DecidedOption(key="cpus_per_gpu", instead="write the job's own key 'cpus_per_task'"),
     DecidedOption(key="container", instead="write the job's own key 'container'"),
     DecidedOption(
-        key="export", instead="variables stand in the job's 'env'; the rest of the environment always goes along"
+        key="export", instead="write variables in the job's 'env'; the job always gets the rest of the environment"
     ),
-    DecidedOption(key="export_file", instead="variables stand in the job's 'env'"),
+    DecidedOption(key="export_file", instead="write variables in the job's 'env'"),
     DecidedOption(key="nodefile", instead="write 'nodelist'"),
-    DecidedOption(key="wrap", instead="the script is efakit's; write your own below it with template: body"),
+    DecidedOption(key="wrap", instead="efakit writes the script; add your own commands with template: body"),
 )
 
 # sbatch's short options, for lines that are taken as they are.

@@ -18,14 +18,14 @@ EFA_FLOOR = Threshold(
     name="efa-floor",
     value=64 * 1024,
     unit="bytes",
-    reason="EFA's counters rest unless a program uses the device: the baseline is taken after all checks. Eight "
-    "packets of 8 KiB, the device's MTU, leave room for a probe in the job, such as one small fi_pingpong",
+    reason="EFA's counters change only when a program uses the device, and the baseline is taken after all checks. "
+    "Eight packets of 8 KiB, the device's MTU, allow a small probe in the job, such as one short fi_pingpong",
 )
 TCP_FLOOR = Threshold(
     name="tcp-floor",
     value=8 * 1024 * 1024,
     unit="bytes",
-    reason="Slurm's messages, ssh and the bootstrap of NCCL or MPI move some hundred KB a node; ranks that exchange "
-    "their data over TCP move far more, in both directions",
+    reason="Slurm's messages, ssh and the bootstrap of NCCL or MPI transfer some hundred KB on each node; ranks that "
+    "exchange their data over TCP transfer far more, in both directions",
 )
 THRESHOLDS = (EFA_FLOOR, TCP_FLOOR)

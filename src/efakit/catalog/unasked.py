@@ -28,62 +28,67 @@ UNASKED = (
     Unasked(
         name="NCCL_BUFFSIZE",
         when=ALWAYS,
-        reason="a size, and only NCCL reads it; newer plugins set the same",
+        reason="it is a size that only NCCL reads; newer plugins set the same value",
         source=_PLATFORM,
     ),
     Unasked(
         name="NCCL_P2P_NET_CHUNKSIZE",
         when=ALWAYS,
-        reason="a size, and only NCCL reads it; newer plugins set the same",
+        reason="it is a size that only NCCL reads; newer plugins set the same value",
         source=_PLATFORM,
     ),
-    Unasked(name="NCCL_NVLSTREE_MAX_CHUNKSIZE", when=ALWAYS, reason="a size, and only NCCL reads it", source=_PLATFORM),
-    Unasked(name="NCCL_NVLS_CHUNKSIZE", when=ALWAYS, reason="a size, and only NCCL reads it", source=_PLATFORM),
+    Unasked(
+        name="NCCL_NVLSTREE_MAX_CHUNKSIZE", when=ALWAYS, reason="it is a size that only NCCL reads", source=_PLATFORM
+    ),
+    Unasked(name="NCCL_NVLS_CHUNKSIZE", when=ALWAYS, reason="it is a size that only NCCL reads", source=_PLATFORM),
     Unasked(
         name="NCCL_NETDEVS_POLICY",
         when=ALWAYS,
-        reason="a choice among devices, and only NCCL reads it",
+        reason="it is a choice of devices that only NCCL reads",
         source=_PLATFORM,
     ),
     Unasked(
         name="NCCL_NET_FORCE_FLUSH",
         when=NEVER,
-        reason="right for old releases of NCCL only, and a job may bring its own",
+        reason="it is right only for old releases of NCCL, and a job may have its own NCCL",
         source=_PLATFORM,
     ),
     Unasked(
         name="NCCL_NVLS_ENABLE",
         when=NEVER,
-        reason="right for old releases of NCCL only, and a job may bring its own",
+        reason="it is right only for old releases of NCCL, and a job may have its own NCCL",
         source=_PLATFORM,
     ),
     Unasked(
         name="NCCL_TUNER_PLUGIN",
         when=NEVER,
-        reason="a container may have no such file, or one of another release",
+        reason="a container may not have the file, or may have another release of it",
         source=_PLATFORM,
     ),
     Unasked(
-        name="NCCL_PROTO", when=NEVER, reason="right for plugins that no supported release brings", source=_ENV_DOC
+        name="NCCL_PROTO",
+        when=NEVER,
+        reason="it is right only for plugins that no supported release includes",
+        source=_ENV_DOC,
     ),
     Unasked(
         name="FI_EFA_SET_CUDA_SYNC_MEMOPS",
         when=NEVER,
-        reason="right for installers older than any supported one",
+        reason="it is right only for installers that are older than all supported ones",
         source=_ENV_DOC,
     ),
     Unasked(
         name="FI_EFA_USE_DEVICE_RDMA",
         when=ALWAYS,
-        reason="only libfabric's EFA provider reads it; it aborts on hardware without RDMA read, so its row names the "
-        "instance types that have it",
+        reason="only libfabric's EFA provider reads it; it aborts on hardware without RDMA read, so its row lists "
+        "the instance types with RDMA read",
         source=_ENV_DOC,
     ),
     Unasked(
         name="NCCL_NET",
         when=ENFORCE,
-        reason="it turns a missing plugin into a failure: right where an operator wants no job over TCP, but a healthy "
-        "job in a container without the plugin, or on one node, would fail too",
+        reason="with it a job without the plugin fails: right where an operator does not want jobs over TCP, but a "
+        "healthy job in a container without the plugin, or on one node, would also fail",
         source="https://github.com/NVIDIA/nccl/blob/master/src/plugin/net.cc",
     ),
     Unasked(

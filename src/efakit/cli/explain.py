@@ -12,6 +12,7 @@ from efakit.catalog.variables import WORKLOADS
 from efakit.cli import complete
 from efakit.cli.command import Command
 from efakit.cli.target_options import further, target_from, target_options
+from efakit.cli.wrapped import wrapped
 from efakit.errors import UsageError
 from efakit.inputs import is_stdin
 
@@ -202,7 +203,7 @@ def _explain_spec(path: Path, form: str) -> None:
     click.echo(plan.stack.summary())
     for decision in plan.decisions:
         click.echo(f"\n{decision.subject}: {decision.choice}")
-        click.echo(click.wrap_text(decision.reason, 100, "  ", "  "))
+        click.echo(wrapped(decision.reason, 100, "  ", "  "))
         if decision.source:
             click.echo(f"  {decision.source}")
     for finding in plan.findings:

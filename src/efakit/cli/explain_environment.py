@@ -12,6 +12,7 @@ import click
 from efakit.catalog.instances import get
 from efakit.catalog.variables import COMPONENTS, WORKLOADS, VariableRule
 from efakit.cli.explain_exports import print_exports, unknown_options
+from efakit.cli.wrapped import wrapped
 from efakit.errors import UsageError
 from efakit.finding import Finding
 from efakit.rules.environment import bounds_text
@@ -124,7 +125,7 @@ def _section(title: str) -> None:
 
 def _entry(head: str, bounds: str, reason: str, source: str) -> None:
     click.echo(f"  {head}" + (f"   ({bounds})" if bounds else ""))
-    click.echo(click.wrap_text(reason, _WIDTH, "    ", "    "))
+    click.echo(wrapped(reason, _WIDTH, "    ", "    "))
     if source:
         click.echo(f"    {source}")
 

@@ -9,6 +9,7 @@ import click
 
 from efakit.catalog.enforceable import RENAMED
 from efakit.catalog.evidence import Evidence, entries
+from efakit.cli.wrapped import wrapped
 from efakit.errors import UsageError
 from efakit.nearness import did_you_mean
 from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of
@@ -31,7 +32,7 @@ def explain_rule(id_: str, form: str) -> None:
     click.echo(f"{rule.id}: {rule.severity}, in {' and '.join(ROOMS[room] for room in rule.room.split())}")
     for text in (rule.what, rule.why, f"Holds for {rule.where}." if rule.where else ""):
         if text:
-            click.echo("\n" + click.wrap_text(text, _WIDTH))
+            click.echo("\n" + wrapped(text, _WIDTH))
     _example("Wrong", rule.wrong, given_text(rule.given))
     _example("Right", rule.right, given_text(rule.given if rule.right_given is None else rule.right_given))
     click.echo()
@@ -40,7 +41,7 @@ def explain_rule(id_: str, form: str) -> None:
     if rule.vendor:
         click.echo(f"pcluster says the same: {rule.vendor}")
     if rule.stricter:
-        click.echo(click.wrap_text(f"Stricter than pcluster: {rule.stricter}", _WIDTH))
+        click.echo(wrapped(f"Stricter than pcluster: {rule.stricter}", _WIDTH))
     if rule.stops_render:
         click.echo("efakit render refuses a spec with it")
     if rule.enforce:

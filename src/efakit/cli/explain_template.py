@@ -8,6 +8,7 @@ import click
 
 from efakit.catalog.job_templates import JobTemplate, job_template, template_names
 from efakit.catalog.variables import WORKLOADS
+from efakit.cli.wrapped import wrapped
 from efakit.errors import UsageError
 from efakit.nearness import nearest
 
@@ -39,12 +40,12 @@ def _print(row: JobTemplate) -> None:
     if row.workloads:
         click.echo(f"  environment: that of {' and '.join(WORKLOADS[name] for name in row.workloads)}")
     keys = ", ".join(f"{key} (required)" if key in row.required else key for key in row.keys)
-    click.echo(click.wrap_text(f"keys of its own: {keys}", 110, "  ", "    "))
+    click.echo(wrapped(f"keys of its own: {keys}", 110, "  ", "    "))
     for title, words in (("program", [row.program]), ("args", row.args), ("launcher_args", row.launcher_args)):
         if any(words):
             click.echo(f"  {title} by default: {' '.join(words)}")
     if row.modules:
         click.echo(f"  modules by default: {', '.join(row.modules)}")
     for item in row.variables:
-        click.echo(click.wrap_text(f"sets {item.name}={item.value}: {item.reason}", 110, "  ", "    "))
+        click.echo(wrapped(f"sets {item.name}={item.value}: {item.reason}", 110, "  ", "    "))
     click.echo(f"  {row.source}")

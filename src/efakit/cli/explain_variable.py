@@ -11,6 +11,7 @@ from efakit.catalog.evidence import Evidence, of_variable
 from efakit.catalog.variable_names import Name, known, open_ended
 from efakit.catalog.variables import COMPONENTS, WORKLOADS, VariableRule, rows
 from efakit.cli.explain_environment import row_data
+from efakit.cli.wrapped import wrapped
 from efakit.errors import UsageError
 from efakit.nearness import did_you_mean, near
 from efakit.rules.environment import bounds_text
@@ -50,13 +51,13 @@ def explain_variable(name: str, form: str) -> None:
         where = [WORKLOADS[workload] for workload in row.workload.split() if workload != "*"]
         bounds = bounds_text(row)
         if where or bounds:
-            click.echo(click.wrap_text("; ".join([*where, bounds] if bounds else where), 110, "  where: ", "         "))
-        click.echo(click.wrap_text(row.reason, 110, "  ", "  "))
+            click.echo(wrapped("; ".join([*where, bounds] if bounds else where), 110, "  where: ", "         "))
+        click.echo(wrapped(row.reason, 110, "  ", "  "))
         if row.fix:
             click.echo(f"  instead: {row.fix}")
         click.echo(f"  rule {row.id}, {row.source}")
         for line in _proofs(row):
-            click.echo(click.wrap_text(line, 110, "  ", "    "))
+            click.echo(wrapped(line, 110, "  ", "    "))
 
 
 def _evidence_data(row: VariableRule) -> list[dict[str, str]]:

@@ -22,26 +22,28 @@ _WIDEST = 160
 
 
 def _text(findings: Sequence[Finding], files: int) -> None:
+    severities = {name: click.style(name, fg=colour, bold=True) for name, colour in _COLOURS.items()}
+    told: list[str] = []
     for finding in findings:
-        severity = click.style(finding.severity, fg=_COLOURS[finding.severity], bold=True)
-        click.echo(
-            f"{finding.file}:{finding.line}:{finding.column}: {severity} {finding.rule}: {_clean(finding.message)}"
-        )
+        place = f"{finding.file}:{finding.line}:{finding.column}"
+        told.append(f"{place}: {severities[finding.severity]} {finding.rule}: {_clean(finding.message)}")
         line = _source_line(finding)
         if line is not None:
-            click.echo(line)
+            told.append(line)
         if finding.fix:
-            click.echo(f"    fix: {_clean(finding.fix)}")
+            told.append(f"    fix: {_clean(finding.fix)}")
         if finding.source:
-            click.echo(f"    see: {finding.source}")
+            told.append(f"    see: {finding.source}")
+    if told:
+        click.echo("\n".join(told))
     counts = {name: sum(finding.severity == name for finding in findings) for name in _COLOURS}
     mendable = sum(finding.mendable for finding in findings)
-    told = ", ".join(
+    counted = ", ".join(
         f"{count} {name if name == 'info' else name + 's' * (count != 1)}" for name, count in counts.items()
     )
     hint = f"; --fix mends {mendable}" if mendable else ""
     click.echo(
-        f"{files} file{'s' * (files != 1)}: {told}{hint}" if findings else f"{files} file{'s' * (files != 1)}: clean"
+        f"{files} file{'s' * (files != 1)}: {counted}{hint}" if findings else f"{files} file{'s' * (files != 1)}: clean"
     )
 
 
@@ -56,7 +58,11 @@ def _source_line(finding: Finding) -> str | None:
     start = finding.column - 1
     length = max(1, (finding.end_column or finding.column + 1) - finding.column)
     shown = _clean(text[:_WIDEST])
-    lead = "".join("\t" if letter == "\t" else " " * _width(letter) for letter in text[:start])
+    lead = (
+        " " * start
+        if text.isascii() and "\t" not in text
+        else "".join("\t" if letter == "\t" else " " * _width(letter) for letter in text[:start])
+    )
     marks = "^" + "~" * (min(length, max(1, len(shown) - start)) - 1)
     return f"    {shown}\n    {lead}{marks}"
 

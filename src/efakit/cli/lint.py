@@ -57,7 +57,6 @@ def lint(
     '# efakit: ignore RULE' leaves a rule out; docs/rules.md lists the rules.
     """
     from efakit.cli.findings_output import FORMATS
-    from efakit.cli.lint_fix import mend
     from efakit.cli.refused import all_of, say
     from efakit.finding import Severity
     from efakit.validate.files import judge_files, on_spec, on_target, software_of_spec
@@ -98,6 +97,8 @@ def lint(
         own = [finding for finding in software_of_spec(spec) if finding.message not in said]
         subjects += [(spec, own)] if own else []
     if fix:
+        from efakit.cli.lint_fix import mend
+
         subjects = [(path, mend(path, findings, where, write=not dry_run)) for path, findings in subjects]
     findings = [finding for _, found in subjects for finding in found]
     if form != "text":

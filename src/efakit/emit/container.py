@@ -73,7 +73,7 @@ def _efa(plan: ContainerPlan) -> str:
         "apt-get update",
         "apt-get install -y --no-install-recommends ca-certificates curl gnupg",
         *(f"curl -fsSLO {address}/{name}" for name in (tarball, f"{tarball}.sig", "aws-efa-installer.key")),
-        "gpg --batch --import aws-efa-installer.key",
+        "gpg --batch --no-autostart --import aws-efa-installer.key",
         f"gpg --batch --status-fd 1 --verify {tarball}.sig {tarball} | grep 'VALIDSIG .*{images.KEY_FINGERPRINT}'",
         f"tar -xzf {tarball} --strip-components=1",
         f"./efa_installer.sh {' '.join(plan.installer_options)}",
@@ -107,6 +107,8 @@ def _efa(plan: ContainerPlan) -> str:
         _run(steps),
         f"ENV PATH={plan.mpi_home}/bin:/opt/amazon/efa/bin:$PATH",
     ]
+    if plan.plugin and plan.plugin[1] == images.NAMED_PLUGIN:
+        lines.append("ENV NCCL_NET_PLUGIN=ofi")
     return "\n".join(lines)
 
 

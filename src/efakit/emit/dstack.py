@@ -38,8 +38,8 @@ def _server(section: DstackPlan) -> bytes:
         backend["vpc_name"] = section.section.vpc
     backend["public_ips"] = section.section.public_ips
     head = (
-        "The backend for ~/.dstack/server/config.yml. No image of the machines is named: dstack takes the newest of "
-        "AWS's Deep Learning Base images for machines with GPUs."
+        "The backend for ~/.dstack/server/config.yml. It names no machine image: for machines with GPUs dstack uses "
+        "AWS's newest Deep Learning Base image."
     )
     return _yaml(head, [("projects", [{"name": "main", "backends": [backend]}], "")])
 
@@ -49,17 +49,21 @@ def _fleet(section: DstackPlan, fleet: Fleet) -> bytes:
     lines: list[_Line] = [
         ("type", "fleet", ""),
         ("name", fleet.name, ""),
-        ("nodes", f"{low}..{high}" if low < high else high, "Machines start with a task, but for the least number."),
-        ("placement", "cluster", "Near each other: a task of several nodes wants it."),
+        (
+            "nodes",
+            f"{low}..{high}" if low < high else high,
+            "The minimum runs all the time; further machines start with a task.",
+        ),
+        ("placement", "cluster", "Near each other: a task on several nodes needs it."),
         ("backends", ["aws"], ""),
         ("regions", [section.region], ""),
         ("instance_types", [instance.name for instance in fleet.resource.resource.instances], ""),
     ]
     if fleet.reservation:
-        lines.append(("reservation", fleet.reservation, "The machines come from it alone."))
+        lines.append(("reservation", fleet.reservation, "All machines come from it."))
     spot = fleet.queue.queue.capacity == "spot"
     lines.append(("spot_policy", "spot" if spot else "on-demand", ""))
-    lines.append(("idle_duration", section.section.idle_duration, "dstack's own default is 3 days."))
+    lines.append(("idle_duration", section.section.idle_duration, "dstack's default is 3 days."))
     if section.section.disk:
         lines.append(("resources", {"disk": section.section.disk}, ""))
     return _yaml(f"The machines of {fleet.queue.queue.name}/{fleet.resource.resource.name}.", lines)
@@ -70,7 +74,7 @@ def _task(section: DstackPlan, task: Task) -> bytes:
     script = f"{task.name}.sh"
     lines: list[_Line] = [("type", "task", ""), ("name", task.name, ""), ("nodes", layout.nodes, "")]
     if task.by_mpirun:
-        lines.append(("startup_order", "workers-first", "mpirun reaches the other nodes once they are up,"))
+        lines.append(("startup_order", "workers-first", "mpirun reaches the other nodes when they are running,"))
         lines.append(("stop_criteria", "master-done", "and they end with it."))
     lines.append(("fleets", list(task.fleets), ""))
     if task.image:
@@ -78,7 +82,7 @@ def _task(section: DstackPlan, task: Task) -> bytes:
     else:
         lines.append(("python", section.section.python, "dstack's own image, with EFA on these types."))
     lines.append(("files", [script, *section.section.files], "Local files, from this folder."))
-    lines.append(("commands", [f"bash {script}"], "On each node; the environment and its reasons stand in the script."))
+    lines.append(("commands", [f"bash {script}"], "On each node; the script has the environment with reasons."))
     resources: dict[str, Any] = {}
     if task.plan.template.needs == "gpu":
         resources["gpu"] = layout.gpus_per_node or get(task.plan.instance_type).gpus
@@ -87,7 +91,7 @@ def _task(section: DstackPlan, task: Task) -> bytes:
     if resources:
         lines.append(("resources", resources, ""))
     if job.requeue:
-        lines.append(("retry", {"on_events": ["interruption"], "duration": "1d"}, "As the job's requeue says."))
+        lines.append(("retry", {"on_events": ["interruption"], "duration": "1d"}, "From the job's requeue."))
     return _yaml(f"Job {job.name}: {task.plan.template.what}.", lines)
 
 
@@ -111,13 +115,13 @@ def _script(task: Task) -> str:
 def _preflight(check: Preflight) -> list[str]:
     folder = quote(check.root + "/sys/class/infiniband")
     return [
-        "# A node without EFA would be found out only by a slow or failed job.",
+        "# Without this check a node without EFA is noticed only by a slow or failed job.",
         f"if [ ! -d {quote(check.root + '/sys/class')} ] || {{ [ -e {folder} ] && [ ! -r {folder} ]; }}; then",
-        '  echo "node $DSTACK_NODE_RANK: sysfs cannot be read here: its EFA devices were not counted" >&2',
+        '  echo "node $DSTACK_NODE_RANK: sysfs cannot be read: the EFA devices were not counted" >&2',
         "else",
         f"  devices=$({{ ls {folder} 2>/dev/null || true; }} | wc -l)",
         f'  if [ "$devices" -lt {check.devices} ]; then',
-        f'    echo "node $DSTACK_NODE_RANK: $devices of the {check.devices} EFA devices are there" >&2',
+        f'    echo "node $DSTACK_NODE_RANK: $devices of {check.devices} EFA devices found" >&2',
         "    exit 1",
         "  fi",
         "fi",
@@ -155,7 +159,7 @@ def _by_mpirun(task: Task) -> list[str]:
         " ".join(map(quote, [plan.program, *plan.args])),
     ]
     return [
-        "# The first node starts all ranks; the others wait, and dstack ends them with it.",
+        "# The first node starts all ranks. The others wait, and dstack ends them when the first node ends.",
         'if [ "$DSTACK_NODE_RANK" -ne 0 ]; then exec sleep infinity; fi',
         _broken(words),
     ]
@@ -183,9 +187,9 @@ def _readme(section: DstackPlan) -> bytes:
         "",
         "For dstack 0.19.37 or later. In this order:",
         "",
-        "1. Merge `server-config.yml` into `~/.dstack/server/config.yml` and start `dstack server`. With `public_ips: "
-        "false` the server must reach the VPC's private subnets.",
-        "2. Make the fleets. Machines start with a task, so this costs nothing where the least number is 0:",
+        "1. Merge `server-config.yml` into `~/.dstack/server/config.yml` and start `dstack server`. With "
+        "`public_ips: false` the server must be able to reach the VPC's private subnets.",
+        "2. Create the fleets. Machines start with a task, so this costs nothing if the minimum is 0:",
         "",
         "   ```sh",
         *(f"   dstack apply -f {fleet.name}.fleet.dstack.yml" for fleet in section.fleets),
@@ -204,8 +208,9 @@ def _readme(section: DstackPlan) -> bytes:
     relative = sorted({script for script in scripts if not script.startswith("/")})
     if relative and not section.section.files:
         names = ", ".join(f"`{name}`" for name in relative)
-        lines += [f"{names}: in the image, or named in the spec's `dstack.files`, else the tasks do not find it.", ""]
-    lines.append(
-        "efakit's Slurm hooks do not run here: nothing records EFA's counters, and no report says what they were."
-    )
+        lines += [
+            f"{names}: must be in the image or in the spec's `dstack.files`, otherwise the tasks do not find it.",
+            "",
+        ]
+    lines.append("efakit's Slurm hooks do not run in dstack: EFA's counters are not recorded, and there is no report.")
     return ("\n".join(lines) + "\n").encode()

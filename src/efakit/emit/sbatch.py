@@ -46,7 +46,9 @@ def render_job(environment: Environment, plan: SlurmJobPlan) -> str:
         what = f"{type(error).__name__}: {error}"
         raise UsageError(f"{name}: the template cannot be used: {what}") from error
     if not text.startswith("#!"):
-        raise UsageError(f"{name}: the template gives no script: sbatch wants '#!/bin/bash' as its first line")
+        raise UsageError(
+            f"{name}: the output of the template is not a script: sbatch requires '#!/bin/bash' as the first line"
+        )
     return text
 
 

@@ -30,6 +30,17 @@ export PATH=$PATH:/opt/amazon/efa/bin:/usr/sbin:/sbin
 cache=$(ldconfig -p 2>/dev/null) || cache=
 # What the loader's cache gives for a name, nothing where it has none.
 cached() { sed -n "/^[[:space:]]*$1 /{s/.*=> //p;q}" <<<"$cache"; }
+# Where the loader finds a library by its plain name: LD_LIBRARY_PATH comes before its cache.
+loaded() {
+  local folder
+  while read -r folder; do
+    if [ -n "$folder" ] && [ -e "$folder/$1" ]; then
+      printf '%s\n' "$folder/$1"
+      return
+    fi
+  done < <(tr : '\n' <<<"${LD_LIBRARY_PATH-}")
+  cached "${1//./\\.}"
+}
 # The release that a library names in its own text.
 named() { LC_ALL=C grep -a -o -m 1 "$1[0-9][0-9.]*" "$2" 2>/dev/null | head -n 1 | sed "s/^$1//"; }
 
@@ -103,11 +114,21 @@ mapfile -t libraries < <(find "$root/opt" "$root/usr" -name 'libnccl.so.2*' -exe
 if [ "${#libraries[@]}" -eq 0 ]; then
   echo "no NCCL below /opt and /usr: its plugin is not looked for"
 else
-  plugin=$(cached 'libnccl-net[^ ]*\.so')
-  if [ -z "$cache" ]; then
+  case ${NCCL_NET_PLUGIN-} in
+    "") name=libnccl-net.so ;;
+    *.so*) name=$NCCL_NET_PLUGIN ;;
+    *) name=libnccl-net-$NCCL_NET_PLUGIN.so ;;
+  esac
+  plugin=$(loaded "$name")
+  other=$(cached 'libnccl-net[^ ]*\.so')
+  if [ "${NCCL_NET_PLUGIN-}" = none ]; then
+    bad "NCCL_NET_PLUGIN=none: NCCL loads no plugin and goes over TCP"
+  elif [ -z "$plugin" ] && [ -z "$cache" ]; then
     unknown "aws-ofi-nccl: ldconfig does not say what the loader finds"
+  elif [ -z "$plugin" ] && [ -n "$other" ]; then
+    bad "NCCL looks for $name, and the loader has ${other##*/} only: NCCL_NET_PLUGIN=ofi names libnccl-net-ofi.so"
   elif [ -z "$plugin" ]; then
-    bad "NCCL is there, and the loader's cache has no libnccl-net*.so: NCCL goes over TCP"
+    bad "NCCL is there, and the loader finds no $name: NCCL goes over TCP"
   elif ! needed=$(ldd "$plugin" 2>/dev/null); then
     unknown "$plugin: ldd does not say what it needs"
   elif missing=$(grep 'not found' <<<"$needed"); then
@@ -122,7 +143,7 @@ else
       /opt/amazon/efa/*) good "it loads the EFA installer's libfabric: $using" ;;
       *) low "it loads another libfabric than the EFA installer's: $using" ;;
     esac
-    [ -n "$(cached 'libcudart\.so')" ] || low "the loader's cache has no libcudart.so, which aws-ofi-nccl opens by that name"
+    [ -n "$(loaded libcudart.so)" ] || low "the loader finds no libcudart.so, which aws-ofi-nccl opens by that name"
   fi
   first=
   for file in "${libraries[@]}"; do

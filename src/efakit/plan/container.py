@@ -181,6 +181,12 @@ def _of_installer(image: Image, options: tuple[str, ...], plugin: tuple[str, str
             "LD_LIBRARY_PATH, which a job or a platform may overwrite"
         )
         yield Decision("aws-ofi-nccl", "/".join(plugin), reason, images.NGC)
+    if plugin and plugin[1] == images.NAMED_PLUGIN:
+        reason = (
+            f"{plugin[1]} is the plugin's own name; up to 1.20 the other one, libnccl-net.so, may be a link, which the "
+            "loader's cache does not list"
+        )
+        yield Decision("NCCL_NET_PLUGIN", "ofi", reason, images.PLUGIN_NOTES)
 
 
 def _of_mpi(image: Image) -> Decision:

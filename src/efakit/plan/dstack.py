@@ -111,25 +111,25 @@ def _task(
     found = [item for item in planned.decisions if item not in known]
     if job.container is None:
         reason = (
-            f"it brings EFA installer {rows.IMAGE_INSTALLER} on this type; what comes from a package index, such as "
-            "PyTorch, brings an NCCL of its own"
+            f"it has EFA installer {rows.IMAGE_INSTALLER} on this type; software from a package index, such as "
+            "PyTorch, has its own NCCL"
         )
         found.append(Decision(subject, "dstack's image with EFA", reason, rows.DOCKERFILE))
     else:
-        reason = "as the spec says; dstack puts no EFA into it: aws-ofi-nccl and libfabric must be in the image"
+        reason = "as the spec says; dstack does not add EFA to it: the image must have aws-ofi-nccl and libfabric"
         found.append(Decision(subject, rows.image_name(job.container.image), reason, rows.PROVISIONING))
-    reason = "dstack gives the containers /dev/infiniband and locked memory without a limit by itself"
-    found.append(Decision(subject, "no device and no limit named", reason, rows.SHIM))
+    reason = "dstack gives every container /dev/infiniband and unlimited locked memory"
+    found.append(Decision(subject, "no device and no limit set", reason, rows.SHIM))
     if by_mpirun:
-        reason = "mpirun on the first node starts all ranks; the other nodes only wait, and end with it"
+        reason = "mpirun on the first node starts all ranks; the other nodes wait and end when it ends"
         found.append(Decision(subject, "workers first, ends with the first node", reason, rows.RUNNER))
     if job.container and job.container.mounts:
-        reason = "a fleet's machines have no shared file system: name volumes in the task where you have some"
+        reason = "the machines of a fleet have no shared file system; if you have volumes, add them to the task"
         found.append(Decision(subject, "no mounts", reason, rows.SHIM))
     unread = [name for name in _UNREAD if getattr(job, name)]
     if unread:
-        reason = f"nothing in dstack reads the job's {', '.join(unread)}; the task file takes max_duration and priority"
-        found.append(Decision(subject, "without what is Slurm's own", reason, rows.RUNNER))
+        reason = f"dstack does not use the job's {', '.join(unread)}; the task file takes max_duration and priority"
+        found.append(Decision(subject, "without options of Slurm", reason, rows.RUNNER))
     if job.modules:
         found.append(Decision(subject, "no modules", "the image has no environment modules", rows.DOCKERFILE))
     image = rows.image_name(job.container.image) if job.container else None
@@ -146,22 +146,25 @@ def _of_fleet(section: Dstack, fleet: Fleet) -> list[Decision]:
     subject = f"fleet {fleet.name}"
     low, high = node_range(fleet)
     reason = (
-        "the least and the most that the spec names. The least are paid for until the fleet is deleted: dstack ends "
-        "idle machines above it only"
+        "the minimum and the maximum of the spec. The minimum is paid for until the fleet is deleted: dstack ends idle "
+        "machines only above it"
     )
     found = [Decision(subject, f"{low}..{high} nodes", reason, rows.FLEETS)]
-    reason = "a task of several nodes wants it. dstack makes a placement group, also where a fleet begins with none"
+    reason = "a task on several nodes needs it. dstack creates a placement group, also for a fleet that starts "
+    "without machines"
     if fleet.queue.queue.capacity == "capacity-block":
-        reason = "a task of several nodes wants it. For a Capacity Block dstack makes no placement group"
+        reason = "a task on several nodes needs it. For a Capacity Block dstack creates no placement group"
     found.append(Decision(subject, "placement cluster", reason, rows.ELASTIC))
     asked = fleet.resource.resource.placement_group or fleet.queue.queue.placement_group
     if asked not in (None, "managed"):
-        reason = f"dstack takes none from outside, and so not {asked}" if asked != "none" else "dstack has no switch"
-        found.append(Decision(subject, "a placement group of dstack's own", reason, rows.COMPUTE))
+        reason = (
+            f"dstack cannot use an existing group such as {asked}" if asked != "none" else "dstack cannot turn it off"
+        )
+        found.append(Decision(subject, "a placement group that dstack creates", reason, rows.COMPUTE))
     if not fleet.resource.efa:
-        reason = "dstack attaches every EFA interface that the type has, whether it is asked for or not"
-        found.append(Decision(subject, "EFA as the type has it", reason, rows.COMPUTE))
-    reason = "machines of these types cost much while they wait; dstack's own default is 3 days"
+        reason = "dstack always attaches every EFA interface that the type has"
+        found.append(Decision(subject, "all EFA interfaces of the type", reason, rows.COMPUTE))
+    reason = "idle machines of these types are expensive; dstack's default is 3 days"
     found.append(Decision(subject, f"idle for {section.idle_duration} at most", reason, rows.FLEETS))
     return found
 
@@ -176,12 +179,14 @@ def _addresses(section: Dstack) -> Decision:
     if section.public_ips:
         reason = "as the spec says; a type with several network cards gets an Elastic IP"
         return Decision("public addresses", "on", reason, rows.PUBLIC_IPS)
-    reason = "EC2 gives no public address to an instance with several network cards; the server must reach the nodes"
+    reason = "EC2 does not assign a public address to an instance with several network cards; the server must be "
+    "able to reach the nodes"
     return Decision("public addresses", "off", reason, rows.PUBLIC_IPS)
 
 
 def _subnets() -> Decision:
-    reason = "dstack looks for subnets in the VPC by itself and takes no subnet from outside: the queues' are not used"
+    reason = "dstack chooses subnets in the VPC itself and cannot be given one: it does not use the subnets of the "
+    "queues"
     return Decision("subnets", "dstack's choice", reason, rows.PUBLIC_IPS)
 
 

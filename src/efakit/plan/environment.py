@@ -40,7 +40,7 @@ def decide_environment(
     subject = f"environment of job {job.name}"
     variables: list[Variable] = []
     if not workloads:
-        decisions = [Decision(subject, "no EFA variable", "nothing is known of its program")]
+        decisions = [Decision(subject, "no EFA variable", "the program is not known")]
     elif not efa:
         decisions = [Decision(subject, "no EFA variable", "EFA is off on its nodes", _PLATFORM)]
     else:
@@ -67,22 +67,22 @@ def plugin_sets(target: Target, workloads: Collection[str]) -> dict[str, str]:
 def _rest(stack: Stack, target: Target, workloads: Collection[str]) -> list[tuple[str, str]]:
     """Return what is decided about variables that depend on the plugin and are not set."""
     if not {"nccl", "mpi-launch"} & set(workloads):
-        return [("nothing else", "no further rule holds for what runs there")]
+        return [("nothing else", "no other rule applies to the workload")]
     if not stack.has_plugin:
         reason = (
-            f"EFA installer {stack.installer} brings no aws-ofi-nccl, and NCCL needs it for EFA: install it, and "
-            "name its release in cluster.stack.plugin"
+            f"EFA installer {stack.installer} does not include aws-ofi-nccl, which NCCL needs for EFA: install it, and "
+            "set its release in cluster.stack.plugin"
         )
         return [("no variable that depends on the plugin", reason)]
     if stack.plugin is None:
         which = f"EFA installer {stack.installer}" if stack.installer else "the stack"
-        reason = f"{which} tells no release of aws-ofi-nccl; name yours in cluster.stack.plugin"
+        reason = f"{which} does not give the release of aws-ofi-nccl; set yours in cluster.stack.plugin"
         return [("no variable that depends on the plugin's release", reason)]
     if not has_trait("plugin-sets-tuning", stack.plugin):
-        return [("nothing else", f"no further rule holds for aws-ofi-nccl {stack.plugin}")]
+        return [("nothing else", f"no other rule applies to aws-ofi-nccl {stack.plugin}")]
     sets = [f"{name}={value}" for name, value in plugin_sets(target, workloads).items() if value != "*"]
     named = f" ({', '.join(sets)})" if sets else ""
     reason = (
-        f"aws-ofi-nccl {stack.plugin} sets the tuned NCCL variables itself{named}; an export would freeze an old tuning"
+        f"aws-ofi-nccl {stack.plugin} sets the tuned NCCL variables itself{named}; an export would keep an old value"
     )
     return [("nothing else", reason)]

@@ -33,8 +33,8 @@ def _of_signals(jobs: Iterable[JobPlan], site: SlurmSite) -> Iterator[Finding]:
     for number, plan in enumerate(jobs):
         if plan.job.signal is not None and plan.job.time is None and plan.queue not in site.queues_with_limit:
             message = (
-                f"job {plan.job.name}: the signal comes {plan.job.signal.seconds} seconds ahead of the time limit, and "
-                f"the job has none of its own: where partition {plan.queue} has none either, Slurm sends no signal"
+                f"job {plan.job.name}: the signal comes {plan.job.signal.seconds} seconds before the time limit, and "
+                f"the job has no time limit: if partition {plan.queue} has none either, Slurm sends no signal"
             )
             place = Place(keys=("jobs", number, "signal"))
             yield Finding("signal-no-time", WARNING, message, place=place, fix="add time", source=_MAX_TIME)

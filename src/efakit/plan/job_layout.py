@@ -40,24 +40,27 @@ def decide_layout(
     share = job.cpus_per_task or (max(cpus // tasks, 1) if cpus else None)
     layout = Layout(job.nodes or nodes, ranks, tasks, gpus, share)
     source = instance.source_of("vcpus").address
-    decisions = [Decision(f"ranks of job {job.name}", f"{ranks} a node", reason, source)]
+    decisions = [Decision(f"ranks of job {job.name}", f"{ranks} on each node", reason, source)]
     if share:
-        why = "as the spec says" if job.cpus_per_task else f"{cpus} CPUs of a node for {tasks} of its tasks"
-        decisions.append(Decision(f"CPUs of job {job.name}", f"{share} a task", why, _CPUS))
+        why = "as the spec says" if job.cpus_per_task else f"{cpus} CPUs of a node divided by {tasks} tasks"
+        decisions.append(Decision(f"CPUs of job {job.name}", f"{share} for each task", why, _CPUS))
     return layout, tuple(decisions)
 
 
 def _ranks(job: Job, template: JobTemplate, instance: Instance, gpus: int) -> tuple[int, str]:
     if template.launcher == "none":
-        return 1, "what runs is the body's own: Slurm gives it one task a node"
+        return 1, "the body starts its own programs: Slurm gives it one task on each node"
     if template.name == "osu" and PurePosixPath(job.program or "").name in OSU_PAIRS:
         return 1, "the benchmark measures one pair of ranks"
     if gpus:
-        return gpus, f"one a GPU of {instance.name}"
+        return gpus, f"one for each GPU of {instance.name}"
     cores = logical_cores(instance.accelerators.name) if instance.accelerators else None
     if template.needs == "neuron" and cores and instance.neuron_devices:
         devices = instance.neuron_devices
-        return cores * devices, f"one a logical NeuronCore of {instance.name}: {cores} on each of {devices} devices"
+        return (
+            cores * devices,
+            f"one for each logical NeuronCore of {instance.name}: {cores} on each of {devices} devices",
+        )
     if template.launcher == "node" or not instance.cores:
-        return 1, f"nothing is known of what {instance.name} has"
-    return instance.cores, f"one a core of {instance.name}"
+        return 1, f"the cores of {instance.name} are not known"
+    return instance.cores, f"one for each core of {instance.name}"

@@ -24,11 +24,15 @@ def decide_efa(queue: Queue, resource: ComputeResource) -> tuple[bool, Decision]
     elif queue.nodes == 1:
         on, reason, source = (
             False,
-            "the queue has one node, and one node's ranks use NVLink or shared memory",
+            "the queue has one node, and ranks on one node use NVLink or shared memory",
             _EFA_PAGE,
         )
     elif len(queue.subnets) > 1:
-        on, reason, source = False, "the queue's subnets lie in several zones, and EFA does not cross them", _EFA_PAGE
+        on, reason, source = (
+            False,
+            "the queue's subnets are in several zones, and EFA does not work across zones",
+            _EFA_PAGE,
+        )
     else:
         interfaces = "an unknown number of" if count is None else count
         reason = f"{names} has {interfaces} EFA interfaces and the queue more than one node"
@@ -48,7 +52,7 @@ def decide_placement_group(queue: Queue, resource: ComputeResource, efa: bool) -
         reason, source = _against(queue, resource, efa)
     choice = asked or ("none" if reason else "managed")
     if not reason:
-        reason, source = "nodes near each other have the lowest latency", _PLACEMENT_PAGE
+        reason, source = "nodes that are near each other have the lowest latency", _PLACEMENT_PAGE
     return choice, _decision(queue, resource, "placement group", choice, reason, source)
 
 
@@ -59,25 +63,26 @@ def decide_capacity(queue: Queue, resource: ComputeResource) -> Decision:
         kind = "a Capacity Block" if queue.capacity == "capacity-block" else "a capacity reservation"
         choice, reason = target, f"{kind} that the spec names"
     elif queue.capacity == "spot":
-        choice, reason = "spot", "as the spec says; EC2 may take an instance back, and the job is requeued"
+        choice, reason = "spot", "as the spec says; EC2 may reclaim an instance, and the job is then requeued"
     else:
-        choice, reason = "on-demand", "no reservation is named, and EC2 takes nothing back"
+        choice, reason = "on-demand", "the spec names no reservation, and EC2 does not reclaim On-Demand instances"
     return _decision(queue, resource, "capacity", choice, reason, _RESERVATION_PAGE)
 
 
 def _against(queue: Queue, resource: ComputeResource, efa: bool) -> tuple[str, str]:
     """Return what speaks against a placement group, and on whose word; empty texts where nothing does."""
     if queue.capacity == "capacity-block":
-        reason = "a Capacity Block's instances are placed already; with a group the launch fails for lack of capacity"
+        reason = "the instances of a Capacity Block are already placed; with a group the launch fails with "
+        "insufficient capacity"
         return reason, _CAPACITY_BLOCKS
     if is_reserved(queue, resource):
         reason = (
-            "a reservation that was not made in the group has its instances elsewhere, and the launch fails for lack "
-            "of capacity; one that was made in a group of yours wants placement_group: its name"
+            "if a reservation was not created in the group, its instances are elsewhere, and the launch fails with "
+            "insufficient capacity; for a reservation that was created in your own group write placement_group: NAME"
         )
         return reason, _RESERVATIONS
     if not efa:
-        return "without EFA nearness gains little, and a group makes capacity harder to get", _PLACEMENT_PAGE
+        return "without EFA a placement group helps little, and it makes capacity harder to get", _PLACEMENT_PAGE
     barred = [instance.name for instance in resource.instances if instance.supports_cluster_placement is False]
     if barred:
         return f"{' and '.join(barred)} cannot be in a cluster placement group", _PLACEMENT_PAGE

@@ -32,10 +32,11 @@ def decide_preflight(
     if not efa:
         return None, Decision(subject, "none", "EFA is off on its nodes")
     if nodes == 1:
-        return None, Decision(subject, "none", "the ranks of one node need no EFA")
+        return None, Decision(subject, "none", "ranks on one node do not need EFA")
     count = devices or 1
-    reason = "a node without EFA would be found out only by a slow or failed job (preflight: false leaves it out)"
-    choice = f"{count} EFA devices a node, locked memory"
+    reason = "without the check a node without EFA is noticed only by a slow or failed job (preflight: false turns "
+    "it off)"
+    choice = f"{count} EFA devices on each node, locked memory"
     own_file = job.preflight == "file"
     if own_file:
         choice += "; by preflight.sh beside the script"

@@ -72,7 +72,7 @@ def existing_text(found: Sequence[FoundNodes], placeholder: Instance | None, buc
         "#   efakit render THIS-FILE --out bundle",
         "# All keys: efakit init --print-schema",
         "cluster:  # what every platform needs to know",
-        "  # The versions on the nodes decide a job's environment: name what you know, in quotes.",
+        "  # The versions on the nodes decide a job's environment: name what you know.",
         '  # stack: {installer: "1.43.2", nccl: "2.27.5"}  # the installer: /opt/amazon/efa_installed_packages',
         "  queues:  # Slurm's partitions",
     ]

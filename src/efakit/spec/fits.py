@@ -92,6 +92,9 @@ class _Fit:
     def _items(self, wanted: Any, data: Any, _: Any) -> bool:
         return not isinstance(data, list) or all(self.holds(wanted, item) for item in data)
 
+    def _minProperties(self, wanted: int, data: Any, _: Any) -> bool:  # noqa: N802
+        return not isinstance(data, dict) or len(data) >= wanted
+
     def _minItems(self, wanted: int, data: Any, _: Any) -> bool:  # noqa: N802
         return not isinstance(data, list) or len(data) >= wanted
 
@@ -108,6 +111,13 @@ class _Fit:
 
     def _maximum(self, wanted: float, data: Any, _: Any) -> bool:
         return not _TYPES["number"](data) or data <= wanted
+
+    def _multipleOf(self, wanted: float, data: Any, _: Any) -> bool:  # noqa: N802
+        if not _TYPES["number"](data):
+            return True
+        if not isinstance(wanted, int) or not isinstance(data, int):
+            raise _Unknown("multipleOf of other than whole numbers")
+        return data % wanted == 0
 
     def _exclusiveMinimum(self, wanted: float, data: Any, _: Any) -> bool:  # noqa: N802
         return not _TYPES["number"](data) or data > wanted

@@ -15,7 +15,7 @@ import yaml
 
 from efakit.errors import SpecError
 from efakit.finding import ERROR, Finding, Place
-from efakit.inputs import other_than_yaml, read_input, shown, text_of
+from efakit.inputs import EXPLODES, aliases_explode, other_than_yaml, read_input, shown, text_of
 
 KeyPath = Sequence[str | int]
 
@@ -69,7 +69,9 @@ class Document:
             mark = error.problem_mark or error.context_mark
             place = Place(str(path), mark.line + 1, mark.column + 1) if mark else Place(str(path), 1, 1)
             raise SpecError([_not_yaml(place, error.problem or error.context, other_than_yaml(text))]) from error
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+        except RecursionError as error:
+            raise SpecError([_not_yaml(Place(str(path), 1, 1), "it is nested too deeply")]) from error
+        except (yaml.YAMLError, ValueError) as error:
             raise SpecError([_not_yaml(Place(str(path), 1, 1), " ".join(str(error).split()))]) from error
 
     def fault(
@@ -160,7 +162,9 @@ def _child(node: yaml.Node | None, key: str | int) -> tuple[yaml.Node, yaml.Node
 
 
 def _refuse_bad_nodes(root: yaml.Node | None) -> None:
-    """Raise MarkedYAMLError for a duplicate key, or for half a surrogate pair, which no file can hold."""
+    """Raise MarkedYAMLError for a duplicate key, half a surrogate pair, and aliases that explode."""
+    if aliases_explode(root):
+        raise yaml.MarkedYAMLError(problem=EXPLODES)
     seen: set[int] = set()
     open_nodes = [root]
     while open_nodes:

@@ -213,7 +213,8 @@ def _read(path: Path) -> bytes:
             data = read_input(path)
         elif not path.is_file():
             path.stat()
-            raise UsageError("not a file", Place(str(path)))  # reading a pipe or a device might never end
+            # Reading a pipe or a device might never end.
+            raise UsageError("not a file; - reads standard input", Place(str(path)))
         else:
             with path.open("rb") as file:
                 data = file.read(_LARGEST_BYTES + 1)

@@ -7,11 +7,22 @@ from pathlib import Path
 
 from efakit.emit.registry import emit
 from efakit.finding import Finding, Place
+from efakit.plan.eks import EksPlan
 from efakit.plan.plan import Plan
 from efakit.validate.judges import Judgement, outcome_of
-from efakit.vendor import dockerfile_judges, dstack_parsers
+from efakit.validate.sagemaker import by_sagemaker
+from efakit.vendor import dockerfile_judges, dstack_parsers, eks_judges
 
 _DSTACK = "https://dstack.ai/docs/reference/dstack.yml/"
+_EKS = "https://docs.aws.amazon.com/eks/latest/userguide/node-efa.html"
+_NEVER_BY_EKS = (
+    "schemas know keys and forms, and no capacity, quota, permission or zone; nothing here is the API server, an "
+    "operator or a device plugin, and no image was looked into"
+)
+_NO_EKSCTL = (
+    "not judged: eksctl's configs by eksctl's own JSON Schema, for no eksctl is on PATH; an MPIJob by its definition, "
+    "which the cluster has: its pods alone"
+)
 _NEVER_BY_DSTACK = (
     "dstack's parsers know no instance type and no capacity: 'dstack apply' shows what a fleet can have before it asks"
 )
@@ -45,6 +56,32 @@ def _by_dstack(file: Path, plan: Plan, vendor: bool) -> Judgement:
         return Judgement("dstack", installed, "undecided", f"dstack {installed} has its parsers elsewhere ({error})")
     detail = f"dstack {installed}, its parsers, of {len(files)} files"
     return Judgement("dstack", installed, outcome_of(found), detail, tuple(found), (_NEVER_BY_DSTACK,))
+
+
+def _by_eks(file: Path, plan: Plan, vendor: bool) -> Judgement:
+    there = eks_judges.installed()
+    said = ", ".join(f"{name} {release}" for name, release in there.items())
+    if not vendor:
+        return Judgement("eks", said or None, "not asked", "eks: left out by --no-vendor")
+    missing = [name for name in eks_judges.PACKAGES if name not in there]
+    section = plan.section(EksPlan)
+    if missing or section is None:
+        why = f"eks: {', '.join(missing)} not installed; pip install 'efakit[eks]', best in an environment of its own"
+        return Judgement("eks", said or None, "not asked", why)
+    files = {item.path: item.content for item in emit(plan, ("eks",)) if item.path.endswith(".yaml")}
+    files = {name: content for name, content in files.items() if not name.startswith("eks/values-")}
+    schema = eks_judges.eksctl_schema()
+    place = Place(str(file), 1, 1)
+    try:
+        found = [
+            Finding("eks:schema", "error", f"{name}: {text}", source=_EKS, place=place)
+            for name, text in eks_judges.refusals(files, section.section.version, section.region, schema)
+        ]
+    except ImportError as error:
+        return Judgement("eks", said, "undecided", f"eks: {error}")
+    detail = f"{said}{' and the schema of the eksctl on PATH' if schema else ''}, of {len(files)} files"
+    notes = (_NEVER_BY_EKS, *(() if schema else (_NO_EKSCTL,)))
+    return Judgement("eks", said, outcome_of(found), detail, tuple(found), notes)
 
 
 def _by_parsers(file: Path, plan: Plan, vendor: bool) -> Judgement:
@@ -89,4 +126,9 @@ def _remark(path: str, item: dockerfile_judges.Remark, place: Place) -> Finding:
     )
 
 
-_JUDGES: dict[str, Callable[[Path, Plan, bool], Judgement]] = {"container": _by_parsers, "dstack": _by_dstack}
+_JUDGES: dict[str, Callable[[Path, Plan, bool], Judgement]] = {
+    "container": _by_parsers,
+    "dstack": _by_dstack,
+    "eks": _by_eks,
+    "sagemaker": by_sagemaker,
+}

@@ -204,6 +204,8 @@ def _read(path: Path, data: bytes | None) -> str:
         return text_of(read_input(path) if data is None else data, "utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"not a text file in UTF-8 (byte {error.start})", Place(shown(path))) from None
+    except IsADirectoryError:
+        raise UsageError("is a folder; name a file, or ask 'efakit lint'", Place(str(path))) from None
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", Place(str(path))) from None
     except ValueError as error:

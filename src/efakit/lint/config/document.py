@@ -11,7 +11,7 @@ import yaml
 
 from efakit.errors import UsageError
 from efakit.finding import Place
-from efakit.inputs import other_than_yaml
+from efakit.inputs import EXPLODES, aliases_explode, other_than_yaml
 from efakit.lint.config.node import Path
 
 
@@ -29,7 +29,9 @@ class ConfigDocument:
             what = other_than_yaml(text)
             problem = f", but {what}" if what else f": {error.problem or error.context}"
             raise UsageError(f"not valid YAML{problem}", place) from error
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+        except RecursionError as error:
+            raise UsageError("not valid YAML: it is nested too deeply", Place(file)) from error
+        except (yaml.YAMLError, ValueError) as error:
             raise UsageError(f"not valid YAML: {' '.join(str(error).split())}", Place(file)) from error
 
     def where(self, path: Path) -> tuple[int, int]:
@@ -97,7 +99,9 @@ def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Nod
 
 
 def _refuse_doubles(root: yaml.Node | None) -> None:
-    """Raise MarkedYAMLError for a duplicate key; pcluster refuses it too."""
+    """Raise MarkedYAMLError for a duplicate key, which pcluster refuses too, and for aliases that explode."""
+    if aliases_explode(root):
+        raise yaml.MarkedYAMLError(problem=EXPLODES)
     seen: set[int] = set()
     waiting = [root]
     while waiting:

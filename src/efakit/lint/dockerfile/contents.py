@@ -146,7 +146,7 @@ class Contents:
         for number, (command, texts) in enumerate(step.texts()):
             order = (stage.number, place, number)
             self._installer(step, command, texts, order)
-            self._cloned(step, command, texts, order)
+            self._cloned(step, number, order)
             if command.name in _ODD_COMMANDS:
                 continue
             for word, text in zip(command.words, texts, strict=True):
@@ -181,7 +181,8 @@ class Contents:
         span = Span(command.words[place].span.start, command.words[-1].span.end)
         self.runs.append(Run(options, not any(GAP in text for text in options), span, order, step))
 
-    def _cloned(self, step: Step, command: Command, texts: Sequence[str], order: tuple[int, int, int]) -> None:
+    def _cloned(self, step: Step, number: int, order: tuple[int, int, int]) -> None:
+        command, texts = step.texts()[number]
         if command.name != "git" or "clone" not in texts:
             return
         address = next((text for text in texts if "github.com" in text), "")
@@ -191,19 +192,17 @@ class Contents:
             return
         version, word = _branch(command.words, texts)
         if not version:
-            version, word = self._checked_out(step, command)
+            version, word = self._checked_out(step, number)
         span = _said(step, word) if word is not None else command.words[texts.index(address)].span
         self.found.append(Found(component, _release(version), span, order, "source"))
 
     @staticmethod
-    def _checked_out(step: Step, clone: Command) -> tuple[str, Word | None]:
-        later = False
-        for command, texts in step.texts():
-            if command is clone:
-                later = True
-            elif later and command.name == "git" and "clone" in texts:
+    def _checked_out(step: Step, clone: int) -> tuple[str, Word | None]:
+        """Return what git checkout takes behind a clone, before the next one."""
+        for command, texts in step.texts()[clone + 1 :]:
+            if command.name == "git" and "clone" in texts:
                 break
-            elif later and command.name == "git" and texts[1:2] == ["checkout"]:
+            if command.name == "git" and texts[1:2] == ["checkout"]:
                 return texts[-1], command.words[-1]
         return "", None
 

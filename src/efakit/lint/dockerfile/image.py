@@ -44,11 +44,14 @@ class Step:
     script: Script | None = None
     own: list[Assignment] = field(default_factory=list)
     """What the code of RUN sets itself."""
+    _texts: list[tuple[Command, list[str]]] | None = None
 
-    def texts(self) -> Iterator[tuple[Command, list[str]]]:
-        """Give each command of RUN with its words as far as they are known."""
-        for command in self.script.commands if self.script is not None else ():
-            yield command, [self.text(word) for word in command.words]
+    def texts(self) -> list[tuple[Command, list[str]]]:
+        """Return each command of RUN with its words as far as they are known."""
+        if self._texts is None:
+            commands = self.script.commands if self.script is not None else ()
+            self._texts = [(command, [self.text(word) for word in command.words]) for command in commands]
+        return self._texts
 
     def text(self, word: Word) -> str:
         """Return a word with the variables that are known filled in, GAP for each other one."""

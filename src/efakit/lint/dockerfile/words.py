@@ -13,6 +13,7 @@ from efakit.lint.script.text import Region, Span
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _BLANKS = " \t\n"
+_PLAIN = re.compile(r"""[^\s\\"'$`]*""")
 _LONGEST = 1000  # of what stands in ${ }
 
 
@@ -109,14 +110,16 @@ class _Words:
             elif letter == "$" and quote != "'":
                 yield self._reference(bool(quote))
             else:
-                self.here += 1
-                yield letter
+                plain = _PLAIN.match(self.text, self.here + 1)
+                end = plain.end() if plain is not None and letter not in _BLANKS else self.here + 1
+                yield self.text[self.here : end]
+                self.here = end
 
     def _reference(self, quoted: bool) -> Piece:
         start = self.here
         if self.text[start : start + 2] == "${":
             name = _NAME.match(self.text, start + 2)
-            end = _closing(self.text, start + 2)
+            end = _closing(self.text, start + 2) if name is not None else None
             if name is None or end is None:
                 self.here += 1
                 return "$"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-import yaml
-
 from efakit.lint.config.document import ConfigDocument
+
+# What a document begins with; inside of one, text at the left edge cannot look so.
+_MARK = re.compile(r"---(\s|$)")
 
 
 def read_manifests(file: str, text: str) -> list[ConfigDocument]:
@@ -17,17 +19,9 @@ def read_manifests(file: str, text: str) -> list[ConfigDocument]:
 
 
 def _parts(text: str) -> list[tuple[int, str]]:
-    """Return each document's text and the line that it begins at; the whole text where YAML cannot tell."""
-    try:
-        starts = [
-            event.start_mark.line
-            for event in yaml.parse(text, Loader=yaml.SafeLoader)
-            if isinstance(event, yaml.DocumentStartEvent) and event.start_mark is not None
-        ]
-    except yaml.YAMLError:
-        return [(0, text)]
+    """Return each document's text and the number of its first line, from 0."""
     lines = text.split("\n")
-    starts = [0, *starts[1:]]
+    starts = [0, *(number for number, line in enumerate(lines) if number and _MARK.match(line))]
     return [
         (first, "\n".join(lines[first:last])) for first, last in zip(starts, [*starts[1:], len(lines)], strict=True)
     ]

@@ -10,27 +10,37 @@ from efakit.lint.script.options import SBATCH, slurm_options
 from efakit.lint.script.text import SourceText, Span
 
 _MAGIC = "#SBATCH"
+_LINE = re.compile(rb"^#SBATCH", re.MULTILINE)
+_WORD = re.compile(r"""(?:[^\s"'\\#]|\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|["'\\])+|\#""")
+_QUOTING = re.compile(r"""\\(.)|["']""")
 
 
 def has_directives(source: SourceText) -> bool:
     """Return whether a line begins with #SBATCH."""
-    return re.search(rb"^#SBATCH", source.data, re.MULTILINE) is not None
+    return _LINE.search(source.data) is not None
 
 
 def directives(source: SourceText) -> Iterator[Directive]:
     """Give the options of all #SBATCH lines, also of those that sbatch does not read."""
-    in_force = True
+    first_command = _first_command(source)
     component = 0
-    for number in range(1, source.line_count + 1):
-        text = source.line(number)
-        if not text.startswith(_MAGIC):
-            in_force = in_force and (not text.strip() or text.lstrip().startswith("#"))
-            continue
-        words = list(arguments(text[len(_MAGIC) :], source.line_span(number).start + len(_MAGIC)))
+    for found in _LINE.finditer(source.data):
+        number = source.place(found.start())[0]
+        in_force = number < first_command
+        words = list(arguments(source.line(number)[len(_MAGIC) :], found.end()))
         if words and words[0].text.lower() in ("hetjob", "packjob"):
             component += 1
             continue
         yield from _of_line(words, number, component, in_force)
+
+
+def _first_command(source: SourceText) -> int:
+    """Return the number of the first line that is neither blank nor a comment, one past the last where none is."""
+    for number in range(1, source.line_count + 1):
+        text = source.line(number).lstrip()
+        if text and not text.startswith("#"):
+            return number
+    return source.line_count + 1
 
 
 def _of_line(words: list[Word], number: int, component: int, in_force: bool) -> Iterator[Directive]:
@@ -50,12 +60,17 @@ def arguments(text: str, start: int) -> Iterator[Word]:
 
     ``start`` is the offset of ``text`` in the file.
     """
-    for match in re.finditer(r"""(?:[^\s"'\\#]|\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|["'\\])+|\#""", text):
+    ascii_only = text.isascii()
+    for match in _WORD.finditer(text):
         raw = match[0]
         if raw == "#":
             return
-        begin = start + len(text[: match.start()].encode("utf-8", "surrogateescape"))
-        plain = re.sub(r"""\\(.)|["']""", lambda found: found[1] or "", raw)
-        yield Word(Span(begin, begin + len(raw.encode("utf-8", "surrogateescape"))), (plain,))
+        begin = start + (match.start() if ascii_only else _bytes(text[: match.start()]))
+        plain = _QUOTING.sub(lambda found: found[1] or "", raw) if _QUOTING.search(raw) else raw
+        yield Word(Span(begin, begin + (len(raw) if ascii_only else _bytes(raw))), (plain,))
         if text[match.end() : match.end() + 1] == "#":
             return
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogateescape"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Generic, Literal, TypeVar, overload
 
 from efakit.lint.script.text import Region, SourceText, Span
 
@@ -21,6 +22,8 @@ AssignmentKind = Literal[
     "env-file",
 ]
 ScriptKind = Literal["sbatch", "shell", "env-file"]
+_Of = TypeVar("_Of")
+_Value = TypeVar("_Value")
 GAP = "\0"
 """Stands in a word's text for what only the shell can know; no shell word can hold it itself."""
 
@@ -47,6 +50,29 @@ Piece = str | Ref
 _LOOK_UP = re.compile(r"(?:\$\(|`)\s*(?:which|command\s+-v|type\s+-[pP])\s+(?P<program>[\w./+-]+)\s*(?:\)|`)")
 
 
+class once(Generic[_Of, _Value]):  # noqa: N801 (used like property)
+    """A property of an object that never changes, worked out at the first use: functools' takes a lock for it."""
+
+    def __init__(self, work_out: Callable[[_Of], _Value]) -> None:
+        self._work_out = work_out
+        self.__doc__ = work_out.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, of: None, owner: type) -> once[_Of, _Value]: ...
+
+    @overload
+    def __get__(self, of: _Of, owner: type) -> _Value: ...
+
+    def __get__(self, of: _Of | None, owner: type) -> _Value | once[_Of, _Value]:
+        if of is None:
+            return self
+        value = of.__dict__[self._name] = self._work_out(of)
+        return value
+
+
 @dataclass(frozen=True)
 class Word:
     """A word of a command. ``span`` is where it stands, or, for one that came out of a variable, where that is set."""
@@ -56,14 +82,14 @@ class Word:
     split: bool = False
     """Whether it came out of a variable or an array: no edit can be made at its place alone."""
 
-    @property
+    @once
     def text(self) -> str:
         """The word as the shell would have it, ``GAP`` for each part that is not known."""
         if len(self.pieces) == 1 and isinstance(self.pieces[0], str):
             return self.pieces[0]
         return "".join(piece if isinstance(piece, str) else GAP for piece in self.pieces)
 
-    @property
+    @once
     def literal(self) -> str | None:
         """The word's value where it is known: also that of ``${NAME:-value}`` by default."""
         if len(self.pieces) == 1:
@@ -71,7 +97,7 @@ class Word:
             return only if isinstance(only, str) else only.default
         return self.text if all(isinstance(piece, str) for piece in self.pieces) else None
 
-    @property
+    @once
     def program(self) -> str:
         """The program that the word names as a command, without its folder; empty where that is not known.
 
@@ -85,7 +111,7 @@ class Word:
         found = _LOOK_UP.fullmatch(last.whole) if len(self.pieces) == 1 else None
         return found["program"].rpartition("/")[2] if found else ""
 
-    @property
+    @once
     def refs(self) -> tuple[Ref, ...]:
         """What the shell fills in."""
         return tuple(piece for piece in self.pieces if isinstance(piece, Ref))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import import_module
 from typing import NamedTuple
 
@@ -63,6 +63,7 @@ class Context:
         self.script = script
         self.surroundings = surroundings
         self.jobs = Jobs(script)
+        self._directives: dict[tuple[tuple[str, ...], int], str | None] = {}
 
     @cached_property
     def target(self) -> Target:
@@ -102,12 +103,15 @@ class Context:
 
     def directive(self, *names: str, component: int = 0) -> str | None:
         """Return the value in force of a #SBATCH option, "" of one without a value, None where it is not there."""
-        found = [
-            item.value or ""
-            for item in self.script.directives
-            if item.option in names and item.in_force and item.component == component
-        ]
-        return found[-1] if found else None
+        asked = (names, component)
+        if asked not in self._directives:
+            found = [
+                item.value or ""
+                for item in self.script.directives
+                if item.option in names and item.in_force and item.component == component
+            ]
+            self._directives[asked] = found[-1] if found else None
+        return self._directives[asked]
 
     def number(self, *names: str) -> int | None:
         """Return the whole number that a #SBATCH option has in force, None where there is none."""
@@ -154,6 +158,11 @@ def for_rows(check: Check) -> Check:
 
 def all_rules() -> tuple[Rule, ...]:
     """Return all rules, in the order of their modules."""
+    _load()
+    return tuple(_rules.values())
+
+
+@lru_cache(maxsize=1)
+def _load() -> None:
     for module in _MODULES:
         import_module(f"efakit.lint.script.{module}")
-    return tuple(_rules.values())

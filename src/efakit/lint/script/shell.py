@@ -128,6 +128,9 @@ class _Reader:
             self._reference(node)
         if kind == "raw_string":
             self.script.quoted.append(self.span(node))
+        children = node.named_children
+        if not children:
+            return
         inside = inside or kind in ("command_substitution", "process_substitution")
         branches = conditional or kind in _BRANCHES
         function = self.function
@@ -137,7 +140,7 @@ class _Reader:
             self.script.functions.add(self.function)
         choice = kind in _CHOICES
         self.branches += choice
-        for number, child in enumerate(node.named_children):
+        for number, child in enumerate(children):
             later = branches or (kind == "list" and number > 0)
             self.branches += kind == "list" and number > 0
             self._walk(child, conditional=later, inside=inside, depth=depth + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,6 +16,9 @@ class Span(NamedTuple):
 
     start: int
     end: int
+
+
+_LINE_FEED = re.compile(rb"\n")
 
 
 class Region(NamedTuple):
@@ -37,7 +41,7 @@ class SourceText:
             raise UsageError(f"a binary file (byte {data.index(0)} is 0), and no script", Place(file))
         self.file = file
         self.data = data
-        self._starts = [0, *(index + 1 for index, byte in enumerate(data) if byte == 10)]
+        self._starts = [0, *(found.end() for found in _LINE_FEED.finditer(data))]
 
     @property
     def text(self) -> str:

@@ -26,6 +26,10 @@ At = Callable[[int], int]
 
 def word_of(node: Node, at: At) -> Word:
     """Return a node of the grammar as a word."""
+    plain = node.children[0] if node.type == "command_name" and node.child_count == 1 else node
+    if plain.type == "word":  # most are
+        text = _unescaped(node_text(plain))
+        return Word(Span(at(node.start_byte), at(node.end_byte)), (text,) if text else ())
     pieces: list[Piece] = []
     for piece in _pieces(node, at):
         if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):

@@ -71,7 +71,8 @@ def plan_login_nodes(section: ParallelCluster, head_instance: str) -> tuple[tupl
     for pool in section.login_nodes:
         plans.append(LoginPlan(pool, pool.instance.name if pool.instance else head_instance))
         if pool.instance is None:
-            reason = "as the head node's: login nodes start from the same image, so they have its architecture"
+            reason = "the same as the head node's: login nodes start from the same image, so they need its "
+            "architecture"
             subject = f"login nodes of {pool.name}"
             decisions.append(Decision(subject, head_instance, reason, head_nodes.SOURCE, "login-nodes", (pool.name,)))
     return tuple(plans), decisions
@@ -87,7 +88,7 @@ def _head_type(node: HeadNode, cluster: ClusterPlan) -> tuple[str, Decision]:
         for row in head_nodes.HEAD_NODE_SIZES
         if row.architecture == architecture and cluster.nodes <= row.most_nodes
     )
-    reason = f"{architecture} as the compute nodes; {size.reason}"
+    reason = f"{architecture}, the same as the compute nodes; {size.reason}"
     return size.instance, Decision("head node", size.instance, reason, head_nodes.SOURCE, "head-node")
 
 
@@ -123,7 +124,8 @@ def _access(iam: Iam, publication: Publication) -> Decision:
     subject = "the head node's access to the hooks' installer"
     theirs = iam.role or iam.profile
     if theirs:
-        reason = "ParallelCluster refuses S3Access beside a role or profile of the user's own, which must allow it"
+        reason = "ParallelCluster does not allow S3Access together with your own role or profile, which must allow "
+        "the access"
         return Decision(subject, f"that of {theirs}", reason, _ACCESS, "installer-access")
-    reason = "it fetches the installer with its own role, which may read nothing in S3 but what the config names"
+    reason = "it fetches the installer with its own role, which may read from S3 only what the config names"
     return Decision(subject, f"to read {publication.address}", reason, _ACCESS, "installer-access")

@@ -66,8 +66,8 @@ def _release(section: ParallelCluster) -> list[Decision]:
     row = parallelcluster_release(section.version)
     if row.version == section.version:
         return []
-    reason = f"efakit has no row for {section.version}; {row.version} is the nearest earlier release that has one"
-    choice = f"taken as that of {row.version}: EFA installer {row.installer}"
+    reason = f"efakit's catalog does not have {section.version}; the nearest earlier release in it is {row.version}"
+    choice = f"the same as {row.version}: EFA installer {row.installer}"
     return [Decision(f"software of ParallelCluster {section.version}", choice, reason, row.source)]
 
 
@@ -75,10 +75,10 @@ def _interface_type(section: ParallelCluster) -> Decision:
     subject, topic = "EFA interface type", "efa-interface-type"
     source = "https://github.com/aws/aws-parallelcluster/pull/7262"
     if section.efa_interface_type:
-        reason = "as the spec says: an IP address on every card, as before 3.15, which public subnets need"
+        reason = "as the spec says: an IP address on every card, as before 3.15; public subnets need that"
         return Decision(subject, section.efa_interface_type, reason, source, topic)
     if not has_trait("efa-only-interfaces", section.version):
-        reason = f"ParallelCluster {section.version} knows no other: an IP address on every card"
+        reason = f"ParallelCluster {section.version} has no other: an IP address on every card"
         return Decision(subject, "efa", reason, source)
-    reason = "ParallelCluster's own choice from 3.15 on: one IP address a node, and EFA alone on the other interfaces"
+    reason = "ParallelCluster's default since 3.15: one IP address for each node, and EFA-only interfaces besides"
     return Decision(subject, "efa-only", reason, source)

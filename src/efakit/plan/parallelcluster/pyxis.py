@@ -48,8 +48,8 @@ def pyxis_findings(plan: Plan) -> Iterator[Finding]:
         missing = _missing(section, queue)
         if missing:
             message = (
-                f"job {plan.jobs[number].job.name}: ParallelCluster {section.version} ships Pyxis and Enroot switched "
-                f"off, and {missing}: srun knows no --container-image"
+                f"job {plan.jobs[number].job.name}: ParallelCluster {section.version} has Pyxis and Enroot "
+                f"disabled, and {missing}: srun does not have --container-image"
             )
             place = Place(keys=("jobs", number, "container", "runtime"))
             yield Finding("pyxis-off", ERROR, message, place=place, fix=_fix(queue), source=_TUTORIAL)
@@ -63,12 +63,12 @@ def _missing(section: ParallelCluster, name: str) -> str:
     if not (queue.custom_actions or queue.ami or section.ami):
         places.append(f"queue {name}")
     verb = "has" if len(places) == 1 else "have"
-    return f"{' and '.join(places)} {verb} no custom action that switches it on" if places else ""
+    return f"{' and '.join(places)} {verb} no custom action that enables it" if places else ""
 
 
 def _fix(queue: str) -> str:
     return (
-        "set hooks.bucket, from which the nodes fetch a script that switches it on; or add custom actions of your own: "
+        "set hooks.bucket, and the nodes fetch a script from it that enables it; or add your own custom actions: "
         "on the head node on_node_configured puts plugstack.conf and pyxis.conf of /opt/parallelcluster/examples into "
         f"/opt/slurm/etc, in queues.{queue} on_node_start puts enroot.conf into /etc/enroot and makes its folders"
     )

@@ -54,17 +54,15 @@ def _resource(queue: Queue, plan: ResourcePlan, options: ResourceOptions) -> tup
     min_nodes, of = resource.min_nodes or 0, (queue.name, resource.name)
     if queue.capacity == "capacity-block":
         min_nodes = resource.nodes
-        reason = "a Capacity Block is paid as a whole: ParallelCluster wants all of it up, so MinCount equals MaxCount"
-        choice = f"{min_nodes} of {resource.nodes} nodes always up"
+        reason = "a Capacity Block is paid for as a whole: ParallelCluster requires MinCount to equal MaxCount"
+        choice = f"{min_nodes} of {resource.nodes} nodes always running"
         subject = f"nodes of {queue.name}/{resource.name}"
         decisions.append(Decision(subject, choice, reason, _SCHEDULING, "min-nodes", of))
     settings = dict(options.slurm_settings)
     shape = _shape(resource)
     if shape and not {name.lower() for name in settings} & set(_SHAPE):
         settings = {**shape, **settings}
-        reason = (
-            f"Slurm cannot see the sockets of a {resource.instance.name} that is not up yet, and binds ranks by them"
-        )
+        reason = f"Slurm binds ranks by sockets and cannot see them while a {resource.instance.name} is not running"
         sockets, cores, threads = shape.values()
         choice = f"{sockets} x {cores} cores x {threads} threads"
         source = resource.instance.source_of("slurm_sockets").address
@@ -77,7 +75,7 @@ def _nearness(queue: Queue, plan: ResourcePlan) -> Decision:
     """Return the decision about the placement group, with who makes one that the spec does not ask for."""
     asked = plan.resource.placement_group or queue.placement_group
     if asked is None and plan.placement_group == "managed":
-        reason = f"{plan.nearness.reason}; ParallelCluster makes the group and removes it"
+        reason = f"{plan.nearness.reason}; ParallelCluster creates and deletes the group"
         return replace(plan.nearness, reason=reason)
     return plan.nearness
 

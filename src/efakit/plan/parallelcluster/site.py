@@ -22,7 +22,7 @@ def slurm_site(spec: Spec) -> SlurmSite:
     return SlurmSite(
         installation=partial(_installation, iam.role or iam.profile),
         installs_itself=True,
-        installed_late="without a bucket the hooks are installed only after the cluster is up",
+        installed_late="without a bucket the hooks are installed only after the cluster is created",
         how_to_set=_how_to_set,
         writes_settings=True,
         replaced_by="ParallelCluster",
@@ -47,7 +47,7 @@ def _records(section: ParallelCluster) -> tuple[str, str]:
     """Return where records go: the first shared file system, else the home that ParallelCluster's nodes share."""
     if section.storage:
         mount = section.storage[0].mount.rstrip("/")
-        return f"{mount}/efakit/records", "on the first of the spec's shared file systems"
+        return f"{mount}/efakit/records", "on the first shared file system of the spec"
     return "/home/efakit/records", "ParallelCluster's nodes share /home, and the spec names no other file system"
 
 
@@ -55,12 +55,12 @@ def _installation(theirs: str | None, publication: Publication | None) -> Decisi
     subject = "installation of the hooks"
     if publication is None:
         choice = f"by hand: run 'sudo sh {INSTALLER}' on the head node once"
-        reason = "the spec names no bucket from which ParallelCluster could fetch the installer"
+        reason = "the spec names no bucket, so ParallelCluster cannot fetch the installer"
         return Decision(subject, choice, reason, _CUSTOM_ACTIONS)
     reason = (
-        "OnNodeConfigured installs them when the head node is made, OnNodeUpdated again at each update of the cluster; "
-        "publish the installer first: efakit hooks publish"
-        + (f"; {theirs}, which takes the place of ParallelCluster's, must let it read there" if theirs else "")
+        "OnNodeConfigured installs them when the head node is created, and OnNodeUpdated at each update of the "
+        "cluster; publish the installer first: efakit hooks publish"
+        + (f"; {theirs}, which replaces ParallelCluster's, must allow it to read there" if theirs else "")
     )
     choice = f"by the cluster itself, from {publication.address}"
     return Decision(subject, choice, reason, _CUSTOM_ACTIONS, "installation")

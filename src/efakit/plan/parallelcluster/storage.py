@@ -32,12 +32,14 @@ def plan_storage(storage: tuple[Storage, ...]) -> tuple[tuple[StoragePlan, ...],
             least = _LEAST_THROUGHPUT.get(item.deployment) if item.type == "fsx-lustre" else None
             if throughput is None and least is not None:
                 throughput = least
-                choice = f"{throughput} MB/s a TiB"
-                reason = f"the least, and the cheapest, of {item.deployment}; storage.throughput asks for more"
+                choice = f"{throughput} MB/s for each TiB"
+                reason = f"the smallest and cheapest of {item.deployment}; for more set storage.throughput"
                 decisions.append(_decision(item, "throughput", choice, reason, _THROUGHPUT))
             policy = "Retain" if item.keep else "Delete"
             reason = (
-                "a new file system outlives its cluster (keep: false deletes it)" if item.keep else "as the spec says"
+                "a new file system is kept when its cluster is deleted (keep: false deletes it)"
+                if item.keep
+                else "as the spec says"
             )
             decisions.append(_decision(item, "deletion policy", policy, reason, _DELETION))
         plans.append(StoragePlan(item, throughput, policy))

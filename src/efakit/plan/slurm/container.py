@@ -32,9 +32,9 @@ def decide_container(
     subject = f"container of job {job_name}"
     choice = f"{container.image} by {container.runtime}"
     if container.runtime == "pyxis":
-        reason = "the image's own variables would win over the job's, but for those that --container-env names"
+        reason = "a variable of the image overrides the job's, unless --container-env names it"
         return ContainerPlan(srun_options=_pyxis(container, listed)), Decision(subject, choice, reason, _PYXIS_ENV)
-    reason = "an image may set a variable of its own; the prefix APPTAINERENV_ gets the job's past it"
+    reason = "an image may set the same variable; with the prefix APPTAINERENV_ the job's value is used"
     plan = ContainerPlan(command=_apptainer(container, gpus, efa), handed_on=listed)
     return plan, Decision(subject, choice, reason, _APPTAINER_ENV)
 

@@ -78,11 +78,11 @@ def plan_hooks(hooks: Hooks, cluster: ClusterPlan, stack: Stack, site: SlurmSite
     script = publication.beside(PYXIS_SCRIPT) if publication is not None and pyxis and site.pyxis_off else None
     if script is not None:
         reason = (
-            "jobs of the spec run in Pyxis's containers, and the images hold Pyxis and Enroot switched off; publish "
+            "jobs of the spec run in Pyxis containers, and Pyxis and Enroot are disabled in the images; publish "
             "the script with the installer: efakit hooks publish"
         )
         decisions.append(
-            Decision("containers of Pyxis", f"Pyxis is switched on by {script.address}", reason, _PYXIS_OFF, "pyxis")
+            Decision("containers of Pyxis", f"Pyxis is enabled by {script.address}", reason, _PYXIS_OFF, "pyxis")
         )
     return HooksPlan(settings, publication, (*decisions, *programs.decisions), programs.settings, script)
 
@@ -104,20 +104,20 @@ def _policy(hooks: Hooks, nodes: int, site: SlurmSite) -> tuple[Decision, ...]:
     """Return the decisions about what a finding does."""
     subject = "mode of the hooks"
     if hooks.mode == "observe":
-        reason = "findings are recorded and no job is touched: a false alarm costs nothing"
+        reason = "findings are recorded and no job is changed: a false alarm costs nothing"
         return (Decision(subject, "observe", reason, _DRAINED_NODES),)
     if hooks.mode == "warn":
-        reason = "findings are recorded, logged on the node and told in the job's output; no job is touched"
+        reason = "findings are recorded, logged on the node and printed in the job's output; no job is changed"
         return (Decision(subject, "warn", reason, _DRAINED_NODES),)
     reason = (
         f"as the spec says: {', '.join(hooks.enforce)} fail the prolog. Slurm then drains the node and starts the job "
         f"elsewhere{f', and {site.replaced_by} replaces the instance' if site.replaced_by else ''}"
     )
     most = breaker_limit(nodes, hooks.breaker_nodes_per_hour, hooks.breaker_percent_per_hour)
-    limit = f"{most} of {nodes} nodes an hour"
+    limit = f"{most} of {nodes} nodes each hour"
     why = (
-        f"never more than {hooks.breaker_nodes_per_hour} nodes nor {hooks.breaker_percent_per_hour:g} per cent of all "
-        "(which are one at least): a wrong expectation would else "
+        f"at most {hooks.breaker_nodes_per_hour} nodes and {hooks.breaker_percent_per_hour:g} per cent of all nodes "
+        "(at least one): otherwise a wrong setting would "
         f"{'replace instances without end' if site.replaced_by else 'drain the whole cluster'}. Beyond it the hooks "
         "only warn"
     )
@@ -131,8 +131,8 @@ def _policy(hooks: Hooks, nodes: int, site: SlurmSite) -> tuple[Decision, ...]:
 def _patience(hooks: Hooks) -> Decision:
     seconds = hooks.deadline_seconds or _DEADLINE_SECONDS[True]
     reason = (
-        f"a prolog that may fail waits {0.3 * seconds:g} s for devices that are missing: p5en brings its own up late, "
-        "and a node drained for that is a sound one"
+        f"a prolog that may fail waits {0.3 * seconds:g} s for missing devices: on p5en devices come up late, "
+        "and a healthy node would be drained"
     )
     return Decision("deadline of the hooks", f"{seconds:g} s", reason, _LATE_DEVICES)
 

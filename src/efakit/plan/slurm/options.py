@@ -67,8 +67,8 @@ def _decisions(job: Job, output: str) -> tuple[Decision, ...]:
     if "/" in output:
         folder = output.rpartition("/")[0] or "/"
         reason = (
-            f"Slurm 23.02 and later makes the folder {folder} when it opens the file; an older one ends the job: there "
-            "make it before you submit"
+            f"Slurm 23.02 and later creates the folder {folder} when it opens the file; with an older Slurm the job "
+            "ends: create the folder before you submit"
         )
         decisions.append(Decision(f"output of job {job.name}", output, reason, _MAKES_FOLDERS))
     if job.signal:

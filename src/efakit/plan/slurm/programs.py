@@ -58,23 +58,23 @@ def _task_prolog(
         reason = "as the spec says: tasks get the environment that their script sets"
         return {}, Decision(subject, "off", reason, topic=_TASK)
     if "taskprolog" in theirs:
-        reason = f"the spec's own; to have efakit's too, let it run {TASK_PROLOG} and print what that prints"
+        reason = f"the spec's own; to use efakit's too, let it run {TASK_PROLOG} and print its output"
         return {}, Decision(subject, str(theirs["taskprolog"]), reason, _TASK_PROLOG_RULE, _TASK)
     if pyxis:
         reason = (
-            "jobs of the spec run in Pyxis's containers, where Slurm looks for the file of TaskProlog in the image and "
-            "fails the task that has none"
+            "jobs of the spec run in Pyxis containers, where Slurm looks for the TaskProlog file in the image and "
+            "fails the task if it is missing"
         )
         return {}, Decision(subject, "off", reason, _PYXIS, _TASK)
     if not installed_first:
         reason = (
-            f"Slurm fails every task whose TaskProlog is not there, and {site.installed_late}. Once they are, "
+            f"Slurm fails every task if the TaskProlog file is missing, and {site.installed_late}. After that, "
             f"{site.how_to_set({'TaskProlog': TASK_PROLOG})} ('efakit hooks status' says when)"
         )
         return {}, Decision(subject, "not yet", reason, _MISSING_FILE, _TASK)
     reason = (
-        "gives each task the environment that the software on its node needs, where the user has not set it. Slurm "
-        "fails tasks whose TaskProlog is missing: on a cluster that is up already, run the installer before you set it"
+        "it gives each task the environment that the software on its node needs, unless the user sets it. Slurm "
+        "fails tasks if the TaskProlog file is missing: on an existing cluster run the installer before you set it"
     )
     return {"TaskProlog": TASK_PROLOG}, Decision(subject, TASK_PROLOG, reason, _MISSING_FILE, _TASK)
 
@@ -82,10 +82,10 @@ def _task_prolog(
 def _health_check(hooks: Hooks, site: SlurmSite, theirs: Mapping[str, _Value]) -> tuple[dict[str, _Value], Decision]:
     subject = "health check"
     if not hooks.health_check:
-        reason = "as the spec says: prologs check what sysfs shows, and nothing that takes long"
+        reason = "as the spec says: prologs check only what sysfs shows, which is quick"
         return {}, Decision(subject, "off", reason, topic=_HEALTH)
     if "healthcheckprogram" in theirs:
-        reason = f"the spec's own; to have efakit's too, let it run {HEALTH_CHECK}"
+        reason = f"the spec's own; to use efakit's too, let it run {HEALTH_CHECK}"
         return {}, Decision(subject, str(theirs["healthcheckprogram"]), reason, _HEALTH_CHECK_RULE, _HEALTH)
     settings: dict[str, _Value] = {
         "HealthCheckProgram": HEALTH_CHECK,
@@ -94,11 +94,11 @@ def _health_check(hooks: Hooks, site: SlurmSite, theirs: Mapping[str, _Value]) -
     }
     settings = {name: value for name, value in settings.items() if name.lower() not in theirs}
     reason = (
-        "looks at what a prolog has no time for when slurmd starts, before the node takes jobs, and every "
-        f"{hooks.health_check_interval_seconds} s on idle nodes; prologs believe a result for "
-        f"{hooks.health_max_age_seconds} s. As long as the hooks are not installed, slurmd logs that it is missing, "
-        "and nothing else happens"
+        "it runs checks that take too long for a prolog: when slurmd starts, before the node takes jobs, and every "
+        f"{hooks.health_check_interval_seconds} s on idle nodes; prologs use a result for "
+        f"{hooks.health_max_age_seconds} s. While the hooks are not installed, slurmd logs that it is missing, "
+        "without further effect"
     )
     if not site.writes_settings:
-        reason = f"{reason}. Once they are, {site.how_to_set(settings)}"
+        reason = f"{reason}. After the installation, {site.how_to_set(settings)}"
     return settings, Decision(subject, HEALTH_CHECK, reason, _HEALTH_CHECK_RULE, _HEALTH)

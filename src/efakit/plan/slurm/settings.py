@@ -19,5 +19,5 @@ def with_prolog_flags(wanted: Mapping[str, _Value]) -> tuple[dict[str, _Value], 
         flags.insert(0, "Alloc")
     merged = ",".join(flags)
     settings["PrologFlags"] = merged
-    reason = "without Alloc the prolog runs on a node only when a step starts there, and nodes would have no baseline"
+    reason = "without Alloc the prolog runs on a node only when a step starts there, and other nodes have no baseline"
     return settings, Decision("Slurm's PrologFlags", merged, reason, _FLAGS_OF_ALLOC, "prolog-flags")

@@ -74,8 +74,8 @@ def plain_site() -> SlurmSite:
 def _by_hand(publication: Publication | None) -> Decision:
     subject, run = "installation of the hooks", f"run 'sudo sh {INSTALLER}' on the head node once"
     if publication is None:
-        reason = f"the cluster is up already; 'sh {INSTALLER} --help' tells how to name other folders"
+        reason = f"the cluster exists already; 'sh {INSTALLER} --help' shows how to use other folders"
         return Decision(subject, f"by hand: {run}", reason, _INSTALL)
     choice = f"by hand: fetch {publication.address} ('aws s3 cp'), and {run}"
-    reason = "the cluster is up already; publish the installer first: efakit hooks publish"
+    reason = "the cluster exists already; publish the installer first: efakit hooks publish"
     return Decision(subject, choice, reason, _INSTALL)

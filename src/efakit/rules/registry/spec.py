@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from efakit.rules.registry import sagemaker
 from efakit.rules.registry.row import Rule
 
 _SPEC = "docs/spec.md"
@@ -121,6 +122,22 @@ RULES = (
             eks: {name: my-cluster, zones: [us-west-2a, us-west-2b]}
         """,
         source=_EKSCTL,
+    ),
+    Rule(
+        "eks-offered",
+        room="spec",
+        severity="error",
+        what="EKS nodes are of a type that the region, or the zone that the queue names by its id, does not offer.",
+        why="eksctl and CloudFormation wait for nodes that never come. efakit uses the offerings in its catalog.",
+        wrong="""
+            cluster: {region: eu-west-3}
+            eks: {name: my-cluster, zones: [eu-west-3a, eu-west-3b]}
+        """,
+        right="""
+            cluster: {region: us-east-1}
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b]}
+        """,
+        source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypeOfferings.html",
     ),
     Rule(
         "eks-dra",
@@ -602,4 +619,5 @@ RULES = (
         """,
         source=_PYXIS,
     ),
+    *sagemaker.RULES,
 )

@@ -48,6 +48,37 @@ RULES = (
         source="https://dstack.ai/docs/reference/dstack.yml/fleet/",
     ),
     Rule(
+        "eks:*",
+        room="vendor",
+        severity="error",
+        what="Schemas of Kubernetes, of Kubeflow Trainer or of eksctl, or cfn-lint, refuse a file that efakit renders "
+        "for EKS.",
+        why="The API server, eksctl or CloudFormation say the same. Schemas know keys and forms: what they pass and "
+        "fails later has rules of its own.",
+        wrong="""
+            eks: {memory_percent: all}
+        """,
+        right="""
+            eks: {memory_percent: 80}
+        """,
+        source="https://docs.aws.amazon.com/eks/latest/userguide/node-efa.html",
+    ),
+    Rule(
+        "sagemaker:*",
+        room="vendor",
+        severity="error",
+        what="SageMaker's model of its requests, or the installed SDK, refuses what efakit renders for it.",
+        why="The service says the same (model), or the SDK raises before it sends anything (sdk). Both know keys and "
+        "forms, and nothing of capacity, quota and permissions.",
+        wrong="""
+            sagemaker: {output: "s3://my bucket/"}
+        """,
+        right="""
+            sagemaker: {output: "s3://my-bucket/training"}
+        """,
+        source="https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html",
+    ),
+    Rule(
         "hadolint:*",
         room="vendor",
         severity="warning",

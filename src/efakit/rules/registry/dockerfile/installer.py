@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from efakit.catalog.image_facts import DLC, EFA_CHANGELOG, EFA_IN_CONTAINERS, SAMPLES
+from efakit.catalog.image_facts import DLC, EFA_CHANGELOG, SAMPLES
+from efakit.catalog.images import EFA_IN_CONTAINERS
 from efakit.rules.registry.row import Rule
 
 _NVCR = SAMPLES + "2.ami_and_containers/containers/pytorch/0.nvcr-pytorch-aws.dockerfile"

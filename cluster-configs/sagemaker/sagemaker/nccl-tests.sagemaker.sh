@@ -1,0 +1,42 @@
+#!/bin/bash
+# Runs on each instance of the training job nccl-tests.
+set -euo pipefail
+
+# An instance without EFA would be found out only by a slow or failed job.
+devices=$({ ls -d /dev/infiniband/uverbs* 2>/dev/null || true; } | wc -l)
+if [ "$devices" -eq 0 ]; then
+  echo "no EFA device is in this container (/dev/infiniband/uverbs*)" >&2
+  exit 1
+elif [ "$devices" -lt 4 ]; then
+  echo "$devices of the 4 EFA devices of ml.p4d.24xlarge are in this container" >&2
+fi
+
+# SageMaker's own word for which instances there are, in an order that is the same on each.
+told=$(python3 -c "import json; told = json.load(open('/opt/ml/input/config/resourceconfig.json')); hosts = sorted(told['hosts']); print(len(hosts), hosts.index(told['current_host']), *hosts)")
+read -r nodes rank hosts <<<"$told"
+first=${hosts%% *}
+# A name can be there later than the instance.
+for _ in {1..300}; do getent hosts "$first" >/dev/null && break; sleep 1; done
+
+# mpirun reaches the other instances by ssh: sshd and root's key are the image's.
+mkdir -p /run/sshd
+/usr/sbin/sshd
+over=/tmp/mpirun-is-over
+if [ "$rank" -ne 0 ]; then
+  # The first instance starts all ranks, and says when they have ended.
+  until [ -e "$over" ]; do sleep 1; done
+  exit 0
+fi
+slots=
+for host in $hosts; do
+  slots+=${slots:+,}$host:8
+  for _ in {1..300}; do ssh -o StrictHostKeyChecking=no "$host" true </dev/null && break; sleep 1; done
+done
+status=0
+"$(command -v mpirun)" --allow-run-as-root --host "$slots" \
+  -n "$((nodes * 8))" --map-by ppr:8:node --bind-to none \
+  -x PATH ${LD_LIBRARY_PATH:+-x LD_LIBRARY_PATH} \
+  -x NCCL_DEBUG -x NCCL_NET -x OMPI_MCA_pml -x OMPI_MCA_btl -x OMPI_MCA_btl_tcp_if_exclude \
+  /opt/nccl-tests/build/all_reduce_perf -b 8 -e 16G -f 2 -g 1 || status=$?
+for host in $hosts; do ssh -o StrictHostKeyChecking=no "$host" touch "$over" </dev/null || true; done
+exit "$status"
