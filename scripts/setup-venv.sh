@@ -21,6 +21,6 @@ pip=("$folder/bin/python" -m pip --quiet --disable-pip-version-check)
 if [ $# -gt 0 ]; then
   "${pip[@]}" install "$@" pytest pytest-xdist hypothesis
 else
-  "${pip[@]}" install --editable '.[dev,aws,pcluster]'
+  "${pip[@]}" install --editable '.[dev,aws,pcluster,logs]'
 fi
 touch "$folder/ready"

@@ -80,6 +80,14 @@ def test_a_timeout_alone_is_the_first_failure_and_its_cause_a_possible_one(tmp_p
     assert "possible cause: a rank did not take part" in found.findings[0].message
 
 
+def test_ranks_that_did_not_time_out_are_named(tmp_path):
+    log = "".join(up(rank, 16) for rank in range(16)) + "".join(WATCHDOG.format(rank) for rank in range(15))
+    found = diagnosis(log, folder=tmp_path)
+    assert "ranks 15 say nothing of it: look at them first" in found.findings[0].message
+    some = "".join(up(rank, 16) for rank in range(16)) + "".join(WATCHDOG.format(rank) for rank in range(4))
+    assert "say nothing" not in diagnosis(some, folder=tmp_path).findings[0].message
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_between_files_the_clock_tells_who_was_first(order, tmp_path):
     logs = [
