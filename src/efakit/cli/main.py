@@ -18,7 +18,11 @@ COMMANDS = {
     "init": ("efakit.cli.init", "init", "Write a spec to begin with."),
     "render": ("efakit.cli.render", "render", "Write a spec's bundle: cluster config, sbatch scripts, hooks."),
     "validate": ("efakit.cli.validate", "validate", "Judge a spec or a ParallelCluster config before money is spent."),
-    "lint": ("efakit.cli.lint", "lint", "Find what is wrong in sbatch scripts, launchers, env files, cluster configs."),
+    "lint": (
+        "efakit.cli.lint",
+        "lint",
+        "Find what is wrong in sbatch scripts, launchers, env files, Dockerfiles, cluster configs.",
+    ),
     "explain": (
         "efakit.cli.explain",
         "explain",
