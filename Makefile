@@ -13,7 +13,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
 PYTEST := python -m pytest
 # What needs nothing but the virtual environment.
-PLAIN := not pcluster and not dstack and not eks and not sagemaker and not lab and not registry
+PLAIN := not pcluster and not dstack and not eks and not sagemaker and not images and not lab and not registry
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
@@ -68,6 +68,7 @@ test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
+	scripts/as-root.sh $(PYTEST) -q -m images tests/images
 	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
 	.venv-sagemaker/bin/python -m pytest -m sagemaker tests/sagemaker
 	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook

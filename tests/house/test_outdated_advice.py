@@ -59,14 +59,23 @@ jobs:
 SECTIONS_OF_OTHERS = {
     "dstack": "dstack: {vpc: my-vpc}",
     "eks": 'eks: {name: my-cluster, image: "my/image:1", zones: [us-west-2a, us-west-2b]}',
-    "sagemaker": """
+}
+ON_SAGEMAKER = """
+cluster:
+  region: us-west-2
+  queues:
+    - name: gpu
+      compute_resources:
+        - {name: p5, instance: p5.48xlarge, nodes: 4}
 sagemaker:
   role: arn:aws:iam::123456789012:role/SageMakerRole
   output: s3://my-bucket/training
   image: 123456789012.dkr.ecr.us-west-2.amazonaws.com/efa:1
   stack: {installer: "1.51.0"}
-""",
-}
+jobs:
+  - {name: train, template: torchrun, nodes: 2, script: train.py}
+  - {name: all_reduce, template: nccl-tests, nodes: 2}
+"""
 
 
 @cache
@@ -78,11 +87,11 @@ def rendered() -> Mapping[str, str]:
         for file in emit(plan, ("parallelcluster", "sbatch")):
             path = f"{name}.{file.path}" if file.path == "cluster.yaml" else f"{name}/{Path(file.path).name}"
             found[path] = code(file.content)
-    for section, text in SECTIONS_OF_OTHERS.items():
-        # SageMaker takes no underscore in a name, and its SDK does.
-        spec = ON_OTHERS.format(text).replace("all-reduce", "all_reduce" if section == "sagemaker" else "all-reduce")
-        plan = make_plan(read_spec(Document(Path("spec.yaml"), spec)))
+    for section in ("dstack", "eks"):
+        plan = make_plan(read_spec(Document(Path("spec.yaml"), ON_OTHERS.format(SECTIONS_OF_OTHERS[section]))))
         found |= {file.path: code(file.content) for file in emit(plan, (section,))}
+    plan = make_plan(read_spec(Document(Path("spec.yaml"), ON_SAGEMAKER)))
+    found |= {file.path: code(file.content) for file in emit(plan, ("sagemaker",)) if not file.path.endswith(".md")}
     plan = make_plan(load_spec(ROOT / "cluster-configs/p5-container.yaml"))
     return found | {file.path: code(file.content) for file in emit(plan, ("container",))}
 
