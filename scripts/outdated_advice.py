@@ -69,7 +69,7 @@ class RenderedBefore(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A rule finds the advice, as a script, a Dockerfile or a config."""
+    """A rule finds the advice, as a script, a Dockerfile, a config or a spec."""
 
     rule: str
     kind: str
@@ -389,26 +389,33 @@ _CONTAINER = (
         "`--no-kmod`",
         f"{BLOG} (its text; its code has `--skip-kmod`)",
         "There is no such option: `--skip-kmod`. Without it a build fails.",
-        "efakit renders no image that builds a kernel module.",
+        "`--skip-kmod` in every image.",
         _NVCR,
-        (Found("image-kernel-module", "dockerfile", "FROM my/base\nRUN ./efa_installer.sh -y --no-kmod"),),
+        (
+            Rendered("slurm/Dockerfile", "--skip-kmod"),
+            Found("image-kernel-module", "dockerfile", "FROM my/base\nRUN ./efa_installer.sh -y --no-kmod"),
+        ),
     ),
     Advice(
         "`./efa_installer.sh -y --skip-kmod -g \\`, an empty line, `ENV PATH=...`",
         GUIDE_SM,
         "The backslash swallows the ENV: the variable is never set, and the installer gets it as words.",
-        "`docker build --check` says so as well.",
+        "No empty line within an instruction; whole values. `docker build --check` says it too.",
         "https://docs.docker.com/reference/build-checks/no-empty-continuation/",
-        (Found("instruction-swallowed", "dockerfile", _SWALLOWED),),
+        (
+            Rendered("slurm/Dockerfile", "ENV PATH=/opt/amazon/openmpi/bin"),
+            Found("instruction-swallowed", "dockerfile", _SWALLOWED),
+        ),
     ),
     Advice(
         "`./efa_installer.sh -y --skip-kmod -g`",
         f"{GUIDE_SM}; {GUIDE_SMDDP}",
         "`-y --skip-kmod --skip-limit-conf --no-verify`; on images of CUDA from 1.48 on also `--disable-ngc "
         "--disable-build-ngc`.",
-        "Found in Dockerfiles.",
+        "These options, by the installer's release.",
         _CONTAINERS,
         (
+            Rendered("slurm/Dockerfile", "--skip-limit-conf --no-verify --disable-ngc --disable-build-ngc"),
             Found("image-self-test", "dockerfile", "FROM my/base\nRUN ./efa_installer.sh -y --skip-kmod -g"),
             Found(
                 "image-taken-for-ngc",
@@ -424,9 +431,12 @@ _CONTAINER = (
             where,
             "1.51.0 is of October 2026. Releases before 1.38 bring no aws-ofi-nccl; p5e and later types are not "
             "known before 1.34.",
-            "Found in Dockerfiles.",
+            "The newest known, or the spec's.",
             _CHANGELOG,
-            (Found("image-installer-old", "dockerfile", f"FROM my/base\n{_OLD_INSTALLER.format(version)}"),),
+            (
+                Rendered("slurm/Dockerfile", "aws-efa-installer-1.51.0.tar.gz"),
+                Found("image-installer-old", "dockerfile", f"FROM my/base\n{_OLD_INSTALLER.format(version)}"),
+            ),
         )
         for version, where in (
             ("1.11.2", GUIDE_SM),
@@ -440,9 +450,11 @@ _CONTAINER = (
         f"{GUIDE_SM}; {GUIDE_SMDDP}",
         "The NCCL that PyTorch's wheel asks for: of torch 2.14.1 it is 2.30.7. aws-ofi-nccl 1.13 and later need "
         "2.17.1.",
-        "Found in Dockerfiles.",
+        "PyTorch's own, and nccl-tests are built with it.",
         "https://pypi.org/project/torch/",
         (
+            Rendered("slurm/Dockerfile", "NCCL_HOME=/opt/nccl"),
+            NotRendered("NVIDIA/nccl.git"),
             Found(
                 "image-nccl-not-pytorchs",
                 "dockerfile",
@@ -461,9 +473,10 @@ _CONTAINER = (
         "Build aws-ofi-nccl from source",
         f"{GUIDE_SM}; {GUIDE_SMDDP}; {SAMPLES}",
         "Installers from 1.38 on bring it. Two plugins in one image make the loader's order decide.",
-        "Found in Dockerfiles.",
+        "The installer's plugin alone.",
         "https://github.com/awslabs/awsome-distributed-ai/pull/861",
         (
+            NotRendered("aws-ofi-nccl.git"),
             Found(
                 "image-plugin-twice",
                 "dockerfile",
@@ -477,9 +490,11 @@ _CONTAINER = (
         "`ENV LD_LIBRARY_PATH=...:$LD_LIBRARY_PATH` on a base that has none",
         f"{GUIDE_SM}; {GUIDE_SMDDP}; {SAMPLES}",
         "The list then ends with a colon, and the loader searches the current folder. Write whole values.",
-        "Found in Dockerfiles.",
+        "No LD_LIBRARY_PATH: the loader is told by a file.",
         "https://man7.org/linux/man-pages/man8/ld.so.8.html",
         (
+            NotRendered("LD_LIBRARY_PATH="),
+            Rendered("slurm/Dockerfile", "/etc/ld.so.conf.d/000_efa.conf"),
             Found(
                 "image-variable-undefined",
                 "dockerfile",
@@ -491,9 +506,10 @@ _CONTAINER = (
         "The plugin's folder `/opt/amazon/ofi-nccl/lib/x86_64-linux-gnu`",
         SAMPLES,
         "From installer 1.44 on `/opt/amazon/ofi-nccl/lib` on Ubuntu.",
-        "Found in Dockerfiles.",
+        "The folder that goes with the installer's release.",
         _DLC + "scripts/docker/common/install_efa.sh",
         (
+            Rendered("slurm/Dockerfile", '"/opt/amazon/ofi-nccl/lib/libnccl-net-ofi.so"'),
             Found(
                 "image-plugin-folder",
                 "dockerfile",
@@ -506,9 +522,10 @@ _CONTAINER = (
         "`FROM nvidia/cuda:...-ubuntu20.04`",
         f"{GUIDE_SMDDP}; {SAMPLES}",
         "The EFA installer dropped Ubuntu 20.04 with 1.43.0, Amazon Linux 2 with 1.50.0, Debian 11 with 1.51.0.",
-        "Found in Dockerfiles.",
+        "Ubuntu 24.04, or 22.04 for older CUDA.",
         _CHANGELOG,
         (
+            NotRendered("ubuntu20.04"),
             Found(
                 "image-system-dropped",
                 "dockerfile",
@@ -532,69 +549,120 @@ _CONTAINER = (
     ),
 )
 
+_POD = """apiVersion: v1
+kind: Pod
+metadata: {name: train}
+spec:
+  nodeSelector: {node.kubernetes.io/instance-type: p5.48xlarge}
+  containers:
+    - name: train
+      image: my/image:1
+      %s
+"""
+
+
+def _example(rule: str) -> str:
+    """Return the wrong example of a rule, which is the advice."""
+    row = rule_of(rule)
+    return row.wrong if row is not None else ""
+
+
+_GROUPS = """apiVersion: eksctl.io/v1alpha5
+kind: ClusterConfig
+metadata: {name: my-cluster, region: %s, version: "%s"}
+availabilityZones: [us-west-2a, us-west-2c]
+managedNodeGroups:
+  - {name: efa, instanceType: %s, availabilityZones: [us-west-2a], efaEnabled: true}
+"""
 _EKS_ROWS = (
     Advice(
         '`hugepages-2Mi: 5210Mi`, four EFAs, 8000Mi of memory as "all the resources of a p5.48xlarge"',
         f"{GUIDE_EKS} (text; its manifest has 5120Mi, 32 and 32000Mi)",
         "A p5.48xlarge has 32 EFAs and 2 TiB; 5120Mi of huge pages fit every node that has EKS's 5128 pages.",
-        "`efakit explain --instance` says the EFAs; the counts are the catalog's.",
+        "All EFAs of the type, 5120Mi, and most of the node's memory.",
         _EKS,
-        (TypeHas("p5.48xlarge", "efa_interfaces", 32),),
+        (
+            TypeHas("p5.48xlarge", "efa_interfaces", 32),
+            Rendered("eks/train.job.yaml", "vpc.amazonaws.com/efa: 32"),
+            Rendered("eks/train.job.yaml", "hugepages-2Mi: 5120Mi"),
+            NotRendered("5210Mi"),
+        ),
     ),
     Advice(
         "`value: $PATH:/opt/amazon/efa/bin`, `LD_LIBRARY_PATH: ...:$LD_LIBRARY_PATH` in a pod's env",
         GUIDE_EKS,
-        "Kubernetes fills in `$(NAME)` alone, and only what stands above: the text stays as it is, and mpirun hands "
-        "it on.",
-        "-",
+        "Kubernetes fills in `$(NAME)` alone, and only what stands above: the text stays, and mpirun hands it on.",
+        "A job's script exports what it needs; paths are the image's.",
         _KUBERNETES,
+        (
+            Found("pod-variable", "manifest", _POD % 'env: [{name: PATH, value: "$PATH:/opt/amazon/efa/bin"}]'),
+            NotRendered("value: $PATH"),
+        ),
     ),
     Advice(
         '`version: "1.XX"`, `region: region-code` with zones of us-west-2',
         GUIDE_EKS,
         "eksctl's schema takes both; the cluster cannot be made.",
-        "-",
+        "A version that eksctl knows, and the spec's region.",
         _EKS,
+        (
+            Found("eksctl-version", "manifest", _GROUPS % ("us-west-2", "1.XX", "p5.48xlarge")),
+            Found("eksctl-region", "manifest", _GROUPS % ("region-code", "1.34", "p5.48xlarge")),
+            Rendered("eks/cluster.yaml", "region: us-west-2"),
+        ),
     ),
     Advice(
         "`helm install aws-efa-k8s-device-plugin` after eksctl's `efaEnabled: true`",
         GUIDE_EKS,
         "eksctl has installed a DaemonSet of that name (0.5.4, which does not know p6), which Helm does not own. The "
-        "chart tolerates no "
-        "taint by default. The EFA DRA driver is preferred for new clusters from 1.34 on.",
-        "-",
+        "chart tolerates no taint by default. The EFA DRA driver is preferred for new clusters from 1.34 on.",
+        "The README takes eksctl's away first; the chart's values have the tolerations.",
         _CHARTS,
+        (
+            Rendered("eks/values-efa-device-plugin.yaml", "tolerations:"),
+            Rendered("eks/README.md", "kubectl delete daemonset aws-efa-k8s-device-plugin"),
+        ),
     ),
     Advice(
         "restartPolicy in the launcher's pod template",
         GUIDE_EKS,
         "The MPI operator overwrites it by the replica's own.",
-        "-",
+        "restartPolicy stands in the replica.",
         "https://github.com/kubeflow/mpi-operator",
+        (Rendered("eks/all-reduce.job.yaml", "      restartPolicy: Never\n      template:"),),
     ),
     Advice(
         "Any Open MPI in an MPIJob",
         "MPIJob examples",
         "Open MPI 5 ignores what the operator sets, runs on the launcher alone and ends with 0: Open MPI 4 and "
         "--hostfile.",
-        "-",
+        "Open MPI 4 of the EFA installer, with --hostfile.",
         _MPI_OPERATOR,
+        (Rendered("eks/all-reduce.job.yaml", "/opt/amazon/openmpi/bin/mpirun --allow-run-as-root --hostfile"),),
     ),
     Advice(
         "`vpc.amazonaws.com/efa: 1`, or none and FI_PROVIDER=efa",
         "skypilot #10055, hyperpod-cli #306 and PR #318",
         "All EFAs of the type, as request and limit; with none the pod uses TCP without an error.",
-        "NCCL_NET=Libfabric makes it an error; the counts are the catalog's.",
+        "The type's count, and NCCL_NET=Libfabric, which makes it an error.",
         "https://github.com/skypilot-org/skypilot/issues/10055",
-        (TypeHas("p4d.24xlarge", "efa_interfaces", 4), TypeHas("p5en.48xlarge", "efa_interfaces", 16)),
+        (
+            Found("pod-few", "manifest", _example("pod-few")),
+            Found("pod-without-efa", "manifest", _example("pod-without-efa")),
+            Rendered("eks/train.job.yaml", "export NCCL_NET=Libfabric"),
+        ),
     ),
     Advice(
         "eksctl `efaEnabled: true` for p6-b300",
         "eksctl",
         "eksctl asks for an EFA on each of its 17 cards; 16 have one. A launch template of your own is needed.",
-        "The catalog counts EFAs and cards apart.",
+        "A launch template by CloudFormation for such types.",
         "https://github.com/eksctl-io/eksctl/pull/8692",
-        (TypeHas("p6-b300.48xlarge", "efa_interfaces", 16), TypeHas("p6-b300.48xlarge", "network_cards", 17)),
+        (
+            Found("eksctl-efa-count", "manifest", _GROUPS % ("us-west-2", "1.34", "p6-b300.48xlarge")),
+            TypeHas("p6-b300.48xlarge", "efa_interfaces", 16),
+            TypeHas("p6-b300.48xlarge", "network_cards", 17),
+        ),
     ),
 )
 
@@ -613,7 +681,7 @@ _DSTACK_ROWS = (
         "dstack fills nothing in there: the text stays, and the image's own value is lost.",
         "No env; the task's script exports what is needed.",
         _DSTACK,
-        (NotRendered("LD_LIBRARY_PATH"),),
+        (NotRendered("LD_LIBRARY_PATH="),),
     ),
     Advice(
         "`os_images.nvidia.name: Deep Learning Base OSS ... 20241115`",
@@ -657,6 +725,19 @@ _DSTACK_ROWS = (
     ),
 )
 
+_ON_P5 = """
+cluster: {queues: [{name: gpu, compute_resources: [{name: n, instance: p5.48xlarge, nodes: 2}]}]}
+sagemaker: {smddp: true, pytorch: "2.0.1", source: ../..}
+jobs:
+  - {name: train, template: torchrun, script: train.py}
+"""
+_TENSORFLOW = """
+cluster: {queues: [{name: gpu, compute_resources: [{name: n, instance: p4d.24xlarge, nodes: 2}]}]}
+sagemaker:
+  {smddp: true, pytorch: "2.0.1", source: ../.., image: 1.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.9.1}
+jobs:
+  - {name: train, template: torchrun, script: train.py}
+"""
 _SAGEMAKER_ROWS = (
     Advice(
         '`distribution={"smdistributed": {"dataparallel": {"enabled": True}}}`',
@@ -664,9 +745,10 @@ _SAGEMAKER_ROWS = (
         "SMDDP ended with 2.5.0 (October 2024): PyTorch up to 2.4.1, on p4d and p4de. On p5 the SDK refuses it; on "
         "p5e and later it takes it, "
         "and it does not work.",
-        "Found in Dockerfiles.",
+        "Refused in a spec where it does not exist, with what to use; found in Dockerfiles.",
         _SMDDP,
         (
+            Found("sagemaker-smddp", "spec", _ON_P5),
             Found(
                 "image-smddp",
                 "dockerfile",
@@ -687,23 +769,26 @@ _SAGEMAKER_ROWS = (
         'TensorFlow with SMDDP (`framework_version="2.9.1"`)',
         GUIDE_SMDDP,
         "Ended with TensorFlow 2.11.0; the SDK refuses 2.9.1.",
-        "No target for it.",
+        "No template for it, and refused in a spec. TensorFlow's own MultiWorkerMirroredStrategy runs on NCCL.",
         _SMDDP,
+        (Found("sagemaker-smddp", "spec", _TENSORFLOW),),
     ),
     Advice(
         '`base_job_name="training_job_name_prefix"`',
         GUIDE_SMDDP,
         "A job's name has letters, digits and hyphens; the SDK takes the underscore, the service does not.",
-        "-",
+        "A name that the service takes, made from the job's.",
         "https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html",
+        (Rendered("sagemaker/all-reduce.request.json", '"TrainingJobName": "all-reduce"'),),
     ),
     Advice(
         "`Estimator(image_uri=..., distribution=...)`",
         "SDK examples",
         "The generic class drops `distribution` without a word: use PyTorch(image_uri=...), or version 3 with a "
         "command.",
-        "-",
+        "Version 3 with a command, or PyTorch(image_uri=...).",
         "https://github.com/aws/sagemaker-python-sdk",
+        (NotRendered("Estimator("), Rendered("sagemaker/train.sagemaker.py", "ModelTrainer(")),
     ),
     Advice(
         "`torch_distributed` on p5 and later",
@@ -711,17 +796,25 @@ _SAGEMAKER_ROWS = (
         "The toolkit forces NCCL_PROTO=simple and NCCL_SOCKET_IFNAME=eth0 onto the job. Version 3 of the SDK with a "
         "command leaves the "
         "environment alone.",
-        "Found in scripts.",
+        "Version 3 with a command; found in scripts.",
         _TOOLKIT,
-        (Found("nccl-proto", "script", "export NCCL_PROTO=simple", NEWEST),),
+        (
+            NotRendered("torch_distributed"),
+            Rendered("sagemaker/train.sagemaker.py", 'command="bash train.sagemaker.sh"'),
+            Found("nccl-proto", "script", "export NCCL_PROTO=simple", NEWEST),
+        ),
     ),
     Advice(
         "One device, /dev/infiniband/uverbs0; four on p4d",
         GUIDE_SM,
         "As many as the type has EFAs: 4 on p4d, 32 on p5.48xlarge.",
-        "The hooks and the tasks of dstack count the devices before a job.",
+        "The hooks, the tasks of dstack and SageMaker's training jobs count the devices before a job.",
         _CONTAINERS,
-        (TypeHas("p4d.24xlarge", "efa_interfaces", 4), Rendered("dstack/train.sh", "-lt 32 ]")),
+        (
+            TypeHas("p4d.24xlarge", "efa_interfaces", 4),
+            Rendered("dstack/train.sh", "-lt 32 ]"),
+            Rendered("sagemaker/train.sagemaker.sh", "-lt 32 ]"),
+        ),
     ),
 )
 

@@ -105,7 +105,11 @@ def test_an_image_of_the_jobs_own_is_named_as_a_registry_has_it():
     ("job", "instance", "why"),
     [
         ({"name": "x", "template": "command", "program": "x"}, TYPE, "dstack has no launcher for the ranks"),
-        ({"name": "x", "template": "openmpi", "program": "x"}, "hpc7a.96xlarge", "does not offer hpc7a.96xlarge"),
+        (
+            {"name": "x", "template": "openmpi", "program": "x"},
+            "hpc7a.96xlarge",
+            "dstack does not offer hpc7a.96xlarge",
+        ),
         ({"name": "x", "template": "openmpi", "program": "x"}, "c5.xlarge", "dstack's image has no EFA for c5.xlarge"),
         (
             {**TRAIN, "name": "x", "container": {"runtime": "apptainer", "image": "/x.sif"}},

@@ -17,7 +17,7 @@ from efakit.nearness import did_you_mean, near
 # In capitals, with something behind it: no command of a shell is called so.
 _BEGINS = re.compile(rf"({'|'.join(INSTRUCTIONS)})[ \t]+\S")
 _NAME = re.compile(r"[A-Za-z]+\Z")
-_EMPTY_ITEM = ": the list gets an empty item, which is the current folder"
+_EMPTY_ITEM = "; the list gets an empty entry, which means the current folder"
 
 
 @rule("instruction-swallowed")
@@ -26,8 +26,8 @@ def instruction_swallowed(context: Context) -> Iterator[Problem]:
     for item in context.file.instructions:
         for span, word in _swallowed(context, item):
             line = context.file.source.place(item.span.start)[0]
-            message = f"{word} is no instruction here: a backslash goes on from above, and {item.name} in line {line} "
-            yield Problem(span, message + "takes the line", "take out the last backslash above it")
+            message = f"{word} is part of the {item.name} of line {line}, which a backslash above continues over it"
+            yield Problem(span, message, "remove the last backslash above it")
 
 
 def _swallowed(context: Context, item: Instruction) -> Iterator[tuple[Span, str]]:
@@ -50,15 +50,15 @@ def continuation_empty(context: Context) -> Iterator[Problem]:
         return
     for item in context.file.instructions:
         if item.empty and not any(True for _ in _swallowed(context, item)):
-            message = f"an empty line stands within {item.name}, behind a backslash: Docker will refuse it one day"
-            yield Problem(Span(item.empty[0].start, item.empty[0].start), message, "delete it, or write # there")
+            message = f"an empty line stands within {item.name}, behind a backslash: a later Docker will refuse it"
+            yield Problem(Span(item.empty[0].start, item.empty[0].start), message, "delete the empty line")
 
 
 @rule("image-variable-undefined")
 def image_variable_undefined(context: Context) -> Iterator[Problem]:
     """Point out variables that Docker fills in and nothing sets, each once a stage."""
     for found in context.image.undefined:
-        message = f"no ARG above it sets {found.name}: FROM gets nothing in its place"
+        message = f"no ARG above FROM sets {found.name}: it is empty"
         yield Problem(found.span, message, f"ARG {found.name}=... above FROM")
     for stage in context.image.stages:
         seen: set[str] = set()
@@ -68,10 +68,10 @@ def image_variable_undefined(context: Context) -> Iterator[Problem]:
             seen.add(found.name)
             tail = _EMPTY_ITEM if found.in_list else ""
             if found.why == "global":
-                message = f"{found.name} is set above FROM, and not known below it{tail}"
+                message = f"{found.name} is set above FROM only: this stage does not see it{tail}"
                 yield Problem(found.span, message, f"ARG {found.name} in this stage")
             elif found.why == "nothing":
-                message = f"nothing sets {found.name}: Docker puts nothing in its place{tail}"
+                message = f"nothing sets {found.name}: Docker replaces it with nothing{tail}"
                 yield Problem(found.span, message, "write the whole value, or set it before")
             else:
                 message = f"nothing in this file sets {found.name}: unless {stage.root or 'the base image'} does, "
@@ -94,7 +94,7 @@ def image_argument_not_declared(context: Context) -> Iterator[Problem]:
                     seen.add(ref.name)
                     base = stage.base_image
                     sure = base is not None and base.sets is not None
-                    message = f"{ref.name} is set above FROM, and not known below it: the shell puts nothing there"
+                    message = f"{ref.name} is set above FROM only: the shell of this stage replaces it with nothing"
                     message += "" if sure else f", unless {stage.root or 'the base image'} sets it"
                     fix = f"ARG {ref.name} in this stage"
                     yield Problem(ref.span, message, fix, severity=None if sure else "info")
@@ -145,7 +145,7 @@ def instruction_unknown(context: Context) -> Iterator[Problem]:
         word = context.file.source.at(item.span).split(None, 1)[0]
         meant = near(item.name, INSTRUCTIONS, cutoff=0.6)[:1] if _NAME.match(item.name) else []
         fix = did_you_mean(meant) or "end the line above with a backslash, or write an instruction"
-        message = f"{word[:30]} is no instruction: the build ends here"
+        message = f"{word[:30]} is not an instruction: the build ends here"
         end = item.span.start + len(word.encode("utf-8", "surrogateescape"))
         yield Problem(Span(item.span.start, end), message, fix)
         return

@@ -31,8 +31,8 @@ def image_kernel_module(context: Context) -> Iterator[Problem]:
     for _, _, run in _runs(context):
         if run.known and not run.has("--skip-kmod", "k") and not run.has("--enable-ngc"):
             wrong = next((text for text in run.options if text in ("--no-kmod", "--skip-kernel-module")), "")
-            told = f"{wrong} is no option: the" if wrong else "the"
-            message = f"{told} installer builds a kernel module, which an image has no kernel for: the build fails"
+            told = f"{wrong} is not an option; the" if wrong else "the"
+            message = f"{told} installer builds a kernel module, and an image has no kernel: the build fails"
             yield Problem(run.span, message, "--skip-kmod")
 
 
@@ -41,7 +41,7 @@ def image_self_test(context: Context) -> Iterator[Problem]:
     """Point out the installer without --no-verify."""
     for _, _, run in _runs(context):
         if run.known and not run.has("--no-verify", "n") and not run.has("--enable-ngc"):
-            message = "at its end the installer looks for an EFA device, and a build has none"
+            message = "the installer ends with a test for an EFA device, and a build has none"
             yield Problem(run.span, message, "--skip-limit-conf --no-verify")
 
 
@@ -94,7 +94,7 @@ def image_installer_unpinned(context: Context) -> Iterator[Problem]:
         for item in contents.found:
             if item.component == "installer" and item.version == "latest" and item.span not in seen:
                 seen.add(item.span)
-                message = "aws-efa-installer-latest is another release on another day"
+                message = "aws-efa-installer-latest: the release depends on the day of the build"
                 yield Problem(item.span, message, "name the release", about=("installer",))
 
 
