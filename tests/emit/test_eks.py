@@ -133,7 +133,7 @@ def test_a_capacity_block_s_nodes_are_all_up_and_in_no_placement_group():
     assert (group["minSize"], group["desiredCapacity"], group["maxSize"]) == (4, 4, 4)
     assert (group["capacityReservation"], group["instanceMarketOptions"]) == (TARGET, {"marketType": "capacity-block"})
     assert "placement" not in group
-    assert "no placement group: a Capacity Block" in told(plan_of(TRAIN, queue=BLOCK))
+    assert "no placement group: the instances of a Capacity Block" in told(plan_of(TRAIN, queue=BLOCK))
 
 
 def test_a_block_of_a_type_with_a_launch_template_is_named_in_the_template_too():
