@@ -17,6 +17,7 @@ from pathlib import Path
 
 from efakit.vendor.simulated_account import account_for, config_in
 from efakit.vendor.simulated_account.environment import isolated_environment
+from scripts.bench_diagnose import bench_diagnose
 from scripts.bench_hook import bench_hook
 from scripts.ratios import median_ratio, seconds
 
@@ -80,6 +81,7 @@ def main() -> int:
             print(ratio.line(title, f"(limit {limit:.3f}) {'ok' if ratio.value <= limit else 'TOO SLOW'}"))
             failed += ratio.value > limit
         failed += not lint_is_quick([efakit, "lint", "--fail-on", "error"], Path(folder))
+        failed += bench_diagnose([efakit, "diagnose"], Path(folder))
         failed += bench_hook(Path(folder))
     return 1 if failed else 0
 

@@ -4,10 +4,11 @@
     python -m scripts.prove_rows --plugin DIR --libfabric DIR --nccl DIR --slurm DIR --driver DIR --parallelcluster DIR
 
 Each DIR is a git directory (a clone, or a bare one) with all tags of aws/aws-ofi-nccl, ofiwg/libfabric, NVIDIA/nccl,
-SchedMD/slurm and amzn/amzn-drivers; of ParallelCluster it is a folder with its wheels, which
-``pip download --no-deps aws-parallelcluster==X`` fetches. What needs a source that is not given, or is a copy without
-the releases of the entry, keeps the entry that it has; so does what is not proven any more, which is told. With
-``--check`` nothing is written, and the exit code is 1 where something would change.
+SchedMD/slurm, amzn/amzn-drivers, and for lines of logs open-mpi/ompi, NVIDIA/pyxis and NVIDIA/enroot (--ompi, --pyxis,
+--enroot); of ParallelCluster it is a folder with its wheels, which ``pip download --no-deps aws-parallelcluster==X``
+fetches. What needs a source that is not given, or is a copy without the releases of the entry, keeps the entry that it
+has; so does what is not proven any more, which is told. With ``--check`` nothing is written, and the exit code is 1
+where something would change.
 
 What to look for stands in row_claims.py. A boundary is proven where the text changes between the releases on its two
 sides, in the order of versions, and does not change again up to the other end of its row. So a fix that was picked onto
@@ -36,6 +37,10 @@ from scripts.tagged_text import SOURCES, Releases
 
 CATALOG = Path(__file__).resolve().parent.parent / "src" / "efakit" / "catalog" / "evidence.json"
 Entry = dict[str, Any]
+
+
+# Of these rows the evidence names the first release too: logs come from old software.
+_TOLD_FIRST = ("log_lines",)
 
 
 class NotProven(Exception):
@@ -145,7 +150,9 @@ def _found(boundary: Boundary, proof: Text, component: str, releases: Releases) 
         newest = next((state for state in reversed(states) if state.file is not None), None)
         if newest is None:
             raise NotProven(f"{proof.pattern!r} is in no {proof.files} of any release")
-        return {**entry, "file": newest.file, "with": newest.tag}
+        found = {**entry, "file": newest.file, "with": newest.tag}
+        first = next(state for state in states if state.file is not None)
+        return {**found, "first": first.tag} if boundary.table in _TOLD_FIRST else found
     before = [state for state in states if within(state.version, None, boundary.version)]
     after = states[len(before) :]
     if not before or not after:

@@ -16,6 +16,7 @@ from efakit.catalog import (
     slurm_settings,
     variables,
 )
+from efakit.catalog.log_lines import facts, lines
 from efakit.versions import within
 
 EDGES = ("since", "until", "least", "better")
@@ -80,6 +81,7 @@ def boundaries() -> Iterator[Boundary]:
         yield from _ends(row, {trait.component: trait.since or ""}, {trait.component: trait.until or ""})
     yield from _of_releases()
     yield from _of_configs()
+    yield from _of_logs()
 
 
 def _of_releases() -> Iterator[Boundary]:
@@ -104,6 +106,14 @@ def _of_configs() -> Iterator[Boundary]:
     for counter in counters.PORT_COUNTERS:
         row = Boundary("counters", "port-counter", counter.name, counters.SOURCE)
         yield from _ends(row, {"driver": counter.driver_since}, {})
+
+
+def _of_logs() -> Iterator[Boundary]:
+    for known in lines():
+        yield Boundary("log_lines", known.id, "", known.source)
+    for fact in facts():
+        if fact.component:
+            yield Boundary("log_lines", fact.id, "", "")
 
 
 def _ends(row: Boundary, since: Mapping[str, str], until: Mapping[str, str]) -> Iterator[Boundary]:

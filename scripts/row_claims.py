@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from efakit.catalog.counters import PORT_COUNTERS
 from efakit.catalog.known_faults import FAULTS
+from efakit.catalog.log_lines import facts, lines
 from efakit.catalog.plugin_nccl import PLUGIN_NCCL
 from efakit.catalog.slurm_settings import settings
 
@@ -484,6 +485,20 @@ _TRAITS = (
     Claim("plugin-sets-tuning", Text(_PLATFORM, _BUFFSIZE)),
 )
 
+_ISSUES = ("/issues/", "/pull/")
+_LOG_LINES = (
+    *(
+        Claim(row.id, Text(row.files, row.text or re.escape(row.needles[0]), row.component), table="log_lines")
+        for row in (*lines(), *facts())
+        if row.component
+    ),
+    *(
+        Claim(row.id, Report() if any(part in row.source for part in _ISSUES) else Document(), table="log_lines")
+        for row in lines()
+        if not row.component
+    ),
+)
+
 CLAIMS = (
     *_PLUGIN_VARIABLES,
     *_LIBFABRIC_VARIABLES,
@@ -493,4 +508,5 @@ CLAIMS = (
     *_CONFIGS,
     *_FAULTS,
     *_TRAITS,
+    *_LOG_LINES,
 )

@@ -113,5 +113,8 @@ SOURCES = {
     "nvshmem": Source("NVIDIA/nvshmem", r"v(\d+\.\d+\.\d+)-\d+"),
     "slurm": Source("SchedMD/slurm", r"slurm-(\d+-\d+-\d+)-\d+", "21.8.0"),
     "driver": Source("amzn/amzn-drivers", r"efa_linux_(\d+\.\d+\.\d+)", "0.9.0"),
+    "ompi": Source("open-mpi/ompi", r"v(\d+\.\d+\.\d+)", "3.0.0"),
+    "pyxis": Source("NVIDIA/pyxis", r"v(\d+\.\d+\.\d+)"),
+    "enroot": Source("NVIDIA/enroot", r"v(\d+\.\d+\.\d+)"),
     "parallelcluster": Source("aws_parallelcluster"),
 }

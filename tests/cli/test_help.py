@@ -34,7 +34,9 @@ def test_every_help_tells_the_exit_codes(call, words):
     assert re.findall(r"^  (\d)  \w", codes, re.MULTILINE) in (["0", "2"], ["0", "1", "2"])
 
 
-@pytest.mark.parametrize("words", [["render"], ["validate"], ["lint"], ["report"], ["hooks", "status"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["render"], ["validate"], ["lint"], ["report"], ["diagnose"], ["hooks", "status"]], ids=" ".join
+)
 def test_what_can_find_something_says_when_it_ends_with_1(call, words):
     assert "\n  1  " in call(*words, "--help").out
 

@@ -48,12 +48,16 @@ class Evidence(NamedTuple):
     """The release beside the boundary that has the text; of a fact, the newest that has it."""
     tag_without: str = ""
     """The release on the boundary's other side, which does not have it."""
+    tag_first: str = ""
+    """The oldest release that was looked at and has the text, where the row says so."""
     why: str = ""
 
     def __str__(self) -> str:
         """Return it in words."""
         if self.file:
             tags = f"in {self.tag_with}" + (f" and not in {self.tag_without}" if self.tag_without else "")
+            if self.tag_first and self.tag_first != self.tag_with:
+                tags = f"from {self.tag_first} to {self.tag_with}"
             where = f"{self.file} of {self.address}, {tags}"
         else:
             where = self.why or self.address
@@ -94,5 +98,6 @@ def _entry(row: dict[str, str]) -> Evidence:
         pattern=row.get("pattern", ""),
         tag_with=row.get("with", ""),
         tag_without=row.get("without", ""),
+        tag_first=row.get("first", ""),
         why=row.get("why", ""),
     )

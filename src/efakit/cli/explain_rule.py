@@ -15,6 +15,7 @@ from efakit.nearness import did_you_mean
 from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of
 
 _WIDTH = 100
+_FACTS = {"log": "the line"}
 
 
 def explain_rule(id_: str, form: str) -> None:
@@ -48,13 +49,13 @@ def explain_rule(id_: str, form: str) -> None:
         click.echo(f"Mode enforce fails the prolog for it {how}")
     click.echo(f"Source: {rule.source}")
     for entry in _evidence(rule):
-        side = f"{entry.side} {entry.version}" if entry.version else "the fault"
+        side = f"{entry.side} {entry.version}" if entry.version else _FACTS.get(rule.room, "the fault")
         click.echo(f"Evidence, {side}: {entry}")
 
 
 def _evidence(rule: Rule) -> list[Evidence]:
-    """Return what proves a known fault of a release, boundary by boundary."""
-    return [entry for entry in entries("known_faults") if entry.row == rule.id]
+    """Return what proves a known fault of a release, boundary by boundary, or a known line of a log."""
+    return [entry for table in ("known_faults", "log_lines") for entry in entries(table) if entry.row == rule.id]
 
 
 def _example(title: str, text: str, given: str) -> None:

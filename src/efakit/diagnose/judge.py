@@ -139,6 +139,9 @@ def _of_row(row: LogLine, tally: Tally, scan: Scan, first: First | None, failed:
     if follows:
         message += "; it follows from the first failure, most likely"
     else:
+        silent = _silent(speakers, scan.network.most_ranks) if row.kind == TIMEOUT else ()
+        if silent:
+            message += f"; ranks {numbers(silent)} say nothing of it: look at them first"
         message += f"; {'cause' if row.sure else 'possible cause'}: {cause}"
     severity = INFO if follows else row.severity
     finding = Finding(
@@ -150,6 +153,13 @@ def _of_row(row: LogLine, tally: Tally, scan: Scan, first: First | None, failed:
         source=row.source,
     )
     return Said(finding, cause, row.sure, tally.count, more, _ranks(speakers), _hosts(speakers), row.kind, follows)
+
+
+def _silent(speakers: list[Speaker], ranks: int) -> tuple[int, ...]:
+    """Return the ranks that did not say what most others said: those may be whom the others waited for."""
+    said = {speaker.rank for speaker in speakers if speaker.rank >= 0}
+    silent = tuple(rank for rank in range(ranks) if rank not in said)
+    return silent if len(silent) < len(said) else ()
 
 
 class _Words(dict[str, str]):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import NamedTuple, cast
 
 from efakit.errors import UsageError
+from efakit.finding import Place
 from efakit.inputs import is_stdin, shown
 
 BLOCK_BYTES = 1 << 21
 _LONGEST_LINE = 1 << 16
 _GZIP = b"\x1f\x8b"
+_GZIP_HEADER = 31
+"""Tells zlib to expect gzip."""
+_PACKED_BYTES = 1 << 18
 # What a folder is searched for: checkpoints and data lie beside logs, and are of any size.
 _ENDS = (".out", ".err", ".log", ".txt", ".stdout", ".stderr")
 _BEGINS = ("slurm-", "stdout", "stderr", "dmesg", "messages", "syslog")
@@ -67,9 +70,10 @@ class LogFile:
     def blocks(self) -> Iterator[Block]:
         """Give the log's lines; raise UsageError where it cannot be opened."""
         try:
-            raw = cast(BufferedReader, sys.stdin.buffer) if is_stdin(self._path) else self._path.open("rb")
+            opened = sys.stdin.buffer if is_stdin(self._path) else self._path.open("rb")
         except OSError as error:
-            raise UsageError(f"{self.name}: cannot be read: {error.strerror}") from error
+            raise UsageError(f"cannot be read: {error.strerror}", Place(self.name)) from error
+        raw = opened if isinstance(opened, BufferedReader) else BufferedReader(cast(RawIOBase, opened))
         with raw:
             yield from self._lines(raw)
 
@@ -106,13 +110,23 @@ class LogFile:
             self.damage = error.strerror or str(error)
 
     def _unpacked(self, raw: BufferedReader, size: int) -> Iterator[bytes]:
+        unpack, packed = zlib.decompressobj(_GZIP_HEADER), b""
+        begun = False
         try:
-            with gzip.GzipFile(fileobj=raw, mode="rb") as unpacked:
-                while data := unpacked.read(BLOCK_BYTES):
-                    self._tell(raw.tell() if raw.seekable() else 0, size)
+            while packed or (packed := raw.read(_PACKED_BYTES)):
+                data, begun = unpack.decompress(packed, BLOCK_BYTES), True
+                packed = unpack.unconsumed_tail
+                if unpack.eof:
+                    # Another part may follow, as where logs were packed one by one.
+                    packed, begun = unpack.unused_data.lstrip(b"\0"), False
+                    unpack = zlib.decompressobj(_GZIP_HEADER)
+                self._tell(raw.tell() if raw.seekable() else 0, size)
+                if data:
                     yield data
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            self.damage = f"gzip ends or breaks off: {error}"
+        except zlib.error as error:
+            self.damage = f"gzip is damaged: {error}"
+        if begun and not self.damage:
+            self.damage = "gzip breaks off"
 
     def _size(self) -> int:
         try:

@@ -20,6 +20,8 @@ _EXCEPTION = re.compile(rb"([A-Za-z_][\w.]{2,100}(?:Error|Exception|Exit|Interru
 _BEFORE, _BEHIND = 2_000, 4_000
 """How much of a line is looked at, around what was found: a progress bar can make lines of megabytes."""
 _MOST_LINES_OF_TRACEBACK = 300
+_MOST_LINES_BETWEEN = 20
+"""Of the same writer: what it prints goes another way than its tracebacks, and comes between."""
 _MOST_SPEAKERS = 20_000
 
 
@@ -137,6 +139,7 @@ class Scan:
 
     def _exception(self, data: bytes, place: int, prefix: bytes, hit: Hit, again: bool = True) -> None:
         """Look for the line that ends a traceback: the first one of the same writer that is not indented."""
+        others = 0
         for _ in range(_MOST_LINES_OF_TRACEBACK):
             if place >= len(data):
                 if again:
@@ -151,7 +154,9 @@ class Scan:
             found = _EXCEPTION.match(text, len(prefix))
             if found and not self._is_known(text):
                 self._keep(hit, found)
-            return
+            others += 1
+            if found or others > _MOST_LINES_BETWEEN:
+                return
 
     def _is_known(self, text: bytes) -> bool:
         shown = text.decode("utf-8", "replace")

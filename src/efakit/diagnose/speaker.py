@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import datetime
 from typing import NamedTuple
 
@@ -86,7 +87,7 @@ def _nccl(line: bytes, place: int) -> tuple[str, int] | None:
     if len(words) < 2 or not words[-1].startswith(b"["):
         return None
     found = _HOST.search(words[-2])
-    return (_text(found.group(1)), int(found.group(2))) if found else None
+    return (sys.intern(_text(found.group(1))), int(found.group(2))) if found else None
 
 
 def moment_of(line: bytes) -> float | None:

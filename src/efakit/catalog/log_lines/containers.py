@@ -174,7 +174,7 @@ ROWS = (
         "the container could not be given its GPUs: {error}",
         "the GPU driver does not answer, or is not loaded on the node",
         "run nvidia-smi on the node; where it fails, drain the node",
-        "https://github.com/NVIDIA/enroot/blob/v4.1.2/conf/hooks/98-nvidia.sh",
+        _ENROOT + "issues/105",
         "slurmstepd: error: pyxis:     nvidia-container-cli: initialization error: nvml error: driver not loaded",
         pattern=r"nvidia-container-cli: (?:initialization|detection) error:? (?P<error>[^\r\n]{1,120})",
     ),

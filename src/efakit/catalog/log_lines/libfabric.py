@@ -213,7 +213,7 @@ ROWS = (
         pattern=r"event queue\. err: (?P<error>[^\r\n]{1,120})",
         component="libfabric",
         files=_EFA,
-        text=r"Unable to write to EQ: Missing or unavailable event queue",
+        text=r"Unable to write to EQ: %s",
     ),
     LogLine(
         "log-libfabric-no-rdma",
@@ -222,7 +222,7 @@ ROWS = (
         "error",
         ("EFA device has no rdma-read capability",),
         "FI_EFA_USE_DEVICE_RDMA=1 is set where the EFA device has no RDMA read, and ended the process",
-        "the line is of a script for another instance type",
+        "the variable asks for what this instance type's device does not have",
         "unset FI_EFA_USE_DEVICE_RDMA",
         _SOURCE + "rdm/efa_rdm_util.c",
         "FI_EFA_USE_DEVICE_RDMA=1 was set by user, but EFA device has no rdma-read capability.  Application will "

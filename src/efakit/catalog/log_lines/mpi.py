@@ -83,7 +83,6 @@ ROWS = (
         "ask Slurm for as many tasks, or give -n less",
         _SOURCE + "orte/mca/rmaps/base/help-orte-rmaps-base.txt",
         "There are not enough slots available in the system to satisfy the 16",
-        sure=True,
         component="ompi",
         files=_HELP,
         text=r"There are not enough slots available in the system",

@@ -177,7 +177,6 @@ ROWS = (
         _SOURCE + "init.cc",
         "gpu-1:101:190 [0] init.cc:800 NCCL WARN Mismatched NCCL version detected : rank 0 version 22803 rank 8 "
         "version 22703",
-        sure=True,
         component="nccl",
         files="src/init.c*",
         text=r"Mismatched NCCL version detected",

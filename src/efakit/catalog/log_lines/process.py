@@ -14,10 +14,9 @@ ROWS = (
         "a program lacks the library {library}",
         "its folder is not in LD_LIBRARY_PATH, or the package is not in the image",
         "load the module, or add the folder: /opt/amazon/efa/lib64 or lib for libfabric",
-        "https://sourceware.org/git/?p=glibc.git;a=blob;f=elf/dl-error-skeleton.c",
+        "https://github.com/NVIDIA/nccl/issues/872",
         "./all_reduce_perf: error while loading shared libraries: libmpi.so.40: cannot open shared object file: No "
         "such file or directory",
-        sure=True,
         pattern=r"loading shared libraries: (?P<library>[^:\s]{1,200}): cannot open",
     ),
     LogLine(
@@ -27,11 +26,10 @@ ROWS = (
         "error",
         ("CUDA driver version is insufficient for CUDA runtime version",),
         "the GPU driver is too old for the CUDA of the program",
-        "the image has a newer CUDA than the node's driver knows",
+        "the image has a newer CUDA than the node's driver knows, or the container was not given the driver",
         "use an image with an older CUDA, or a newer driver",
-        "https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html",
+        "https://github.com/NVIDIA/nccl-tests/issues/12",
         "NCCL WARN Cuda failure 'CUDA driver version is insufficient for CUDA runtime version'",
-        sure=True,
     ),
     LogLine(
         "log-no-space",
@@ -68,10 +66,11 @@ ROWS = (
         "error",
         ("NVRM: Xid (",),
         "a GPU reported Xid {xid}",
-        "48, 63, 64, 79, 94, 95: the GPU or its memory failed; 13, 31, 43, 45: the program did something that it must "
-        "not",
-        "for the first kind drain the node and replace the instance; for the second look at the program",
-        "https://docs.nvidia.com/deploy/xid-errors/",
+        "79 is a GPU that has fallen off the bus; 45 follows from another one before it; NVIDIA's "
+        "list of Xids says which are "
+        "the GPU's and which the program's",
+        "look the number up; where it is the GPU's, drain the node and replace the instance",
+        "https://github.com/NVIDIA/open-gpu-kernel-modules/issues/1150",
         "[ 1632.420956] NVRM: Xid (PCI:0000:53:00): 79, pid=4711, GPU has fallen off the bus.",
         pattern=r"NVRM: Xid \([^)]*\): (?P<xid>\d+)",
     ),
@@ -84,7 +83,7 @@ ROWS = (
         "the kernel killed process {pid}: the memory was full",
         "the job needs more memory on a node than there is, or than it asked for",
         "ask for more (--mem=0 with --exclusive is all of the node), or use fewer workers",
-        "https://github.com/torvalds/linux/blob/master/mm/oom_kill.c",
+        "https://github.com/reportportal/kubernetes/issues/203",
         "[ 1632.420956] Memory cgroup out of memory: Killed process 4711 (python) total-vm:1000kB",
         sure=True,
         pattern=r"Killed process (?P<pid>\d+)",

@@ -49,10 +49,9 @@ ROWS = (
         "a GPU's memory is full",
         "the model, the batch or the activations do not fit, or another process holds memory of this GPU",
         "make the batch smaller, or shard more; see nvidia-smi for other processes",
-        "https://github.com/pytorch/pytorch/blob/main/c10/cuda/CUDACachingAllocator.cpp",
+        "https://github.com/huggingface/trl/issues/3436",
         "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.11 "
         "GiB",
-        sure=True,
         pattern=r"(?:Error|ERROR)[^\r\n]*CUDA out of memory",
     ),
     LogLine(
@@ -66,7 +65,7 @@ ROWS = (
         "CUDA_LAUNCH_BLOCKING=1 shows the call; see the node's kernel log for Xid",
         "https://github.com/deepseek-ai/DeepEP/issues/53",
         "RuntimeError: CUDA error: an illegal memory access was encountered",
-        pattern=r"(?:[Ee]rror|Failed|[Ee]xception|what\(\)): [^\r\n]*?CUDA error:? (?P<error>[^\r\n]{1,160})",
+        pattern=r"(?:\w+Error: CUDA error: |CUDA error \S+:\d+ ')(?P<error>[^'\r\n]{1,160})",
     ),
     LogLine(
         "log-torch-store-timeout",
@@ -101,14 +100,13 @@ ROWS = (
         "PyTorch",
         CAUSE,
         "error",
-        ("Address already in use", "EADDRINUSE"),
+        ("failed to listen on any local network address",),
         "the port of the rendezvous is taken",
         "another job or an earlier run of this one still listens there, or two processes want to be the first",
         "take a port of the job's own, such as one made of SLURM_JOB_ID",
-        "https://github.com/pytorch/pytorch/blob/main/torch/csrc/distributed/c10d/socket.cpp",
+        "https://github.com/meta-pytorch/torchtune/issues/1025",
         "RuntimeError: The server socket has failed to listen on any local network address. The server socket has "
         "failed to bind to [::]:29500 (errno: 98 - Address already in use).",
-        pattern=r"(?:[Ee]rror|failed to bind|listen)[^\r\n]*(?:Address already in use|EADDRINUSE)",
     ),
     LogLine(
         "log-torch-killed",

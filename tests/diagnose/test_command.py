@@ -1,0 +1,132 @@
+"""``efakit diagnose``: files, folders, standard input, gzip; exit codes; JSON; what a terminal must not obey."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from efakit.cli.main import efakit
+from efakit.diagnose import search
+from efakit.errors import UsageError
+
+OOM = "srun: error: gpu-1: tasks 1-3: Out Of Memory\n"
+FINE = "step 1 loss 2.3\n"
+
+
+def run(*arguments: object, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(efakit, ["diagnose", *map(str, arguments)], input=stdin, catch_exceptions=False)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "slurm-1.out"
+    path.write_text(FINE + OOM)
+    return path
+
+
+def test_an_error_ends_with_1_and_says_where_what_why_and_what_to_do(log):
+    done = run(log)
+    assert done.exit_code == 1
+    assert f"first to fail: task 1 on gpu-1, at {log}:2, log-slurm-task-memory" in done.output
+    assert f"{log}:2: error log-slurm-task-memory: Slurm: a task was killed since the memory was full" in done.output
+    assert "fix: ask for more" in done.output
+    assert done.output.endswith("1 file: 1 error, 0 warnings, 0 info\n")
+
+
+def test_of_a_healthy_log_there_is_nothing_to_say(tmp_path):
+    path = tmp_path / "a.log"
+    path.write_text(FINE * 1000)
+    done = run(path)
+    assert (done.exit_code, done.output) == (0, "1 file: nothing to say\n")
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("error", 0), ("warning", 1), ("info", 1)])
+def test_fail_on_names_the_severity(tmp_path, fail_on, code):
+    path = tmp_path / "dmesg"
+    path.write_text("[ 1.0] infiniband efa_0: Failed to process command CREATE_AH (opcode 14) comp_status 1 err -22\n")
+    assert run(path, "--fail-on", fail_on).exit_code == code
+
+
+def test_json_holds_findings_network_and_the_first_failure(log):
+    done = run(log, "--format", "json")
+    data = json.loads(done.output)
+    (finding,) = data["findings"]
+    assert (finding["file"], finding["line"], finding["severity"]) == (str(log), 2, "error")
+    assert (finding["cause_is_sure"], finding["follows"], finding["lines"], finding["ranks"]) == (True, False, 1, "1")
+    assert data["first_failure"]["rule"] == finding["rule"] == "log-slurm-task-memory"
+    assert (data["network"], data["files"]) == ([], [{"file": str(log), "lines": 2, "damage": None}])
+
+
+def test_standard_input_is_a_log(log):
+    assert "<stdin>:2" in run("-", stdin=log.read_bytes()).output
+    assert "<stdin>:2" in run("-", stdin=gzip.compress(log.read_bytes())).output
+
+
+def test_a_folder_is_searched_for_logs_alone(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/slurm-2_7.out.gz").write_bytes(gzip.compress(OOM.encode()))
+    (tmp_path / "rank0.log.1").write_text(FINE)
+    (tmp_path / "model.pt").write_bytes(OOM.encode())
+    data = json.loads(run(tmp_path, "--format", "json").output)
+    assert [Path(item["file"]).name for item in data["files"]] == ["slurm-2_7.out.gz", "rank0.log.1"]
+    assert [item["rule"] for item in data["findings"]] == ["log-slurm-task-memory"]
+
+
+def test_a_folder_without_logs_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="no log in this folder"):
+        CliRunner().invoke(efakit, ["diagnose", str(tmp_path)], catch_exceptions=False, standalone_mode=False)
+
+
+def test_a_log_that_cannot_be_read_does_not_hide_the_others(log, tmp_path):
+    done = run(log, tmp_path / "none.log")
+    assert done.exit_code == 2
+    assert "log-slurm-task-memory" in done.stdout
+    assert "none.log: cannot be read: No such file or directory" in done.stderr
+    data = json.loads(run(log, tmp_path / "none.log", "--format", "json").stdout)
+    assert [item["rule"] for item in data["findings"]] == ["log-slurm-task-memory", "input-unusable"]
+
+
+def test_a_gzip_that_breaks_off_is_read_as_far_as_it_goes(tmp_path):
+    path = tmp_path / "a.log.gz"
+    path.write_bytes(gzip.compress((OOM + "".join(f"{n * n}\n" for n in range(100_000))).encode())[:-500])
+    done = run(path)
+    assert done.exit_code == 1
+    assert "gzip breaks off" in done.stderr
+
+
+def test_a_terminal_obeys_nothing_that_a_log_holds(tmp_path):
+    path = tmp_path / "a.log"
+    path.write_bytes(b"NCCL WARN Cuda failure '\x1b]0;owned\x07\x1b[2J\xe2\x80\xaeevil\x9b'\n")
+    done = run(path)
+    assert "log-nccl-cuda-failure" in done.output
+    assert done.output.replace("\n", "").isprintable()
+
+
+def test_without_re2_the_same_is_found_and_for_large_files_it_is_said(log, monkeypatch, tmp_path):
+    answer = run(log).output
+    monkeypatch.setitem(sys.modules, "re2", None)
+    search._compiled.cache_clear()
+    assert run(log).output == answer
+    monkeypatch.setattr("efakit.cli.diagnose._SLOW_BYTES", 10)
+    assert "pip install 'efakit[logs]'" in run(log).stderr
+    search._compiled.cache_clear()
+
+
+def test_each_finding_s_rule_is_explained(log):
+    done = CliRunner().invoke(efakit, ["explain", "--rule", "log-slurm-task-memory"])
+    assert "in logs of jobs and nodes, by efakit diagnose" in done.output
+    assert "Evidence, the line: code: " in done.output
+
+
+def test_the_lines_of_a_log_are_counted_as_an_editor_does(tmp_path):
+    path = tmp_path / "a.log"
+    # More than one block, long lines, carriage returns within a line, no newline at the end.
+    lines = [FINE.strip() * 1000] * 300 + ["10%\r20%\r30%"] * 5 + ["x" * 3_000_000] + [OOM.strip()]
+    path.write_text("\n".join(lines))
+    data = json.loads(run(path, "--format", "json").output)
+    assert data["findings"][0]["line"] == len(lines) == data["files"][0]["lines"]

@@ -1,0 +1,213 @@
+"""Who failed first, what only follows, and which network was chosen."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from efakit.catalog.log_lines import facts, lines
+from tests.diagnose.reading import diagnosis, told
+
+
+def nccl(rank: int, text: str, level: str = "INFO") -> str:
+    return f"{rank}: gpu-{rank // 8 + 1}:{1000 + rank}:{2000 + rank} [{rank % 8}] NCCL {level} {text}\n"
+
+
+def up(rank: int, ranks: int, network: str = "Libfabric") -> str:
+    init = (
+        f"ncclCommInitRank comm 0x5 rank {rank} nranks {ranks} cudaDev 0 nvmlDev 0 busId 5 commId 0xa - Init COMPLETE"
+    )
+    return nccl(rank, f"Using network {network}") + nccl(rank, init)
+
+
+def efa(rank: int, nics: int) -> str:
+    return nccl(rank, f"NET/OFI Selected provider is efa, fabric is efa-direct (found {nics} nics)")
+
+
+CLOSED = "socketProgress: Connection closed by remote peer gpu-2<57557>"
+WATCHDOG = (
+    "[rank{0}]:[E321 02:07:08.408271257 ProcessGroupNCCL.cpp:607] [Rank {0}] Watchdog caught collective operation "
+    "timeout: WorkNCCL(SeqNum=7, OpType=ALLREDUCE, NumelIn=4, NumelOut=4, Timeout(ms)=600000) ran for 600060 "
+    "milliseconds before timing out.\n"
+)
+SEGFAULT = "srun: error: gpu-3: task 17: Segmentation fault (core dumped)\n"
+TRACEBACK = '17: Traceback (most recent call last):\n17:   File "x.py", line 1, in f\n{}17: ValueError: bad batch\n'
+
+
+def test_the_first_rank_that_failed_is_named_and_not_the_thousand_that_follow(tmp_path):
+    ranks = 1024
+    log = "".join(up(rank, ranks) for rank in range(ranks)) + TRACEBACK.format("")
+    log += "".join(nccl(rank, CLOSED, "WARN") for rank in range(ranks) if rank != 17)
+    log += "srun: error: gpu-3: task 17: Exited with exit code 1\n"
+    found = diagnosis(log, folder=tmp_path)
+    assert found.first is not None
+    assert (found.first.rule, str(found.first.hit.speaker)) == ("log-python-exception", "rank 17 on gpu-3")
+    assert [item.finding.rule for item in found.said if item.finding.severity == "error"] == ["log-python-exception"]
+    closed = next(item for item in found.said if item.finding.rule == "log-nccl-peer-closed")
+    assert closed.follows
+    assert (closed.lines, len(closed.ranks)) == (1023, 1023)
+
+
+def test_an_exception_is_found_between_the_lines_of_others(tmp_path):
+    between = "".join(f"{rank}: step 1 loss 2.3\n" for rank in range(50))
+    found = diagnosis(TRACEBACK.format(between) + "srun: error: a: task 17: Exited with exit code 1\n", folder=tmp_path)
+    assert found.first is not None
+    assert found.first.hit.groups == {"name": "ValueError", "message": "bad batch"}
+
+
+def test_an_exception_that_a_block_cuts_is_found(tmp_path):
+    filler = "0: step 1 loss 2.3\n" * (2_097_152 // 19)
+    log = filler[: 2_097_152 - 60] + "\n" + TRACEBACK.format("") + "srun: error: a: task 17: Exited with exit code 1\n"
+    found = diagnosis(log, folder=tmp_path)
+    assert found.first is not None
+    assert found.first.rule == "log-python-exception"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_timeout_follows_from_an_earlier_failure_only(before, tmp_path):
+    waits = "".join(WATCHDOG.format(rank) for rank in range(8))
+    found = diagnosis(SEGFAULT + waits if before else waits + SEGFAULT, folder=tmp_path)
+    timeout = next(item for item in found.said if item.finding.rule == "log-torch-watchdog")
+    assert timeout.follows == before
+    assert timeout.finding.severity == ("info" if before else "error")
+
+
+def test_a_timeout_alone_is_the_first_failure_and_its_cause_a_possible_one(tmp_path):
+    found = diagnosis(WATCHDOG.format(3), folder=tmp_path)
+    assert found.first is not None
+    assert str(found.first.hit.speaker) == "rank 3"
+    assert "possible cause: a rank did not take part" in found.findings[0].message
+
+
+def test_ranks_that_did_not_time_out_are_named(tmp_path):
+    log = "".join(up(rank, 16) for rank in range(16)) + "".join(WATCHDOG.format(rank) for rank in range(15))
+    found = diagnosis(log, folder=tmp_path)
+    assert "ranks 15 say nothing of it: look at them first" in found.findings[0].message
+    some = "".join(up(rank, 16) for rank in range(16)) + "".join(WATCHDOG.format(rank) for rank in range(4))
+    assert "say nothing" not in diagnosis(some, folder=tmp_path).findings[0].message
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_between_files_the_clock_tells_who_was_first(order, tmp_path):
+    logs = [
+        "[2026-11-29 07:00:05] gpu-1:1:2 [0] enqueue.cc:1 NCCL WARN Cuda failure 'an illegal memory access'\n",
+        "[2026-11-29 07:00:01] gpu-2:1:2 [0] init.cc:1 NCCL WARN Duplicate GPU detected : rank 1 and rank 0 both\n",
+    ]
+    found = diagnosis(*(logs[number] for number in order), folder=tmp_path)
+    assert found.first is not None
+    assert (found.first.rule, found.first.sure_order) == ("log-nccl-gpu-twice", True)
+
+
+def test_without_clocks_it_is_said_that_the_order_is_not_known(tmp_path):
+    found = diagnosis(SEGFAULT, SEGFAULT.replace("Segmentation fault", "Bus error"), folder=tmp_path)
+    assert found.first is not None
+    other = diagnosis(
+        SEGFAULT, "gpu-2:1:2 [0] x.cc:1 NCCL WARN Duplicate GPU detected : rank 1 and rank 0\n", folder=tmp_path
+    )
+    assert other.first is not None
+    assert not other.first.sure_order
+
+
+def test_a_fallback_is_the_first_finding(tmp_path):
+    log = nccl(0, "NET/Plugin : No plugin found, using internal implementation")
+    log += "".join(up(rank, 16, "Socket") for rank in range(16)) + SEGFAULT
+    found = diagnosis(log, folder=tmp_path)
+    assert [item.finding.rule for item in found.said] == [
+        "log-fallback",
+        "log-nccl-plugin-absent",
+        "log-slurm-crashed",
+    ]
+    assert found.findings[0].severity == "error"
+    assert "ranks 0-15 on gpu-1, gpu-2 chose Socket" in found.findings[0].message
+    assert found.findings[0].line == 2
+
+
+def test_some_ranks_that_fall_back_are_named(tmp_path):
+    log = "".join(efa(rank, 32) + up(rank, 16) for rank in range(8))
+    log += "".join(up(rank, 16, "Socket") for rank in range(8, 16))
+    found = diagnosis(log, folder=tmp_path)
+    assert "ranks 8-15 on gpu-2 chose Socket, 8 of 16 processes" in found.findings[0].message
+    assert [choice.falls_back for choice in found.choices] == [True, False]
+
+
+def test_a_provider_of_tcp_behind_the_plugin_is_a_fallback(tmp_path):
+    log = "".join(nccl(rank, "NET/OFI Selected Provider is tcp;ofi_rxm (found 1 nics)") for rank in (0, 8))
+    found = diagnosis(log + up(0, 16) + up(8, 16), folder=tmp_path)
+    assert told(found) == {"log-fallback"}
+    assert "provider tcp;ofi_rxm" in found.findings[0].message
+
+
+def test_on_one_node_sockets_are_no_fallback(tmp_path):
+    assert diagnosis("".join(up(rank, 8, "Socket") for rank in range(8)), folder=tmp_path).said == ()
+
+
+def test_where_the_log_does_not_tell_how_many_nodes_it_is_a_warning(tmp_path):
+    found = diagnosis(up(0, 16, "Socket"), folder=tmp_path)
+    assert [str(item.severity) for item in found.findings] == ["warning"]
+    assert "does not say whether the job ran on several nodes" in found.findings[0].message
+
+
+def test_intel_mpi_s_provider_is_told(tmp_path):
+    log = "[0] MPI startup(): libfabric provider: tcp;ofi_rxm\n"
+    log += "".join(f"[0] MPI startup(): {rank}       4{rank}01     hpc-{rank}  {{0}}\n" for rank in range(2))
+    found = diagnosis(log, folder=tmp_path)
+    assert [item.finding.rule for item in found.said] == ["log-fallback"]
+    assert found.findings[0].severity == "error"
+
+
+def test_nics_that_are_missing_or_differ_are_told(tmp_path):
+    on_p5 = nccl(0, "NET/OFI Running on p5.48xlarge platform, topology file /opt/p5.xml")
+    fewer = diagnosis(on_p5 + efa(0, 4) + up(0, 16), folder=tmp_path)
+    assert "found 4 EFA devices, and p5.48xlarge has up to 32" in fewer.findings[0].message
+    differ = diagnosis(
+        "".join(efa(rank, 31 if rank == 9 else 32) + up(rank, 16) for rank in range(16)), folder=tmp_path
+    )
+    assert told(differ) == {"log-nics-differ"}
+    assert differ.said[0].ranks == (9,)
+    assert diagnosis(on_p5 + efa(0, 32) + efa(8, 32) + up(0, 16) + up(8, 16), folder=tmp_path).said == ()
+
+
+def test_a_rank_is_that_of_the_largest_communicator(tmp_path):
+    small = nccl(9, "ncclCommInitRank comm 0x5 rank 1 nranks 2 cudaDev 0 nvmlDev 0 busId 5 commId 0xa - Init COMPLETE")
+    log = small + up(9, 16) + small + nccl(9, "Cuda failure 'out of memory'", "WARN")
+    found = diagnosis(log, folder=tmp_path)
+    assert found.first is not None
+    assert str(found.first.hit.speaker) == "rank 9 on gpu-2"
+
+
+def test_a_line_that_two_processes_wrote_into_counts_for_the_one_before_the_text(tmp_path):
+    first, second = nccl(0, "Channel 00/0 : 0[0] ->").rstrip(), nccl(8, CLOSED, "WARN")
+    found = diagnosis(first + second[3:], folder=tmp_path)
+    assert found.said[0].hosts == ("gpu-2",)
+
+
+def test_lines_in_random_order_and_cut_at_random_never_crash(tmp_path):
+    draw = random.Random(7)  # noqa: S311
+    pool = [row.example.encode() for row in (*lines(), *facts())] + [
+        TRACEBACK.format("").encode(),
+        b"\r",
+        b"\x1b[31m",
+        b"",
+    ]
+    for _ in range(40):
+        parts = []
+        for _ in range(draw.randrange(80)):
+            line = draw.choice(pool)
+            cut = draw.randrange(len(line) + 1)
+            parts.append(draw.choice([line, line[:cut], line[cut:], draw.randbytes(draw.randrange(200))]))
+            parts.append(draw.choice([b"\n", b"\n", b"", b"\r\n"]))
+        found = diagnosis(b"".join(parts), folder=tmp_path)
+        assert all(item.finding.message.isprintable() and len(item.finding.message) < 2_000 for item in found.said)
+
+
+def test_random_words_are_passed_over(tmp_path):
+    draw = random.Random(11)  # noqa: S311
+    words = """
+        error failed timeout connection closed network provider rank exit code killed memory NCCL INFO WARN loss step
+        Traceback CUDA device Socket Libfabric task srun: 12: [rank0]: checkpoint Error: Exception OOM abort
+        signal 11 via
+        Channel 00/0 send ValueError: Using selected found nics efa tcp pyxis: slurmstepd: reset refused retrying
+    """.split()  # noqa: SIM905
+    log = "\n".join(" ".join(draw.choices(words, k=draw.randrange(1, 14))) for _ in range(20_000))
+    assert diagnosis(log, folder=tmp_path).said == ()

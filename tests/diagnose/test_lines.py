@@ -1,0 +1,66 @@
+"""The rows of known lines, and what is made of several of them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from efakit.catalog.evidence import entries
+from efakit.catalog.log_lines import KINDS, facts, lines
+from efakit.diagnose.search import Search, _one_by_one
+from tests.diagnose.reading import diagnosis
+
+ROWS = [pytest.param(row, id=row.id) for row in lines()]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_recognises_its_example_and_says_what_to_do(row, tmp_path):
+    found = diagnosis(row.example + "\n", folder=tmp_path)
+    assert row.id in {item.finding.rule for item in found.said} or row.kind == "reason"
+    assert row.kind in KINDS
+    for item in found.said:
+        if item.finding.rule == row.id:
+            assert item.finding.severity == row.severity
+            assert "{" not in item.finding.message + item.finding.fix
+            assert ("possible cause" in item.finding.message) != row.sure
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_fills_in_what_its_pattern_finds(row):
+    used = set(re.findall(r"\{(\w+)\}", row.effect + row.cause + row.fix))
+    assert used <= set(re.compile(row.pattern).groupindex)
+
+
+@pytest.mark.parametrize("row", [*lines(), *(fact for fact in facts() if fact.component)], ids=lambda row: row.id)
+def test_a_row_has_its_evidence(row):
+    proof = [entry for entry in entries("log_lines") if entry.row == row.id]
+    assert proof, "run python -m scripts.prove_rows"
+    assert all(entry.file and entry.tag_first for entry in proof) or not row.component
+
+
+def test_there_are_as_many_rows_as_are_told():
+    assert len(lines()) >= 80
+    assert len({row.id for row in lines()}) == len(lines())
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_no_needle_is_in_an_ordinary_sentence(row):
+    # Shorter ones have a pattern that wants more than the text.
+    assert all(len(needle) >= 15 or row.pattern for needle in row.needles)
+
+
+def test_searching_text_by_text_finds_what_re2_finds():
+    needles = [needle for row in (*lines(), *facts()) for needle in row.needles]
+    data = "\n".join(f"12: {row.example} {row.example}" for row in (*lines(), *facts())).encode()
+    plain = [(place, text.decode()) for place, text in _one_by_one(tuple(needle.encode() for needle in needles))(data)]
+    by_re = re.compile("|".join(map(re.escape, sorted(needles, key=lambda text: (-len(text), text)))).encode())
+    assert plain == [(match.start(), match.group().decode()) for match in by_re.finditer(data)]
+    assert list(Search(needles).hits(data)) == plain
+
+
+def test_a_text_that_comes_too_often_is_not_counted_further():
+    search = Search(["abc", "xyz"], most_hits=10)
+    assert len(list(search.hits(b"abc " * 100 + b"xyz"))) == 11
+    assert search.left_out == {"abc"}
+    assert [text for _, text in search.hits(b"abc xyz")] == ["xyz"]
