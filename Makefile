@@ -60,22 +60,38 @@ check: .venv/ready
 	shellcheck $(SHELLS)
 	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto
 
-test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready
+# Side by side, where one alone would leave a core idle.
+SIDE_BY_SIDE := $(MAKE) --jobs=4 --output-sync=target
+
+.PHONY: environments torch pythons test-images test-sagemaker
+environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons
+
+torch: .venv/ready
 	scripts/setup-torch.sh .venv-torch
+
+pythons:
 	scripts/setup-pythons.sh .venv-pythons
+
+test: system
+	$(SIDE_BY_SIDE) environments
 	HYPOTHESIS_PROFILE=efakit $(MAKE) check
 	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" -n auto
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
-	scripts/as-root.sh $(PYTEST) -q -m images tests/images
 	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
-	.venv-sagemaker/bin/python -m pytest -m sagemaker tests/sagemaker
+	$(SIDE_BY_SIDE) test-images test-sagemaker
 	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
 	# Not in memory: the lab mounts a /dev/shm of its own over it. A file's tests share a cluster.
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m "lab and not alone" -n auto --dist loadfile --ignore=tests/hook
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
+
+test-images:
+	scripts/as-root.sh $(PYTEST) -q -m images tests/images
+
+test-sagemaker:
+	.venv-sagemaker/bin/python -m pytest -q -m sagemaker tests/sagemaker
 
 platforms-check: .venv-sagemaker3/ready
 	scripts/as-root.sh .venv-sagemaker3/bin/python -m pytest -m sagemaker tests/sagemaker

@@ -212,7 +212,7 @@ def test_what_is_neither_spec_nor_config_is_bad_input(tmp_path, content, words):
 
 def test_files_that_are_not_there_are_bad_input(tmp_path):
     assert "No such file" in refused(tmp_path / "nothing.yaml")
-    assert "Is a directory" in refused(tmp_path)
+    assert "is a folder" in refused(tmp_path)
 
 
 def test_a_release_that_is_none_is_bad_input(tmp_path):

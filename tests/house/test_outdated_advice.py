@@ -89,7 +89,7 @@ def rendered() -> Mapping[str, str]:
             found[path] = code(file.content)
     for section in ("dstack", "eks"):
         plan = make_plan(read_spec(Document(Path("spec.yaml"), ON_OTHERS.format(SECTIONS_OF_OTHERS[section]))))
-        found |= {file.path: code(file.content) for file in emit(plan, (section,)) if not file.path.endswith(".md")}
+        found |= {file.path: code(file.content) for file in emit(plan, (section,))}
     plan = make_plan(read_spec(Document(Path("spec.yaml"), ON_SAGEMAKER)))
     found |= {file.path: code(file.content) for file in emit(plan, ("sagemaker",)) if not file.path.endswith(".md")}
     plan = make_plan(load_spec(ROOT / "cluster-configs/p5-container.yaml"))
