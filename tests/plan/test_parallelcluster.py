@@ -16,7 +16,7 @@ from efakit.spec.load import load_spec
 from tests.emit.jobscript import plan_of
 
 CONFIGS = Path(__file__).resolve().parents[2] / "cluster-configs"
-READY = [path for path in sorted(CONFIGS.glob("*.yaml")) if not path.name.endswith(".cluster.yaml")]
+READY = [path for path in sorted(CONFIGS.glob("*.yaml")) if "\nparallelcluster:" in path.read_text()]
 JOB = {"template": "torchrun", "script": "train.py"}
 
 
