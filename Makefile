@@ -13,7 +13,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
 PYTEST := python -m pytest
 # What needs nothing but the virtual environment.
-PLAIN := not pcluster and not dstack and not eks and not sagemaker and not lab and not registry
+PLAIN := not pcluster and not dstack and not eks and not sagemaker and not images and not lab and not registry
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
@@ -38,12 +38,13 @@ OLDER := 3.13.2
 
 .venv-eks/ready: pyproject.toml scripts/setup-venv.sh
 	scripts/setup-venv.sh .venv-eks --editable '.[eks]'
-# Line 2 of SageMaker's SDK; line 3 takes a gigabyte and is for platforms-check.
+
+# Line 2 of SageMaker's SDK; line 3 takes a gigabyte and, with the training toolkit, is for platforms-check.
 .venv-sagemaker/ready: pyproject.toml scripts/setup-venv.sh
 	scripts/setup-venv.sh .venv-sagemaker --editable '.[sagemaker-v2]'
 
 .venv-sagemaker3/ready: pyproject.toml scripts/setup-venv.sh
-	scripts/setup-venv.sh .venv-sagemaker3 --editable '.[sagemaker]'
+	scripts/setup-venv.sh .venv-sagemaker3 --editable '.[sagemaker]' sagemaker-training
 
 system:
 	scripts/setup-system.sh
@@ -67,6 +68,7 @@ test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
+	scripts/as-root.sh $(PYTEST) -q -m images tests/images
 	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
 	.venv-sagemaker/bin/python -m pytest -m sagemaker tests/sagemaker
 	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
@@ -76,7 +78,7 @@ test: system .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
 
 platforms-check: .venv-sagemaker3/ready
-	.venv-sagemaker3/bin/python -m pytest -m sagemaker tests/sagemaker
+	scripts/as-root.sh .venv-sagemaker3/bin/python -m pytest -m sagemaker tests/sagemaker
 
 coverage: .venv/ready
 	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto --cov --cov-report=term:skip-covered

@@ -69,7 +69,7 @@ class RenderedBefore(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A rule finds the advice, as a script, a Dockerfile or a config."""
+    """A rule finds the advice, as a script, a Dockerfile, a config or a spec."""
 
     rule: str
     kind: str
@@ -725,6 +725,19 @@ _DSTACK_ROWS = (
     ),
 )
 
+_ON_P5 = """
+cluster: {queues: [{name: gpu, compute_resources: [{name: n, instance: p5.48xlarge, nodes: 2}]}]}
+sagemaker: {smddp: true, pytorch: "2.0.1", source: ../..}
+jobs:
+  - {name: train, template: torchrun, script: train.py}
+"""
+_TENSORFLOW = """
+cluster: {queues: [{name: gpu, compute_resources: [{name: n, instance: p4d.24xlarge, nodes: 2}]}]}
+sagemaker:
+  {smddp: true, pytorch: "2.0.1", source: ../.., image: 1.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.9.1}
+jobs:
+  - {name: train, template: torchrun, script: train.py}
+"""
 _SAGEMAKER_ROWS = (
     Advice(
         '`distribution={"smdistributed": {"dataparallel": {"enabled": True}}}`',
@@ -732,9 +745,10 @@ _SAGEMAKER_ROWS = (
         "SMDDP ended with 2.5.0 (October 2024): PyTorch up to 2.4.1, on p4d and p4de. On p5 the SDK refuses it; on "
         "p5e and later it takes it, "
         "and it does not work.",
-        "Found in Dockerfiles.",
+        "Refused in a spec where it does not exist, with what to use; found in Dockerfiles.",
         _SMDDP,
         (
+            Found("sagemaker-smddp", "spec", _ON_P5),
             Found(
                 "image-smddp",
                 "dockerfile",
@@ -755,23 +769,26 @@ _SAGEMAKER_ROWS = (
         'TensorFlow with SMDDP (`framework_version="2.9.1"`)',
         GUIDE_SMDDP,
         "Ended with TensorFlow 2.11.0; the SDK refuses 2.9.1.",
-        "No target for it.",
+        "No template for it, and refused in a spec. TensorFlow's own MultiWorkerMirroredStrategy runs on NCCL.",
         _SMDDP,
+        (Found("sagemaker-smddp", "spec", _TENSORFLOW),),
     ),
     Advice(
         '`base_job_name="training_job_name_prefix"`',
         GUIDE_SMDDP,
         "A job's name has letters, digits and hyphens; the SDK takes the underscore, the service does not.",
-        "-",
+        "A name that the service takes, made from the job's.",
         "https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTrainingJob.html",
+        (Rendered("sagemaker/all-reduce.request.json", '"TrainingJobName": "all-reduce"'),),
     ),
     Advice(
         "`Estimator(image_uri=..., distribution=...)`",
         "SDK examples",
         "The generic class drops `distribution` without a word: use PyTorch(image_uri=...), or version 3 with a "
         "command.",
-        "-",
+        "Version 3 with a command, or PyTorch(image_uri=...).",
         "https://github.com/aws/sagemaker-python-sdk",
+        (NotRendered("Estimator("), Rendered("sagemaker/train.sagemaker.py", "ModelTrainer(")),
     ),
     Advice(
         "`torch_distributed` on p5 and later",
@@ -779,17 +796,25 @@ _SAGEMAKER_ROWS = (
         "The toolkit forces NCCL_PROTO=simple and NCCL_SOCKET_IFNAME=eth0 onto the job. Version 3 of the SDK with a "
         "command leaves the "
         "environment alone.",
-        "Found in scripts.",
+        "Version 3 with a command; found in scripts.",
         _TOOLKIT,
-        (Found("nccl-proto", "script", "export NCCL_PROTO=simple", NEWEST),),
+        (
+            NotRendered("torch_distributed"),
+            Rendered("sagemaker/train.sagemaker.py", 'command="bash train.sagemaker.sh"'),
+            Found("nccl-proto", "script", "export NCCL_PROTO=simple", NEWEST),
+        ),
     ),
     Advice(
         "One device, /dev/infiniband/uverbs0; four on p4d",
         GUIDE_SM,
         "As many as the type has EFAs: 4 on p4d, 32 on p5.48xlarge.",
-        "The hooks and the tasks of dstack count the devices before a job.",
+        "The hooks, the tasks of dstack and SageMaker's training jobs count the devices before a job.",
         _CONTAINERS,
-        (TypeHas("p4d.24xlarge", "efa_interfaces", 4), Rendered("dstack/train.sh", "-lt 32 ]")),
+        (
+            TypeHas("p4d.24xlarge", "efa_interfaces", 4),
+            Rendered("dstack/train.sh", "-lt 32 ]"),
+            Rendered("sagemaker/train.sagemaker.sh", "-lt 32 ]"),
+        ),
     ),
 )
 

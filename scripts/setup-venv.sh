@@ -19,7 +19,8 @@ fi
 [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
 pip=("$folder/bin/python" -m pip --quiet --disable-pip-version-check)
 if [ $# -gt 0 ]; then
-  "${pip[@]}" install "$@" pytest pytest-xdist hypothesis
+  # Bytecode comes with the first import (PYTHONPYCACHEPREFIX): of a vendor's tool little is imported.
+  "${pip[@]}" install --no-compile "$@" pytest pytest-xdist hypothesis
 else
   "${pip[@]}" install --editable '.[dev,aws,pcluster,logs]'
 fi

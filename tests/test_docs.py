@@ -26,6 +26,7 @@ def test_every_command_in_the_readme_exists():
         "with",
         "needs",
         "decides",
+        "does",
         "calls",
         "writes",
     }

@@ -44,3 +44,15 @@ def choice(word: object, words: Iterable[str], what: str) -> str:
     if meant:
         return f"{meant} ({what}: {', '.join(listed)})"
     return f"write {'one of ' if len(listed) > 1 else ''}{', '.join(listed)}" if listed else "remove it"
+
+
+def is_slip(name: str, near: str) -> bool:
+    """Return whether a name is one letter or one pair of letters away from another."""
+    if abs(len(name) - len(near)) > 1:
+        return False
+    if len(name) == len(near):
+        other = [place for place in range(len(name)) if name[place] != near[place]]
+        swapped = len(other) == 2 and other[1] == other[0] + 1 and sorted(name) == sorted(near)
+        return len(other) == 1 or swapped
+    longer, shorter = (name, near) if len(name) > len(near) else (near, name)
+    return any(longer[:place] + longer[place + 1 :] == shorter for place in range(len(longer)))

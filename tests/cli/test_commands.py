@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from efakit import __version__
 from efakit.cli.main import COMMANDS, efakit
-from tests.cli.running import Done, run_process
+from tests.cli.running import COMMAND, Done, run_process
 from tests.cli.running import run_here as run
 
 INIT = [
@@ -251,3 +251,12 @@ def test_a_target_without_its_section_is_refused_and_nothing_is_written(spec):
     assert done.returncode == 0
     assert "for a Slurm cluster that is up already" in done.stdout
     assert not (out / "cluster.yaml").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("arguments", [("lint", "--help"), ("explain", "--instance", "p5.48xlarge")])
+def test_output_that_cannot_be_written_is_said(arguments):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("efakit: standard output cannot be written: No space left")

@@ -156,6 +156,7 @@ def test_neuron_s_packages_are_those_that_aws_pins_and_its_driver_is_the_host_s(
 def test_the_architecture_is_that_of_the_cluster_s_types():
     assert "--platform linux/arm64 " in files_of("hpc7g.16xlarge", kind="mpi")["slurm/build.sh"]
     assert "--platform linux/amd64 " in files_of()["slurm/build.sh"]
+    assert "PyTorch on arm64: tried" in told(plan_of("p6e-gb200.36xlarge"))
     spec = spec_of(kind="mpi")
     spec["cluster"]["queues"][0]["compute_resources"].append({"name": "g", "instance": "hpc7g.16xlarge", "nodes": 2})
     plan = make_plan(read_spec(Document(Path("spec.yaml"), yaml.safe_dump(spec))))

@@ -215,6 +215,7 @@ def test_an_instance_without_efa_ends_before_the_launch_and_one_with_fewer_devic
         run(files_of(TRAIN)["train.sagemaker.sh"], tmp_path, devices=0)
     assert "no EFA device is in this container" in capfd.readouterr().err
     assert run(files_of(TRAIN)["train.sagemaker.sh"], tmp_path, devices=31)[0] == "torchrun"
+    assert "preflight of training job train: one EFA device at the least, of 32" in told(plan_of(TRAIN))
     assert "31 of the 32 EFA devices of ml.p5.48xlarge" in capfd.readouterr().err
 
 
@@ -261,6 +262,17 @@ def test_smddp_runs_the_script_with_its_arguments_on_line_2(tmp_path):
     (tmp_path / "train.py").write_text("import json, sys\nprint(json.dumps(sys.argv))\n")
     done = subprocess.run(["python", "train.smddp.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == ["train.py", "--name", "a 'b' \"c\""]
+
+
+def test_options_of_smddp_s_mpirun_are_the_job_s_launcher_args_and_a_setup_has_no_place_there():
+    section: dict[str, Any] = {"instance": "p4d.24xlarge", "smddp": True, "pytorch": "2.0.1", "source": "../.."}
+    job = {**TRAIN, "launcher_args": ["-verbose", "-x", "NCCL_DEBUG=VERSION"]}
+    files = files_of(job, **section)
+    own = request_of(files["train.request.json"])["HyperParameters"]
+    assert own["sagemaker_distributed_dataparallel_custom_mpi_options"] == '"-verbose -x NCCL_DEBUG=VERSION"'
+    assert '"custom_mpi_options": "-verbose -x NCCL_DEBUG=VERSION"' in files["train.sagemaker.py"].content.decode()
+    assert rules_of({**TRAIN, "launcher_args": ["-x A=b c"]}, **section) == ["sagemaker-smddp"]
+    assert rules_of({**TRAIN, "setup": "source x"}, **section) == ["sagemaker-smddp"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,7 @@ from scripts.outdated_advice import (
     RenderedBefore,
     TypeHas,
 )
+from tests.rules.examples import spec_findings
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = [row for _, rows in SECTIONS for row in rows]
@@ -58,6 +60,22 @@ SECTIONS_OF_OTHERS = {
     "dstack": "dstack: {vpc: my-vpc}",
     "eks": 'eks: {name: my-cluster, image: "my/image:1", zones: [us-west-2a, us-west-2b]}',
 }
+ON_SAGEMAKER = """
+cluster:
+  region: us-west-2
+  queues:
+    - name: gpu
+      compute_resources:
+        - {name: p5, instance: p5.48xlarge, nodes: 4}
+sagemaker:
+  role: arn:aws:iam::123456789012:role/SageMakerRole
+  output: s3://my-bucket/training
+  image: 123456789012.dkr.ecr.us-west-2.amazonaws.com/efa:1
+  stack: {installer: "1.51.0"}
+jobs:
+  - {name: train, template: torchrun, nodes: 2, script: train.py}
+  - {name: all_reduce, template: nccl-tests, nodes: 2}
+"""
 
 
 @cache
@@ -72,6 +90,8 @@ def rendered() -> Mapping[str, str]:
     for section in ("dstack", "eks"):
         plan = make_plan(read_spec(Document(Path("spec.yaml"), ON_OTHERS.format(SECTIONS_OF_OTHERS[section]))))
         found |= {file.path: code(file.content) for file in emit(plan, (section,))}
+    plan = make_plan(read_spec(Document(Path("spec.yaml"), ON_SAGEMAKER)))
+    found |= {file.path: code(file.content) for file in emit(plan, ("sagemaker",)) if not file.path.endswith(".md")}
     plan = make_plan(load_spec(ROOT / "cluster-configs/p5-container.yaml"))
     return found | {file.path: code(file.content) for file in emit(plan, ("container",))}
 
@@ -94,6 +114,9 @@ def findings(check: Found) -> list[Finding]:
     instance = check.given.get("instance")
     target = target_of(instance=instance, **given) if check.given else any_supported()
     where = Surroundings(target, instances.get(instance) if instance else None, lambda folder: True)
+    if check.kind == "spec":
+        with tempfile.TemporaryDirectory() as folder:
+            return spec_findings(check.advice, Path(folder))
     if check.kind == "dockerfile":
         return lint_dockerfile("Dockerfile", check.advice.encode(), where)
     if check.kind == "script":
@@ -146,5 +169,5 @@ def test_a_row_says_what_is_right_and_on_whose_word(row: Advice):
 def test_files_are_rendered_for_every_type_that_is_asked():
     paths = set(rendered())
     assert {f"{name}.cluster.yaml" for name in GPU_SPECS} <= paths
-    assert {path.split("/")[0] for path in paths} >= {"dstack", "eks", "container"}
+    assert {path.split("/")[0] for path in paths} >= {"dstack", "eks", "sagemaker", "container"}
     assert any(path.endswith(".sbatch") for path in paths)

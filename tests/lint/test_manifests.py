@@ -302,13 +302,20 @@ REPORTS = {
         "mpi-hosts",
         changed(JOB, ((*ROLES, "Launcher", "template", "spec", "containers", 0, "command"), ["mpirun", "-np", "16"])),
     ),
-    "https://github.com/kubeflow/mpi-operator/issues/594": (
-        "pod-without-efa",
+    "https://github.com/kubeflow/trainer/issues/4028": (
+        "mpi-hosts",
         changed(
             JOB,
-            ((*WORKER, "nodeSelector", TYPE), "x2idn.32xlarge"),
-            (ASKS, {"limits": {"memory": "1600Gi"}}),
-            (ENV, [{"name": "FI_PROVIDER", "value": "efa"}]),
+            ((*ROLES, "Launcher", "template", "spec", "containers", 0, "command"), ["bash", "-c"]),
+            ((*ROLES, "Launcher", "template", "spec", "containers", 0, "args"), ["mpirun -np 16 /pi"]),
+        ),
+    ),
+    "https://github.com/aws-samples/aws-do-eks/issues/19": (
+        "mpi-role",
+        changed(
+            JOB,
+            ((*ROLES, "launcher"), JOB["spec"]["mpiReplicaSpecs"]["Launcher"]),
+            ((*ROLES, "Launcher"), None),
         ),
     ),
     "https://github.com/aws/amazon-vpc-cni-k8s/releases/tag/v1.7.10": (

@@ -108,6 +108,23 @@ def test_what_is_right_is_left_alone(changes, unwanted):
     assert unwanted not in rules(*changes)
 
 
+@pytest.mark.parametrize(
+    ("policy", "found"),
+    [
+        ("arn:aws:iam::aws:policy/AmazonSSMManagedInstaceCore", True),
+        ("arn:aws-cn:iam::aws:policy/AmazonS3ReadOnlyAcces", True),
+        ("arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore", False),
+        ("arn:aws:iam::aws:policy/AmazonSESFullAccess", False),
+        ("arn:aws:iam::123456789012:policy/AmazonS3ReadOnlyAcces", False),
+        ("arn:aws:iam::aws:policy/service-role/AmazonEC2RoleforSSM", False),
+    ],
+)
+def test_a_policy_of_aws_that_is_one_slip_away_from_one_that_there_is(policy, found):
+    iam = {"Iam": {"AdditionalIamPolicies": [{"Policy": policy}]}}
+    assert (rules({"HeadNode": iam}).get("policy-misspelt") == "error") is found
+    assert (rules(queue(**iam)).get("policy-misspelt") == "error") is found
+
+
 @pytest.mark.parametrize("region", ["us-east-1", "mx-central-1", "cn-northwest-1", "us-gov-west-1", "eusc-de-east-1"])
 def test_a_region_of_any_partition_is_known(region):
     assert "region-unknown" not in rules({"Region": region})

@@ -235,6 +235,7 @@ SET = (
         NCCL,
         severity="error",
     ),
+    Set("NCCL_P2P_DISABLE", "1", "nccl-p2p-disabled", {**NEWEST, **P4D}, {**NEWEST, **G5}, NCCL),
     Set("NCCL_ALGO", "ring", "nccl-algo", NEWEST, None, NCCL),
     Set(
         "NCCL_SOCKET_IFNAME",

@@ -48,7 +48,7 @@ def files() -> dict[str, bytes]:
         found |= files_of(name, {**TRAIN, **also.get("job", {})}, **more)
     if LINE == 2:
         for instance in ("p4d.24xlarge", "p4de.24xlarge"):
-            job = {**TRAIN, "args": ["--lr", "1e-3"]}
+            job = {**TRAIN, "args": ["--lr", "1e-3"], "launcher_args": ["-verbose", "-x", "NCCL_DEBUG=VERSION"]}
             name = f"smddp-{instance.partition('.')[0]}"
             found |= files_of(name, job, instance=instance, smddp=True, pytorch="2.0.1")
     return found

@@ -51,7 +51,7 @@ def run(wait):
             instance_count=2,
             volume_size=100,
             max_run=86400,
-            distribution={"smdistributed": {"dataparallel": {"enabled": True}}},
+            distribution={"smdistributed": {"dataparallel": {"enabled": True, "custom_mpi_options": "-verbose -x NCCL_DEBUG=VERSION"}}},
             disable_profiler=True,
             debugger_hook_config=False,
             source_dir=code,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 from importlib import import_module
@@ -33,6 +34,8 @@ COMMANDS = {
     "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, look at them, publish their installer."),
     "catalog": ("efakit.cli.catalog", "catalog", "Show what is known of EC2's instance types, and renew it."),
 }
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class LazyGroup(Group):
@@ -73,6 +76,8 @@ def main() -> None:
     try:
         # Without standalone mode a command's Exit comes back as its number.
         code = efakit.main(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         from efakit.cli.refused import tell_usage
@@ -91,6 +96,14 @@ def main() -> None:
         # The reader of our output has gone, as "| head" does. Nothing more can be said on stdout.
         sys.stdout = None
         sys.exit(141)
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        sys.stdout = None  # it would fail again at the end
+        click.echo(
+            f"efakit: standard output cannot be written: {error.strerror}; free space, or write elsewhere", err=True
+        )
+        sys.exit(2)
 
 
 def _print_whatever_comes() -> None:

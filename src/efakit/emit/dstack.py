@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
 from efakit.catalog.instances import get
 from efakit.emit.registry import File, target
 from efakit.emit.shell import quote
+from efakit.emit.writing import Line, broken, comment, yaml_lines
 from efakit.plan.dstack import DstackPlan, Fleet, Task, node_range
 from efakit.plan.plan import Plan
 from efakit.plan.preflight import Preflight
 
 _PORT = 29500
-_Line = tuple[str, Any, str]
-"""A key, its value, and why: a comment above it, or none."""
 
 
 @target("dstack")
@@ -41,12 +38,12 @@ def _server(section: DstackPlan) -> bytes:
         "The backend for ~/.dstack/server/config.yml. It names no machine image: for machines with GPUs dstack uses "
         "AWS's newest Deep Learning Base image."
     )
-    return _yaml(head, [("projects", [{"name": "main", "backends": [backend]}], "")])
+    return yaml_lines(head, [("projects", [{"name": "main", "backends": [backend]}], "")]).encode()
 
 
 def _fleet(section: DstackPlan, fleet: Fleet) -> bytes:
     low, high = node_range(fleet)
-    lines: list[_Line] = [
+    lines: list[Line] = [
         ("type", "fleet", ""),
         ("name", fleet.name, ""),
         (
@@ -66,13 +63,13 @@ def _fleet(section: DstackPlan, fleet: Fleet) -> bytes:
     lines.append(("idle_duration", section.section.idle_duration, "dstack's default is 3 days."))
     if section.section.disk:
         lines.append(("resources", {"disk": section.section.disk}, ""))
-    return _yaml(f"The machines of {fleet.queue.queue.name}/{fleet.resource.resource.name}.", lines)
+    return yaml_lines(f"The machines of {fleet.queue.queue.name}/{fleet.resource.resource.name}.", lines).encode()
 
 
 def _task(section: DstackPlan, task: Task) -> bytes:
     job, layout = task.plan.job, task.plan.layout
     script = f"{task.name}.sh"
-    lines: list[_Line] = [("type", "task", ""), ("name", task.name, ""), ("nodes", layout.nodes, "")]
+    lines: list[Line] = [("type", "task", ""), ("name", task.name, ""), ("nodes", layout.nodes, "")]
     if task.by_mpirun:
         lines.append(("startup_order", "workers-first", "mpirun reaches the other nodes when they are running,"))
         lines.append(("stop_criteria", "master-done", "and they end with it."))
@@ -92,7 +89,7 @@ def _task(section: DstackPlan, task: Task) -> bytes:
         lines.append(("resources", resources, ""))
     if job.requeue:
         lines.append(("retry", {"on_events": ["interruption"], "duration": "1d"}, "From the job's requeue."))
-    return _yaml(f"Job {job.name}: {task.plan.template.what}.", lines)
+    return yaml_lines(f"Job {job.name}: {task.plan.template.what}.", lines).encode()
 
 
 def _script(task: Task) -> str:
@@ -100,7 +97,7 @@ def _script(task: Task) -> str:
     lines = ["#!/bin/bash", f"# Runs on each node of the task {task.name}.", "set -euo pipefail", ""]
     for variable in task.plan.variables:
         if not variable.expression:  # those are the Slurm scripts' own
-            lines += _comment(variable.reason), f"export {variable.name}={quote(variable.value)}"
+            lines += comment(variable.reason), f"export {variable.name}={quote(variable.value)}"
     if task.plan.variables:
         lines.append("")
     if job.setup.strip():
@@ -144,7 +141,7 @@ def _on_each_node(task: Task) -> list[str]:
             *('--node-rank="$DSTACK_NODE_RANK"', '--master-addr="$DSTACK_MASTER_NODE_IP"', f"--master-port={_PORT}"),
         ]
     words += [" ".join(map(quote, task.plan.launcher_args))] if task.plan.launcher_args else []
-    return [_broken([*words, " ".join(map(quote, [job.script, *task.plan.args]))])]
+    return [broken([*words, " ".join(map(quote, [job.script, *task.plan.args]))])]
 
 
 def _by_mpirun(task: Task) -> list[str]:
@@ -161,24 +158,8 @@ def _by_mpirun(task: Task) -> list[str]:
     return [
         "# The first node starts all ranks. The others wait, and dstack ends them when the first node ends.",
         'if [ "$DSTACK_NODE_RANK" -ne 0 ]; then exec sleep infinity; fi',
-        _broken(words),
+        broken(words),
     ]
-
-
-def _broken(words: list[str]) -> str:
-    return " \\\n  ".join(words)
-
-
-def _comment(text: str) -> str:
-    return "# " + " ".join(text.split())
-
-
-def _yaml(head: str, lines: list[_Line]) -> bytes:
-    text = f"{_comment(head)}\n"
-    for key, value, why in lines:
-        text += f"{_comment(why)}\n" if why else ""
-        text += yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True, width=1000)
-    return text.encode()
 
 
 def _readme(section: DstackPlan) -> bytes:

@@ -17,8 +17,41 @@ _MAIN = """\
 import os
 import sys
 
+
+class Once:
+    # zipimport loads each module twice, first only to learn the name of its file. This finder loads it once.
+    importers = {}
+
+    def __init__(self, importer):
+        self.importer = importer
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        try:
+            if not path or not name.startswith(("efakit.hook", "efakit.node")):
+                return None
+            folder = path[0]
+            if folder not in cls.importers:
+                cls.importers[folder] = type(__loader__)(folder)
+            importer = cls.importers[folder]
+            package = importer.is_package(name)
+            spec = type(__spec__)(name, cls(importer), is_package=package)
+            if package:
+                spec.submodule_search_locations.append(folder + "/" + name.rpartition(".")[2])
+            return spec
+        except Exception:  # Python's own finder then
+            return None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        exec(self.importer.get_code(module.__name__), module.__dict__)
+
+
 status = 0
 try:
+    sys.meta_path.insert(0, Once)
     from efakit.hook.main import main
     from efakit_carried import CARRIED
 

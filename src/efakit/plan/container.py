@@ -82,6 +82,7 @@ def plan_container(plan: Plan) -> ContainerPlan:
     decisions = [
         _of_base(image, runtime, torch),
         *(_of_pytorch(image, torch) if torch else ()),
+        *(_of_pytorch_on_arm(platforms) if torch else ()),
         *(_of_neuron(neuron) if neuron else ()),
         *_of_installer(image, options, plugin),
         _of_mpi(image),
@@ -155,6 +156,12 @@ def _of_pytorch(image: Image, torch: images.PyTorch) -> Iterator[Decision]:
     yield Decision("nccl-tests", image.nccl_tests, reason, images.NCCL_TESTS)
     reason = "the plugin opens libcudart.so, and NVIDIA's base image has that name with a number only"
     yield Decision("libcudart.so", "linked", reason, images.CUDART)
+
+
+def _of_pytorch_on_arm(platforms: tuple[str, ...]) -> Iterator[Decision]:
+    if _DOCKER_PLATFORMS["arm64"] in platforms:
+        reason = "whether the package index has this release with CUDA for arm64 is not known: the build ends where not"
+        yield Decision("PyTorch on arm64", "tried", reason, images.PYTORCH_SOURCE)
 
 
 def _of_neuron(neuron: images.NeuronRelease) -> Iterator[Decision]:

@@ -47,6 +47,11 @@ class TrainingJob:
         return f"ml.{self.plan.instance_type}"
 
     @property
+    def mpi_options(self) -> str:
+        """What SMDDP's launcher hands on to mpirun."""
+        return " ".join(self.plan.launcher_args)
+
+    @property
     def entry_point(self) -> str:
         """The file that runs on each instance: a name that no file of the user's has."""
         return f"{self.name}.smddp.py" if self.smddp else f"{self.name}.sagemaker.sh"
@@ -113,6 +118,13 @@ def _job(
     found.append(Decision(subject, image, reason, rows.EFA))
     by_mpirun = job.template in rows.MPI_TEMPLATES
     found += _launch(section, subject, job, planned, by_mpirun)
+    if planned.preflight:
+        reason = (
+            "AWS documents the number of devices in a container for P4d alone: a container without any ends before the "
+            "launch, and fewer than the type has are said in the log"
+        )
+        choice = f"one EFA device at the least, of {planned.preflight.devices}"
+        found.append(Decision(f"preflight of {subject}", choice, reason, rows.EFA))
     spot = queue.queue.capacity == "spot"
     if job.container and job.container.mounts:
         reason = "an instance of SageMaker's has no folders of a cluster: name data in sagemaker.inputs"

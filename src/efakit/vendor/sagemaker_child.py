@@ -1,7 +1,7 @@
 """Runs rendered Python files with moto in place of AWS, and writes down which CreateTrainingJob each sends.
 
 ``python -m efakit.vendor.sagemaker_child FOLDER``: the files are in FOLDER/sagemaker, the scripts that they send along
-in FOLDER/source, the answers go to FOLDER/answers.json.
+in FOLDER/source, the answers go to FOLDER/answers.json. With a second folder, what they put into S3 goes there.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+_LETTERS = 400
 _DENIED = "the file ended before it asked for a training job"
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, keep: Path | None = None) -> None:
     """Run the files one after the other."""
     from functools import lru_cache
 
@@ -52,6 +53,8 @@ def main(folder: Path) -> None:
             asked.clear()
             why = _run(path, folder / "source")
             answers[path.name] = asked[-1] if asked and not why else why or _DENIED
+        if keep is not None:
+            _keep(boto3.client("s3"), keep)
     (folder / "answers.json").write_text(json.dumps(answers))
 
 
@@ -67,8 +70,17 @@ def _run(path: Path, source: Path) -> str:
             module.SOURCE = source
         module.run(wait=False)
     except (Exception, SystemExit) as error:  # whatever the SDK raises is its judgement
-        return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        # Some quote a whole schema.
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:_LETTERS]}"
     return ""
+
+
+def _keep(client: Any, folder: Path) -> None:
+    for bucket in client.list_buckets()["Buckets"]:
+        for item in client.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):
+            path = folder / bucket["Name"] / item["Key"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(client.get_object(Bucket=bucket["Name"], Key=item["Key"])["Body"].read())
 
 
 def _make_bucket(client: Any, call: Any, name: str) -> None:
@@ -84,4 +96,4 @@ def _trust() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

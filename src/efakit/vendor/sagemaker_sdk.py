@@ -31,11 +31,12 @@ def installed_version() -> str | None:
         return None
 
 
-def sent(files: Mapping[str, bytes], scripts: Iterable[str]) -> dict[str, Any]:
+def sent(files: Mapping[str, bytes], scripts: Iterable[str], keep: Path | None = None) -> dict[str, Any]:
     """Run each Python file; return by its name the request that it sent, or text: why it sent none.
 
     ``files`` are those of the bundle's folder sagemaker by their names; ``scripts`` are the users' own, for which empty
-    files stand in. Raises EfakitError where the process does not answer.
+    files stand in. With ``keep`` what they put into S3 is in that folder: BUCKET/KEY. Raises EfakitError where the
+    process does not answer.
     """
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder) / "sagemaker", files)
@@ -43,7 +44,7 @@ def sent(files: Mapping[str, bytes], scripts: Iterable[str]) -> dict[str, Any]:
         config = Path(folder) / "config.yaml"
         # The SDK would tell its maker of each call.
         config.write_text(_NO_TELEMETRY)
-        command = [sys.executable, "-m", "efakit.vendor.sagemaker_child", folder]
+        command = [sys.executable, "-m", "efakit.vendor.sagemaker_child", folder, *([str(keep)] if keep else [])]
         try:
             done = subprocess.run(command, env=_environment(config), capture_output=True, text=True, timeout=_SECONDS)
         except subprocess.TimeoutExpired as error:

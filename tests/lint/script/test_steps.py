@@ -50,6 +50,8 @@ srun torchrun --nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=$SLURM_SUBMIT_HOST:
 srun torchrun --nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=10.1.2.3:29500 t.py | rendezvous-address
 export MASTER_ADDR=localhost;srun python t.py | rendezvous-address
 export MASTER_ADDR=ip-10-1-2-3;srun python t.py | rendezvous-address
+export NEURON_RT_ROOT_COMM_ID=localhost:48620;srun python t.py | rendezvous-address
+export NEURON_RT_ROOT_COMM_ID=127.0.0.1:48620;srun torchrun --nnodes=2 --master_addr=$head t.py | rendezvous-address
 MA=127.0.0.1;srun torchrun --nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=$MA:29500 t.py | rendezvous-address
 export MASTER_ADDR=$head;srun torchrun --nnodes=2 --nproc-per-node=8 t.py | rendezvous-address
 mpirun --hostfile hosts.txt ./app | hostfile-of-others
@@ -99,6 +101,8 @@ export PET_NNODES=2 PET_RDZV_ENDPOINT=$head:29500;srun torchrun --nproc-per-node
 export MASTER_ADDR=$(hostname);srun python t.py
 export MASTER_ADDR=${MASTER_ADDR:-localhost};srun python t.py
 srun bash -c 'MASTER_ADDR=$SLURM_LAUNCH_NODE_IPADDR python t.py'
+export NEURON_RT_ROOT_COMM_ID=$head:48620;srun python t.py
+export NEURON_RT_ROOT_COMM_ID=localhost:48620;srun -N 1 -n 1 python t.py
 if [ $N = 1 ]; then MASTER_ADDR=localhost; else MASTER_ADDR=$head; fi; export MASTER_ADDR; srun ./app
 srun python t.py --master_addr $head
 srun accelerate launch --config_file c.yaml t.py
@@ -224,3 +228,11 @@ def test_tasks_that_no_node_can_hold_are_found_where_the_type_is_known(options, 
     text = "#!/bin/bash\n" + "".join(f"#SBATCH {option}\n" for option in options.split()) + "srun ./app\n"
     assert ("cpus-of-instance" in rules(text, instance="c5n.18xlarge")) is wrong
     assert "cpus-of-instance" not in rules(text)
+
+
+def test_nvlink_that_is_taken_from_one_program_is_measured_on_purpose():
+    kinds = {}
+    for line in ("export NCCL_P2P_DISABLE=1\nsrun ./all_reduce_perf", "NCCL_P2P_DISABLE=1 srun ./all_reduce_perf"):
+        [item] = [item for item in found(script(line), instance="p5.48xlarge") if item.rule == "nccl-p2p-disabled"]
+        kinds[line[:6]] = str(item.severity)
+    assert kinds == {"export": "warning", "NCCL_P": "info"}

@@ -488,6 +488,17 @@ ROWS = (
         since={"nccl": "2.18.5"},
     ),
     VariableRule(
+        id="nccl-p2p-disabled",
+        name="NCCL_P2P_DISABLE",
+        effect="harmful",
+        reason="it takes NVLink from the ranks of a node, which is many times faster than what is left to them",
+        source=_NCCL_ENV,
+        value="1",
+        workload="nccl",
+        fix="remove it",
+        instances="p3dn.* p4d.* p4de.* p5.48xlarge p5e.* p5en.* p6*",
+    ),
+    VariableRule(
         id="nccl-min-channels",
         name="NCCL_MIN_CHANNELS",
         effect="no-effect",

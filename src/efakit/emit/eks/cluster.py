@@ -25,7 +25,7 @@ def cluster_config(section: EksPlan) -> str:
         groups["nodeGroups"] = [_group(section, group) for group in inside]
     lines: list[Line] = [
         *_head(section),
-        ("iam", {"withOIDC": True}, "So that pods of the cluster can have roles."),
+        ("iam", {"withOIDC": True}, "So that pods can have IAM roles."),
         ("addons", [{"name": name} for name in _ADDONS], f"vpc-cni: {rows.CNI_VERSION} or later for several cards."),
         *((key, value, "DECISIONS.md says why.") for key, value in groups.items() if value),
     ]

@@ -27,7 +27,7 @@ def _block(words: str, *commands: str) -> str:
 
 
 def _cluster(section: EksPlan) -> str:
-    words = "Make the cluster and its node groups. The plugins for accelerators come by Helm below."
+    words = "Create the cluster and its node groups. Helm installs the plugins for accelerators in a later step."
     off = "--install-nvidia-plugin=false --install-neuron-plugin=false"
     return _block(words, f"eksctl create cluster -f cluster.yaml {off}")
 
@@ -40,7 +40,7 @@ def _template(section: EksPlan, group: Group) -> str:
     parameters = " ".join(['Vpc="$vpc"', 'ClusterSecurityGroup="$group"', *more])
     output = "--query 'Stacks[0].Outputs[?OutputKey==`LaunchTemplateId`].OutputValue' --output text"
     return _block(
-        f"Make the node group {name}, on a launch template of its own.",
+        f"Create the node group {name}, with its own launch template.",
         f"vpc=$({ask}.vpcId)",
         f"group=$({ask}.clusterSecurityGroupId)",
         f"aws cloudformation deploy --region {section.region} --stack-name {cluster}-{name} \\",
@@ -56,14 +56,14 @@ def _devices(section: EksPlan) -> str:
     if not files:
         return ""
     commands = []
-    words = "Offer the devices to pods."
-    if section.efa_types:
+    words = "Install what offers the devices to pods."
+    if any(group.efa and not group.launch_template for group in section.groups):
         words += (
-            f" eksctl has installed the EFA plugin {rows.PLUGIN_OF_EKSCTL}, which knows no p6 and which Helm does not "
-            "own: "
-            "it goes first, and again after each `eksctl create nodegroup` with efaEnabled."
+            f" eksctl has installed the EFA plugin {rows.PLUGIN_OF_EKSCTL}, which does not support p6 and does not "
+            "belong to Helm. Delete it first, and again after each `eksctl create nodegroup` with efaEnabled."
         )
         commands.append("kubectl delete daemonset aws-efa-k8s-device-plugin -n kube-system --ignore-not-found")
+    if section.efa_types:
         commands.append("helm repo add eks https://aws.github.io/eks-charts")
         chart = ("aws-efa-k8s-device-plugin", rows.PLUGIN_VERSION, "values-efa-device-plugin.yaml")
         if section.section.devices == "dra":
@@ -106,7 +106,8 @@ def _operators(section: EksPlan) -> str:
     if not commands:
         return ""
     words = (
-        "Install the operators. Without `--server-side` the API refuses them: they are too large for its annotation."
+        "Install the operators. Without `--server-side` the API refuses their definitions, which are too large for "
+        "an annotation."
     )
     return _block(words, *commands)
 
@@ -119,22 +120,31 @@ def _jobs(section: EksPlan) -> str:
         commands.append(f"kubectl create namespace {section.section.namespace}")
     commands += [f"kubectl apply -f {pods.name}.job.yaml" for pods in section.jobs]
     words = (
-        "Run a job. Its pods have their nodes to themselves: the next one waits. A pod that cannot start waits too, "
-        "while "
-        "the others of the job hold their nodes: `kubectl describe pod` says why."
+        "Run a job. Each pod takes a whole node, so a second job waits. If one pod of a job cannot start, the others "
+        "keep their nodes and wait: `kubectl describe pod` shows the reason."
     )
     return _block(words, *commands)
 
 
 def _end(section: EksPlan) -> str:
-    names = [group.name for group in section.groups if group.efa]
+    where = f"--region {section.region}"
+    cluster = section.section.name
     commands = [
-        f"eksctl scale nodegroup --region {section.region} --cluster {section.section.name} --name {name} --nodes 0 "
-        "--nodes-min 0"
-        for name in names
+        f"eksctl scale nodegroup {where} --cluster {cluster} --name {group.name} --nodes 0 --nodes-min 0"
+        for group in section.groups
+        if group.efa
     ]
+    down = _block("Nodes cost money until they are gone. Scale the groups down:", *commands) if commands else ""
+    commands = []
+    for group in section.groups:
+        if group.launch_template:
+            stack = f"{cluster}-{group.name}"
+            commands.append(f"eksctl delete nodegroup {where} --cluster {cluster} --name {group.name} --wait")
+            commands.append(f"aws cloudformation delete-stack {where} --stack-name {stack}")
+            commands.append(f"aws cloudformation wait stack-delete-complete {where} --stack-name {stack}")
     commands.append("eksctl delete cluster -f cluster.yaml --disable-nodegroup-eviction --wait")
-    return _block("Nodes cost money until they are gone: scale the groups down, or delete the cluster.", *commands)
+    away = "   Or delete all:" if down else "Delete the cluster when you are done:"
+    return f"{down}\n{_block(away, *commands)}".lstrip()
 
 
 def _tail(section: EksPlan) -> str:
@@ -144,7 +154,7 @@ def _tail(section: EksPlan) -> str:
     if relative:
         names = ", ".join(f"`{name}`" for name in relative)
         lines += [
-            f"{names}: as seen from the image's working folder; in the image, or on a volume (`eks.volumes`).",
+            f"{names}: must be in the image's working folder, or on a volume (`eks.volumes`).",
             "",
         ]
     lines.append(

@@ -36,7 +36,7 @@ def check_script(pods: Pods) -> str | None:
     if check is None or not pods.efa:
         return None
     return f"""#!/bin/bash
-# A pod without EFA would be found out only by a slow or failed job. What it was given stands in /dev/infiniband.
+# Without this check a missing EFA device shows only as a slow or failed job. The pod's devices are in /dev/infiniband.
 devices=$({{ ls -d {quote(check.root + "/dev/infiniband")}/uverbs* 2>/dev/null || true; }} | wc -l)
 if [ "$devices" -lt {pods.efa} ]; then
   echo "$HOSTNAME: $devices of the {pods.efa} EFA devices are there" >&2
@@ -51,7 +51,7 @@ fi
 
 def _neuron() -> list[str]:
     return [
-        "# Where the ranks' runtimes meet: an address, since host names pass its limit of 63 characters.",
+        "# The address at which the ranks' runtimes meet; a host name can exceed the limit of 63 characters.",
         'NEURON_RT_ROOT_COMM_ID="$(getent hosts "$PET_MASTER_ADDR" | awk \'{print $1; exit}\')'
         f':{_ROOT_COMMUNICATION_PORT}"',
         "export NEURON_RT_ROOT_COMM_ID",

@@ -40,14 +40,14 @@ def _efa(section: EksPlan) -> str:
         (
             "nodeSelector",
             {EFA_LABEL: "true"},
-            "A node of such a type without EFA attached would end its pod anew and anew.",
+            "On a node without EFA interfaces the driver exits and restarts.",
         ),
         (
             "supportedInstanceLabels",
             {"keys": ["node.kubernetes.io/instance-type"], "values": list(section.efa_types)},
             "",
         ),
-        ("tolerations", toleration(section), "The chart's own list is empty."),
+        ("tolerations", toleration(section), "The chart's default is an empty list."),
     ]
     return yaml_lines(f"Values for the chart {chart}.", lines)
 
@@ -55,8 +55,8 @@ def _efa(section: EksPlan) -> str:
 def _nvidia(section: EksPlan) -> str:
     gpu = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
     lines: list[Line] = [
-        ("nodeSelector", {"nvidia.com/gpu.present": "true"}, "The node groups' label."),
-        ("tolerations", [CRITICAL, gpu, *toleration(section)], "A list of ours takes the place of the chart's."),
+        ("nodeSelector", {"nvidia.com/gpu.present": "true"}, "A label of the node groups."),
+        ("tolerations", [CRITICAL, gpu, *toleration(section)], "This list replaces the chart's list."),
     ]
     return yaml_lines("Values for the chart nvidia-device-plugin.", lines)
 
@@ -64,7 +64,11 @@ def _nvidia(section: EksPlan) -> str:
 def _neuron(section: EksPlan) -> str:
     neuron = {"key": "aws.amazon.com/neuron", "operator": "Exists", "effect": "NoSchedule"}
     lines: list[Line] = [
-        ("neuronInstances", list(section.accelerated("aws.amazon.com/neuron")), "The chart runs on these."),
-        ("devicePlugin", {"tolerations": [CRITICAL, neuron, *toleration(section)]}, "In place of the chart's."),
+        ("neuronInstances", list(section.accelerated("aws.amazon.com/neuron")), "The chart runs on these types."),
+        (
+            "devicePlugin",
+            {"tolerations": [CRITICAL, neuron, *toleration(section)]},
+            "This list replaces the chart's list.",
+        ),
     ]
     return yaml_lines("Values for the chart neuron-helm-chart.", lines)

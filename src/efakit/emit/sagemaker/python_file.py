@@ -198,7 +198,8 @@ def _arguments(section: SageMakerPlan, job: TrainingJob) -> Iterable[tuple[str, 
         yield "subnets", _literals(job.subnets)
         yield "security_group_ids", _literals(given.security_groups)
     if job.smddp:
-        yield "distribution", '{"smdistributed": {"dataparallel": {"enabled": True}}}'
+        own = f', "custom_mpi_options": {_literal(job.mpi_options)}' if job.mpi_options else ""
+        yield "distribution", f'{{"smdistributed": {{"dataparallel": {{"enabled": True{own}}}}}}}'
     # Both would send a request of their own kind along.
     yield "disable_profiler", "True"
     yield "debugger_hook_config", "False"

@@ -5,6 +5,7 @@ The job's name is its first part alone: the SDK adds the time to it, in each pla
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,7 +66,7 @@ def _by_line_2(section: SageMakerPlan, job: TrainingJob) -> dict[str, Any]:
     if job.smddp:
         own["sagemaker_distributed_dataparallel_enabled"] = "true"
         own["sagemaker_instance_type"] = f'"{job.instance_type}"'
-        own["sagemaker_distributed_dataparallel_custom_mpi_options"] = '""'
+        own["sagemaker_distributed_dataparallel_custom_mpi_options"] = json.dumps(job.mpi_options)
     told: dict[str, Any] = {
         "TrainingJobName": job.name,
         "HyperParameters": own,

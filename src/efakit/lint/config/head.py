@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from efakit.catalog.policies import COMMON
 from efakit.catalog.stacks import image_is_published
 from efakit.lint.config.node import shown
 from efakit.lint.config.rule import Problem, rule
 from efakit.lint.config.view import ClusterView
+from efakit.nearness import did_you_mean, is_slip
 
 # Families that ParallelCluster does not start with some systems: family, systems, until (pcluster/constants.py).
 _NOT_SUPPORTED = (
@@ -106,6 +108,19 @@ def _other_log_in(view: ClusterView) -> bool:
     return sessions or any(
         node.present for node in (iam.at("InstanceRole"), iam.at("InstanceProfile"), view.root.at("DirectoryService"))
     )
+
+
+@rule("policy-misspelt")
+def policy_misspelt(view: ClusterView) -> Iterator[Problem]:
+    """Point out a policy of AWS's whose name is one slip away from one that there is."""
+    sections = [view.head, *view.pools, *(queue.node for queue in view.queues)]
+    for section in sections:
+        for item in section.at("Iam", "AdditionalIamPolicies").items:
+            node = item.at("Policy")
+            owner, of_aws, name = (node.text or "").partition(":iam::aws:policy/")
+            meant = next((known for known in COMMON if is_slip(name, known)), None)
+            if of_aws and meant is not None:
+                yield Problem(node.path, f"AWS has no policy {name}", did_you_mean([f"{owner}{of_aws}{meant}"]))
 
 
 @rule("ubuntu-key")

@@ -10,7 +10,7 @@ from efakit.lint.script.edits import name_span
 from efakit.lint.script.model import Assignment
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.variable_rules import rename_or_cut
-from efakit.nearness import did_you_mean, near
+from efakit.nearness import did_you_mean, is_slip, near
 from efakit.rules.judgement import rows_about
 
 # Prefixes whose names are all known, and what reads them; longer ones first.
@@ -55,7 +55,7 @@ def misspelt_variable(context: Context) -> Iterator[Problem]:
         meant = _nearest(item.name, prefix)
         if meant is None:
             continue
-        edits = rename_or_cut(context, item, meant) if _is_slip(item.name, meant) else ()
+        edits = rename_or_cut(context, item, meant) if is_slip(item.name, meant) else ()
         message = f"{item.name} is nothing that {_READERS[prefix]} reads"
         source = known()[meant].source
         yield Problem(name_span(context.script, item), message, did_you_mean([meant]), edits, source=source)
@@ -69,7 +69,7 @@ def _slips_of_others(context: Context) -> Iterator[Problem]:
         reads = item.reaches or name in context.script.exported
         if not reads or name in known() or name in context.script.referenced or name.startswith(tuple(_READERS)):
             continue
-        meant = next((other for other in _names_of_others() if _is_slip(name, other)), None)
+        meant = next((other for other in _names_of_others() if is_slip(name, other)), None)
         if meant is None or name == meant + "S" or any(letter.isdigit() for letter in set(name) ^ set(meant)):
             continue
         edits = rename_or_cut(context, item, meant)
@@ -108,18 +108,6 @@ def _unknown(context: Context) -> Iterator[tuple[Assignment, str]]:
 @lru_cache(maxsize=256)
 def _nearest(name: str, prefix: str) -> str | None:
     return next(iter(near(name, known(prefix), cutoff=0.88)), None)
-
-
-def _is_slip(name: str, near: str) -> bool:
-    """Return whether a name is one letter or one pair of letters away from another."""
-    if abs(len(name) - len(near)) > 1:
-        return False
-    if len(name) == len(near):
-        other = [place for place, (one, two) in enumerate(zip(name, near, strict=True)) if one != two]
-        swapped = len(other) == 2 and other[1] == other[0] + 1 and sorted(name) == sorted(near)
-        return len(other) == 1 or swapped
-    longer, shorter = (name, near) if len(name) > len(near) else (near, name)
-    return any(longer[:place] + longer[place + 1 :] == shorter for place in range(len(longer)))
 
 
 @rule("not-exported")

@@ -287,6 +287,7 @@ def rendezvous_address(context: Context) -> Iterator[Problem]:
             yield Problem(launch.word.span, message, f"--rdzv-backend=c10d --rdzv-endpoint={_FIRST_NODE}:29500")
     if not by_launcher:
         yield from _from_environment(context)
+    yield from _in_variable(context, "NEURON_RT_ROOT_COMM_ID")
 
 
 def _sets_rendezvous(context: Context) -> bool:
@@ -306,12 +307,17 @@ def _given_to_programs(program: tuple[Word, ...]) -> Iterator[Word]:
 
 
 def _from_environment(context: Context) -> Iterator[Problem]:
-    """Judge MASTER_ADDR, where programs take it from the environment."""
+    """Judge MASTER_ADDR and programs' own options, where programs take it from the environment."""
     for command, chain in context.jobs.launches:
         nodes = step_nodes(context, chain) if chain[0].kind in ("srun", "mpirun") else None
         for word in _given_to_programs(chain[-1].program) if nodes is not None and nodes > 1 else ():
             yield from _wrong(context, address(context, word, bool(command.scope.outer)), nodes or 0)
-    found = [item for item in context.script.assignments if item.name == "MASTER_ADDR"]
+    yield from _in_variable(context, "MASTER_ADDR")
+
+
+def _in_variable(context: Context, name: str) -> Iterator[Problem]:
+    """Judge a variable that holds the address of the rendezvous, where it is set once."""
+    found = [item for item in context.script.assignments if item.name == name]
     spread = [
         step_nodes(context, chain) or 0 for _, chain in context.jobs.launches if chain[0].kind in ("srun", "mpirun")
     ]
@@ -321,7 +327,8 @@ def _from_environment(context: Context) -> Iterator[Problem]:
     word = found[0].word
     if not any(ref.guarded for ref in word.refs):
         told = address(context, word, bool(found[0].scope.outer))
-        yield from _wrong(context, (told[0], Word(found[0].span, word.pieces)) if told else None, nodes)
+        for problem in _wrong(context, (told[0], Word(found[0].span, word.pieces)) if told else None, nodes):
+            yield problem._replace(fix=problem.fix.replace("MASTER_ADDR=", f"{name}="))
 
 
 def _all_nodes(context: Context, chain: tuple[Launch, ...], launch: Launch) -> int | None:

@@ -38,9 +38,11 @@ def variable_rows(context: Context) -> Iterator[Problem]:
 
 
 def _is_measured(context: Context, item: Assignment) -> bool:
-    """Return whether one program of one node is run over TCP on purpose: NCCL_NET=Socket before it, for it alone."""
-    if item.name != "NCCL_NET" or item.kind != "env-prefix":
+    """Return whether something is measured on purpose: one program alone has it before it, over TCP on one node."""
+    if item.kind != "env-prefix" or item.name not in ("NCCL_NET", "NCCL_P2P_DISABLE"):
         return False
+    if item.name == "NCCL_P2P_DISABLE":
+        return True
     return not any(command.environment and item in command.environment for command, _ in context.jobs.launches)
 
 

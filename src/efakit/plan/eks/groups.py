@@ -88,11 +88,11 @@ def _where(section: Eks, queue: QueuePlan, subject: str) -> tuple[str, str | Non
     zone = section.queue_zones.get(name) or [*section.zones, *section.subnets][0]
     own = queue.queue.subnets[0] if queue.queue.subnets and section.subnets else None
     subnet = own or section.subnets.get(zone)
-    reason = "EFA does not cross zones, and eksctl without a zone spreads a group over all of the cluster's"
+    reason = "EFA works within one zone; without a zone eksctl spreads the group over all zones of the cluster"
     if own:
         reason = f"the queue's own subnet; {reason}"
     elif queue.queue.subnets:
-        reason = f"eksctl makes a VPC (eks.zones), so the queue's subnet is not used; {reason}"
+        reason = f"eksctl creates the VPC (eks.zones), so the queue's subnet is not used; {reason}"
     return zone, subnet, Decision(subject, f"one zone: {subnet or zone}", reason, rows.VALIDATION)
 
 
@@ -107,7 +107,7 @@ def _placement(resource: ResourcePlan, subject: str) -> tuple[str, Decision | No
         return resource.placement_group, Decision(
             subject, f"placement group {known.choice}", known.reason, known.source
         )
-    reason = f"{known.reason}; eksctl makes a placement group unless the group says how reservations are used"
+    reason = f"{known.reason}; eksctl creates a placement group unless capacityReservation is set"
     return OPEN, Decision(subject, "no placement group", reason, rows.NO_GROUP)
 
 
@@ -116,12 +116,17 @@ def _interfaces(section: Eks, resource: ResourcePlan, subject: str) -> tuple[boo
         return False, Decision(subject, "no EFA", "EFA is off for its compute resource", rows.EFA_GUIDE)
     wrong = next(filter(rows.miscounted, resource.resource.instances), None)
     if wrong is None:
-        reason = "eksctl attaches an EFA interface on each network card, which are as many as the type may have"
+        reason = "eksctl attaches one EFA interface to each network card, which is the type's maximum"
+        cards = resource.resource.efa_interfaces
+        if cards and cards > 1:
+            reason += (
+                f". Each takes an IP address of the subnet: {cards} for each node, in addition to those of the pods"
+            )
         return False, Decision(subject, "efaEnabled", reason, rows.INTERFACES)
     reason = (
-        f"eksctl would attach {wrong.network_cards} EFA interfaces to {wrong.name}, one a network card, and the type "
-        f"takes {wrong.efa_interfaces}: the launch fails. The launch template has a plain interface on card 0 and "
-        "efa-only ones on the others, which take no addresses of the subnet"
+        f"eksctl would attach {wrong.network_cards} EFA interfaces to {wrong.name}, one per network card, but the "
+        f"type allows {wrong.efa_interfaces}: the launch would fail. The launch template has a plain interface on "
+        "card 0 and efa-only interfaces, which take no IP address, on the other cards"
     )
     return True, Decision(subject, "a launch template by CloudFormation", reason, rows.MISCOUNT)
 
@@ -133,15 +138,17 @@ def _image(section: Eks, resource: ResourcePlan, subject: str) -> tuple[str, Dec
     if not resource.efa:
         return "AmazonLinux2023", Decision(subject, "AmazonLinux2023", "eksctl's default", rows.VALIDATION)
     family = rows.ami_family(instance)
-    reason = "its images for GPUs and Neuron have EFA's driver, and reserve huge pages"
+    reason = "its GPU and Neuron images contain the EFA driver and reserve huge pages"
     if family == "Bottlerocket":
-        reason = "all its images have EFA's driver; Amazon Linux 2023's have it for GPUs and Neuron only"
+        reason = (
+            "all its images contain the EFA driver; Amazon Linux 2023 contains it in the GPU and Neuron images only"
+        )
     return family, Decision(subject, family, reason, rows.DEVICES_GUIDE)
 
 
 def _sizes(group: Group, subject: str) -> Decision:
     least, now, most = group.sizes
-    reason = "nothing scales a node group by itself: these are paid for until 'eksctl scale nodegroup' says otherwise"
+    reason = "no autoscaler is installed: you pay for these nodes until you scale the group (eksctl scale nodegroup)"
     if group.block:
         reason = "all nodes of the Capacity Block, from its start to its end"
     return Decision(subject, f"{now} nodes ({least} to {most})", reason, rows.ENDS_WITH_NODE)
@@ -151,11 +158,11 @@ def _security(section: Eks, group: Group, subject: str) -> Decision | None:
     if not group.efa:
         return None
     if group.launch_template:
-        reason = "EFA's traffic is neither TCP nor UDP: the stack's group lets all traffic to itself pass, in and out"
+        reason = "EFA traffic is neither TCP nor UDP: the stack's security group allows all traffic to and from itself"
         return Decision(subject, "a security group open to itself", reason, rows.EFA_GUIDE)
     built_in = section.nodes == "managed" and rows.minor(section.version) >= rows.minor(rows.BUILT_IN_GROUP_KUBERNETES)
     choice = "the cluster's security group" if built_in else "a security group that eksctl makes"
-    reason = "it lets EFA's traffic to itself pass"
+    reason = "it allows EFA traffic between its members"
     if section.security_groups:
-        reason += "; each of eks.security_groups must too, or EFA fails its own check"
+        reason += "; each of eks.security_groups must allow it too"
     return Decision(subject, choice, reason, rows.BUILT_IN_GROUP)

@@ -110,13 +110,13 @@ def _huge_pages(section: Eks, groups: tuple[Group, ...], efa: int) -> int:
 def _by(pods: Pods, subject: str) -> Decision:
     if pods.by_mpirun:
         reason = (
-            "the launcher waits for the workers, and mpirun of Open MPI 4 reads the operator's host file: Open MPI 5 "
-            "does not read what the operator sets, runs on the launcher alone and ends with 0"
+            "the launcher waits for the workers; mpirun of Open MPI 4 reads the operator's host file. Open MPI 5 "
+            "ignores what the operator sets, runs on the launcher alone and exits with 0"
         )
         return Decision(subject, "an MPIJob, mpirun with --hostfile", reason, rows.OPEN_MPI_5)
     reason = (
-        "the operator tells each node its rank and the first node's name. The runtime holds what a pod asks for, and "
-        "the job no resourcesPerNode, which would take the EFA devices away"
+        "the operator gives each node its rank and the address of the first node. The runtime contains the "
+        "resources: resourcesPerNode in the job would replace them, and the EFA request with them"
     )
     return Decision(subject, "a TrainJob with a runtime of its own", reason, rows.RESOURCES_PER_NODE)
 
@@ -124,30 +124,35 @@ def _by(pods: Pods, subject: str) -> Decision:
 def _asked(section: Eks, pods: Pods, subject: str) -> list[Decision]:
     found = []
     if pods.efa:
-        reason = (
-            "all of the type: a pod that asks for none gets TCP, and no error. Requests equal limits, or it is refused"
-        )
+        reason = "all EFA devices of the type: a pod without them uses TCP, with no error. Requests must equal limits"
         found.append(Decision(subject, f"{pods.efa} EFA devices each", reason, rows.NOT_ASKED))
         choice = f"{pods.hugepages_mib} MiB of huge pages each" if pods.hugepages_mib else "no huge pages"
         reason = "as the spec says"
         if section.hugepages_mib is None:
-            reason = "the nodes' image reserves at least as many" if pods.hugepages_mib else "its nodes reserve none"
+            reason = (
+                "the nodes' image reserves at least this many"
+                if pods.hugepages_mib
+                else "the nodes' image is not known to reserve any"
+            )
         found.append(Decision(subject, choice, reason, rows.HUGE_PAGES))
     reason = (
-        f"{section.memory_percent} % of the node's (eks.memory_percent): the system and the huge pages have the rest"
+        f"{section.memory_percent} % of the node's memory (eks.memory_percent); the rest is for the system and huge "
+        "pages"
     )
     found.append(Decision(subject, f"{pods.memory_mib // 1024} GiB of memory each", reason, rows.HUGE_PAGES))
-    reason = "a limit would slow the ranks down, and whoever has all EFA devices has the node to itself"
-    found.append(Decision(subject, "no limit of CPUs", reason, rows.EXTENDED))
+    reason = "a limit would throttle the ranks; the pod requests all EFA devices, so it has the node to itself"
+    found.append(Decision(subject, "no CPU limit", reason, rows.EXTENDED))
     if section.taint:
-        reason = "the nodes have the taint; the launcher tolerates it too, or it would wait where no other node is"
+        reason = (
+            "the nodes have this taint. The launcher tolerates it too, so that it can start where all nodes have it"
+        )
         found.append(Decision(subject, f"tolerate {rows.TAINT}", reason, rows.EKSCTL_PLUGIN))
     return found
 
 
 def _of_image(job: Job, pods: Pods, subject: str) -> Decision:
     reason = "eks.image" if job.container is None or job.container.runtime == "apptainer" else "the job's container"
-    reason += ": libfabric and aws-ofi-nccl must be in it; the nodes' own are not seen in a pod"
+    reason += ": libfabric and aws-ofi-nccl must be in the image: a pod does not see the node's software"
     if pods.by_mpirun:
         reason += ", and Open MPI 4 in /opt/amazon/openmpi, sshd and ssh"
     return Decision(subject, pods.image, reason, rows.EFA_GUIDE)
@@ -156,7 +161,7 @@ def _of_image(job: Job, pods: Pods, subject: str) -> Decision:
 def _not_here(job: Job, subject: str) -> list[Decision]:
     found = []
     if job.container and job.container.mounts:
-        reason = "a node has no shared file system of its own: name claims in eks.volumes"
+        reason = "nodes have no shared file system: use eks.volumes"
         found.append(Decision(subject, "no mounts", reason, rows.EFA_GUIDE))
     if job.modules:
         found.append(Decision(subject, "no modules", "the image has no environment modules", rows.EFA_GUIDE))

@@ -75,29 +75,30 @@ def plan_eks(plan: Plan) -> EksPlan:
 
 
 def _of_cluster(section: Eks) -> list[Decision]:
-    reason = "as the spec says, or eksctl's default at 99984adb"
+    reason = "from the spec, or eksctl's default"
     found = [Decision("Kubernetes", section.version, reason, rows.VALIDATION)]
-    reason = (
-        f"without a version EKS installs its default, far above {rows.CNI_VERSION}, the least for several network cards"
-    )
+    reason = f"EKS installs its default version, newer than {rows.CNI_VERSION}, the minimum for several network cards"
     found.append(Decision("VPC CNI", "an add-on of EKS", reason, rows.CNI))
     if section.devices == "dra":
         reason = (
-            "a request in a claim names the number; the EKS guide prefers it for new clusters from "
-            f"{rows.DRA_KUBERNETES} "
-            "on (the chart's own README says 1.35). Never with the device plugin on one node"
+            "a claim requests the number of devices; the EKS guide recommends it for new clusters from "
+            "{rows.DRA_KUBERNETES} on (the chart's README says 1.35). Do not run it and the device plugin on the "
+            "same node"
         )
         found.append(
             Decision("EFA devices", f"the DRA driver, chart aws-dranet {rows.DRA_VERSION}", reason, rows.DRA_CHART)
         )
     else:
         reason = (
-            f"eksctl installs {rows.PLUGIN_OF_EKSCTL}, which knows no p6; the chart by default tolerates no taint of "
-            "nodes with GPUs. Its values name the types and the label of the nodes that have EFA attached"
+            f"eksctl installs {rows.PLUGIN_OF_EKSCTL}, which does not support p6. By default the chart tolerates no "
+            "taint. The values name the instance types, the label and the taint of the nodes with EFA"
         )
         choice = f"the device plugin, chart {rows.PLUGIN_VERSION}"
         found.append(Decision("EFA devices", choice, reason, rows.PLUGIN_CHART))
     if section.taint:
-        reason = f"pods that ask for no EFA stay off; {section.system_nodes} nodes without it run the cluster's own"
+        reason = (
+            f"pods that do not tolerate it stay off these nodes; {section.system_nodes} other nodes run the cluster's "
+            "own pods"
+        )
         found.append(Decision("EFA nodes", f"taint {rows.TAINT}", reason, rows.EKSCTL_PLUGIN))
     return found

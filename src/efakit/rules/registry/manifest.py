@@ -379,7 +379,7 @@ RULES = (
         "mpi-role",
         "error",
         "An MPIJob has another role than Launcher and Worker, no launcher or several, or no worker.",
-        "The API takes any role. The operator passes over one that it does not know, and the launcher runs alone.",
+        "The API takes any role. The operator ignores a role that it does not know, and the launcher runs alone.",
         _mpi().replace("Worker:", "Wroker:"),
         _mpi(),
         rows.MPI_OPERATOR,

@@ -64,10 +64,22 @@ def _of_job(number: int, job: _Data, section: _Data, queues: list[_Data], at: At
         if why:
             message, _, fix = why.partition("; ")
             yield at("sagemaker-smddp", ["sagemaker", "smddp"], f"job {job['name']}: {message}", fix, at_key=True)
+        yield from _lost_to_smddp(number, job, at)
     if section.get("security_groups") and not (queue.get("subnet") or queue.get("subnets")):
         message = f"queue {queue['name']} of job {job['name']} has no subnet, and security groups are in one"
         yield at("sagemaker-network", ["sagemaker", "security_groups"], message, "name the queue's subnet", at_key=True)
     yield from _of_environment(number, job, at)
+
+
+def _lost_to_smddp(number: int, job: _Data, at: At) -> Iterator[Finding]:
+    """Give what SMDDP's launcher has no place for: it runs a Python script, and splits its options at blanks."""
+    if job.get("setup"):
+        message = f"job {job['name']} has a setup, and SMDDP's launcher runs a Python script alone"
+        yield at("sagemaker-smddp", ["jobs", number, "setup"], message, "put it into the image", at_key=True)
+    for place, option in enumerate(job.get("launcher_args") or []):
+        if len(option.split()) != 1:
+            message = f"{option!r} of job {job['name']} is an option of mpirun's with blanks, at which it is split"
+            yield at("sagemaker-smddp", ["jobs", number, "launcher_args", place], message, "write one word an item")
 
 
 def _of_environment(number: int, job: _Data, at: At) -> Iterator[Finding]:

@@ -126,6 +126,27 @@ RULES = (
         vendor="InstanceTypeOSCompatibleValidator",
     ),
     Rule(
+        "policy-misspelt",
+        room="config",
+        severity="error",
+        what="The name of a policy of AWS's is one letter away from that of one that there is.",
+        why="pcluster refuses a policy that does not exist, and asks AWS for it. Offline nobody else sees it.",
+        wrong="""
+            HeadNode:
+              Iam:
+                AdditionalIamPolicies:
+                  - Policy: arn:aws:iam::aws:policy/AmazonSSMManagedInstaceCore
+        """,
+        right="""
+            HeadNode:
+              Iam:
+                AdditionalIamPolicies:
+                  - Policy: arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore
+        """,
+        source=sources.POLICIES,
+        vendor="IamPolicyValidator",
+    ),
+    Rule(
         "key-missing",
         room="config",
         severity="warning",

@@ -15,6 +15,7 @@ SLURM_VALIDATORS = _PC + "validators/slurm_settings_validator.py"
 FSX_VALIDATORS = _PC + "validators/fsx_validators.py"
 EBS_VALIDATORS = _PC + "validators/ebs_validators.py"
 REGIONS = "https://github.com/boto/botocore/blob/develop/botocore/data/endpoints.json"
+POLICIES = "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html"
 CONSTANTS = _PC + "constants.py"
 QUEUES_STACK = _PC + "templates/queues_stack.py"
 
