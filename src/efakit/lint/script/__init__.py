@@ -75,7 +75,7 @@ def _unknown_rules(script: Script) -> Iterator[Finding]:
     for name, span in found.unknown(known_rules()) if found.named else ():
         row = rules()[IGNORE_RULE]
         place = Place(script.source.file, *script.source.place(span.start))
-        message = f"no rule is called {name}: this comment leaves nothing out"
+        message = f"unknown rule {name}: this comment ignores nothing"
         fix = did_you_mean(nearest_rules(name)[:1]) or "docs/rules.md lists the rules"
         yield Finding(row.id, row.severity, message, place=place, fix=fix, source=row.source)
 

@@ -33,7 +33,7 @@ def container_env_missing(context: Context) -> Iterator[Problem]:
         names = [name for name in dict.fromkeys(before) if name.startswith(_NETWORK) and name not in listed]
         if names and known and not launch.gaps:
             some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-            message = f"where the image sets {some} itself, its value wins over the job's"
+            message = f"if the image sets {some}, the image's value overrides the job's"
             image = launch.option("container-image", "container-name")
             span = image.span if image is not None else launch.word.span
             yield Problem(span, message, f"--container-env={','.join([*sorted(listed), *names])}")
@@ -62,8 +62,8 @@ def container_path_of_host(context: Context) -> Iterator[Problem]:
         folders = ["/" + "/".join(part) for part in _parents(item.value or "")]
         inside = {part.split(":")[1 if part.count(":") else 0] for part in told.split(",")}
         if not inside & set(folders):
-            message = f"{item.name} names {item.value}, which the image may not have: no mount brings it"
-            yield Problem(item.span, message, "take it out, or mount its folder")
+            message = f"{item.name} names {item.value}, which may not exist in the image: no mount provides it"
+            yield Problem(item.span, message, "remove it, or mount its folder")
 
 
 def _parents(path: str) -> Iterator[list[str]]:
@@ -79,4 +79,4 @@ def preload_plugin(context: Context) -> Iterator[Problem]:
         text = item.word.text if item.word is not None else item.value or ""
         if item.name == "LD_PRELOAD" and item.reaches and re.search(r"libnccl-(net|ofi|tuner)", text):
             message = "LD_PRELOAD loads the plugin into every program of the job: NCCL loads it itself"
-            yield Problem(item.span, message, "put its folder on LD_LIBRARY_PATH, or set NCCL_NET_PLUGIN")
+            yield Problem(item.span, message, "add its folder to LD_LIBRARY_PATH, or set NCCL_NET_PLUGIN")

@@ -35,7 +35,7 @@ def no_shebang(context: Context) -> Iterator[Problem]:
     if script.kind != "sbatch" or script.is_template or data.startswith(b"#!"):
         return
     if data.startswith(_MARK):
-        yield Problem(Span(0, 3), "a byte order mark stands before #!: sbatch refuses the script", "remove the mark")
+        yield Problem(Span(0, 3), "a byte order mark precedes #!: sbatch refuses the script", "remove the mark")
     else:
         yield Problem(Span(0, 1), "the first line does not begin with #!: sbatch refuses it", "#!/bin/bash")
 
@@ -53,7 +53,9 @@ def not_understood(context: Context) -> Iterator[Problem]:
     """Say where the script was not understood, once a file."""
     other = other_interpreter(context.script.source.text)
     if other is not None:
-        yield Problem(Span(0, 2), f"a script for {other}: only its #SBATCH lines are judged", "")
+        yield Problem(Span(0, 2), f"a script for {other}: efakit checks only its #SBATCH lines", "")
     elif context.script.unread and not context.script.is_template:
         start, end = min(context.script.unread)
-        yield Problem(Span(start, max(end, start)), "from here on the script was not wholly understood", "bash -n FILE")
+        yield Problem(
+            Span(start, max(end, start)), "efakit could not parse all of the script from here on", "bash -n FILE"
+        )

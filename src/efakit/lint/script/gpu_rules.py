@@ -25,7 +25,7 @@ def gpus_asked_twice(context: Context) -> Iterator[Problem]:
         if len(ways) > 1:
             names = ", ".join(f"--{name}" for name in ways)
             yield Problem(
-                list(ways.values())[-1].span, f"GPUs are asked for in {len(ways)} ways: {names}", "keep --gpus-per-node"
+                list(ways.values())[-1].span, f"GPUs are requested in {len(ways)} ways: {names}", "keep --gpus-per-node"
             )
 
 
@@ -49,7 +49,7 @@ def gpus_per_task_alone(context: Context) -> Iterator[Problem]:
     if nodes and most in ("", least) and told:
         return
     span = next(item.span for item in context.script.directives if item.option == "gpus-per-task")
-    needs = "--ntasks or --gpus beside it, or a fixed --nodes with --ntasks-per-node"
+    needs = "add --ntasks or --gpus, or a fixed --nodes with --ntasks-per-node"
     yield Problem(span, f"--gpus-per-task needs {needs}: sbatch refuses it", "--gpus-per-node")
 
 
@@ -139,8 +139,10 @@ def launcher_per_task(context: Context) -> Iterator[Problem]:
         ranks = inner.option(_PER_NODE, "num_processes")
         if tasks is None or tasks < 2 or ranks is None or _number(context, ranks) == 1:
             continue
-        message = f"srun starts {inner.word.text} {tasks} times a node, and each starts ranks of its own"
-        yield Problem(inner.word.span, message, "srun --ntasks-per-node=1, or one rank a task without the launcher")
+        message = f"srun starts {inner.word.text} {tasks} times per node, and each starts its own ranks"
+        yield Problem(
+            inner.word.span, message, "use srun --ntasks-per-node=1, or start one rank per task without the launcher"
+        )
 
 
 @rule("not-exclusive")
@@ -152,5 +154,5 @@ def not_exclusive(context: Context) -> Iterator[Problem]:
         return
     if all(context.directive(name) is None for name in asks):
         span = next(item.span for item in context.script.directives if item.option == "nodes" and item.in_force)
-        message = f"{nodes} nodes without --exclusive and without a count of GPUs: other jobs may share them"
+        message = f"{nodes} nodes without --exclusive or a GPU count: other jobs may share them"
         yield Problem(span, message, "#SBATCH --exclusive")

@@ -39,7 +39,7 @@ def _drops(value: str) -> bool:
 
 def _dropped(value: str) -> str:
     shown = value.replace(GAP, "...")
-    return f"--export={shown} drops the rest of the environment: it names no ALL"
+    return f"--export={shown} drops the rest of the environment: ALL is missing"
 
 
 def _all_added(context: Context, span: Span, split: bool) -> tuple[Edit, ...]:
@@ -62,9 +62,14 @@ def container_env_value(context: Context) -> Iterator[Problem]:
         if not pairs:
             continue
         names = ", ".join(name for name, _ in pairs)
-        message = f"--container-env takes names, and gets values for {names}: it changes nothing"
+        message = f"--container-env takes names only: the values given for {names} have no effect"
         edits = _names_only(context, option.value, pairs)
-        yield Problem(option.span, message, f"export {names}, and name {names} only", edits)
+        yield Problem(
+            option.span,
+            message,
+            f"export {names}, and write --container-env={','.join(name for name, _ in pairs)}",
+            edits,
+        )
 
 
 def _names_only(context: Context, value: Word, pairs: list[tuple[str, Word]]) -> tuple[Edit, ...]:
@@ -100,8 +105,8 @@ def forwarded_unset(context: Context) -> Iterator[Problem]:
             for option in launch.options if launch.kind == "mpirun" else ():
                 name = option.value.literal if option.name == "x" and option.value is not None else None
                 if name and name.startswith(_NETWORK) and "=" not in name and name not in names:
-                    message = f"mpirun -x {name} passes on nothing: the script does not set {name}"
-                    yield Problem(option.span, message, f"export {name}, or take -x {name} out")
+                    message = f"mpirun -x {name} passes nothing on: the script does not set {name}"
+                    yield Problem(option.span, message, f"export {name}, or remove -x {name}")
 
 
 @rule("forwarded-not-exported")
@@ -116,7 +121,7 @@ def forwarded_not_exported(context: Context) -> Iterator[Problem]:
                 name = option.value.literal if option.name == "x" and option.value is not None else None
                 if name in plain and str(name).startswith(_NETWORK):
                     yield Problem(
-                        option.span, f"mpirun -x {name} passes on nothing: {name} is not exported", f"export {name}"
+                        option.span, f"mpirun -x {name} passes nothing on: {name} is not exported", f"export {name}"
                     )
 
 
@@ -127,7 +132,7 @@ def intelmpi_library_order(context: Context) -> Iterator[Problem]:
     for item in context.script.assignments:
         if item.name == "I_MPI_OFI_LIBRARY_INTERNAL" and loads and item.span.start > max(loads):
             message = (
-                "I_MPI_OFI_LIBRARY_INTERNAL is set after module load: Intel MPI has chosen its own libfabric by then"
+                "I_MPI_OFI_LIBRARY_INTERNAL is set after module load: Intel MPI has already chosen its own libfabric"
             )
             yield Problem(item.span, message, "set it before module load")
 
@@ -142,7 +147,7 @@ def launcher_in_launcher(context: Context) -> Iterator[Problem]:
     for _, chain in context.jobs.launches:
         for outer, inner in itertools.pairwise(chain):
             if {outer.kind, inner.kind} == {"srun", "mpirun"} and not _single(context, outer):
-                message = f"{outer.word.text} starts {inner.word.text} once a rank, and each of them starts every rank"
+                message = f"{outer.word.text} starts {inner.word.text} once per rank, and each of them starts all ranks"
                 yield Problem(inner.word.span, message, f"use {outer.word.text} or {inner.word.text} alone")
 
 
@@ -162,8 +167,8 @@ def two_launchers(context: Context) -> Iterator[Problem]:
             first.setdefault(launch.kind, launch)
     if len(first) == 2:
         one, other = sorted(first.values(), key=lambda launch: launch.word.span.start)
-        message = f"{one.word.text} and {other.word.text} both start ranks in this script, each by a count of its own"
-        yield Problem(other.word.span, message, "use one of them throughout")
+        message = f"{one.word.text} and {other.word.text} both start ranks in this script, each with its own count"
+        yield Problem(other.word.span, message, "use one of them for all ranks")
 
 
 @rule("preload-fixed-nccl")
@@ -172,5 +177,5 @@ def preload_fixed_nccl(context: Context) -> Iterator[Problem]:
     for item in context.script.assignments:
         text = item.word.text if item.word is not None else ""
         if item.name == "LD_PRELOAD" and item.reaches and re.search(r"/libnccl\.so", text):
-            message = "LD_PRELOAD names one file of NCCL: another image, or the next release, has it elsewhere"
-            yield Problem(item.span, message, "put its folder on LD_LIBRARY_PATH, or install that NCCL")
+            message = "LD_PRELOAD names one NCCL file: another image or the next release has it at another path"
+            yield Problem(item.span, message, "add its folder to LD_LIBRARY_PATH, or install that NCCL")

@@ -29,7 +29,7 @@ def continuation_broken(context: Context) -> Iterator[Problem]:
         line, _ = source.place(match.start())
         if _counts(context, match.start()) and line < source.line_count and source.line(line + 1).strip():
             lines.add(line + 1)
-            message = "blanks stand behind the backslash: the command ends here, and the next line is one of its own"
+            message = "spaces follow the backslash: the command ends here, and the next line is a separate command"
             yield Problem(Span(match.start(), match.end()), message, "delete the blanks")
     for command in script.commands:
         word = command.words[0] if command.words else None
@@ -41,9 +41,11 @@ def continuation_broken(context: Context) -> Iterator[Problem]:
         before = source.line(line - 1).rstrip()
         why = f"{context.line(line - 1)} has no backslash at its end"
         if before.lstrip().startswith("#"):
-            why = "the comment above it ends the one before"
-        message = f"{word.text.replace(GAP, '...')} is taken for a command: {why}"
-        yield Problem(word.span, message, "end the line before with a backslash, and move comments away")
+            why = "the comment above ends the previous command"
+        message = f"{word.text.replace(GAP, '...')} is run as a command: {why}"
+        yield Problem(
+            word.span, message, "end the previous line with a backslash, and move comments out of the command"
+        )
 
 
 def _counts(context: Context, place: int) -> bool:
@@ -61,7 +63,7 @@ def export_slip(context: Context) -> Iterator[Problem]:
     for command in script.commands:
         words = command.words
         if len(words) > 1 and words[1].literal == "=" and _NAME.match(words[0].literal or ""):
-            text = f"{words[0].text} is taken for a program: no blanks may stand around ="
+            text = f"{words[0].text} is run as a program: remove the spaces around ="
             yield Problem(_over(words[:3]), text, f"{words[0].text}={words[2].text if len(words) > 2 else ''}")
     sets = {item.name for item in script.assignments} | (script.defined - script.handed_on)
     for span, words in script.exports:
@@ -78,18 +80,18 @@ def _slip(words: tuple[Word, ...], sets: set[str], elsewhere: bool) -> tuple[str
         if text == "=":
             name = words[place - 1].text if place else ""
             return (
-                f"blanks stand around =: export takes {name}, = and {following} for three names",
+                f"spaces around =: export takes {name}, = and {following} for three names",
                 f"export {name}={following}",
             )
         if text.startswith("=") and place:
             name = words[place - 1].text
-            return f"a blank stands before =: {text} is no name, and {name} gets no value", f"export {name}{text}"
+            return f"a space before =: {text} is not a name, and {name} gets no value", f"export {name}{text}"
         name, equals, value = text.partition("=")
         if equals and not value and following and "=" not in following and not following.startswith("-"):
-            return f"a blank stands behind =: {name} is empty", f"export {name}={following}"
+            return f"a space after =: {name} is empty", f"export {name}={following}"
         bare = not elsewhere and not equals and not text.startswith(("-", "+")) and GAP not in text
         if bare and text not in sets and (_is_ours(text) or len(words) > 1) and _may_be_slip(words, place, sets):
-            return f"{text} has no value, and nothing else sets it", f"export {text}=..."
+            return f"{text} has no value, and nothing else sets one", f"export {text}=..."
     return None
 
 
@@ -155,7 +157,7 @@ def _behind(launch: Launch, options: list[str], name: str = "") -> Iterator[Prob
         if word.text.partition("=")[0] in options and not word.split:
             shown = program[0].text.replace(GAP, "...")
             message = (
-                f"{word.text.replace(GAP, '...')} stands behind {shown}, which gets it: {launch.word.text} does not"
+                f"{word.text.replace(GAP, '...')} comes after {shown} and is passed to it, not to {launch.word.text}"
             )
             yield Problem(word.span, message, f"put it between {launch.word.text} and {shown}")
 
@@ -176,7 +178,9 @@ def _mpi_behind(launch: Launch) -> Iterator[Problem]:
             word.text == "-x" and value.startswith(("NCCL_", "FI_", "OFI_NCCL_", "LD_", "OMPI_"))
         )
         if told and not word.split:
-            message = f"{word.text} {value} stands behind {program[0].text}, which gets it: {launch.word.text} does not"
+            message = (
+                f"{word.text} {value} comes after {program[0].text} and is passed to it, not to {launch.word.text}"
+            )
             yield Problem(word.span, message, f"put it between {launch.word.text} and {program[0].text}")
 
 
@@ -190,7 +194,7 @@ def _of_sbatch(context: Context) -> Iterator[Problem]:
         for word in command.words[script + 1 :]:
             name = word.text.partition("=")[0]
             if name.startswith("--") and slurm_name(name[2:], SBATCH) in _OF_SBATCH and not word.split:
-                message = f"{word.text.replace(GAP, '...')} stands behind the script, which gets it: sbatch does not"
+                message = f"{word.text.replace(GAP, '...')} comes after the script and is passed to it, not to sbatch"
                 yield Problem(word.span, message, "put it before the script")
 
 

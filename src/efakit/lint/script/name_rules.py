@@ -56,7 +56,7 @@ def misspelt_variable(context: Context) -> Iterator[Problem]:
         if meant is None:
             continue
         edits = rename_or_cut(context, item, meant) if is_slip(item.name, meant) else ()
-        message = f"{item.name} is nothing that {_READERS[prefix]} reads"
+        message = f"{item.name} is not a variable that {_READERS[prefix]} reads"
         source = known()[meant].source
         yield Problem(name_span(context.script, item), message, did_you_mean([meant]), edits, source=source)
     yield from _slips_of_others(context)
@@ -73,7 +73,7 @@ def _slips_of_others(context: Context) -> Iterator[Problem]:
         if meant is None or name == meant + "S" or any(letter.isdigit() for letter in set(name) ^ set(meant)):
             continue
         edits = rename_or_cut(context, item, meant)
-        message = f"no program is known to read {name}"
+        message = f"no known program reads {name}"
         span, source = name_span(context.script, item), known()[meant].source
         yield Problem(span, message, did_you_mean([meant]), edits, source=source)
 
@@ -126,7 +126,7 @@ def not_exported(context: Context) -> Iterator[Problem]:
             continue
         if item.name in _OF_RANKS and (context.jobs.node_launchers or not context.jobs.launches):
             continue  # the launcher sets it for each rank, or there is one process
-        message = f"{item.name} is not exported: no program that the script starts sees it"
+        message = f"{item.name} is not exported: the programs that the script starts do not see it"
         yield Problem(name_span(script, item), message, f"export {item.name}")
 
 

@@ -33,7 +33,7 @@ def sbatch_after_command(context: Context) -> Iterator[Problem]:
         lines.add(item.line)
         yield Problem(
             item.span,
-            f"sbatch ignores {_shown(item)}: it stands below the first command",
+            f"sbatch ignores {_shown(item)}: it is below the first command",
             "move it to the other #SBATCH lines, above the first command",
         )
 
@@ -50,14 +50,12 @@ def sbatch_misspelt(context: Context) -> Iterator[Problem]:
         text = script.source.at(span)
         blank = _BLANK.match(text)
         if blank is not None and not _is_commented_out(context, blank[1]):
-            yield Problem(
-                span, "sbatch does not read this line: a blank stands behind #", "begin the line with #SBATCH"
-            )
+            yield Problem(span, "sbatch does not read this line: a space follows #", "begin the line with #SBATCH")
             continue
         indented = text.startswith("#SBATCH ") and script.source.place(span.start)[1] > 1
         misspelt = _COMMAND_LINE.match(text) is not None and not text.startswith("#SBATCH")
         if indented or (misspelt and len(text.split()[0]) > 4):
-            what = "blanks stand before it" if indented else f"it is written {text.split()[0]}"
+            what = "spaces precede it" if indented else f"it is written {text.split()[0]}"
             yield Problem(span, f"sbatch does not read this line: {what}", "begin the line with #SBATCH")
 
 
@@ -75,13 +73,13 @@ def sbatch_unknown_option(context: Context) -> Iterator[Problem]:
             continue
         if not item.option:
             if TEMPLATE_VARIABLE not in (item.value or ""):
-                yield Problem(item.span, f"sbatch refuses {item.value!r}: it belongs to no option", "remove it")
+                yield Problem(item.span, f"sbatch refuses {item.value!r}: no option takes it", "remove it")
             continue
         if slurm_name(item.option, SBATCH) or item.option in SLURM_OPTIONS or len(item.option) < 3:
             continue
         meant = near(item.option.replace("_", "-"), SLURM_OPTIONS, cutoff=0.85)
         if meant:
-            yield Problem(item.span, f"sbatch knows no option --{item.option}", did_you_mean([f"--{meant[0]}"]))
+            yield Problem(item.span, f"unknown option --{item.option}", did_you_mean([f"--{meant[0]}"]))
 
 
 @rule("sbatch-variable")
@@ -97,9 +95,9 @@ def sbatch_variable(context: Context) -> Iterator[Problem]:
         fix = (
             "use %j, %x, %u and the like, or a path"
             if item.option in _FILES
-            else "write the value, or give it to sbatch"
+            else "write the value, or pass it on sbatch's command line"
         )
-        message = f"sbatch does not fill in {match[0]}: the value is {item.value} to the letter"
+        message = f"sbatch does not expand {match[0]}: the value is literally {item.value}"
         yield Problem(item.span, message, fix, severity="error" if fails else None)
 
 
@@ -130,7 +128,7 @@ def option_overridden(context: Context) -> Iterator[Problem]:
             continue
         earlier = last.get((item.component, item.option))
         if earlier is not None and earlier.value != item.value:
-            message = f"{_shown(earlier)} is overridden in {context.line(item.line)}: sbatch takes {_shown(item)}"
+            message = f"{_shown(earlier)} is overridden in {context.line(item.line)}: sbatch uses {_shown(item)}"
             yield Problem(earlier.span, message, "keep one of them")
         last[(item.component, item.option)] = item
 
@@ -153,8 +151,10 @@ def output_folder_missing(context: Context) -> Iterator[Problem]:
             command.name == "mkdir" and any(_same(word.text, folder) for word in command.words[1:])
             for command in context.script.commands
         )
-        late = "; the script's own mkdir comes too late" if made else ""
-        message = f"the folder {folder} does not stand beside the script, and Slurm before 23.02 makes none{late}"
+        late = "; the script's own mkdir runs too late" if made else ""
+        message = (
+            f"the folder {folder} does not exist beside the script, and Slurm before 23.02 does not create it{late}"
+        )
         yield Problem(item.span, message, f"mkdir -p {folder}, before sbatch")
 
 

@@ -22,7 +22,7 @@ def srun_forgets_cpus(context: Context) -> Iterator[Problem]:
         if launch.kind != "srun" or unclear or command.scope.outer:
             continue
         if launch.option("cpus-per-task", "exact", "cpus-per-gpu", "tres-per-task") is None:
-            message = f"srun of Slurm {slurm} does not take over --cpus-per-task={asked.value}: each task gets one CPU"
+            message = f"srun of Slurm {slurm} does not inherit --cpus-per-task={asked.value}: each task gets one CPU"
             yield Problem(launch.word.span, message, "srun --cpus-per-task=$SLURM_CPUS_PER_TASK")
 
 
@@ -37,7 +37,9 @@ def tasks_per_node_lost(context: Context) -> Iterator[Problem]:
         launch = chain[0]
         told = launch.option("hostfile", "machinefile", "host", "H")
         if launch.kind == "mpirun" and not launch.gaps and told is None:
-            message = f"Slurm {slurm} sets SLURM_TASKS_PER_NODE wrongly here, and mpirun takes its slots from it"
+            message = (
+                f"Slurm {slurm} sets SLURM_TASKS_PER_NODE to a wrong value here, and mpirun reads its slots from it"
+            )
             fix = "#SBATCH --ntasks=... beside it, export SLURM_TASKS_PER_NODE='RANKS(xNODES)', or Slurm 23.02.2"
             yield Problem(launch.word.span, message, fix)
 

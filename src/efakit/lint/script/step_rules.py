@@ -110,13 +110,13 @@ def _said(context: Context, chain: tuple[Launch, ...], span: Span, name: str) ->
     several = _several(context, chain, nodes_only=name in _OF_A_NODE)
     if several is False:
         return
-    what = "0 on every node" if name in _OF_A_NODE else "0 in every task"
+    what = "it is 0 on every node" if name in _OF_A_NODE else "it is 0 in every task"
     if name in _OF_MPI:
         what = "it is empty in every task"
     if name in _OF_A_STEP:
         what = "it is not set yet"
-    message = f"the batch shell fills ${name} in once, before {chain[0].word.text} starts: {what}"
-    fix = f"let each task fill it in: srun bash -c '... ${name} ...', in single quotes"
+    message = f"the batch shell expands ${name} once, before {chain[0].word.text} starts: {what}"
+    fix = f"let each task expand it: srun bash -c '... ${name} ...', in single quotes"
     if name in _OF_A_STEP:
         fix = f"the first node: {_FIRST_NODE}"
     if several and not _ranks_itself(context, span):
@@ -194,12 +194,14 @@ def nnodes_missing(context: Context) -> Iterator[Problem]:
     """Refuse torchrun without --nnodes under srun on several nodes."""
     for command, launch, nodes in _on_nodes(context):
         if launch.kind == "accelerate" and not launch.gaps and not launch.option("num_machines", "config_file"):
-            message = f"accelerate takes one machine without --num_machines: {nodes} nodes train {nodes} times"
+            message = (
+                f"accelerate uses one machine without --num_machines: {nodes} nodes run {nodes} separate trainings"
+            )
             yield Problem(launch.word.span, message, "--num_machines $SLURM_NNODES", severity="warning")
         if launch.kind != "torchrun" or launch.gaps or command.scope.branch or launch.option("nnodes", "standalone"):
             continue
         if not _sets(context, "PET_NNODES"):
-            message = f"torchrun takes one node where --nnodes does not say more: {nodes} nodes train {nodes} times"
+            message = f"torchrun uses one node without --nnodes: {nodes} nodes run {nodes} separate trainings"
             yield Problem(launch.word.span, message, "--nnodes=$SLURM_NNODES")
 
 
@@ -232,7 +234,9 @@ def node_rank_fixed(context: Context) -> Iterator[Problem]:
         backend = launch.option("rdzv_backend")
         dynamic = backend is not None and context.script.known_value(backend.value) not in ("static", None)
         if option.value.literal is not None and option.value.literal.isdigit() and not dynamic:
-            message = f"--{option.name}={option.value.literal} on each of {nodes} nodes: all claim the same rank"
+            message = (
+                f"--{option.name}={option.value.literal} on each of {nodes} nodes: every node claims the same rank"
+            )
             yield Problem(option.span, message, f"srun bash -c '... --{option.name}=$SLURM_NODEID ...'")
 
 
@@ -252,9 +256,9 @@ def _sets(context: Context, *names: str) -> bool:
 
 
 _WRONG = {
-    "local": ("error", "each node then waits at itself"),
-    "itself": ("error", "each node fills in its own name, and waits at itself"),
-    "submit": ("error", "the host of sbatch is none of the job's nodes"),
+    "local": ("error", "each node then waits for itself"),
+    "itself": ("error", "each node expands it to its own name, and waits for itself"),
+    "submit": ("error", "the host that runs sbatch is not one of the job's nodes"),
     "fixed": ("warning", "the next job gets other nodes"),
 }
 _FIRST_NODE = "$(scontrol show hostnames $SLURM_JOB_NODELIST | head -n1)"
@@ -283,7 +287,7 @@ def rendezvous_address(context: Context) -> Iterator[Problem]:
         elif (
             launch.kind == "torchrun" and launch.option("nnodes") and not launch.gaps and not _sets_rendezvous(context)
         ):
-            message = f"torchrun on {nodes} nodes without --rdzv-endpoint or --master-addr: each node waits at itself"
+            message = f"torchrun on {nodes} nodes without --rdzv-endpoint or --master-addr: each node waits for itself"
             yield Problem(launch.word.span, message, f"--rdzv-backend=c10d --rdzv-endpoint={_FIRST_NODE}:29500")
     if not by_launcher:
         yield from _from_environment(context)
@@ -374,9 +378,11 @@ def hostfile_of_others(context: Context) -> Iterator[Problem]:
             if option is None or value is None or not name or any(ref.guarded for ref in value.refs):
                 continue
             if not _is_written(context, name, command):
-                message = f"{name} names nodes of its own, and nothing here writes it: the job may have got others"
+                message = f"{name} lists fixed nodes, and the script does not write it: the job may have other nodes"
                 yield Problem(
-                    option.span, message, "leave it out: the launcher takes the job's nodes, or write it here"
+                    option.span,
+                    message,
+                    "remove it (the launcher uses the job's nodes), or write the file in this script",
                 )
 
 

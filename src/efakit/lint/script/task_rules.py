@@ -43,7 +43,7 @@ def slurm_variable_unset(context: Context) -> Iterator[Problem]:
     for name, span in _uses(script, tuple(_BY_OPTION)):
         options = _BY_OPTION[name]
         if name not in known and all(context.directive(option) is None for option in options):
-            message = f"{name} is not set: Slurm sets it only with --{options[0]}, which the script does not give"
+            message = f"{name} is not set: Slurm sets it only with --{options[0]}, which the script does not use"
             yield Problem(span, message, f"#SBATCH --{options[0]}=..., or ${{{name}:-...}}")
 
 
@@ -56,13 +56,13 @@ def slurm_list_as_number(context: Context) -> Iterator[Problem]:
             if re.search(rf"\b{name}\b", match[1]):
                 yield Problem(
                     _span(text, match.start(), match.end()),
-                    f"{name} is a list such as 64(x2),43, and no number",
+                    f"{name} is a list such as 64(x2),43, not a number",
                     "SLURM_NTASKS / SLURM_JOB_NUM_NODES, or ${SLURM_TASKS_PER_NODE%%[(,]*}",
                 )
     typed = context.directive("gpus-per-node")
     if typed and ":" in typed:
         for name, span in _uses(context.script, ("SLURM_GPUS_PER_NODE",)):
-            yield Problem(span, f"{name} is {typed} here, and no number", "--gpus-per-node without a type")
+            yield Problem(span, f"{name} is {typed} here, not a number", "--gpus-per-node without a type")
 
 
 def _span(text: str, start: int, end: int) -> Span:
@@ -109,7 +109,7 @@ def undefined_variable(context: Context) -> Iterator[Problem]:
         fix = did_you_mean([f"${near}"]) if near else f"set {name}, or write ${{{name}:?}}"
         # A script without #SBATCH lines is called by another one, which may export the variable.
         severity = "info" if script.kind == "shell" and not near else None
-        yield Problem(ref.span, f"nothing sets {name}, which a launch line uses", fix, severity=severity)
+        yield Problem(ref.span, f"a launch line uses {name}, which nothing sets", fix, severity=severity)
 
 
 def _is_set_in_text(script: Script, name: str) -> bool:

@@ -38,7 +38,7 @@ class SourceText:
     def __init__(self, file: str, data: bytes) -> None:
         """Take ``data`` of ``file``; raise UsageError where they are no text."""
         if b"\0" in data:
-            raise UsageError(f"a binary file (byte {data.index(0)} is 0), and no script", Place(file))
+            raise UsageError(f"a binary file (byte {data.index(0)} is 0), not a script", Place(file))
         self.file = file
         self.data = data
         self._starts = [0, *(found.end() for found in _LINE_FEED.finditer(data))]
