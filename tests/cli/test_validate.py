@@ -63,7 +63,7 @@ def test_a_finding_in_a_spec_stands_on_the_specs_line(tmp_path):
     done = run(path, "--no-vendor")
     assert done.exit_code == 1
     line = spec.splitlines().index("    KilWait: 60") + 1
-    assert f"{path}:{line}:5: error slurm-unknown: Slurm does not know 'KilWait' in slurm.conf" in done.stdout
+    assert f"{path}:{line}:5: error slurm-unknown: unknown Slurm parameter 'KilWait' in slurm.conf" in done.stdout
     assert "    fix: did you mean 'KillWait'?" in done.stdout
 
 

@@ -186,7 +186,7 @@ def test_a_zone_must_offer_the_type():
 
 def test_a_job_must_fit_its_queue():
     found = [item for item in lint(jobs=[JobNodes("train", 3, "gpu")]) if item.rule == "job-too-large"]
-    assert found[0].message == "job train asks for 3 nodes, and queue gpu has 2"
+    assert found[0].message == "job train requests 3 nodes, but queue gpu has 2"
     assert "job-too-large" not in rules(jobs=[JobNodes("train", 2), JobNodes("other", 99, "elsewhere")])
 
 
@@ -199,11 +199,11 @@ def test_what_is_no_mapping_is_refused():
 @pytest.mark.parametrize(
     ("changes", "version", "words"),
     [
-        (({"DevSettings": {"EfaInterfaceType": "efa"}},), "3.14.0", "it came with 3.15.0"),
-        ((p5(LaunchTemplateOverrides={"LaunchTemplateId": "lt-1", "Version": 1}),), "3.14.0", "it came with 3.15.0"),
-        (({"HeadNode": {"SharedStorageEfsSettings": {"Encrypted": True}}},), "3.13.2", "it came with 3.14.0"),
-        (({"DevSettings": {"Timeouts": {"ComputeInstanceInfoTimeout": 9}}},), "3.15.0", "it came with 3.16.0"),
-        (({"Scheduling": {"AwsBatchSettings": {}}},), "3.16.1", "3.16.0 dropped it"),
+        (({"DevSettings": {"EfaInterfaceType": "efa"}},), "3.14.0", "3.15.0 added it"),
+        ((p5(LaunchTemplateOverrides={"LaunchTemplateId": "lt-1", "Version": 1}),), "3.14.0", "3.15.0 added it"),
+        (({"HeadNode": {"SharedStorageEfsSettings": {"Encrypted": True}}},), "3.13.2", "3.14.0 added it"),
+        (({"DevSettings": {"Timeouts": {"ComputeInstanceInfoTimeout": 9}}},), "3.15.0", "3.16.0 added it"),
+        (({"Scheduling": {"AwsBatchSettings": {}}},), "3.16.1", "3.16.0 removed it"),
     ],
 )
 def test_a_key_of_another_release_is_refused_with_the_release_that_has_it(changes, version, words):

@@ -83,7 +83,7 @@ def test_too_old_nccl_for_the_plugin_is_found(tmp_path):
     assert code == 0  # of the newest plugin no row is known
     code, output = judged(str(written(tmp_path, "p4d.24xlarge", "3.16.1", stack)))
     assert code == 0
-    assert "NCCL 2.16.2 is too old for aws-ofi-nccl 1.20.0: the least is 2.17.1" in output
+    assert "NCCL 2.16.2 is too old for aws-ofi-nccl 1.20.0: it needs at least 2.17.1" in output
 
 
 def test_the_software_in_a_container_is_judged_as_well(tmp_path):
@@ -98,7 +98,7 @@ jobs:
     path.write_text(path.read_text() + jobs)
     code, output = judged(str(path))
     assert code == 0
-    assert "container of job train: aws-ofi-nccl 1.7.0 is too old for p5.48xlarge: the least is 1.7.2" in output
+    assert "container of job train: aws-ofi-nccl 1.7.0 is too old for p5.48xlarge: it needs at least 1.7.2" in output
     found = [item for item in make_plan(load_spec(path)).findings if "container of job train" in item.message]
     assert ("warning", "least-plugin", "use aws-ofi-nccl 1.7.3 or later") in [
         (item.severity, item.rule, item.fix) for item in found

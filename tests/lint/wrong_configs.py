@@ -93,13 +93,13 @@ FIRST_RESOURCE = {
 WRONG: dict[str, Wrong] = {
     # EFA and placement groups
     "EFA on a type without it": Wrong(
-        (p5(InstanceType="m5.2xlarge"),), "efa-unsupported", "Enabled: true", "turn EFA", "Efa"
+        (p5(InstanceType="m5.2xlarge"),), "efa-unsupported", "Enabled: true", "disable EFA", "Efa"
     ),
     "EFA on a list with a type without it": Wrong(
         (p5(InstanceType=None, Instances=[{"InstanceType": "c5n.18xlarge"}, {"InstanceType": "c5.18xlarge"}]),),
         "efa-unsupported",
         "Enabled: true",
-        "turn EFA",
+        "disable EFA",
         "InstancesEFA",
     ),
     "EFA and no PlacementGroup key": Wrong(
@@ -372,7 +372,7 @@ WRONG: dict[str, Wrong] = {
         (*block(9, InstanceType="p6e-gb200.36xlarge"), ARM_HEAD, {"Image": {"Os": "rhel9"}}),
         "os-unsupported-by-type",
         "InstanceType: p6e-gb200",
-        "other than",
+        "use another operating system",
         "",
     ),
     # Slurm
@@ -389,7 +389,7 @@ WRONG: dict[str, Wrong] = {
         (slurm({"CoresPerSocket": 24}),), "slurm-unknown", "- CoresPerSocket:", "compute resource", None
     ),
     "a setting without a value": Wrong(
-        (slurm({"KillWait": None}),), "slurm-empty", "- KillWait:", "a number or a text", None
+        (slurm({"KillWait": None}),), "slurm-empty", "- KillWait:", "a number or a string", None
     ),
     "a partition's name as a queue's setting": Wrong(
         (queue(CustomSlurmSettings={"PartitionName": "x"}),),
@@ -446,7 +446,7 @@ WRONG: dict[str, Wrong] = {
         (queue(ComputeResources=[{"Name": "a", "InstanceType": name} for name in ("m5.large", "m5.xlarge")]),),
         "name-twice",
         "- Name: a",
-        "of its own",
+        "its own",
         "DuplicateName",
     ),
     "51 compute resources": Wrong(
@@ -459,7 +459,7 @@ WRONG: dict[str, Wrong] = {
         ),
         "too-many",
         "SlurmQueues:",
-        "fewer",
+        "remove some",
         "MaxCount",
     ),
     # Keys and values
@@ -549,7 +549,7 @@ WRONG: dict[str, Wrong] = {
         (shared(storage("Ebs", name="a"), storage("Ebs", name="b")),),
         "mount-twice",
         "MountDir: /fsx",
-        "of its own",
+        "its own",
         "DuplicateMountDir",
     ),
     "a mount that the system needs": Wrong(

@@ -31,7 +31,7 @@ class Fault(NamedTuple):
 
 
 FAULTS = (
-    Fault("counts", 10, ("gpu/p5 keeps 9 nodes up", "at most 4"), "nodes: 4", "nodes: 4\n          min_nodes: 9"),
+    Fault("counts", 10, ("gpu/p5 keeps 9 nodes running", "at most 4"), "nodes: 4", "nodes: 4\n          min_nodes: 9"),
     Fault(
         "block-without-reservation",
         8,
@@ -61,7 +61,7 @@ FAULTS = (
     Fault(
         "job-too-large",
         17,
-        ("jobs[0].nodes", "asks for 5 nodes", "at most 4"),
+        ("jobs[0].nodes", "requests 5 nodes", "at most 4"),
         "program: hostname",
         "program: hostname\n    nodes: 5",
     ),

@@ -19,14 +19,14 @@ def efa_unsupported(instance: Instance, resource: str) -> Fault | None:
     """Return what is wrong where EFA is on for a type of a compute resource, named QUEUE/RESOURCE; None: nothing."""
     if instance.efa_capable:
         return None
-    return Fault(f"{instance.name} of {resource} has no EFA", "turn EFA off, or take a type with EFA")
+    return Fault(f"{instance.name} of {resource} has no EFA", "disable EFA, or use a type with EFA")
 
 
 def counts(resource: str, least: int, most: int) -> Fault | None:
     """Return what is wrong where a compute resource keeps more nodes up than it may have; None: nothing."""
     if least <= most:
         return None
-    message = f"{resource} keeps {least} nodes up, and has at most {most}"
+    message = f"{resource} keeps {least} nodes running, but has at most {most}"
     return Fault(message, "raise MaxCount (nodes in a spec), or lower MinCount (min_nodes)")
 
 
@@ -36,14 +36,14 @@ def usage_class(instance: Instance, capacity: str | None) -> Fault | None:
         return None
     sold = ", ".join(sorted(instance.usage_classes))
     message = f"{instance.name} is not sold as {capacity} (it is sold as {sold})"
-    return Fault(message, "take another CapacityType (capacity in a spec) or another type")
+    return Fault(message, "use another CapacityType (capacity in a spec) or another type")
 
 
 def block_without_reservation(resource: str) -> Fault:
     """Return what is wrong where a compute resource on a Capacity Block names no reservation's id."""
-    message = f"{resource} runs on a Capacity Block and does not say which"
+    message = f"{resource} runs on a Capacity Block, but names none"
     fix = (
-        "name the block by its reservation's id, cr-...: CapacityReservationTarget/CapacityReservationId in a config, "
+        "set the id of the block's reservation, cr-...: CapacityReservationTarget/CapacityReservationId in a config, "
         "reservation in a spec"
     )
     return Fault(message, fix)
@@ -51,13 +51,13 @@ def block_without_reservation(resource: str) -> Fault:
 
 def spot_with_reservation(resource: str, reservation: str) -> Fault:
     """Return what is wrong where a compute resource on spot instances names a reservation."""
-    message = f"{resource} is to run on spot instances, and names the reservation {reservation}"
-    return Fault(message, "take CapacityType ONDEMAND (capacity: on-demand in a spec), or remove the reservation")
+    message = f"{resource} uses spot instances, but names the reservation {reservation}"
+    return Fault(message, "use CapacityType ONDEMAND (capacity: on-demand in a spec), or remove the reservation")
 
 
 def job_too_large(job: str, nodes: int, queue: str, most: int) -> Fault | None:
     """Return what is wrong where a job asks for ``nodes`` of a queue that has at most ``most``; None: nothing."""
     if nodes <= most:
         return None
-    message = f"job {job} asks for {nodes} nodes, and queue {queue} has {most}"
-    return Fault(message, f"ask for at most {most} nodes, or give the queue more")
+    message = f"job {job} requests {nodes} nodes, but queue {queue} has {most}"
+    return Fault(message, f"request at most {most} nodes, or add nodes to the queue")

@@ -65,7 +65,7 @@ def _finding(row: VariableRule, name: str, value: str | None, target: Target) ->
     message = f"{name}: {row.reason}"
     if row.effect == "set-by-plugin" and row.value != "*":
         differs = value is not None and value != row.value
-        message += f" (its value today: {row.value}{f', not {value}' if differs else ''})"
+        message += f" (current value: {row.value}{f', not {value}' if differs else ''})"
     if row.effect == "no-effect":
         return _without_effect(row, name, row.reason, target)
     return Finding(row.id, row.severity, message, fix=row.fix or "remove it", source=row.source, about=(name,))
@@ -119,9 +119,9 @@ def _out_of_range(options: Iterable[VariableRule], name: str, target: Target) ->
         for component in (*row.since, *row.until):
             since, until = row.since.get(component), row.until.get(component)
             if since and bound_holds(target, component, since, None) is False:
-                when = f"{COMPONENTS[component]} reads it from {since} on"
+                when = f"{COMPONENTS[component]} reads it since {since}"
             elif until and bound_holds(target, component, None, until) is False:
-                when = f"{COMPONENTS[component]} has not read it since {until}"
+                when = f"{COMPONENTS[component]} does not read it since {until}"
             else:
                 continue
             return [_without_effect(row._replace(severity="warning", fix=""), name, when, target)]

@@ -61,12 +61,12 @@ def _applies(row: Minimum, versions: Versions, instance: str | None, broken: set
 def _of_minimum(row: Minimum, versions: Versions, instance: str) -> Finding | None:
     version, name = versions.get(row.component), COMPONENTS[row.component]
     if within(version, None, row.least):
-        message = f"{name} {version} is too old for {instance}: the least is {row.least} ({row.note})"
+        message = f"{name} {version} is too old for {instance}: it needs at least {row.least} ({row.note})"
         fix = f"use {name} {row.better or row.least} or later"
         about = (row.component,)
         return Finding(f"least-{row.component}", row.severity, message, fix=fix, source=row.source, about=about)
     if row.better and within(version, None, row.better):
-        message = f"{name} {version} is not the best for {instance}: {row.better} is better ({row.note})"
+        message = f"{name} {version} works with {instance}, but {row.better} is better ({row.note})"
         fix = f"use {name} {row.better} or later"
         about = (row.component,)
         return Finding(f"better-{row.component}", "info", message, fix=fix, source=row.source, about=about)
@@ -83,7 +83,7 @@ def _pairs_with_plugin(versions: Versions) -> Iterator[Finding]:
         version = versions.get(component)
         if within(version, None, least):
             name = COMPONENTS[component]
-            message = f"{name} {version} is too old for aws-ofi-nccl {plugin}: the least is {least}"
+            message = f"{name} {version} is too old for aws-ofi-nccl {plugin}: it needs at least {least}"
             fix = f"use {name} {least} or later, or the aws-ofi-nccl of your EFA installer"
             about = ("plugin", component)
             yield Finding(f"plugin-{component}", "warning", message, fix=fix, source=line.source, about=about)
@@ -97,8 +97,8 @@ def _between(versions: Versions) -> Iterator[Finding]:
     except KeyError:
         return
     if row is not None and not same_version(row.version, str(installer)):
-        message = f"efakit has no row for EFA installer {installer}: what it brings is taken from {row.version}"
-        fix = "name libfabric and plugin where yours differ"
+        message = f"efakit does not know EFA installer {installer}: it assumes the component versions of {row.version}"
+        fix = "set libfabric and plugin if yours differ"
         yield Finding("installer-between", "info", message, fix=fix, source=row.source, about=("installer",))
 
 

@@ -49,9 +49,11 @@ def block_counts(view: ClusterView) -> Iterator[Problem]:
         if resource.queue.is_block and (resource.min_count != resource.max_count or resource.min_count == 0):
             node = resource.node.at("MinCount")
             numbers = f"MinCount {resource.min_count} and MaxCount {resource.max_count}"
-            message = f"{resource.name} runs on a Capacity Block with {numbers}"
+            message = f"{resource.name} runs on a Capacity Block, with {numbers}"
             yield Problem(
-                node.path, message, f"set MinCount to MaxCount ({max(resource.max_count, 1)}): the block is paid anyway"
+                node.path,
+                message,
+                f"set MinCount to MaxCount ({max(resource.max_count, 1)}): the whole block is paid for in any case",
             )
 
 
@@ -61,7 +63,8 @@ def block_placement_group(view: ClusterView) -> Iterator[Problem]:
     for resource in view.resources:
         if resource.queue.is_block and resource.grouped:
             message = (
-                f"{resource.name} runs on a Capacity Block, whose instances are placed already, and asks for a group"
+                f"{resource.name} runs on a Capacity Block, whose instances already have their placement, and "
+                "requests a placement group"
             )
             yield Problem(resource.placement.path, message, "set PlacementGroup: {Enabled: false}")
 
@@ -77,10 +80,10 @@ def reservation_managed_group(view: ClusterView) -> Iterator[Problem]:
         given = resource.reservation_id or resource.reservation_group
         if given and not resource.queue.is_block and resource.grouped and resource.placement_name is None:
             message = (
-                f"{resource.name} uses the reservation {shown(given)} and a placement group that is made with the "
-                "cluster, so that the reservation is not in it and part of it may not be usable"
+                f"{resource.name} uses the reservation {shown(given)} and a placement group that the cluster "
+                "creates: the reservation is outside of this group, and some of its capacity may not be usable"
             )
-            fix = "set PlacementGroup: {Enabled: false}, or {Name: ...} with the group that the reservation was made in"
+            fix = "set PlacementGroup: {Enabled: false}, or {Name: ...} with the reservation's own group"
             yield Problem(resource.placement.path, message, fix)
 
 
@@ -101,7 +104,9 @@ def reservation_id(view: ClusterView) -> Iterator[Problem]:
     for node in (item.at("CapacityReservationTarget", "CapacityReservationId") for item in nodes):
         if node.text is not None and not re.match(_RESERVATION_ID, node.text):
             yield Problem(
-                node.path, f"{shown(node.text)} is not an id of a capacity reservation", "write cr- and the id's digits"
+                node.path,
+                f"{shown(node.text)} is not the id of a capacity reservation",
+                "write the id, such as cr-0123456789abcdef0",
             )
 
 
@@ -110,7 +115,9 @@ def reservation_with_list(view: ClusterView) -> Iterator[Problem]:
     """Refuse an id beside Instances: a reservation is of one type."""
     for resource in view.resources:
         if resource.reservation_id is not None and resource.is_flexible:
-            message = f"{resource.name} lists instance types and names one reservation, which is of one type"
+            message = (
+                f"{resource.name} lists several instance types and names one reservation, which covers one type only"
+            )
             yield Problem(resource.node.at("Instances").path, message, "write InstanceType, or name a resource group")
 
 
@@ -124,7 +131,7 @@ def reservation_of_two_types(view: ClusterView) -> Iterator[Problem]:
             continue
         known = first.setdefault(resource.reservation_id, node.text)
         if known != node.text:
-            message = f"{resource.name} is {node.text}, and {resource.reservation_id} is used for {known} already"
+            message = f"{resource.name} is {node.text}, but {resource.reservation_id} is already used for {known}"
             yield Problem(node.path, message, "give each instance type its own reservation")
 
 
@@ -155,7 +162,7 @@ def allocation_strategy(view: ClusterView) -> Iterator[Problem]:
         allowed = _STRATEGIES.get(queue.capacity)
         flexible = any(resource.is_flexible for resource in queue.resources)
         if node.text is not None and allowed is not None and node.text not in allowed and flexible:
-            message = f"AllocationStrategy {shown(node.text)} does not go with {queue.capacity}"
+            message = f"AllocationStrategy {shown(node.text)} does not work with {queue.capacity}"
             yield Problem(node.path, message, f"write one of {', '.join(allowed)}" if allowed else "remove it")
 
 
@@ -188,7 +195,7 @@ def ultraserver_too_large(view: ClusterView) -> Iterator[Problem]:
     for resources, nodes, sizes in _of_ultraservers(view):
         if nodes > sizes[-1]:
             path = resources[-1].node.at("MaxCount").path
-            message = f"{nodes} nodes on one block, and an UltraServer's block has {' or '.join(map(str, sizes))}"
+            message = f"{nodes} nodes on one block, but an UltraServer's block has {' or '.join(map(str, sizes))}"
             yield Problem(path, message, "use a block for each UltraServer")
 
 
@@ -198,7 +205,10 @@ def ultraserver_part(view: ClusterView) -> Iterator[Problem]:
     for resources, nodes, sizes in _of_ultraservers(view):
         if nodes < sizes[-1] and nodes not in sizes:
             path = resources[-1].node.at("MaxCount").path
-            message = f"{nodes} nodes, and an UltraServer's block has {' or '.join(map(str, sizes))}: some lie idle"
+            message = (
+                f"{nodes} nodes, but an UltraServer's block has {' or '.join(map(str, sizes))}: some instances "
+                "stay idle"
+            )
             yield Problem(path, message, f"set MinCount and MaxCount to {' or '.join(map(str, sizes))}")
 
 
@@ -221,8 +231,8 @@ def idle_time(view: ClusterView) -> Iterator[Problem]:
     if minutes == -1:
         message = f"ScaledownIdletime -1 never stops idle nodes ({nodes})"
     else:
-        message = f"ScaledownIdletime {minutes} is minutes: idle nodes ({nodes}) run for {minutes / 60:.3g} hours"
-    yield Problem(node.path, message, "write the minutes that a node may idle, such as 10")
+        message = f"ScaledownIdletime {minutes} is in minutes: idle nodes ({nodes}) run for {minutes / 60:.3g} hours"
+    yield Problem(node.path, message, "write how many minutes a node may be idle, such as 10")
 
 
 @rule("static-nodes")
@@ -235,8 +245,10 @@ def static_nodes(view: ClusterView) -> Iterator[Problem]:
             continue
         types = [item for item in resource.instances if _accelerators(item) >= _MANY_ACCELERATORS]
         if types:
-            message = f"{resource.min_count} x {types[0].name} of {resource.name} run on demand, with jobs or without"
-            fix = "set MinCount: 0, or use a reservation or a Capacity Block that is paid anyway"
+            message = (
+                f"{resource.min_count} x {types[0].name} of {resource.name} always run on demand, even without jobs"
+            )
+            fix = "set MinCount: 0, or use a reservation or a Capacity Block, which you pay for in any case"
             yield Problem(resource.node.at("MinCount").path, message, fix)
 
 

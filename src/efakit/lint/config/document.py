@@ -30,7 +30,7 @@ class ConfigDocument:
             problem = f", but {what}" if what else f": {error.problem or error.context}"
             raise UsageError(f"not valid YAML{problem}", place) from error
         except RecursionError as error:
-            raise UsageError("not valid YAML: it is nested too deeply", Place(file)) from error
+            raise UsageError("not valid YAML: nested too deeply", Place(file)) from error
         except (yaml.YAMLError, ValueError) as error:
             raise UsageError(f"not valid YAML: {' '.join(str(error).split())}", Place(file)) from error
 

@@ -29,9 +29,9 @@ def head_architecture(view: ClusterView) -> Iterator[Problem]:
         if instance.architecture and head.architecture and instance.architecture != head.architecture:
             message = (
                 f"{instance.name} of {resource.name} is {instance.architecture}, "
-                f"the head node {head.name} {head.architecture}"
+                f"but the head node {head.name} is {head.architecture}"
             )
-            yield Problem(node.path, message, f"take a head node with {instance.architecture}")
+            yield Problem(node.path, message, f"use a head node with {instance.architecture}")
 
 
 @rule("login-architecture")
@@ -47,9 +47,9 @@ def login_architecture(view: ClusterView) -> Iterator[Problem]:
             name = pool.at("Name").text or f"number {pool.key}"
             message = (
                 f"{instance.name} of the login nodes {name} is {instance.architecture}, "
-                f"the head node {head.name} {head.architecture}"
+                f"but the head node {head.name} is {head.architecture}"
             )
-            yield Problem(node.path, message, f"take login nodes with {head.architecture}")
+            yield Problem(node.path, message, f"use login nodes with {head.architecture}")
 
 
 @rule("head-memory")
@@ -63,7 +63,7 @@ def head_memory(view: ClusterView) -> Iterator[Problem]:
     wanted_gib = min(nodes / 25 + 0.6, 16)
     if head.memory_mib / 1024 < wanted_gib:
         message = f"{head.name} has {head.memory_mib / 1024:g} GiB of memory, too little for {nodes} compute nodes"
-        yield Problem(node.path, message, f"take a head node with at least {wanted_gib:.1f} GiB")
+        yield Problem(node.path, message, f"use a head node with at least {wanted_gib:.1f} GiB")
 
 
 @rule("head-small")
@@ -75,7 +75,7 @@ def head_small(view: ClusterView) -> Iterator[Problem]:
     for node in view.type_nodes():
         if any(size in (node.text or "") for size in _SMALL):
             message = f"{node.text} has too little memory for {shown(name)}"
-            yield Problem(node.path, message, "take a type with at least 1.7 GB of memory")
+            yield Problem(node.path, message, "use a type with at least 1.7 GB of memory")
 
 
 @rule("os-unsupported-by-type")
@@ -87,7 +87,7 @@ def os_unsupported_by_type(view: ClusterView) -> Iterator[Problem]:
                 old = not until or view.before(until)
                 if (node.text or "").startswith(family) and view.os.text in systems and old:
                     message = f"ParallelCluster does not support {node.text} with {view.os.text}"
-                    yield Problem(node.path, message, f"take a system other than {', '.join(systems)}")
+                    yield Problem(node.path, message, f"use another operating system than {', '.join(systems)}")
 
 
 @rule("key-missing")
@@ -95,7 +95,7 @@ def key_missing(view: ClusterView) -> Iterator[Problem]:
     """Point out a head node without a key pair, where nothing says that people log in by other ways."""
     key = view.head.at("Ssh", "KeyName")
     if view.head.present and key.text is None and not _other_log_in(view):
-        message = "the head node has no key pair, and nothing lets people log in without one"
+        message = "the head node has no key pair, and no other way to log in"
         fix = "add Ssh: {KeyName: ...}, or the policy AmazonSSMManagedInstanceCore for Session Manager"
         yield Problem(key.path, message, fix)
 
@@ -120,7 +120,7 @@ def policy_misspelt(view: ClusterView) -> Iterator[Problem]:
             owner, of_aws, name = (node.text or "").partition(":iam::aws:policy/")
             meant = next((known for known in COMMON if is_slip(name, known)), None)
             if of_aws and meant is not None:
-                yield Problem(node.path, f"AWS has no policy {name}", did_you_mean([f"{owner}{of_aws}{meant}"]))
+                yield Problem(node.path, f"unknown AWS policy {name}", did_you_mean([f"{owner}{of_aws}{meant}"]))
 
 
 @rule("ubuntu-key")
@@ -128,9 +128,7 @@ def ubuntu_key(view: ClusterView) -> Iterator[Problem]:
     """Say which kind of key Ubuntu wants: the config does not tell a key's kind."""
     key = view.head.at("Ssh", "KeyName")
     if key.text is not None and view.os.text in ("ubuntu2204", "ubuntu2404"):
-        yield Problem(
-            key.path, f"{view.os.text} refuses RSA keys", f"make sure that {shown(key.text)} is an ed25519 key"
-        )
+        yield Problem(key.path, f"{view.os.text} refuses RSA keys", f"check that {shown(key.text)} is an ed25519 key")
 
 
 @rule("rocky-image")
@@ -144,5 +142,5 @@ def rocky_image(view: ClusterView) -> Iterator[Problem]:
         yield Problem(
             view.os.path,
             message,
-            "build one with pcluster build-image and name it: Image/CustomAmi (parallelcluster.ami in a spec)",
+            "build one with pcluster build-image and set it as Image/CustomAmi (parallelcluster.ami in a spec)",
         )

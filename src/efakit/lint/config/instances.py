@@ -67,7 +67,7 @@ def efa_off(view: ClusterView) -> Iterator[Problem]:
             efa = resource.node.at("Efa", "Enabled")
             yield Problem(
                 efa.path if efa.present else node.path,
-                f"{instance.name} has EFA, and {resource.name} does not use it: its nodes talk over TCP",
+                f"{instance.name} has EFA, but {resource.name} does not enable it: its nodes use TCP",
                 "set Efa: {Enabled: true}",
             )
 
@@ -87,7 +87,7 @@ def gdr_without_efa(view: ClusterView) -> Iterator[Problem]:
     for resource in view.resources:
         gdr = resource.node.at("Efa", "GdrSupport")
         if gdr.flag is True and not resource.efa and not resource.is_flexible:
-            yield Problem(gdr.path, f"GdrSupport is on in {resource.name}, and EFA is off", "remove GdrSupport")
+            yield Problem(gdr.path, f"GdrSupport is on in {resource.name}, but EFA is off", "remove GdrSupport")
 
 
 @rule("nvidia-driver")
@@ -105,8 +105,8 @@ def nvidia_driver(view: ClusterView) -> Iterator[Problem]:
         if instance is not None and instance.family in _BEFORE_TURING and own is None:
             yield Problem(
                 node.path,
-                f"the open NVIDIA driver of ParallelCluster's images does not know the GPUs of {instance.name}",
-                "take a newer type, or build an image with NVIDIA's closed driver and name it as CustomAmi",
+                f"the open NVIDIA driver in ParallelCluster's images does not support the GPUs of {instance.name}",
+                "use a newer type, or build an image with NVIDIA's proprietary driver and set it as CustomAmi",
             )
 
 
@@ -138,8 +138,8 @@ def mixed_efa(view: ClusterView) -> Iterator[Problem]:
     """Point out lists where the better networks lie idle: the least of the types decides for all."""
     for resource in view.resources:
         if resource.efa:
-            yield from _differ(resource, attrgetter("efa_interfaces"), "EFA interfaces; the least is used on all")
-            yield from _differ(resource, attrgetter("network_cards"), "network cards; the least is used on all")
+            yield from _differ(resource, attrgetter("efa_interfaces"), "EFA interfaces; all use the smallest number")
+            yield from _differ(resource, attrgetter("network_cards"), "network cards; all use the smallest number")
             yield from _differ(resource, attrgetter("card0_efa"), "whether network card 0 has EFA")
 
 
@@ -154,7 +154,7 @@ def _differ(resource: Resource, value_of: Callable[[Instance], object], unit: st
         values = ", ".join(f"{name} {value}" for value, name in by_value.items())
         path = _listed(resource).path
         message = f"the instance types of {resource.name} differ in {unit} ({values})"
-        yield Problem(path, message, "give each its own compute resource")
+        yield Problem(path, message, "give each type its own compute resource")
 
 
 def _listed(resource: Resource) -> Node:

@@ -28,12 +28,15 @@ def name_form(view: ClusterView) -> Iterator[Problem]:
             continue
         if not re.match(_NAME, node.text):
             message = (
-                f"the name {shown(node.text)} must begin with a small letter and hold small letters, digits and hyphens"
+                f"the name {shown(node.text)} must begin with a lower-case letter and contain only lower-case "
+                "letters, digits and hyphens"
             )
             yield Problem(node.path, message, f"write {_tidied(node.text)!r}")
         elif len(node.text) > _LONGEST_NAME:
-            message = f"the name {shown(node.text)} has {len(node.text)} letters, and {_LONGEST_NAME} are allowed"
-            yield Problem(node.path, message, f"write at most {_LONGEST_NAME} letters")
+            message = (
+                f"the name {shown(node.text)} has {len(node.text)} characters; at most {_LONGEST_NAME} are allowed"
+            )
+            yield Problem(node.path, message, f"write at most {_LONGEST_NAME} characters")
         elif node.text == "default":
             yield Problem(node.path, "the name 'default' is reserved", "take another name")
 
@@ -56,7 +59,7 @@ def _doubles(nodes: Sequence[Node], kind: str) -> Iterator[Problem]:
     seen: set[str] = set()
     for node in (item.at("Name") for item in nodes):
         if node.text in seen:
-            yield Problem(node.path, f"duplicate name {shown(node.text)} of a {kind}", "give each a name of its own")
+            yield Problem(node.path, f"duplicate name {shown(node.text)} of a {kind}", "give each its own name")
         seen.update([node.text] if node.text else [])
 
 
@@ -70,7 +73,9 @@ def too_many(view: ClusterView) -> Iterator[Problem]:
         (("LoginNodes", "Pools"), len(view.pools), _MOST_POOLS, "pools of login nodes"),
     ):
         if count > most:
-            yield Problem(path, f"{count} {kind}, and a cluster has at most {most}", "use fewer, or a second cluster")
+            yield Problem(
+                path, f"{count} {kind}; a cluster can have at most {most}", "remove some, or use a second cluster"
+            )
 
 
 @rule("storage-name-form")
@@ -82,5 +87,5 @@ def storage_name_form(view: ClusterView) -> Iterator[Problem]:
             not re.match(_STORAGE_NAME, name) or len(name) > _LONGEST_STORAGE_NAME or name == "default"
         ):
             message = f"the storage name {shown(name)} is not allowed"
-            fix = f"write at most {_LONGEST_STORAGE_NAME} letters, digits and + - = . _ : @ /, and not 'default'"
+            fix = f"use at most {_LONGEST_STORAGE_NAME} of letters, digits and + - = . _ : @ /; 'default' is reserved"
             yield Problem(node.path, message, fix)

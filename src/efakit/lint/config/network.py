@@ -16,7 +16,7 @@ def efa_several_zones(view: ClusterView) -> Iterator[Problem]:
     """Refuse EFA in a queue of several zones: EFA traffic does not leave its zone."""
     for resource in view.resources:
         if resource.efa and resource.queue.several_zones:
-            message = f"{resource.name} has EFA on in several Availability Zones, and EFA does not cross them"
+            message = f"{resource.name} has EFA on in several Availability Zones: EFA does not work across zones"
             yield Problem(resource.queue.subnet_ids.path, message, "name one subnet")
 
 
@@ -26,8 +26,8 @@ def one_type_several_subnets(view: ClusterView) -> Iterator[Problem]:
     for queue in view.queues:
         single = [item for item in queue.resources if not item.is_flexible]
         if single and len(queue.subnet_ids.texts) > 1:
-            message = f"queue {queue.name} has several subnets, and {single[0].name} is not a list of types"
-            yield Problem(queue.subnet_ids.path, message, "name one subnet, or list types under Instances")
+            message = f"queue {queue.name} has several subnets, but {single[0].name} has a single InstanceType"
+            yield Problem(queue.subnet_ids.path, message, "name one subnet, or list the types under Instances")
 
 
 @rule("subnet-twice")
@@ -49,14 +49,16 @@ def public_address(view: ClusterView) -> Iterator[Problem]:
         several = next((resource for resource in queue.resources if resource.several_interfaces), None)
         if several is None:
             continue
-        why = f"nodes of {several.name} have several network interfaces, and AWS gives such nodes no public address"
+        why = (
+            f"nodes of {several.name} have several network interfaces, and AWS assigns no public address to such nodes"
+        )
         assign = queue.networking.at("AssignPublicIp")
         if assign.flag is True:
-            yield Problem(assign.path, why, "remove AssignPublicIp and take a private subnet with a NAT gateway")
+            yield Problem(assign.path, why, "remove AssignPublicIp and use a private subnet with a NAT gateway")
         for node in queue.subnet_ids.items:
             if node.text in public:
-                fix = "take a private subnet with a NAT gateway"
-                yield Problem(node.path, f"{node.text} gives public addresses, and {why}", fix)
+                fix = "use a private subnet with a NAT gateway"
+                yield Problem(node.path, f"{node.text} assigns public addresses, but {why}", fix)
 
 
 @rule("interface-type")
@@ -64,8 +66,8 @@ def interface_type(view: ClusterView) -> Iterator[Problem]:
     """Refuse every DevSettings/EfaInterfaceType but efa."""
     node = view.root.at("DevSettings", "EfaInterfaceType")
     if node.text is not None and node.text != "efa" and view.has("efa-only-interfaces"):
-        message = f"EfaInterfaceType {shown(node.text)} does nothing: efa is the only value"
-        yield Problem(node.path, message, "write efa for interfaces that carry IP too, or remove it")
+        message = f"EfaInterfaceType {shown(node.text)} has no effect: efa is the only valid value"
+        yield Problem(node.path, message, "write efa for interfaces that also carry IP, or remove it")
 
 
 @rule("security-group-self")
@@ -89,8 +91,12 @@ def security_group_unseen(view: ClusterView) -> Iterator[Problem]:
         known = view.account.open_to_themselves if view.account else {}
         unseen = [group for group in groups.texts if group not in known]
         if _has_efa(queue) and unseen:
-            message = f"EFA needs all traffic from and to the group itself, and {', '.join(unseen)} was not looked at"
-            yield Problem(groups.path, message, "check with --aws, or remove SecurityGroups: ParallelCluster's own fit")
+            message = f"EFA needs all traffic from and to the group itself, and {', '.join(unseen)} was not checked"
+            yield Problem(
+                groups.path,
+                message,
+                "check with --aws, or remove SecurityGroups: ParallelCluster's own groups allow this traffic",
+            )
 
 
 @rule("security-groups-mixed")
@@ -101,8 +107,10 @@ def security_groups_mixed(view: ClusterView) -> Iterator[Problem]:
     nodes += [pool.at("Networking", "SecurityGroups") for pool in view.pools]
     own = [node for node in nodes if node.texts]
     if own and len(own) < len(nodes):
-        message = "some nodes have own security groups, others ParallelCluster's, and these may not reach each other"
-        yield Problem(own[0].path, message, "use AdditionalSecurityGroups, which keep ParallelCluster's beside yours")
+        message = (
+            "some nodes have their own security groups and others have ParallelCluster's: they may not reach each other"
+        )
+        yield Problem(own[0].path, message, "use AdditionalSecurityGroups, which add yours to ParallelCluster's")
 
 
 def _has_efa(queue: Queue) -> bool:
@@ -115,7 +123,7 @@ def region_unknown(view: ClusterView) -> Iterator[Problem]:
     node = view.root.at("Region")
     if node.text is not None and node.text not in all_regions():
         meant = did_you_mean(near(node.text, all_regions(), most=2, cutoff=0.8))
-        yield Problem(node.path, f"AWS is not known to have a region {shown(node.text)}", meant or "check its name")
+        yield Problem(node.path, f"unknown AWS region {shown(node.text)}", meant or "check its name")
 
 
 @rule("offering-region")
@@ -129,7 +137,7 @@ def offering_region(view: ClusterView) -> Iterator[Problem]:
             yield Problem(
                 node.path,
                 f"{node.text} is not offered in {region}",
-                "take another region or another type; efakit catalog update renews what efakit knows",
+                "use another region or another type; 'efakit catalog update' refreshes efakit's list",
             )
 
 
@@ -149,7 +157,7 @@ def offering_zone(view: ClusterView) -> Iterator[Problem]:
             yield Problem(
                 node.path,
                 message,
-                "take a subnet in a zone that offers it; efakit catalog update renews what efakit knows",
+                "use a subnet in a zone that offers it; 'efakit catalog update' refreshes efakit's list",
             )
 
 
@@ -181,5 +189,5 @@ def subnet_too_small(view: ClusterView) -> Iterator[Problem]:
     for subnets, count in wanted.items():
         available = sum(free[subnet] for subnet in subnets)
         if count > available:
-            message = f"the nodes need {count} addresses, and {', '.join(subnets)} has {available} free"
-            yield Problem(places[subnets].subnet_ids.path, message, "take a larger subnet, or lower MaxCount")
+            message = f"the nodes need {count} addresses, but {', '.join(subnets)} has {available} free"
+            yield Problem(places[subnets].subnet_ids.path, message, "use a larger subnet, or lower MaxCount")

@@ -17,8 +17,8 @@ def placement_group_missing(view: ClusterView) -> Iterator[Problem]:
         if resource.efa and undecided and not resource.queue.is_block and not resource.queue.several_zones:
             yield Problem(
                 (*resource.node.path, "Networking", "PlacementGroup"),
-                f"{resource.name} has EFA on, and says neither yes nor no to a placement group",
-                "add Networking: {PlacementGroup: {Enabled: true}}, or false with a capacity reservation",
+                f"{resource.name} has EFA on, and does not set PlacementGroup",
+                "add Networking: {PlacementGroup: {Enabled: true}} (with a capacity reservation: false)",
             )
 
 
@@ -38,7 +38,7 @@ def placement_group_off(view: ClusterView) -> Iterator[Problem]:
             and not resource.queue.several_zones
             and resource.max_count > 1
         ):
-            message = f"{resource.name} has EFA on and no placement group: its nodes may stand far apart"
+            message = f"{resource.name} has EFA on and no placement group: its nodes may be far apart"
             yield Problem(enabled.path, message, "set PlacementGroup: {Enabled: true}")
 
 
@@ -49,9 +49,9 @@ def placement_group_name(view: ClusterView) -> Iterator[Problem]:
     for group in (node.at("PlacementGroup") for node in nodes):
         name, id_, enabled = group.at("Name"), group.at("Id"), group.at("Enabled")
         if name.text and id_.text:
-            yield Problem(id_.path, "Name and Id of a placement group are two words for the same", "keep Name")
+            yield Problem(id_.path, "Name and Id of a placement group mean the same", "keep Name")
         if (name.text or id_.text) and enabled.flag is False:
-            message = f"the placement group {shown(name.text or id_.text)} is named and turned off"
+            message = f"the placement group {shown(name.text or id_.text)} is named, but disabled"
             yield Problem(enabled.path, message, "remove Enabled, or remove the name")
 
 
@@ -69,7 +69,7 @@ def placement_group_mixed(view: ClusterView) -> Iterator[Problem]:
     """Point out a group for a list of types: capacity for both near each other is rare."""
     for resource in view.resources:
         if resource.grouped and resource.is_flexible and len(resource.types) > 1:
-            message = f"{resource.name} wants several instance types in one placement group, for which capacity is rare"
+            message = f"{resource.name} requests several instance types in one placement group: such capacity is rare"
             yield Problem(resource.placement.path, message, "list one type, or set PlacementGroup: {Enabled: false}")
 
 
@@ -78,5 +78,5 @@ def group_several_zones(view: ClusterView) -> Iterator[Problem]:
     """Refuse a placement group in a queue of several zones: a cluster placement group lies in one."""
     for resource in view.resources:
         if resource.grouped and resource.queue.several_zones:
-            message = f"{resource.name} wants one placement group in several Availability Zones"
-            yield Problem(resource.queue.subnet_ids.path, message, "name one subnet, or turn the group off")
+            message = f"{resource.name} requests one placement group in several Availability Zones"
+            yield Problem(resource.queue.subnet_ids.path, message, "name one subnet, or disable the group")

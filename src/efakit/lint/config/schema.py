@@ -17,7 +17,7 @@ _KINDS = {
     "whole": "a whole number",
     "number": "a number",
     "flag": "true or false",
-    "texts": "a list of texts",
+    "texts": "a list of strings",
     "mapping": "a mapping",
     "mappings": "a list of mappings",
     "section": "a mapping",
@@ -63,7 +63,7 @@ def _keys(view: ClusterView) -> Iterator[tuple[Node, Key]]:
 def config_shape(view: ClusterView) -> Iterator[Problem]:
     """Refuse what is no mapping at the top."""
     if not isinstance(view.root.value, Mapping):
-        yield Problem((), f"a cluster config is a mapping, and this is {shown(view.root.value)}", "begin with Region:")
+        yield Problem((), f"a cluster config must be a mapping, not {shown(view.root.value)}", "begin with Region:")
 
 
 @rule("unknown-key")
@@ -74,7 +74,7 @@ def unknown_key(view: ClusterView) -> Iterator[Problem]:
         for entry in node.entries:
             if entry.key not in sections_of_all_releases()[section]:
                 fix = _place_of(entry.key, view.version) or did_you_mean(map(repr, near(entry.key, allowed)))
-                fix = fix or f"known here: {', '.join(sorted(allowed))}"
+                fix = fix or f"valid keys here: {', '.join(sorted(allowed))}"
                 yield Problem(entry.path, f"unknown key {shown(entry.key)}", fix)
 
 
@@ -122,7 +122,7 @@ def wrong_type(view: ClusterView) -> Iterator[Problem]:
     for entry, key in _keys(view):
         if entry.value is None:
             yield Problem(
-                entry.path, f"{key.name} has no value", f"write {_KINDS.get(key.kind, 'a value')}, or drop it"
+                entry.path, f"{key.name} has no value", f"write {_KINDS.get(key.kind, 'a value')}, or remove the key"
             )
         elif not _fits(entry, key):
             wanted = _KINDS[key.kind]
@@ -179,7 +179,7 @@ def _value_problems(node: Node, key: Key) -> Iterator[Problem]:
     if key.pattern and isinstance(text, str) and not re.match(key.pattern, text):
         yield Problem(
             node.path,
-            f"{key.name}: {shown(text)} does not have the form that is wanted",
+            f"{key.name}: {shown(text)} has the wrong form",
             f"it must match {key.pattern}",
         )
 
@@ -189,12 +189,12 @@ def _size_problems(entry: Node, key: Key) -> Iterator[Problem]:
     size = len(entry.value) if counted else as_number(entry.value)  # type: ignore[arg-type]
     if size is None or _within(size, key.least, key.most):
         return
-    unit = "" if not counted else " items" if key.kind == "texts" else " letters"
+    unit = "" if not counted else " items" if key.kind == "texts" else " characters"
     limits = [f"at least {key.least}"] if key.least is not None else []
     limits += [f"at most {key.most}"] if key.most is not None else []
     allowed = " and ".join(limits) + unit
     has = f"has {size}{unit}" if counted else f"is {shown(entry.value)}"
-    yield Problem(entry.path, f"{key.name} {has}, and {allowed} are allowed", f"write {allowed}")
+    yield Problem(entry.path, f"{key.name} {has}; allowed: {allowed}", f"write {allowed}")
 
 
 def _within(size: float, least: int | None, most: int | None) -> bool:

@@ -71,7 +71,7 @@ def _hidden(view: ClusterView, entry: Node) -> bool:
 
 
 def _refusal(level: str, entry: Node) -> Problem:
-    message = f"ParallelCluster sets {entry.key} itself and does not let {_LEVELS[level]} have another"
+    message = f"ParallelCluster sets {entry.key} itself and does not allow another value in {_LEVELS[level]}"
     return Problem(entry.path, message, _INSTEAD.get(entry.key.lower(), "remove it"))
 
 
@@ -80,7 +80,7 @@ def slurm_several_keys(view: ClusterView) -> Iterator[Problem]:
     """Point out items of several keys: ParallelCluster writes them on one line and checks none."""
     for item in _items(view):
         if len(item.entries) > 1 and not _defines(item):
-            message = "ParallelCluster takes an item of several keys for a node of one's own and checks none of them"
+            message = "ParallelCluster treats an item with several keys as a custom node and checks none of the keys"
             yield Problem(item.path, message, "write one item for each setting")
 
 
@@ -93,15 +93,15 @@ def slurm_unknown(view: ClusterView) -> Iterator[Problem]:
         row = rows.get(entry.key.lower())
         here = [item.name for item in rows.values() if slurm is None or item.in_release(slurm)]
         if row is None:
-            message = f"Slurm does not know {shown(entry.key)} in {_LEVELS[level]}"
+            message = f"unknown Slurm parameter {shown(entry.key)} in {_LEVELS[level]}"
             yield Problem(
                 entry.path,
                 message,
                 _elsewhere(level, entry.key) or did_you_mean(map(repr, near(entry.key, here))) or "remove it",
             )
         elif slurm is not None and not row.in_release(slurm):
-            when = f"{row.until} dropped it" if row.until else f"it came with {row.since}"
-            message = f"Slurm {slurm} of ParallelCluster {view.version} does not know {row.name}: {when}"
+            when = f"{row.until} dropped it" if row.until else f"{row.since} added it"
+            message = f"Slurm {slurm} of ParallelCluster {view.version} does not have {row.name}: {when}"
             yield Problem(entry.path, message, "remove it, or use another release of ParallelCluster")
 
 
@@ -116,7 +116,7 @@ def slurm_empty(view: ClusterView) -> Iterator[Problem]:
     """Refuse nothing, lists and mappings as the value of a setting."""
     for _level, entry in _levels(view):
         if entry.value is None or isinstance(entry.value, Mapping | list):
-            yield Problem(entry.path, f"{entry.key} is {shown(entry.value)}", "write a number or a text")
+            yield Problem(entry.path, f"{entry.key} is {shown(entry.value)}", "write a number or a string")
 
 
 @rule("slurm-node-name")
@@ -125,7 +125,7 @@ def slurm_node_name(view: ClusterView) -> Iterator[Problem]:
     for entry in (entry for item in _items(view) for entry in item.entries):
         name = entry.text or ""
         if entry.key.lower() == "nodename" and ("-st-" in name or "-dy-" in name):
-            yield Problem(entry.path, f"the node name {shown(name)} holds -st- or -dy-", "take another name")
+            yield Problem(entry.path, f"the node name {shown(name)} contains -st- or -dy-", "take another name")
 
 
 @rule("slurm-include-file")

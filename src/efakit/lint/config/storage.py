@@ -60,7 +60,7 @@ def lustre_capacity(view: ClusterView) -> Iterator[Problem]:
             yield Problem(node.path, "a new Lustre file system has no size", "add StorageCapacity: 1200 (GiB)")
         elif not _is_size(size, kind, settings):
             steps = _steps(kind, settings)
-            yield Problem(node.path, f"FSx for Lustre makes no {kind} file system of {size} GiB", f"write {steps}")
+            yield Problem(node.path, f"FSx for Lustre has no {kind} file system of {size} GiB", f"write {steps}")
 
 
 def _is_size(size: int, kind: str | None, settings: Node) -> bool:
@@ -92,7 +92,9 @@ def lustre_throughput(view: ClusterView) -> Iterator[Problem]:
         steps = ", ".join(map(str, allowed))
         if kind in _PERSISTENT and not node.value:
             yield Problem(
-                node.path, f"a {kind} file system has no throughput", f"add PerUnitStorageThroughput: {steps}"
+                node.path,
+                f"PerUnitStorageThroughput is missing: a {kind} file system needs it",
+                f"add PerUnitStorageThroughput: {steps}",
             )
         elif kind not in _PERSISTENT and node.whole:
             yield Problem(
@@ -101,7 +103,7 @@ def lustre_throughput(view: ClusterView) -> Iterator[Problem]:
         elif node.whole and node.whole not in allowed:
             yield Problem(node.path, f"{kind} has no throughput of {node.whole} MB/s/TiB", f"write one of {steps}")
         if hdd and kind != "PERSISTENT_1":
-            yield Problem(settings.at("StorageType").path, "HDD goes with PERSISTENT_1 only", "write SSD")
+            yield Problem(settings.at("StorageType").path, "HDD works with PERSISTENT_1 only", "write SSD")
 
 
 @rule("new-lustre-several-subnets")
@@ -110,7 +112,7 @@ def new_lustre_several_subnets(view: ClusterView) -> Iterator[Problem]:
     subnets = {subnet for queue in view.queues for subnet in queue.subnet_ids.texts}
     for settings in _new_lustre(view):
         if len(subnets) > 1:
-            message = f"a file system that the cluster makes lies in one subnet, and its nodes in {len(subnets)}"
+            message = f"a file system that the cluster creates is in one subnet, but the nodes are in {len(subnets)}"
             yield Problem(settings.path, message, "name an existing file system with FileSystemId, or one subnet")
 
 
@@ -122,7 +124,7 @@ def storage_settings(view: ClusterView) -> Iterator[Problem]:
         for name, key in _SETTINGS.items():
             if kind in _SETTINGS and name != kind and item.at(key).value:
                 yield Problem(
-                    item.at(key).path, f"{key} does not go with StorageType {kind}", f"write {_SETTINGS[kind]}"
+                    item.at(key).path, f"{key} does not work with StorageType {kind}", f"write {_SETTINGS[kind]}"
                 )
 
 
@@ -134,7 +136,7 @@ def mount_twice(view: ClusterView) -> Iterator[Problem]:
         mount = (node.text or "").rstrip("/")
         if mount in seen:
             message = f"{node.text} is the mount point of another storage"
-            yield Problem(node.path, message, "give each storage a mount point of its own")
+            yield Problem(node.path, message, "give each storage its own mount point")
         seen.update([mount] if mount else [])
 
 
@@ -150,7 +152,9 @@ def mount_nested(view: ClusterView) -> Iterator[Problem]:
         above = next((other for other in paths if path.startswith(other + "/")), None)
         if above is not None:
             yield Problem(
-                node.path, f"{path} lies below {above}, and either may be mounted first", "mount it beside it"
+                node.path,
+                f"{path} is below {above}, and the order of mounts is not defined",
+                "mount it outside of that folder",
             )
 
 
@@ -159,7 +163,7 @@ def mount_reserved(view: ClusterView) -> Iterator[Problem]:
     """Refuse mount points such as /opt/slurm and /tmp."""
     for node in (item.at("MountDir") for item in _storages(view)):
         if node.text is not None and "/" + node.text.lstrip("/") in _RESERVED:
-            yield Problem(node.path, f"{shown(node.text)} belongs to the system", "mount it elsewhere, such as /fsx")
+            yield Problem(node.path, f"{shown(node.text)} is a system directory", "mount it elsewhere, such as /fsx")
 
 
 @rule("ebs-size")
@@ -169,7 +173,7 @@ def ebs_size(view: ClusterView) -> Iterator[Problem]:
         size, kind = settings.at("Size"), settings.at("VolumeType").text or "gp3"
         least, most = _EBS_SIZES.get(kind, (0, 0))
         if size.whole is not None and most and not least <= size.whole <= most:
-            message = f"a {kind} volume has {least} to {most} GiB, and this one {size.whole}"
+            message = f"a {kind} volume must have {least} to {most} GiB, not {size.whole}"
             yield Problem(size.path, message, f"write {least} to {most}, or another VolumeType")
 
 
@@ -179,6 +183,12 @@ def efs_throughput(view: ClusterView) -> Iterator[Problem]:
     for settings in (item.at("EfsSettings") for item in _storages(view)):
         mode, throughput = settings.at("ThroughputMode"), settings.at("ProvisionedThroughput")
         if throughput.whole and mode.text != "provisioned":
-            yield Problem(throughput.path, "ProvisionedThroughput needs its mode", "add ThroughputMode: provisioned")
+            yield Problem(
+                throughput.path,
+                "ProvisionedThroughput needs ThroughputMode: provisioned",
+                "add ThroughputMode: provisioned",
+            )
         elif mode.text == "provisioned" and not throughput.value:
-            yield Problem(mode.path, "ThroughputMode provisioned needs a throughput", "add ProvisionedThroughput")
+            yield Problem(
+                mode.path, "ThroughputMode provisioned needs ProvisionedThroughput", "add ProvisionedThroughput"
+            )

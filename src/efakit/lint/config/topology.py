@@ -27,11 +27,11 @@ def slurm_topology(view: ClusterView) -> Iterator[Problem]:
         cores, threads = instance.cores, _threads(resource, instance)
         said = _cores(shape)
         if said is not None and cores is not None and said > cores:
-            message = f"{shape.sockets} x {shape.cores_per_socket} cores, and {instance.name} has {cores}"
+            message = f"{shape.sockets} x {shape.cores_per_socket} cores, but {instance.name} has {cores}"
             yield Problem(shape.place.path, message, _fix(resource, instance))
         elif shape.threads is not None and threads is not None and shape.threads > threads:
             off = " with simultaneous multithreading off" if _smt_off(resource) else ""
-            message = f"ThreadsPerCore {shape.threads}, and {instance.name}{off} has {threads}"
+            message = f"ThreadsPerCore {shape.threads}, but {instance.name}{off} has {threads}"
             yield Problem(shape.place.path, message, _fix(resource, instance))
 
 
@@ -45,12 +45,12 @@ def slurm_topology_part(view: ClusterView) -> Iterator[Problem]:
             continue
         message = ""
         if said < cores:
-            message = f"{shape.sockets} x {shape.cores_per_socket} cores, and {instance.name} has {cores}"
+            message = f"{shape.sockets} x {shape.cores_per_socket} cores, but {instance.name} has {cores}"
         elif instance.slurm_sockets is not None and shape.sockets != instance.slurm_sockets:
-            message = f"{shape.sockets} sockets, and {instance.name} has {instance.slurm_sockets}"
+            message = f"{shape.sockets} sockets, but {instance.name} has {instance.slurm_sockets}"
         elif threads is not None and threads > (shape.threads or 1):
             said_threads = f"ThreadsPerCore {shape.threads}" if shape.threads else "no ThreadsPerCore"
-            message = f"{said_threads}, and {instance.name} has {threads}: Slurm uses 1 CPU in {threads}"
+            message = f"{said_threads}, but {instance.name} has {threads}: Slurm uses 1 CPU in {threads}"
         if message:
             yield Problem(shape.place.path, message, _fix(resource, instance))
 

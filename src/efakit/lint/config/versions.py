@@ -18,9 +18,7 @@ def release_unknown(view: ClusterView) -> Iterator[Problem]:
     """Say so where the release's operating systems and Slurm are not known."""
     if view.release is None:
         known = ", ".join(row.version for row in PARALLELCLUSTER_RELEASES)
-        yield Problem(
-            (), f"ParallelCluster {view.version} is not among the releases that efakit knows", f"known are {known}"
-        )
+        yield Problem((), f"efakit does not know ParallelCluster {view.version}", f"known are {known}")
 
 
 @rule("key-not-in-release")
@@ -32,10 +30,10 @@ def key_not_in_release(view: ClusterView) -> Iterator[Problem]:
             if key is None or entry.key in sections(view.version)[section]:
                 continue
             if key.since and view.before(key.since):
-                message = f"ParallelCluster {view.version} does not have {key.name}: it came with {key.since}"
+                message = f"ParallelCluster {view.version} does not have {key.name}: {key.since} added it"
                 yield Problem(entry.path, message, f"use ParallelCluster {key.since} or later, or remove it")
             else:
-                message = f"ParallelCluster {view.version} no longer has {key.name}: {key.until} dropped it"
+                message = f"ParallelCluster {view.version} no longer has {key.name}: {key.until} removed it"
                 yield Problem(entry.path, message, key.instead or "remove it")
 
 
@@ -67,7 +65,7 @@ def scheduler_not_in_release(view: ClusterView) -> Iterator[Problem]:
         return
     if node.text == "awsbatch":
         if not view.has("awsbatch"):
-            message = f"ParallelCluster {view.version} no longer has awsbatch: 3.16.0 dropped it"
+            message = f"ParallelCluster {view.version} no longer has awsbatch: 3.16.0 removed it"
             yield Problem(node.path, message, "write Scheduler: slurm")
         return
     yield Problem(node.path, f"{shown(node.text)} is not a scheduler of ParallelCluster", "write Scheduler: slurm")
