@@ -31,7 +31,7 @@ def image_hpcx(context: Context) -> Iterator[Problem]:
         )
         unseen = any(_runs_another_script(step.instruction.code) for step in steps if step.instruction.name == "RUN")
         if not told and not unseen and "OPAL_PREFIX" not in contents.stage.end:
-            message = f"{contents.stage.root} has HPC-X: its Open MPI, and its NCCL plugins, may be found before EFA's"
+            message = f"{contents.stage.root} has HPC-X: its Open MPI and NCCL plugins may be found before EFA's"
             fix = "rm -rf /opt/hpcx/ompi /opt/hpcx/nccl_rdma_sharp_plugin /usr/local/mpi; ENV OPAL_PREFIX="
             yield Problem(contents.runs[-1].span, message, fix)
 
@@ -48,5 +48,5 @@ def image_net_plugin_of_base(context: Context) -> Iterator[Problem]:
         if release is None or "NCCL_NET_PLUGIN" in contents.stage.end:
             continue
         if within(release[0], NGC_OWN_PLUGIN, None):
-            message = f"{contents.stage.root} sets NCCL_NET_PLUGIN=spcx: NCCL never looks for aws-ofi-nccl"
+            message = f"{contents.stage.root} sets NCCL_NET_PLUGIN=spcx: NCCL does not look for aws-ofi-nccl"
             yield Problem(contents.runs[-1].span, message, "ENV NCCL_NET_PLUGIN=ofi")

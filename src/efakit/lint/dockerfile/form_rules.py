@@ -26,7 +26,7 @@ def instruction_swallowed(context: Context) -> Iterator[Problem]:
     for item in context.file.instructions:
         for span, word in _swallowed(context, item):
             line = context.file.source.place(item.span.start)[0]
-            message = f"{word} is part of the {item.name} of line {line}, which a backslash above continues over it"
+            message = f"{word} is part of the {item.name} of line {line}: a backslash above continues that instruction"
             yield Problem(span, message, "remove the last backslash above it")
 
 
@@ -50,7 +50,7 @@ def continuation_empty(context: Context) -> Iterator[Problem]:
         return
     for item in context.file.instructions:
         if item.empty and not any(True for _ in _swallowed(context, item)):
-            message = f"an empty line stands within {item.name}, behind a backslash: a later Docker will refuse it"
+            message = f"an empty line follows a backslash within {item.name}: a later Docker will refuse it"
             yield Problem(Span(item.empty[0].start, item.empty[0].start), message, "delete the empty line")
 
 
@@ -58,7 +58,7 @@ def continuation_empty(context: Context) -> Iterator[Problem]:
 def image_variable_undefined(context: Context) -> Iterator[Problem]:
     """Point out variables that Docker fills in and nothing sets, each once a stage."""
     for found in context.image.undefined:
-        message = f"no ARG above FROM sets {found.name}: it is empty"
+        message = f"no ARG above FROM sets {found.name}: its value is empty"
         yield Problem(found.span, message, f"ARG {found.name}=... above FROM")
     for stage in context.image.stages:
         seen: set[str] = set()
@@ -68,11 +68,11 @@ def image_variable_undefined(context: Context) -> Iterator[Problem]:
             seen.add(found.name)
             tail = _EMPTY_ITEM if found.in_list else ""
             if found.why == "global":
-                message = f"{found.name} is set above FROM only: this stage does not see it{tail}"
+                message = f"{found.name} is set only above FROM: this stage does not see it{tail}"
                 yield Problem(found.span, message, f"ARG {found.name} in this stage")
             elif found.why == "nothing":
-                message = f"nothing sets {found.name}: Docker replaces it with nothing{tail}"
-                yield Problem(found.span, message, "write the whole value, or set it before")
+                message = f"nothing sets {found.name}: Docker replaces it with an empty string{tail}"
+                yield Problem(found.span, message, "write the whole value, or set the variable before")
             else:
                 message = f"nothing in this file sets {found.name}: unless {stage.root or 'the base image'} does, "
                 message += "the list ends with the current folder" if found.in_list else "it is empty"
@@ -94,7 +94,9 @@ def image_argument_not_declared(context: Context) -> Iterator[Problem]:
                     seen.add(ref.name)
                     base = stage.base_image
                     sure = base is not None and base.sets is not None
-                    message = f"{ref.name} is set above FROM only: the shell of this stage replaces it with nothing"
+                    message = (
+                        f"{ref.name} is set only above FROM: the shell of this stage replaces it with an empty string"
+                    )
                     message += "" if sure else f", unless {stage.root or 'the base image'} sets it"
                     fix = f"ARG {ref.name} in this stage"
                     yield Problem(ref.span, message, fix, severity=None if sure else "info")
@@ -130,7 +132,7 @@ def image_env_old_form(context: Context) -> Iterator[Problem]:
             value = item.text.split(None, 1)[1].strip()
             shown = value if len(value) < 40 else "..."
             quoted = shown if not re.search(r"\s", shown) else f'"{shown}"'
-            message = f"ENV {words[0].text} has the old form, with a blank: Docker warns of it"
+            message = f"ENV {words[0].text} has the old form with a space: Docker warns about it"
             yield Problem(words[0].span, message, f"ENV {words[0].text}={quoted}")
 
 

@@ -32,7 +32,7 @@ def image_kernel_module(context: Context) -> Iterator[Problem]:
         if run.known and not run.has("--skip-kmod", "k") and not run.has("--enable-ngc"):
             wrong = next((text for text in run.options if text in ("--no-kmod", "--skip-kernel-module")), "")
             told = f"{wrong} is not an option; the" if wrong else "the"
-            message = f"{told} installer builds a kernel module, and an image has no kernel: the build fails"
+            message = f"{told} installer builds a kernel module, but an image has no kernel: the build fails"
             yield Problem(run.span, message, "--skip-kmod")
 
 
@@ -41,7 +41,7 @@ def image_self_test(context: Context) -> Iterator[Problem]:
     """Point out the installer without --no-verify."""
     for _, _, run in _runs(context):
         if run.known and not run.has("--no-verify", "n") and not run.has("--enable-ngc"):
-            message = "the installer ends with a test for an EFA device, and a build has none"
+            message = "the installer ends with a test of an EFA device, but a build has no device"
             yield Problem(run.span, message, "--skip-limit-conf --no-verify")
 
 
@@ -54,7 +54,7 @@ def image_taken_for_ngc(context: Context) -> Iterator[Problem]:
         told = any(other.has(option.name) for other in contents.runs for option in INSTALLER_OPTIONS)
         removed = any("nvidia_entrypoint" in step.instruction.code for step in stage.all_steps())
         if cuda and run.known and not told and not removed and within(version, NGC_DETECTED_SINCE, None):
-            message = f"EFA installer {version} takes {stage.root} for an image of NGC, and leaves parts out"
+            message = f"EFA installer {version} takes {stage.root} for an NGC image and installs only some of its parts"
             yield Problem(run.span, message, "--disable-ngc --disable-build-ngc")
 
 
@@ -65,8 +65,8 @@ def image_installer_option(context: Context) -> Iterator[Problem]:
         version = _version(contents)
         for option in INSTALLER_OPTIONS:
             if version is not None and run.has(option.name) and older(version, option.since):
-                message = f"EFA installer {version} is not known to have {option.name}: {option.since} is the first"
-                yield Problem(run.span, message, f"remove it, or take {option.since} or later", source=option.source)
+                message = f"EFA installer {version} does not have {option.name}: {option.since} added it"
+                yield Problem(run.span, message, f"remove it, or use {option.since} or later", source=option.source)
 
 
 def _version(contents: Contents) -> str | None:
@@ -82,8 +82,8 @@ def image_installer_old(context: Context) -> Iterator[Problem]:
             least = SUPPORTED["installer"]
             if item.component == "installer" and older(item.version, least) and item.span not in seen:
                 seen.add(item.span)
-                message = f"EFA installer {item.version} is older than {least}, the least that efakit supports"
-                yield Problem(item.span, message, "take a later one", about=("installer",))
+                message = f"EFA installer {item.version} is older than {least}, the oldest release that efakit supports"
+                yield Problem(item.span, message, "use a later release", about=("installer",))
 
 
 @rule("image-installer-unpinned")
@@ -94,7 +94,7 @@ def image_installer_unpinned(context: Context) -> Iterator[Problem]:
         for item in contents.found:
             if item.component == "installer" and item.version == "latest" and item.span not in seen:
                 seen.add(item.span)
-                message = "aws-efa-installer-latest: the release depends on the day of the build"
+                message = "aws-efa-installer-latest: the release depends on the date of the build"
                 yield Problem(item.span, message, "name the release", about=("installer",))
 
 
@@ -111,9 +111,9 @@ def image_package_lists(context: Context) -> Iterator[Problem]:
         if _has_lists(context, stage, run) is False:
             base = stage.base_image
             bare = base is not None and base.has_efa is False
-            message = "apt has no lists of packages here, and finds nothing that the installer's packages need"
+            message = "apt has no package lists here, so it cannot find the installer's dependencies"
             message += "" if bare else ", where the base image has not got it"
-            fix = "apt-get update before it, in the same RUN"
+            fix = "run apt-get update before it, in the same RUN"
             yield Problem(run.span, message, fix, severity=None if bare else "info")
 
 
@@ -158,6 +158,7 @@ def image_system_dropped(context: Context) -> Iterator[Problem]:
                 seen.add(item.span)
                 name = ":".join(part for part in image_name(stage.root or "") if part)
                 message = (
-                    f"EFA installer {item.version} does not support {system}, the system of {name}: {first} ended it"
+                    f"EFA installer {item.version} does not support {system}, the operating system of {name}: "
+                    f"{first} dropped it"
                 )
-                yield Problem(item.span, message, "take an image of a later system")
+                yield Problem(item.span, message, "use an image of a later operating system")

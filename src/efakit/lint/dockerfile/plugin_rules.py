@@ -70,7 +70,7 @@ def image_plugin_libfabric(context: Context) -> Iterator[Problem]:
             if item.libfabric != _EFA or not lacks or item.span in seen or _may_have_efa(stage, item):
                 continue
             seen.add(item.span)
-            message = f"nothing has put a libfabric into {_EFA} yet: {stage.root} has none"
+            message = f"no libfabric in {_EFA} yet: {stage.root} has none, and no step installs it"
             yield Problem(item.span, message, "run the EFA installer before it, in this stage or in one below")
 
 
@@ -107,7 +107,9 @@ def image_plugin_not_found(context: Context) -> Iterator[Problem]:
                 continue
             seen.add(item.span)
             if folder not in told and contents.stage.unread is False and _is_kept(contents, item, folder):
-                message = f"nothing tells the loader of {folder}/lib, where the plugin goes: NCCL does not find it"
+                message = (
+                    f"the loader does not search {folder}/lib, where the plugin is installed: NCCL does not find it"
+                )
                 yield Problem(item.span, message, f"ENV LD_LIBRARY_PATH={folder}/lib:..., or ldconfig")
 
 
@@ -151,9 +153,9 @@ def image_plugin_twice(context: Context) -> Iterator[Problem]:
         bundled = contents.bundled_plugin
         said = f"aws-ofi-nccl {bundled}" if bundled else "an aws-ofi-nccl"
         message = (
-            f"EFA installer {contents.installer.version} brings {said} already, beside {own.version or 'this one'}"
+            f"EFA installer {contents.installer.version} already installs {said}, beside {own.version or 'this one'}"
         )
-        yield Problem(own.span, message, "leave one out, or set NCCL_NET_PLUGIN to the file", about=("plugin",))
+        yield Problem(own.span, message, "remove one, or set NCCL_NET_PLUGIN to the file", about=("plugin",))
 
 
 def _is_taken_out(contents: Contents) -> bool:
@@ -187,7 +189,7 @@ def image_plugin_folder(context: Context) -> Iterator[Problem]:
             if wrong:
                 seen.add(setting.span)
                 right = f"{_PLUGIN}/lib" if in_lib else f"{_PLUGIN}/lib/$(uname -m)-linux-gnu"
-                message = f"{name} names {wrong[0]}: EFA installer {version} puts the plugin into {right}"
+                message = f"{name} names {wrong[0]}: EFA installer {version} installs the plugin into {right}"
                 yield Problem(setting.span, message, right if in_lib else f"{_PLUGIN}/lib/x86_64-linux-gnu")
 
 
@@ -239,9 +241,9 @@ def image_efa_without_rdma_core(context: Context) -> Iterator[Problem]:
             words = item.text.split()
             if item.name == "COPY" and item.flag("from") and len(words) == 2 and _is_efa(words[0]):
                 message = (
-                    f"{words[0]} is copied alone: libibverbs and libefa of the installer lie in the system's folders"
+                    f"{words[0]} is copied alone: the installer's libibverbs and libefa are in the system's folders"
                 )
-                yield Problem(item.span, message, "run the EFA installer in this stage, or install rdma-core too")
+                yield Problem(item.span, message, "run the EFA installer in this stage, or also install rdma-core")
 
 
 def _is_efa(path: str) -> bool:
@@ -258,5 +260,5 @@ def image_nccl_not_pytorchs(context: Context) -> Iterator[Problem]:
         if torch is None or nccl is None or wanted is None or nccl.span in seen or same_version(nccl.version, wanted):
             continue
         seen.add(nccl.span)
-        message = f"NCCL {nccl.version} is not the {wanted} of PyTorch {torch.version}, which is in the image too"
+        message = f"NCCL {nccl.version} is not the {wanted} that PyTorch {torch.version} in this image uses"
         yield Problem(nccl.span, message, f"NCCL {wanted}", about=("nccl",))

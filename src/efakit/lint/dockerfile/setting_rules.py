@@ -98,7 +98,7 @@ def image_library_order(context: Context) -> Iterator[Problem]:
         first = next((part for part in items[:efa] if part in others), None) if efa is not None else None
         if first is not None:
             seen.add(setting.span)
-            message = f"{first} has a libfabric of this file's own, and stands before {items[efa or 0]}"
+            message = f"{first} has another libfabric, which this file installs, and precedes {items[efa or 0]}"
             yield Problem(setting.span, message, f"put {items[efa or 0]} first")
 
 
@@ -127,12 +127,12 @@ def image_run_setting(context: Context) -> Iterator[Problem]:
             last = max((item.span.start for item in script.commands if item.name != "ulimit"), default=-1)
             for item in step.own:
                 if item.kind == "export" and item.name.startswith(_NETWORK) and item.span.start > last:
-                    message = f"{item.name} ends with this RUN: the image does not keep it"
+                    message = f"{item.name} is lost after this RUN: the image does not keep it"
                     yield Problem(item.span, message, f"ENV {item.name}={item.value or '...'}")
             for command in script.commands:
                 texts = [word.text for word in command.words]
                 if command.name == "ulimit" and "-l" in texts and command.span.start > last:
-                    message = "a limit ends with this RUN: it is the container's, not the image's"
+                    message = "a limit is lost after this RUN: limits belong to the container, not to the image"
                     yield Problem(command.span, message, "docker run --ulimit memlock=-1:-1")
 
 

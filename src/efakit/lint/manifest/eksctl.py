@@ -69,16 +69,16 @@ def _metadata(data: _Data) -> Iterator[Problem]:
     if version is not None:
         numbers = rows.minor(str(version))
         if not numbers or numbers < rows.minor(rows.OLDEST_KUBERNETES):
-            message = f"EKS starts no cluster with Kubernetes {version}"
-            fix = f"write a version from '{rows.OLDEST_KUBERNETES}' on, in quotes, such as '{rows.KUBERNETES}'"
+            message = f"EKS does not create clusters with Kubernetes {version}"
+            fix = f"write version '{rows.OLDEST_KUBERNETES}' or later, in quotes, such as '{rows.KUBERNETES}'"
             yield Problem("eksctl-version", ("metadata", "version"), message, fix)
     names: list[tuple[Path, Any]] = [(("metadata", "name"), at(data, "metadata", "name"))]
     for kind in ("managedNodeGroups", "nodeGroups"):
         names += [((*path, "name"), group.get("name")) for path, group in items(data, kind)]
     for path, name in names:
         if name is not None and not _NAME.fullmatch(str(name)):
-            fix = "write letters, digits and hyphens, a letter first"
-            yield Problem("eksctl-name", path, f"{name!r} cannot be a part of a stack's name", fix)
+            fix = "use letters, digits and hyphens; begin with a letter"
+            yield Problem("eksctl-name", path, f"{name!r} cannot be part of a CloudFormation stack's name", fix)
 
 
 def _zones(data: _Data) -> Iterator[Problem]:
@@ -86,11 +86,11 @@ def _zones(data: _Data) -> Iterator[Problem]:
     if len(zones) == 1:
         message = "a cluster needs subnets in two zones"
         yield Problem(
-            "eksctl-two-zones", ("availabilityZones",), message, "name a second zone; its nodes need not use it"
+            "eksctl-two-zones", ("availabilityZones",), message, "name a second zone; the nodes need not use it"
         )
     for number, zone in enumerate(zones):
         if _REGION.fullmatch(region) and zone[:-1] != region:
-            message = f"zone {zone} is not in the region {region}"
+            message = f"zone {zone} is not in region {region}"
             yield Problem("eksctl-zone", ("availabilityZones", number), message, f"name zones of {region}")
 
 
@@ -98,24 +98,22 @@ def _addons(data: _Data) -> Iterator[Problem]:
     for path, addon in items(data, "addons"):
         name = str(addon.get("name", ""))
         if name and name not in _ADDONS and near(name, _ADDONS, cutoff=0.8):
-            yield Problem(
-                "eksctl-addon", (*path, "name"), f"no add-on is named {name!r}", choice(name, _ADDONS, "add-ons")
-            )
+            yield Problem("eksctl-addon", (*path, "name"), f"unknown add-on {name!r}", choice(name, _ADDONS, "add-ons"))
         release = [int(part) for part in re.findall(r"\d+", str(addon.get("version", "")))[:3]]
         least = [int(part) for part in rows.CNI_VERSION.split(".")]
         if name == "vpc-cni" and len(release) == len(least) and release < least:
             message = (
-                f"the VPC CNI before {rows.CNI_VERSION} takes the addresses of all network cards for the node's own"
+                f"the VPC CNI before {rows.CNI_VERSION} treats the addresses of all network cards as the node's own"
             )
             yield Problem(
-                "eksctl-cni", (*path, "version"), message, f"write {rows.CNI_VERSION} or later, or no version"
+                "eksctl-cni", (*path, "version"), message, f"write {rows.CNI_VERSION} or later, or remove version"
             )
 
 
 def _keys(group: _Data, path: Path) -> Iterator[Problem]:
     for key in group:
         if key not in _GROUP_KEYS:
-            message = f"a node group has no key {key!r}"
+            message = f"unknown key {key!r} of a node group"
             meant = near(key, sorted(_GROUP_KEYS))
             yield Problem("eksctl-key", (*path, str(key)), message, f"write {meant[0]}" if meant else "remove it")
 
@@ -140,13 +138,14 @@ def _types(group: _Data, path: Path) -> Iterator[Problem]:
         if group.get("efaEnabled") is not True:
             continue
         if not instance.efa_capable:
-            yield Problem("eksctl-no-efa", where, f"{name} has no EFA", "remove efaEnabled, or take a type with EFA")
+            yield Problem("eksctl-no-efa", where, f"{name} has no EFA", "remove efaEnabled, or use a type with EFA")
         elif rows.miscounted(instance):
             message = (
-                f"eksctl attaches {instance.network_cards} EFA interfaces to {name}, one a network card, and the type "
-                f"takes {instance.efa_interfaces}"
+                f"eksctl attaches {instance.network_cards} EFA interfaces to {name}, one for each network card, "
+                "but the "
+                f"type supports {instance.efa_interfaces}"
             )
-            fix = "write launchTemplate: {id: lt-...} with the interfaces, in place of instanceType and efaEnabled"
+            fix = "write launchTemplate: {id: lt-...} with the interfaces, instead of instanceType and efaEnabled"
             yield Problem("eksctl-efa-count", where, message, fix)
 
 
@@ -158,18 +157,18 @@ def _place(data: _Data, group: _Data, path: Path) -> Iterator[Problem]:
     zones, subnets = texts(group, "availabilityZones"), texts(group, "subnets")
     region, cluster = str(at(data, "metadata", "region") or ""), texts(data, "availabilityZones")
     if zones and subnets:
-        message = "a group has zones or subnets, not both"
-        yield Problem("eksctl-one-zone", (*path, "subnets"), message, "keep the one or the other")
+        message = "availabilityZones and subnets exclude each other"
+        yield Problem("eksctl-one-zone", (*path, "subnets"), message, "remove one of them")
     elif _has_efa(group) and (len(zones) > 1 or len(subnets) > 1):
         key = "availabilityZones" if len(zones) > 1 else "subnets"
-        yield Problem("eksctl-one-zone", (*path, key), "EFA does not cross zones", "keep one")
+        yield Problem("eksctl-one-zone", (*path, key), "EFA does not work across zones", "keep one")
     elif _has_efa(group) and not zones and not subnets:
-        message = "the group would be spread over the zones of the cluster, and EFA does not cross zones"
+        message = "the group would use all zones of the cluster, but EFA does not work across zones"
         yield Problem("eksctl-one-zone", path, message, "write availabilityZones with one zone that offers the type")
     for number, zone in enumerate(zones):
         where = (*path, "availabilityZones", number)
         if _REGION.fullmatch(region) and zone[:-1] != region:
-            yield Problem("eksctl-zone", where, f"zone {zone} is not in the region {region}", f"name one of {region}")
+            yield Problem("eksctl-zone", where, f"zone {zone} is not in region {region}", f"name one of {region}")
         elif cluster and zone not in cluster:
             message = f"the cluster has no subnet in {zone}"
             yield Problem("eksctl-zone", where, message, choice(zone, cluster, "zones"))
@@ -180,19 +179,22 @@ def _capacity(group: _Data, path: Path, *, managed: bool) -> Iterator[Problem]:
     if "placement" in group and not at(group, "placement", "groupName"):
         yield Problem("eksctl-placement", (*path, "placement"), "names no group", "write placement: {groupName: NAME}")
     if "instanceMarketOptions" in group and not reservation:
-        message = "a Capacity Block is named by its reservation"
+        message = "a Capacity Block needs the id of its reservation"
         fix = "write capacityReservation: {capacityReservationTarget: {capacityReservationID: cr-...}}"
         yield Problem("eksctl-market", (*path, "instanceMarketOptions"), message, fix)
     kind = market.get("marketType")
     if kind is not None and kind != "capacity-block":
         fix = "write capacity-block, or spot: true for a managed group on spot"
-        yield Problem("eksctl-market", (*path, "instanceMarketOptions", "marketType"), f"not a market: {kind!r}", fix)
+        yield Problem(
+            "eksctl-market", (*path, "instanceMarketOptions", "marketType"), f"unknown market type {kind!r}", fix
+        )
     targeted = at(group, "capacityReservation", "capacityReservationTarget")
     if not managed and _has_efa(group) and targeted and "placement" not in group:
         message = (
-            "eksctl puts self-managed EFA nodes into a placement group of its own, and the reservation's are elsewhere"
+            "eksctl puts self-managed EFA nodes into its own placement group, but the reservation's "
+            "instances are outside of it"
         )
-        fix = "take a managed group, or write placement with the group that the reservation was made in"
+        fix = "use a managed group, or write placement with the reservation's own group"
         yield Problem("eksctl-reservation-group", (*path, "capacityReservation"), message, fix)
 
 
@@ -201,14 +203,14 @@ def _sizes(group: _Data, path: Path) -> Iterator[Problem]:
     known = [size for size in sizes if isinstance(size, int)]
     if known != sorted(known):
         message = f"minSize, desiredCapacity and maxSize are {', '.join(map(str, sizes))}"
-        yield Problem("eksctl-sizes", path, message, "write them so that none is larger than the next")
+        yield Problem("eksctl-sizes", path, message, "write minSize <= desiredCapacity <= maxSize")
 
 
 def _taints(group: _Data, path: Path) -> Iterator[Problem]:
     for where, taint in items(group, "taints"):
         effect = taint.get("effect")
         if effect not in _EFFECTS:
-            message = f"{effect!r} is not an effect of a taint"
+            message = f"unknown taint effect {effect!r}"
             yield Problem("eksctl-taint", (*path, *where, "effect"), message, choice(effect, _EFFECTS, "effects"))
 
 
@@ -219,8 +221,8 @@ def _template(group: _Data, path: Path) -> Iterator[Problem]:
         yield Problem("eksctl-launch-template", (*path, "launchTemplate"), "names no template", "write its id, lt-...")
     beside = [key for key in _WITH_TEMPLATE if key in group]
     if beside:
-        message = f"{', '.join(beside)} cannot stand beside a launch template"
-        fix = "write it into the template; with efaEnabled left out, the template has the EFA interfaces too"
+        message = f"{', '.join(beside)} cannot be combined with a launch template"
+        fix = "move it into the launch template; without efaEnabled the template must also list the EFA interfaces"
         yield Problem("eksctl-launch-template", (*path, beside[0]), message, fix)
 
 
@@ -228,16 +230,17 @@ def _image(group: _Data, path: Path, version: tuple[int, ...]) -> Iterator[Probl
     family = str(group.get("amiFamily", ""))
     where = (*path, "amiFamily")
     if family == "AmazonLinux2" and version >= rows.minor(rows.NO_AMAZON_LINUX_2):
-        message = f"EKS makes no Amazon Linux 2 images from Kubernetes {rows.NO_AMAZON_LINUX_2} on"
+        message = f"EKS has no Amazon Linux 2 images since Kubernetes {rows.NO_AMAZON_LINUX_2}"
         yield Problem("eksctl-image", where, message, "write AmazonLinux2023")
     elif _has_efa(group) and "ami" not in group and family.startswith(_NO_DRIVER):
-        message = f"the {family} images for EKS are not among those with EFA's driver"
-        yield Problem("eksctl-driver", where, message, "write AmazonLinux2023 for GPUs and Neuron, Bottlerocket else")
+        message = f"the {family} images for EKS do not include the EFA driver"
+        yield Problem("eksctl-driver", where, message, "write AmazonLinux2023 for GPUs and Neuron, else Bottlerocket")
     elif _has_efa(group) and "ami" not in group and family in ("", "AmazonLinux2023"):
         plain = [item.name for item in _known(group, path) if rows.ami_family(item) == "Bottlerocket"]
         if plain:
             message = (
-                f"Amazon Linux 2023 has EFA's driver in its images for GPUs and Neuron, and {plain[0]} has neither"
+                f"Amazon Linux 2023 includes the EFA driver only in its images for GPUs and Neuron; {plain[0]} "
+                "has neither"
             )
             yield Problem("eksctl-driver", where if family else path, message, "write amiFamily: Bottlerocket")
 

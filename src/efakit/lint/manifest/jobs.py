@@ -44,7 +44,7 @@ def _roles(data: _Data) -> Iterator[Problem]:
     roles = mapping(data, *path)
     for name in roles:
         if name not in _ROLES:
-            message = f"the operator knows no role {name!r}, and passes over its pods"
+            message = f"unknown role {name!r}: the operator ignores its pods"
             yield Problem("mpi-role", (*path, str(name)), message, choice(name, _ROLES, "roles"))
     if "Launcher" not in roles:
         yield Problem("mpi-role", path, "no Launcher", "write one, with the command that starts mpirun")
@@ -58,18 +58,16 @@ def _policies(data: _Data) -> Iterator[Problem]:
     clean = at(data, "spec", "runPolicy", "cleanPodPolicy")
     if clean is not None and clean not in _CLEANED:
         fix = choice(clean, _CLEANED, "policies")
-        yield Problem("mpi-policy", ("spec", "runPolicy", "cleanPodPolicy"), f"no such policy: {clean!r}", fix)
+        yield Problem("mpi-policy", ("spec", "runPolicy", "cleanPodPolicy"), f"unknown policy {clean!r}", fix)
     kind = at(data, "spec", "mpiImplementation")
     if kind is not None and kind not in _MPIS:
-        yield Problem(
-            "mpi-policy", ("spec", "mpiImplementation"), f"no such MPI: {kind!r}", choice(kind, _MPIS, "MPIs")
-        )
+        yield Problem("mpi-policy", ("spec", "mpiImplementation"), f"unknown MPI {kind!r}", choice(kind, _MPIS, "MPIs"))
     for name, role in mapping(data, "spec", "mpiReplicaSpecs").items():
         path: Path = ("spec", "mpiReplicaSpecs", name)
         policy, own = at(role, "restartPolicy"), at(role, "template", "spec", "restartPolicy")
         if policy is not None and policy not in _RESTARTED:
             fix = choice(policy, _RESTARTED, "policies")
-            yield Problem("mpi-policy", (*path, "restartPolicy"), f"no such policy: {policy!r}", fix)
+            yield Problem("mpi-policy", (*path, "restartPolicy"), f"unknown policy {policy!r}", fix)
         if own is not None and own != policy:
             message = "the operator overwrites the pod's restartPolicy with the role's"
             yield Problem("mpi-restart", (*path, "template", "spec", "restartPolicy"), message, f"write it into {name}")
@@ -81,8 +79,11 @@ def _name(data: _Data) -> Iterator[Problem]:
         return
     last = f"{name}-worker-{max(workers - 1, 0) if isinstance(workers, int) else 0}"
     if not _HOST_NAME.fullmatch(last) or len(last) > _MOST_OF_HOST_NAME:
-        message = f"{last!r}, the last worker, cannot be a host's name"
-        fix = f"write small letters, digits and hyphens, a letter first, at most {_MOST_OF_HOST_NAME} with -worker-N"
+        message = f"{last!r}, the last worker's name, is not a valid host name"
+        fix = (
+            f"use lower-case letters, digits and hyphens; begin with a letter; at most {_MOST_OF_HOST_NAME} "
+            "characters with -worker-N"
+        )
         yield Problem("mpi-name", ("metadata", "name"), message, fix)
 
 
@@ -94,10 +95,11 @@ def _tolerated(data: _Data) -> Iterator[Problem]:
     missing = sorted(worker - {str(item.get("key")) for item in launcher})
     if missing and not any(item.get("operator") == "Exists" and "key" not in item for item in launcher):
         message = (
-            f"the workers tolerate {', '.join(missing)}, and the launcher does not: it waits where no other node is"
+            f"the workers tolerate {', '.join(missing)}, but the launcher does not: without other nodes it "
+            "stays pending"
         )
         where: Path = ("spec", "mpiReplicaSpecs", "Launcher", "template", "spec")
-        yield Problem("mpi-toleration", where, message, "give it the same toleration, or nodes without the taint")
+        yield Problem("mpi-toleration", where, message, "add the same toleration, or nodes without the taint")
 
 
 def _launch(data: _Data) -> Iterator[Problem]:
@@ -111,14 +113,15 @@ def _launch(data: _Data) -> Iterator[Problem]:
         is_4 = any(word.startswith(_OPEN_MPI_4) for word in words)
         if not is_4 and not any(word.partition("=")[0] in _HOST_FILES for word in words):
             message = (
-                "mpirun is told no hosts: Open MPI 5 does not read what the operator sets, and starts all ranks on the "
+                "mpirun has no host list: Open MPI 5 does not read the operator's variables, and starts all "
+                "ranks on the "
                 "launcher"
             )
-            fix = "write --hostfile /etc/mpi/hostfile, and take Open MPI 4"
+            fix = "write --hostfile /etc/mpi/hostfile, and use Open MPI 4"
             yield Problem("mpi-hosts", where, message, fix)
         ranks = _ranks(words)
         if ranks and isinstance(workers, int) and isinstance(slots, int) and ranks > workers * slots:
-            message = f"{ranks} ranks, and {workers} workers with {slots} slots each"
+            message = f"{ranks} ranks, but {workers} workers with {slots} slots each"
             yield Problem("mpi-ranks", where, message, f"write {workers * slots}, or raise slotsPerWorker or replicas")
 
 
@@ -145,6 +148,9 @@ def _train_job(data: _Data) -> Iterator[Problem]:
     asked = {**mapping(data, *path, "requests"), **mapping(data, *path, "limits")}
     gpus = any(name in asked for name in ("nvidia.com/gpu", "aws.amazon.com/neuron"))
     if gpus and amount(asked.get(rows.EFA_RESOURCE)) is None:
-        message = "resourcesPerNode takes the place of the runtime's, and has no EFA device: TCP, without an error"
-        fix = f"write {rows.EFA_RESOURCE} too, or leave resourcesPerNode to the runtime"
+        message = (
+            "resourcesPerNode replaces the runtime's resources and requests no EFA device: the job uses TCP "
+            "without an error"
+        )
+        fix = f"write {rows.EFA_RESOURCE} too, or remove resourcesPerNode"
         yield Problem("trainjob-resources", path, message, fix)

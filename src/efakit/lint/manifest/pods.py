@@ -77,12 +77,12 @@ def _template(data: _Data, path: Path, *, several: bool) -> PodAt:
 def _pod(pod: PodAt) -> Iterator[Problem]:
     for key in _OF_CONTAINERS:
         if key in pod.spec:
-            message = f"{key} stands beside the containers, and a pod has no such key"
-            yield Problem("pod-key", (*pod.path, key), message, "write it into the container")
+            message = f"{key} is a key of a container, not of a pod"
+            yield Problem("pod-key", (*pod.path, key), message, "move it into the container")
     type_ = _type(pod)
     if isinstance(type_, str):
-        message = f"no node is a {type_}: EC2 has no such type that efakit knows"
-        yield Problem("pod-type", (*pod.path, "nodeSelector", _TYPE_LABEL), message, "write a type of the node group")
+        message = f"unknown EC2 instance type {type_}: no node has it"
+        yield Problem("pod-type", (*pod.path, "nodeSelector", _TYPE_LABEL), message, "write the node group's type")
 
 
 def _type(pod: PodAt) -> Instance | str | None:
@@ -100,15 +100,15 @@ def _resources(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:
             where = (*path, "resources", kind, name)
             yield from _one(name, value, where)
             if name not in limits and _is_exact(name):
-                yield Problem("pod-requests", where, f"{name} is in the requests alone", "write it into the limits")
+                yield Problem("pod-requests", where, f"{name} is in the requests only", "add it to the limits")
             elif kind == "limits" and _is_exact(name) and amount(requests.get(name, value)) != amount(value):
-                message = f"{name}: the limit is {value}, and the request {requests[name]}"
-                yield Problem("pod-requests", where, message, "write the same in both")
+                message = f"{name}: the limit is {value}, but the request is {requests[name]}"
+                yield Problem("pod-requests", where, message, "write the same value in both")
     all_asked = {**requests, **limits}
     huge = [name for name in all_asked if name.startswith("hugepages-")]
     if huge and not {"cpu", "memory"} & set(all_asked):
         message = f"{huge[0]} without memory or cpu"
-        yield Problem("pod-hugepages", (*path, "resources"), message, "ask for memory too")
+        yield Problem("pod-hugepages", (*path, "resources"), message, "request memory too")
     type_ = _type(pod)
     yield from _on_type(all_asked, path, pod, type_ if isinstance(type_, Instance) else None, container)
 
@@ -122,15 +122,15 @@ def _one(name: str, value: Any, where: Path) -> Iterator[Problem]:
     """Give what is wrong with one resource by itself."""
     number = amount(value)
     if name.startswith("vpc.amazonaws.com/") and name not in _VPC_RESOURCES:
-        message = f"no plugin offers {name}: the pod would wait forever"
+        message = f"no device plugin offers {name}: the pod would stay pending forever"
         yield Problem("pod-resource-name", where, message, f"write {rows.EFA_RESOURCE}")
     elif "/" in name and (number is None or number != int(number)):
         yield Problem("pod-count", where, f"{name}: {value!r} is not a whole number", "write a whole number")
     elif name == rows.HUGE_PAGES_RESOURCE and number is not None and number % 2**21:
         yield Problem("pod-hugepages", where, f"{value} is not a multiple of 2Mi", "write a multiple of 2Mi")
     elif name == rows.HUGE_PAGES_RESOURCE and number is not None and number > rows.LEAST_HUGE_PAGES_MIB * 2**20:
-        message = f"{value} of huge pages: images with EFA's driver reserve {rows.LEAST_HUGE_PAGES_MIB}Mi and more"
-        fix = f"ask for {rows.HUGE_PAGES_MIB}Mi, or look at what your nodes offer (kubectl describe node)"
+        message = f"{value} of huge pages: images with the EFA driver reserve {rows.LEAST_HUGE_PAGES_MIB}Mi and more"
+        fix = f"request {rows.HUGE_PAGES_MIB}Mi, or check what your nodes offer (kubectl describe node)"
         yield Problem("pod-hugepages-many", where, message, fix)
 
 
@@ -140,10 +140,10 @@ def _on_type(asked: _Data, path: Path, pod: PodAt, type_: Instance | None, conta
     where = (*path, "resources", "limits")
     has = type_.efa_interfaces if type_ else None
     if type_ and has is not None and efa is not None and efa > has:
-        message = f"{int(efa)} EFA devices: {type_.name} has {has}"
+        message = f"{int(efa)} EFA devices requested: {type_.name} has {has}"
         yield Problem("pod-too-many", (*where, rows.EFA_RESOURCE), message, f"write {has}")
     elif type_ and has and efa and efa < has and accelerators and pod.several:
-        message = f"{int(efa)} EFA devices of {has} that {type_.name} has: the others stay idle"
+        message = f"{int(efa)} of {type_.name}'s {has} EFA devices requested: the others stay idle"
         yield Problem("pod-few", (*where, rows.EFA_RESOURCE), message, f"write {has}")
     claims = bool(at(container, "resources", "claims"))
     wants = any(
@@ -151,29 +151,32 @@ def _on_type(asked: _Data, path: Path, pod: PodAt, type_: Instance | None, conta
     )
     on_efa = type_ is not None and type_.efa_capable
     if efa is None and not claims and pod.several and (on_efa or wants) and (accelerators or wants):
-        message = "the pods work together and ask for no EFA device: they talk over TCP, without an error"
+        message = "the pods work together but request no EFA device: they use TCP without an error"
         number = has or "the number of the type's EFA interfaces"
-        fix = f"write {rows.EFA_RESOURCE}: {number} into limits and requests; NCCL_NET=Libfabric makes it loud"
+        fix = (
+            f"write {rows.EFA_RESOURCE}: {number} into limits and requests; with NCCL_NET=Libfabric a "
+            "missing plugin is an error"
+        )
         yield Problem("pod-without-efa", path, message, fix)
     memory = amount(asked.get("memory"))
     if type_ and type_.memory_mib and memory and memory > type_.memory_mib * 2**20:
-        message = f"{asked['memory']} of memory: {type_.name} has {type_.memory_mib // 1024} GiB"
-        yield Problem("pod-too-many", (*where, "memory"), message, "ask for four fifths of it")
+        message = f"{asked['memory']} of memory requested: {type_.name} has {type_.memory_mib // 1024} GiB"
+        yield Problem("pod-too-many", (*where, "memory"), message, "request four fifths of it")
 
 
 def _mounts(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:
     volumes = {volume.get("name") for _, volume in items(pod.spec, "volumes")}
     for where, mount in items(container, "volumeMounts"):
         if mount.get("name") not in volumes:
-            message = f"no volume of the pod is named {mount.get('name')!r}"
-            yield Problem("pod-mount", (*path, *where, "name"), message, "name it under volumes")
+            message = f"the pod has no volume {mount.get('name')!r}"
+            yield Problem("pod-mount", (*path, *where, "name"), message, "add it to volumes")
 
 
 def _variables(container: _Data, path: Path) -> Iterator[Problem]:
     for where, variable in items(container, "env"):
         found = _SHELL_NAME.search(str(variable.get("value", "")))
         if found:
-            message = f"{found[0]} in {variable.get('name')} stays as it is: Kubernetes fills in $(NAME) only"
+            message = f"{found[0]} in {variable.get('name')} is not expanded: Kubernetes expands $(NAME) only"
             fix = "write the whole value, or leave the variable to the image"
             yield Problem("pod-variable", (*path, *where, "value"), message, fix)
 
@@ -183,9 +186,9 @@ def _claims(data: _Data) -> Iterator[Problem]:
     for where, request in items(data, *path):
         count = _number(at(request, "exactly", "count"))
         if count > rows.MOST_CLAIMED:
-            message = f"{count} devices in one claim, which holds {rows.MOST_CLAIMED} at most"
+            message = f"{count} devices in one claim: at most {rows.MOST_CLAIMED} are allowed"
             yield Problem(
-                "claim-count", (*where, "exactly", "count"), message, "write the number of the type's devices"
+                "claim-count", (*where, "exactly", "count"), message, "write the instance type's number of devices"
             )
 
 

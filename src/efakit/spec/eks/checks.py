@@ -44,7 +44,7 @@ def _zones(section: _Data, cluster: _Data, at: At) -> Iterator[Finding]:
     key = "zones" if "zones" in section else "subnets"
     for number, zone in enumerate(there):
         if zone[:-1] != region:
-            message = f"zone {zone} is not in the region {region}"
+            message = f"zone {zone} is not in region {region}"
             yield at("eks-zone", ["eks", key, number if key == "zones" else zone], message, f"name zones of {region}")
     queues = [queue["name"] for queue in cluster["queues"]]
     for name, zone in section.get("queue_zones", {}).items():
