@@ -89,9 +89,9 @@ def test_where_slurm_does_not_tell_the_type_a_placeholder_stands_with_a_comment(
     (resource,) = queue["compute_resources"]
     assert (queue["name"], resource["nodes"]) == ("Batch_2", 2)
     (comment,) = [line.strip() for line in text.splitlines() if "placeholder" in line.lower()]
-    assert comment.startswith("# A placeholder: Slurm does not tell the instance type. 192 CPUs and 8 GPUs a node: ")
+    assert comment.startswith("# A placeholder: Slurm does not show the instance type. 192 CPUs and 8 GPUs per node: ")
     assert {"p5.48xlarge", "p5en.48xlarge", resource["instance"]} <= set(comment.rstrip("?").replace(",", "").split())
-    assert "# left out: partition 'odd&name', whose name a spec cannot have" in text
+    assert "# left out: partition 'odd&name', a name that a spec does not allow" in text
     assert "#SBATCH --partition=Batch_2\n" in rendered(tmp_path)["train.sbatch"]
 
 
@@ -100,7 +100,7 @@ def test_the_type_can_be_named(tmp_path):
     text = (tmp_path / "spec.yaml").read_text()
     (queue,) = yaml.safe_load(text)["cluster"]["queues"]
     assert queue["compute_resources"][0]["instance"] == "p5en.48xlarge"
-    assert "named with --instance" in text
+    assert "from --instance" in text
     assert rendered(tmp_path)
 
 
@@ -108,7 +108,7 @@ def test_without_slurm_the_spec_is_all_placeholders_and_says_so(tmp_path):
     done = init(tmp_path, None, "--bucket", "s3://my-bucket/efakit")
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
     assert "Slurm cannot be asked for its nodes: sinfo: not found in PATH" in done.stderr
-    assert "# Placeholders: Slurm could not be asked." in (tmp_path / "spec.yaml").read_text()
+    assert "# Placeholders: Slurm did not answer." in (tmp_path / "spec.yaml").read_text()
     assert rendered(tmp_path)
 
 
@@ -116,7 +116,7 @@ def test_where_every_partition_mixes_types_there_is_no_job_that_could_not_render
     assert init(tmp_path, MIXED).returncode == 0
     text = (tmp_path / "spec.yaml").read_text()
     assert len(yaml.safe_load(text)["cluster"]["queues"][0]["compute_resources"]) == 2
-    assert "jobs: []  # every partition has nodes of several kinds" in text
+    assert "jobs: []  # every partition has several kinds of nodes" in text
     assert rendered(tmp_path) == {}
 
 

@@ -168,14 +168,14 @@ def test_the_architecture_is_that_of_the_cluster_s_types():
     ("section", "words"),
     [
         ({"pytorch": "2.14.9"}, "PyTorch 2.14.9 is not known"),
-        ({"kind": "mpi", "pytorch": "2.14.1"}, "pytorch is of images of kind pytorch"),
-        ({"kind": "neuron", "nccl_tests": "v2.18.3"}, "nccl_tests is of images of kind pytorch"),
+        ({"kind": "mpi", "pytorch": "2.14.1"}, "pytorch applies to images of kind pytorch"),
+        ({"kind": "neuron", "nccl_tests": "v2.18.3"}, "nccl_tests applies to images of kind pytorch"),
         ({"kind": "neuron", "neuron": "1.0.0"}, "the Neuron SDK 1.0.0 is not known"),
         ({"kind": "neuron", "flavours": ["dstack"]}, "dstack offers no instance type with Neuron"),
-        ({"installer": "1.30.0"}, "brings no aws-ofi-nccl"),
+        ({"installer": "1.30.0"}, "has no aws-ofi-nccl"),
         ({"installer": "9.9.9"}, "EFA installer 9.9.9 is not known"),
         ({"flavours": ["eks"], "open_mpi": "5"}, "runs all ranks on the launcher"),
-        ({"base": "nvcr.io/nvidia/pytorch:25.10-py3"}, "brings PyTorch, NCCL and MPI of its own"),
+        ({"base": "nvcr.io/nvidia/pytorch:25.10-py3"}, "contains its own PyTorch, NCCL and MPI"),
         ({"packages": ["numpy"]}, "a package and its release"),
     ],
 )

@@ -284,7 +284,7 @@ def test_options_of_smddp_s_mpirun_are_the_job_s_launcher_args_and_a_setup_has_n
         ({"pytorch": "2.5.1"}, "SMDDP ended with PyTorch 2.4.1, and the image has 2.5.1"),
         ({"pytorch": None}, "SMDDP depends on the release of PyTorch"),
         ({"sdk": 3}, "SDK 3 has no SMDDP"),
-        ({"source": None}, "name its folder in sagemaker.source"),
+        ({"source": None}, "write its folder as sagemaker.source"),
         (
             {"image": "763104351884.dkr.ecr.us-west-2.amazonaws.com/tensorflow-training:2.11.0-gpu-py39"},
             "SMDDP for TensorFlow ended with TensorFlow 2.11",

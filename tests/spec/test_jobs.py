@@ -41,9 +41,9 @@ def test_a_row_names_keys_that_a_job_has():
         (MPI | {"ranks_per_node": 193}, "hpc7a.96xlarge", ["ranks_per_node", "193 is more than the 192 vCPUs"]),
         (TORCHRUN | {"cpus_per_task": 193}, "p5.48xlarge", ["cpus_per_task", "more than the 192 CPUs"]),
         (MPI | {"ranks_per_node": 96, "cpus_per_task": 3}, "hpc7a.96xlarge", ["3 for each of 96 tasks", "192 CPUs"]),
-        (TORCHRUN, "hpc7a.96xlarge", ["torchrun needs GPUs, and hpc7a.96xlarge"]),
-        (MPI | {"template": "intelmpi"}, "hpc7g.16xlarge", ["Intel MPI exists for x86_64 only", "is arm64"]),
-        ({"template": "neuron", "script": "x"}, "p5.48xlarge", ["neuron needs Neuron devices, and p5.48xlarge"]),
+        (TORCHRUN, "hpc7a.96xlarge", ["torchrun needs GPUs, but hpc7a.96xlarge"]),
+        (MPI | {"template": "intelmpi"}, "hpc7g.16xlarge", ["Intel MPI supports x86_64 only", "is arm64"]),
+        ({"template": "neuron", "script": "x"}, "p5.48xlarge", ["neuron needs Neuron devices, but p5.48xlarge"]),
         (
             {"template": "neuron", "script": "x", "ranks_per_node": 33},
             "trn1.32xlarge",
@@ -64,7 +64,7 @@ def test_a_row_names_keys_that_a_job_has():
         (
             TORCHRUN | {"signal": {"seconds": 3600}, "time": "1:00:00"},
             "p5.48xlarge",
-            ["signal", "before the job begins"],
+            ["signal", "earlier than the start of the job"],
         ),
         (
             TORCHRUN | {"signal": {"seconds": 300}, "requeue": True, "time": "6"},
@@ -74,7 +74,7 @@ def test_a_row_names_keys_that_a_job_has():
         (TORCHRUN | {"setup": "true\n#SBATCH --time=1"}, "p5.48xlarge", ["setup", "#SBATCH --time=1"]),
         (TORCHRUN | {"script": "-m"}, "p5.48xlarge", ["script", "without a hyphen first"]),
         (TORCHRUN | {"script": ""}, "p5.48xlarge", ["script", "not empty"]),
-        (TORCHRUN | {"env": {"A\n": "1"}}, "p5.48xlarge", ["is not a name that is allowed here"]),
+        (TORCHRUN | {"env": {"A\n": "1"}}, "p5.48xlarge", ["is not a valid name here"]),
         (TORCHRUN | {"time": "1:00:00\n"}, "p5.48xlarge", ["a time limit such as"]),
     ],
 )
@@ -118,7 +118,7 @@ def test_both_kinds_of_pyxis_options_are_taken():
 
 def test_mpirun_cannot_start_ranks_in_pyxis():
     job = {"template": "intelmpi", "program": "x", "container": {"runtime": "pyxis", "image": "x"}}
-    assert "outside of it; write mpi: pmi2" in refusal(job, "hpc7a.96xlarge")
+    assert "without srun; write mpi: pmi2" in refusal(job, "hpc7a.96xlarge")
     assert plan_of(job | {"mpi": "pmi2"}, "hpc7a.96xlarge").slurm.jobs[0].mpi == "pmi2"
 
 
@@ -131,7 +131,7 @@ def test_an_unknown_option_of_sbatch_is_refused_with_all_there_are_and_the_neare
 
 @pytest.mark.parametrize("row", DECIDED_OPTIONS, ids=lambda row: row.key)
 def test_an_option_that_efakit_decides_is_refused_with_what_to_write_instead(row):
-    assert f"{row.key!r} is not given here; {row.instead}" in refusal(TORCHRUN | {"slurm": {row.key: "1"}})
+    assert f"{row.key!r} is not allowed here; {row.instead}" in refusal(TORCHRUN | {"slurm": {row.key: "1"}})
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_an_option_that_efakit_decides_is_refused_with_what_to_write_instead(row
 def test_raw_lines_cannot_undo_what_efakit_decides(line, refused):
     job = TORCHRUN | {"slurm": {"extra": [line]}}
     if refused:
-        assert "is not given here" in refusal(job)
+        assert "is not allowed here" in refusal(job)
     else:
         assert plan_of(job).jobs
 
@@ -162,9 +162,7 @@ def test_a_raw_line_is_one_line_of_options(line):
     assert "an option of sbatch" in refusal(TORCHRUN | {"slurm": {"extra": [line]}})
 
 
-@pytest.mark.parametrize(
-    ("name", "words"), [("UID", "no script can set"), ("port", "of its own"), ("log", "of its own")]
-)
+@pytest.mark.parametrize(("name", "words"), [("UID", "scripts cannot set"), ("port", "itself"), ("log", "itself")])
 def test_variables_that_the_script_could_not_have_are_refused(name, words):
     assert words in refusal(TORCHRUN | {"env": {name: "1"}})
 
@@ -185,7 +183,7 @@ def test_gpus_are_no_other_resource(gres):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("run.sh", "#!/bin/bash\n#SBATCH --nodes=2\n", ["run.sh:2", "Slurm would not read it"]),
+        ("run.sh", "#!/bin/bash\n#SBATCH --nodes=2\n", ["run.sh:2", "Slurm does not read it"]),
         ("run.sh", "#!/usr/bin/python3\nprint()\n", ["run.sh:1", "the body of a job is a shell script"]),
         ("missing.sh", "", ["missing.sh: cannot be read: No such file"]),
     ],

@@ -65,10 +65,10 @@ def test_a_good_spec_gets_its_defaults():
         ("template: torchrun", "template: torchrum", "15:15", ["one of torchrun", "did you mean 'torchrun'"]),
         ("script: train.py", "scirpt: train.py", "16:5", ["unknown key 'scirpt'", "did you mean 'script'"]),
         ("script: train.py", "script: train.py\n    mpi: pmix", "17:5", ["not an option of this job's template"]),
-        ("script: train.py", "script: train.py\n    queue: gpo", "17:12", ["no queue is named 'gpo'", "'gpu'"]),
+        ("script: train.py", "script: train.py\n    queue: gpo", "17:12", ["unknown queue 'gpo'", "'gpu'"]),
         ("subnet: subnet-0123456789abcdef1", "subnet: mine", "5:15", ["'mine'", "the id of a subnet"]),
         ("key: my-key", "key: my-key\n  version: '3.99.0'", "12:12", ["3.99.0 is not known", "3.16.3"]),
-        ("p5.48xlarge", "m5.large", "15:15", ["torchrun needs GPUs, and m5.large of queue 'gpu' has none"]),
+        ("p5.48xlarge", "m5.large", "15:15", ["torchrun needs GPUs, but m5.large of queue 'gpu' has none"]),
         ("- name: gpu", "- capacity: spot\n      name: default", "5:13", ["not 'default'"]),
         (
             "- name: gpu",
@@ -174,4 +174,4 @@ def test_a_rule_s_old_name_in_enforce_is_refused_with_the_name_that_it_has_now(t
     path.write_text(GOOD + "hooks: {mode: enforce, enforce: [hugepages]}\n")
     with pytest.raises(SpecError) as refused:
         load_spec(path)
-    assert "the rule is called huge-pages-few now; no prolog fails for it: remove it" in str(refused.value)
+    assert "the rule is now called huge-pages-few; it never fails a prolog: remove it" in str(refused.value)

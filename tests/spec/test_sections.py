@@ -196,8 +196,8 @@ parallelcluster:
         p5e: {tags: {team: a}}
 """
     assert problems_of(text) == [
-        "spec.yaml:11:5: parallelcluster.queues.gpo: no queue is named 'gpo'; did you mean 'gpu'? (queues: gpu)",
-        "spec.yaml:15:9: parallelcluster.queues.gpu.compute_resources.p5e: no compute resource is named 'p5e'; "
+        "spec.yaml:11:5: parallelcluster.queues.gpo: unknown queue 'gpo'; did you mean 'gpu'? (queues: gpu)",
+        "spec.yaml:15:9: parallelcluster.queues.gpu.compute_resources.p5e: unknown compute resource 'p5e'; "
         "did you mean 'p5'? (compute resources: p5)",
     ]
 

@@ -68,21 +68,22 @@ def existing_text(found: Sequence[FoundNodes], placeholder: Instance | None, buc
     """
     queues = _queues(found, placeholder) or {"gpu": [_example(placeholder)]}
     lines = [
-        "# An efakit spec of a Slurm cluster that is up. From it come sbatch scripts, and hooks that record counters:",
+        "# The efakit spec of a running Slurm cluster. efakit makes sbatch scripts from it, and hooks "
+        "that record counters:",
         "#   efakit render THIS-FILE --out bundle",
         "# All keys: efakit init --print-schema",
-        "cluster:  # what every platform needs to know",
-        "  # The versions on the nodes decide a job's environment: name what you know.",
+        "cluster:  # what every platform needs",
+        "  # The versions on the nodes decide a job's environment: write those that you know.",
         '  # stack: {installer: "1.43.2", nccl: "2.27.5"}  # the installer: /opt/amazon/efa_installed_packages',
         "  queues:  # Slurm's partitions",
     ]
     for name, resources in queues.items():
         lines += [f"    - name: {scalar(name)}", WHOLE_NODES, "      exclusive: true", "      compute_resources:"]
         lines += [line for resource in resources for line in _resource_lines(resource)]
-    lines += [f"  # left out: partition {name!r}, whose name a spec cannot have" for name in _left_out(found)]
+    lines += [f"  # left out: partition {name!r}, a name that a spec does not allow" for name in _left_out(found)]
     lines += [
         "hooks:",
-        "  mode: observe  # record only: whatever the hook finds, the job runs",
+        "  mode: observe  # record only: no finding stops a job",
         "  # records_dir: /shared/efakit/records  # a folder that all nodes share; default: /home/efakit/records",
     ]
     if bucket is not None:
@@ -98,7 +99,7 @@ def _jobs(queues: dict[str, list[_Resource]], default: str | None) -> list[str]:
         if all(item.instance == first.instance and item.smt == first.smt for item in more):
             nodes = min(sum(item.nodes for item in queues[name]), _FIRST_JOB_NODES)
             return ["jobs:", *job_lines(first.instance, scalar(name), nodes)]
-    return ["jobs: []  # every partition has nodes of several kinds, and a job's ranks follow from one"]
+    return ["jobs: []  # every partition has several kinds of nodes; a job's ranks need one kind"]
 
 
 def _resource_lines(item: _Resource) -> Iterator[str]:
@@ -108,9 +109,9 @@ def _resource_lines(item: _Resource) -> Iterator[str]:
     yield f"          instance: {scalar(item.instance.name)}"
     yield f"          nodes: {item.nodes}"
     if not item.smt:
-        yield "          smt: false  # Slurm sees one thread a core"
+        yield "          smt: false  # Slurm sees one thread per core"
     if not item.efa:
-        yield '          efa: "off"  # as ParallelCluster made it'
+        yield '          efa: "off"  # as ParallelCluster set it up'
 
 
 def _queues(found: Sequence[FoundNodes], placeholder: Instance | None) -> dict[str, list[_Resource]]:
@@ -148,18 +149,18 @@ def _guess(item: FoundNodes, placeholder: Instance | None) -> tuple[Instance, st
         for instance in instances.all_efa()
         if item.cpus in (instance.vcpus, instance.cores) and item.gpus == (instance.gpus or 0)
     ]
-    what = f"{item.cpus} CPUs and {item.gpus} GPUs a node"
+    what = f"{item.cpus} CPUs and {item.gpus} GPUs per node"
     if placeholder is not None:
-        return placeholder, f"Slurm does not tell the instance type ({what}): this one was named with --instance"
+        return placeholder, f"Slurm does not show the instance type ({what}): this one is from --instance"
     if alike:
         names = ", ".join(instance.name for instance in alike)
-        return alike[0], f"A placeholder: Slurm does not tell the instance type. {what}: {names}?"
-    return instances.get(_EXAMPLE), f"A placeholder: Slurm does not tell the instance type ({what})"
+        return alike[0], f"A placeholder: Slurm does not show the instance type. {what}: {names}?"
+    return instances.get(_EXAMPLE), f"A placeholder: Slurm does not show the instance type ({what})"
 
 
 def _example(placeholder: Instance | None) -> _Resource:
     instance = placeholder or instances.get(_EXAMPLE)
-    doubt = "Placeholders: Slurm could not be asked. Write your partitions ('sinfo'), instance types and node counts"
+    doubt = "Placeholders: Slurm did not answer. Write your partitions ('sinfo'), instance types and node counts"
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", instance.family)
     return _Resource(name, instance, _FIRST_JOB_NODES, smt=True, efa=True, doubt=doubt)
 

@@ -29,7 +29,7 @@ def doubles(items: Iterable[Mapping[str, Any]], keys: _Keys, kind: str, at: At) 
         name = item["name"].lower() if kind == "job" else item["name"]
         if name in seen:
             message = f"duplicate {kind} name {item['name']!r}"
-            yield at("name-twice", [*keys, number, "name"], message, "give each a name of its own")
+            yield at("name-twice", [*keys, number, "name"], message, "give each its own name")
         seen.add(name)
 
 
@@ -44,4 +44,4 @@ def unknown_type(name: str, keys: _Keys, at: At) -> Iterator[Finding]:
 def unknown_name(kind: str, name: str, known: Iterable[str], keys: _Keys, at: At, *, at_key: bool = False) -> Finding:
     """Return the fault of a name that no queue or compute resource has."""
     fix = choice(name, known, f"{kind}s")
-    return at("queue-unknown", keys, f"no {kind} is named {name!r}", fix, at_key=at_key)
+    return at("queue-unknown", keys, f"unknown {kind} {name!r}", fix, at_key=at_key)

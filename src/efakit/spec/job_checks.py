@@ -55,8 +55,8 @@ def _queue_faults(job: _Data, queue: _Data, keys: list[str | int], at: At) -> It
     }
     if len({_shape(instances.get(name), smt) for name, smt in pairs}) > 1:
         kinds = ", ".join(sorted({name for name, _ in pairs}))
-        message = f"queue {queue['name']!r} mixes {kinds}, and a job's ranks a node follow from one kind of node"
-        yield at("job-mixed-nodes", keys, message, "give each kind a queue of its own")
+        message = f"queue {queue['name']!r} mixes {kinds}, but the ranks per node depend on the kind of node"
+        yield at("job-mixed-nodes", keys, message, "give each kind its own queue")
         return
     row = job_template(job["template"])
     for name, smt in sorted(pairs)[:1]:
@@ -73,13 +73,13 @@ def _count_faults(
     kind, cpus = instance.name, cpus_of(instance, smt)
     unfit = ""
     if row.needs == "gpu" and instance.gpus == 0:
-        unfit = f"{row.name} needs GPUs, and {kind} of queue {queue!r} has none"
+        unfit = f"{row.name} needs GPUs, but {kind} of queue {queue!r} has none"
     if row.needs == "neuron" and instance.neuron_devices == 0:
-        unfit = f"{row.name} needs Neuron devices, and {kind} of queue {queue!r} has none"
+        unfit = f"{row.name} needs Neuron devices, but {kind} of queue {queue!r} has none"
     if row.name == "intelmpi" and instance.architecture == "arm64":
-        unfit = f"Intel MPI exists for x86_64 only, and {kind} of queue {queue!r} is arm64"
+        unfit = f"Intel MPI supports x86_64 only, but {kind} of queue {queue!r} is arm64"
     if unfit:
-        yield at("job-template-unfit", [*keys, "template"], unfit, "write another template or another queue")
+        yield at("job-template-unfit", [*keys, "template"], unfit, "use another template or another queue")
     ranks = job.get("ranks_per_node", 1)
     most, what = _most_ranks(row, instance, cpus)
     if most and ranks > most:
@@ -117,13 +117,13 @@ def _container_faults(job: _Data, keys: list[str | int], at: At) -> Iterator[Fin
     where = [*keys, "container"]
     if container["runtime"] == "pyxis":
         if _starts_by_mpirun(job):
-            message = "pyxis is a part of srun, and mpirun starts the ranks outside of it"
+            message = "Pyxis works through srun, but mpirun starts the ranks without srun"
             yield at("pyxis-mpirun", [*keys, "mpi"] if "mpi" in job else where, message, f"write {_by_srun(job)}")
         for number, option in enumerate(container.get("args", [])):
             if not option.startswith(("--container-", "--no-container-")):
                 message, fix = (
-                    f"{option!r} is not an option of pyxis",
-                    "they begin with --container- or --no-container-",
+                    f"{option!r} is not an option of Pyxis",
+                    "its options begin with --container- or --no-container-",
                 )
                 yield at("pyxis-option", [*where, "args", number], message, fix)
     stack = container.get("stack", {})
@@ -138,26 +138,28 @@ def _container_faults(job: _Data, keys: list[str | int], at: At) -> Iterator[Fin
 def _variable_faults(variables: _Data, keys: list[str | int], at: At) -> Iterator[Finding]:
     for name in variables:
         if name in _READ_ONLY:
-            yield at("job-variable", [*keys, name], f"{name} is bash's own, which no script can set", "remove it")
+            yield at(
+                "job-variable", [*keys, name], f"{name} is a variable of bash that scripts cannot set", "remove it"
+            )
         elif name in _OURS:
-            message = f"efakit's script has a variable {name!r} of its own"
-            yield at("job-variable", [*keys, name], message, "take another name, or set yours in 'setup'")
+            message = f"efakit's script uses the variable {name!r} itself"
+            yield at("job-variable", [*keys, name], message, "use another name, or set yours in 'setup'")
 
 
 def _launcher_faults(job: _Data, keys: list[str | int], at: At) -> Iterator[Finding]:
     if job["template"] == "intelmpi" and job.get("mpi") in ("pmix", "none"):
-        message = "Intel MPI's ranks find each other through PMI-2 or its own launcher"
+        message = "Intel MPI's ranks connect through PMI-2 or Intel MPI's own launcher"
         yield at("intelmpi-start", [*keys, "mpi"], message, "write mpi: pmi2 or mpi: mpirun")
     if _starts_by_mpirun(job):
         if "signal" in job:
-            message = "Slurm signals what srun starts, and not mpirun's ranks"
+            message = "Slurm signals the processes that srun starts, not mpirun's ranks"
             yield at("signal-mpirun", [*keys, "signal"], message, f"write {_by_srun(job)}")
         if "srun_args" in job:
             yield at("launcher-arguments", [*keys, "srun_args"], "mpirun starts the ranks", "write launcher_args")
     elif "launcher_args" in job and job_template(job["template"]).launcher in ("srun", "mpirun"):
         yield at("launcher-arguments", [*keys, "launcher_args"], "srun starts the ranks", "write srun_args")
     if "srun_args" in job and job_template(job["template"]).launcher == "none":
-        message = "efakit starts nothing there but the body"
+        message = "efakit starts only the body"
         yield at("launcher-arguments", [*keys, "srun_args"], message, "write srun's arguments in the body")
 
 
@@ -166,7 +168,7 @@ def _signal_faults(job: _Data, keys: list[str | int], at: At) -> Iterator[Findin
         return
     limit, ahead = _limit_seconds(str(job["time"])), job["signal"].get("seconds", Signal.seconds)
     if limit <= ahead:
-        message = f"{ahead} seconds ahead of a time limit of {limit} is before the job begins"
+        message = f"{ahead} seconds before a time limit of {limit} is earlier than the start of the job"
         yield at("signal-time", [*keys, "signal"], message, "write fewer seconds or a longer time")
     if not job.get("requeue"):
         return
@@ -174,8 +176,8 @@ def _signal_faults(job: _Data, keys: list[str | int], at: At) -> Iterator[Findin
     least = ahead + _SIGNAL_EARLY_SECONDS
     if ahead < limit <= least:
         message = (
-            f"with requeue and this signal the time limit must be more than {least} seconds: each run would start "
-            "anew, also one that has finished its work"
+            f"with requeue and this signal the time limit must be more than {least} seconds: otherwise Slurm "
+            "requeues each run, even one that has finished its work"
         )
         yield at("signal-time", [*keys, "time"], message, "write fewer seconds or a longer time")
 
@@ -204,13 +206,13 @@ def _starts_by_mpirun(job: _Data) -> bool:
 def _option_faults(options: _Data, keys: list[str | int], at: At) -> Iterator[Finding]:
     gres = options.get("gres", [])
     if any(str(item).partition(":")[0] == "gpu" for item in (gres if isinstance(gres, list) else [gres])):
-        fix = "remove it; for fewer write the job's 'gpus_per_node'"
-        yield at("option-decided", [*keys, "gres"], "GPUs follow from the catalog", fix)
+        fix = "remove it; for fewer GPUs set the job's 'gpus_per_node'"
+        yield at("option-decided", [*keys, "gres"], "efakit takes the number of GPUs from the catalog", fix)
     for number, line in enumerate(options.get("extra", [])):
         for option in _OPTION.findall(line):
             row = next((row for row in decided_options().values() if _means(option, row.key)), None)
             if row is not None:
-                yield at("option-decided", [*keys, "extra", number], f"{option!r} is not given here", row.instead)
+                yield at("option-decided", [*keys, "extra", number], f"{option!r} is not allowed here", row.instead)
 
 
 def _means(option: str, key: str) -> bool:

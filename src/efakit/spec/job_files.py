@@ -37,7 +37,10 @@ def read_bodies(jobs: list[Mapping[str, Any]], folder: Path, at: At) -> tuple[di
         else:
             what = "not a file"
         if text is None:
-            message, fix = f"{path}: cannot be read: {what}", "name a shell script, as seen from the spec's folder"
+            message, fix = (
+                f"{path}: cannot be read: {what}",
+                "write the path of a shell script, relative to the spec's folder",
+            )
             faults.append(at("job-file", ["jobs", number, "body"], message, fix))
             continue
         faults += _faults(text, path)
@@ -46,8 +49,8 @@ def read_bodies(jobs: list[Mapping[str, Any]], folder: Path, at: At) -> tuple[di
     return texts, faults
 
 
-NOT_READ = "Slurm would not read it below efakit's header"
-NOT_READ_FIX = "write it in the job's keys"
+NOT_READ = "Slurm does not read it below efakit's header"
+NOT_READ_FIX = "use the job's keys instead"
 
 
 def directives(text: str) -> Iterator[tuple[int, str]]:
@@ -64,9 +67,9 @@ def _faults(text: str, path: Path) -> Iterator[Finding]:
     first = text.partition("\n")[0]
     if first.startswith("#!") and not _SHELLS.match(first):
         message = f"{first!r}: the body of a job is a shell script"
-        yield fault("job-body", 1, message, "start another program from it")
+        yield fault("job-body", 1, message, "start the other program from it")
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        yield fault("job-body", line, "the file has a NUL character", "remove it")
+        yield fault("job-body", line, "the file contains a NUL character", "remove it")
     for line, directive in directives(text):
         yield fault("job-directive", line, f"{directive!r}: {NOT_READ}", NOT_READ_FIX)

@@ -18,7 +18,7 @@ _KINDS: dict[str, dict[str, Any]] = {
     "time": {"$ref": "#/$defs/time_limit"},
     "list": {
         "anyOf": [{**_LINE, "type": ["string", "number"]}, {"type": "array", "minItems": 1, "items": _LINE}],
-        "errorMessage": "one line of text, or a list of such",
+        "errorMessage": "one line of text, or a list of such lines",
     },
 }
 
@@ -38,8 +38,8 @@ def complete(schema: dict[str, Any]) -> None:
 
 
 def _renamed(rule: str) -> str:
-    use = "write that" if rule in ENFORCEABLE else "no prolog fails for it: remove it"
-    return f"the rule is called {rule} now; {use}"
+    use = "write that" if rule in ENFORCEABLE else "it never fails a prolog: remove it"
+    return f"the rule is now called {rule}; {use}"
 
 
 def with_templates(schema: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -30,11 +30,11 @@ def load_spec(path: Path, templates: Path | None = None) -> Spec:
 def read_spec(document: Document, templates: Path | None = None) -> Spec:
     """Return the spec in a document; raise SpecError as ``load_spec`` does."""
     if document.data is None:
-        place, fix = Place(str(document.path)), "'efakit init' writes a spec to begin with"
+        place, fix = Place(str(document.path)), "create a first spec with 'efakit init'"
         raise SpecError([Finding("spec-unreadable", ERROR, "the file is empty", place=place, fix=fix)])
     if isinstance(document.data, dict) and {"HeadNode", "Scheduling"} <= set(document.data):
-        message = "this is a ParallelCluster config, and no spec: efakit renders configs from specs"
-        fix = "'efakit validate' and 'efakit lint' judge configs; 'efakit init' writes a spec"
+        message = "this is a ParallelCluster config, not a spec: efakit renders configs from specs"
+        fix = "check configs with 'efakit validate' or 'efakit lint'; create a spec with 'efakit init'"
         raise SpecError([Finding("spec-unreadable", ERROR, message, place=document.place([]), fix=fix)])
     own = _templates_folder(document, templates)
     faults = schema_faults(document, own_templates(own))
@@ -70,7 +70,7 @@ def _faults(document: Document, templates: str | None, at: At) -> Iterator[Findi
     jobs = data.get("jobs") or []
     yield from doubles(jobs, ["jobs"], "job", at)
     if templates is not None and not Path(templates).is_dir():
-        yield at("job-file", ["templates"], f"{templates}: no such folder", "name the folder of your own templates")
+        yield at("job-file", ["templates"], f"{templates}: no such folder", "write the path of your templates' folder")
     yield from job_faults(cluster, jobs, at)
 
 

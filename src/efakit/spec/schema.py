@@ -118,7 +118,7 @@ def _faults(document: Document, error: Any) -> Iterator[Finding]:
         message = f"exactly one of the keys {' and '.join(map(repr, names))} is needed{_needed_by(error)}"
         yield at("missing-key", keys, message, f"add {' or '.join(names)}")
     elif "propertyNames" in error.absolute_schema_path:
-        message, (_, fix) = f"{value!r} is not a name that is allowed here", _allowed(error)
+        message, (_, fix) = f"{value!r} is not a valid name here", _allowed(error)
         yield at("value-not-allowed", [*keys, value], message, fix, at_key=True, of=keys)
     else:
         rule = "wrong-type" if error.validator == "type" else "value-not-allowed"
@@ -151,7 +151,7 @@ def _unknown(key: str, schema: dict[str, Any]) -> tuple[str, str, str]:
     """Return the fault of a key that no spec has here: rule, message and what to do."""
     instead = schema.get("x-instead", {}).get(key)
     if instead:
-        return "option-decided", f"{key!r} is not given here", instead
+        return "option-decided", f"{key!r} is not allowed here", instead
     return "unknown-key", f"unknown key {key!r}", choice(key, by_nearness(key, schema.get("properties", {})), "allowed")
 
 
@@ -198,11 +198,11 @@ def _allowed(error: Any) -> tuple[str, str]:
         least = error.validator == "minimum"
         return f"at {'least' if least else 'most'} {wanted}", f"write {wanted} or {'more' if least else 'less'}"
     if error.validator == "minItems":
-        return f"long enough: at least {wanted} is needed", "add what is missing"
+        return f"long enough: it needs at least {wanted}", "add what is missing"
     if error.validator == "maxItems":
-        return f"allowed: at most {wanted} are", "remove what is too much"
+        return f"allowed: at most {wanted} are", "shorten it"
     if error.validator == "uniqueItems":
-        return "allowed: it has a duplicate item", "remove one of them"
+        return "allowed: it contains a duplicate item", "remove one of them"
     return f"allowed: {error.message}", "write another value"
 
 

@@ -8,7 +8,9 @@ import re
 from efakit.catalog.instances import Instance
 from efakit.catalog.stacks import newest_parallelcluster
 
-WHOLE_NODES = "      # Each job gets whole nodes: EFA's counters are per device, so only then are they one job's."
+WHOLE_NODES = (
+    "      # Each job gets whole nodes: EFA's counters are per device, so jobs that share a node share its counters."
+)
 
 
 def spec_text(
@@ -28,14 +30,15 @@ def spec_text(
     kind = re.sub(r"[^a-z0-9-]", "-", instance.family)
     bought = "on-demand" if reservation is None else "capacity-block"
     lines = [
-        "# An efakit spec. From it come the cluster's config, sbatch scripts, and hooks that record EFA's counters:",
+        "# An efakit spec. efakit makes the cluster's config from it, sbatch scripts, and hooks that "
+        "record EFA's counters:",
         "#   efakit render THIS-FILE --out bundle",
         "# All keys: efakit init --print-schema",
-        "cluster:  # what every platform needs to know",
+        "cluster:  # what every platform needs",
         f"  region: {scalar(region)}",
         "  queues:",
         f"    - name: {queue}",
-        "      # Private, with a NAT gateway, in one availability zone: EFA does not cross zones.",
+        "      # Private, with a NAT gateway, in one availability zone: EFA does not work across zones.",
         f"      subnet: {scalar(subnet)}",
         f"      capacity: {bought}  # on-demand, spot or capacity-block",
         WHOLE_NODES,
@@ -48,24 +51,24 @@ def spec_text(
     if reservation is not None:
         lines.append(f"          reservation: {scalar(reservation)}")
     lines += [
-        "# What only ParallelCluster needs. Without this section, jobs and hooks are for a Slurm cluster that is up.",
+        "# What only ParallelCluster needs. Without this section, jobs and hooks are for an existing Slurm cluster.",
         "parallelcluster:",
         f"  version: {scalar(newest_parallelcluster())}  # decides EFA installer, libfabric and Slurm",
         f"  os: {scalar(os_name)}",
-        "  # key: my-key  # an EC2 key pair for ssh; without one people log in by Session Manager"
+        "  # key: my-key  # an EC2 key pair for ssh; without it, users log in with Session Manager"
         if key is None
-        else f"  key: {scalar(key)}  # an EC2 key pair; Ubuntu wants an ed25519 key",
+        else f"  key: {scalar(key)}  # an EC2 key pair; Ubuntu needs an ed25519 key",
         "  head_node:",
         f"    subnet: {scalar(head_subnet)}",
-        "  # What only ParallelCluster says of a queue stands here, by the queue's name:",
+        "  # ParallelCluster's own settings of a queue, by the queue's name:",
         f"  # queues: {{{queue}: {{slurm_settings: {{PriorityTier: 10}}}}}}",
         "hooks:",
-        "  mode: observe  # record only: whatever the hook finds, the job runs",
+        "  mode: observe  # record only: no finding stops a job",
     ]
     if bucket is not None:
         lines.append(f"  bucket: {scalar(bucket)}  # before the cluster is created: efakit hooks publish bundle")
     else:
-        lines.append("  # bucket: s3://my-bucket/efakit  # with a bucket the cluster installs the hooks by itself")
+        lines.append("  # bucket: s3://my-bucket/efakit  # with a bucket the cluster installs the hooks automatically")
     lines += ["jobs:", *job_lines(instance, queue, nodes)]
     return "\n".join(lines) + "\n"
 
@@ -78,9 +81,9 @@ def job_lines(instance: Instance, queue: str, nodes: int) -> list[str]:
         head = ["  - name: train", f"    template: {template}", *place, "    script: train.py", "    args: []"]
         return [*head, "    # setup: source /shared/venv/bin/activate"]
     if instance.efa_capable:
-        head = ["  - name: solver", "    template: openmpi  # srun and PMIx, one rank a core", *place]
+        head = ["  - name: solver", "    template: openmpi  # srun and PMIx, one rank per core", *place]
         return [*head, "    program: ./solver"]
-    return ["  - name: hosts", "    template: command  # srun, one rank a core", *place, "    program: hostname"]
+    return ["  - name: hosts", "    template: command  # srun, one rank per core", *place, "    program: hostname"]
 
 
 def scalar(value: str) -> str:

@@ -132,7 +132,7 @@ def read_document(path: Path) -> Document:
     except IsADirectoryError:
         raise _unreadable(path, "is a folder", "name a file") from None
     except FileNotFoundError:
-        raise _unreadable(path, "no such file", f"'efakit init --output {path}' writes a spec to begin with") from None
+        raise _unreadable(path, "no such file", f"create a first spec with 'efakit init --output {path}'") from None
     except UnicodeDecodeError as error:
         raise _unreadable(path, f"not a text file in UTF-8 (byte {error.start})", "save it as UTF-8") from None
     except OSError as error:
@@ -186,5 +186,6 @@ def _refuse_bad_nodes(root: yaml.Node | None) -> None:
                     names.add(key.value)
         elif any("\ud800" <= letter <= "\udfff" for letter in node.value):
             raise yaml.MarkedYAMLError(
-                problem="the text has half of a surrogate pair, which no file can hold", problem_mark=node.start_mark
+                problem="the text contains half of a surrogate pair, which no file can contain",
+                problem_mark=node.start_mark,
             )

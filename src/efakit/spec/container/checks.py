@@ -22,7 +22,7 @@ def faults(data: Mapping[str, Any], at: At) -> Iterator[Finding]:
     kind = section.get("kind", "pytorch")
     for key, wanted in _KIND_OF.items():
         if key in section and kind != wanted:
-            message = f"{key} is of images of kind {wanted}, and this one is of kind {kind}"
+            message = f"{key} applies to images of kind {wanted}, but this one is of kind {kind}"
             yield at("container-unfit", [_HERE, key], message, f"remove it, or write kind: {wanted}", at_key=True)
     yield from _releases(section, kind, at)
     yield from _base(section, at)
@@ -36,7 +36,7 @@ def _releases(section: Mapping[str, Any], kind: str, at: At) -> Iterator[Finding
     )
     for key, name, known in rows:
         if key in section and section[key] not in known:
-            message = f"{name} {section[key]} is not known: what it must go with is not either"
+            message = f"{name} {section[key]} is not known: efakit cannot choose the releases that work with it"
             yield at("container-unfit", [_HERE, key], message, choice(section[key], known, "known"))
     installer = section.get("installer", images.NEWEST_INSTALLER)
     try:
@@ -47,7 +47,7 @@ def _releases(section: Mapping[str, Any], kind: str, at: At) -> Iterator[Finding
         return
     if kind == "pytorch" and row.plugin == "none":
         least = next(item.version for item in EFA_INSTALLERS if item.plugin != "none")
-        message = f"EFA installer {installer} brings no aws-ofi-nccl: NCCL would go over TCP"
+        message = f"EFA installer {installer} has no aws-ofi-nccl: NCCL would use TCP"
         yield at("container-unfit", [_HERE, "installer"], message, f"write {least} or later")
 
 
@@ -55,8 +55,8 @@ def _base(section: Mapping[str, Any], at: At) -> Iterator[Finding]:
     base = section.get("base", "")
     for name in images.OWN_STACK_IMAGES:
         if base == name or base.startswith((f"{name}:", f"{name}@")):
-            message = f"{name} brings PyTorch, NCCL and MPI of its own, which hide those that are installed here"
-            fix = "name an image with CUDA's runtime only, such as nvidia/cuda's base images, or leave base out"
+            message = f"{name} contains its own PyTorch, NCCL and MPI, which hide those that efakit installs"
+            fix = "use an image with only CUDA's runtime, such as nvidia/cuda's base images, or remove base"
             yield at("container-unfit", [_HERE, "base"], message, fix)
 
 
@@ -68,6 +68,6 @@ def _flavours(section: Mapping[str, Any], kind: str, at: At) -> Iterator[Finding
             yield at("container-unfit", keys, f"an image of kind {kind} cannot run there: {why}", "take it out")
         if flavour == "eks" and section.get("open_mpi") == "5":
             message = (
-                "Open MPI 5 reads nothing of what mpi-operator sets: it runs all ranks on the launcher, and ends with 0"
+                "Open MPI 5 does not read mpi-operator's variables: it runs all ranks on the launcher and exits with 0"
             )
             yield at("container-unfit", [_HERE, "open_mpi"], message, 'write open_mpi: "4"')

@@ -19,11 +19,11 @@ def faults(data: _Data, at: At) -> Iterator[Finding]:
     for number, name in enumerate(data["dstack"].get("jobs", [])):
         keys: list[str | int] = ["dstack", "jobs", number]
         if name not in jobs:
-            yield at("dstack-job", keys, f"no job is named {name!r}", choice(name, jobs, "jobs"))
+            yield at("dstack-job", keys, f"unknown job {name!r}", choice(name, jobs, "jobs"))
             continue
         why = _why_not(jobs[name], data["cluster"]["queues"])
         if why:
-            yield at("dstack-job", keys, f"job {name} cannot be a task of dstack: {why}", "take it out of dstack.jobs")
+            yield at("dstack-job", keys, f"job {name} cannot be a task of dstack: {why}", "remove it from dstack.jobs")
 
 
 def _why_not(job: _Data, queues: list[_Data]) -> str | None:

@@ -32,9 +32,9 @@ def _version(section: _Data, at: At) -> Iterator[Finding]:
     version = rows.minor(section.get("version", Eks.version))
     if section.get("devices") == "dra" and version < rows.minor(rows.DRA_KUBERNETES):
         message = f"the EFA DRA driver needs Kubernetes {rows.DRA_KUBERNETES} or later"
-        yield at("eks-dra", ["eks", "devices"], message, "raise version, or write devices: plugin")
+        yield at("eks-dra", ["eks", "devices"], message, "use a later version, or write devices: plugin")
     if "ami" in section and section.get("ami_family") not in ("AmazonLinux2023", "Bottlerocket"):
-        message = "eksctl takes an image of your own with its family, and writes a bootstrap for two of them"
+        message = "for a custom image eksctl needs ami_family, and it writes a bootstrap for two families"
         yield at("eks-image", ["eks", "ami"], message, "write ami_family: AmazonLinux2023 or Bottlerocket")
 
 
@@ -51,7 +51,7 @@ def _zones(section: _Data, cluster: _Data, at: At) -> Iterator[Finding]:
         if name not in queues:
             yield unknown_name("queue", name, queues, ["eks", "queue_zones", name], at, at_key=True)
         elif zone not in there:
-            message = f"the cluster has no subnet in {zone}, where nodes of queue {name} are to start"
+            message = f"the cluster has no subnet in {zone}, where the nodes of queue {name} start"
             yield at("eks-zone", ["eks", "queue_zones", name], message, choice(zone, there, "zones"))
 
 
@@ -64,10 +64,10 @@ def _queue(section: _Data, queue: _Data, number: int, at: At) -> Iterator[Findin
         group = resource.get("placement_group") or queue.get("placement_group")
         if not managed and reserved and group in (None, "none", "managed"):
             message = (
-                f"eksctl puts self-managed EFA nodes of {name}/{resource['name']} into a placement group of its own, "
-                "and the reservation's instances are elsewhere"
+                f"eksctl puts self-managed EFA nodes of {name}/{resource['name']} into its own placement group, but "
+                "the reservation's instances are outside of it"
             )
-            fix = "write eks.nodes: managed, or the placement_group that the reservation was made in"
+            fix = "write eks.nodes: managed, or the placement_group of the reservation"
             yield at("eks-reservation-group", inside, message, fix)
         if not managed and queue.get("capacity") == "spot":
             message = f"spot nodes of {name}/{resource['name']} in a self-managed group"
@@ -76,17 +76,15 @@ def _queue(section: _Data, queue: _Data, number: int, at: At) -> Iterator[Findin
             if not managed and rows.miscounted(instance):
                 message = (
                     f"eksctl counts {instance.network_cards} EFA interfaces for {instance.name}, which has "
-                    f"{instance.efa_interfaces}, and takes a launch template for managed nodes only"
+                    f"{instance.efa_interfaces}, and supports a launch template for managed nodes only"
                 )
                 yield at("eks-self-managed", inside, message, "write eks.nodes: managed")
         if len(_types(resource)) > 1 and any(map(rows.miscounted, _types(resource))):
-            message = f"{name}/{resource['name']} mixes types, and its launch template lists one type's network cards"
+            message = f"{name}/{resource['name']} mixes types, but its launch template lists one type's network cards"
             yield at("eks-launch-template", [*inside, "instances"], message, "write one instance type")
         if "ami" in section and any(map(rows.miscounted, _types(resource))):
-            message = f"nodes of {name}/{resource['name']} start from a launch template, which takes no eks.ami"
-            yield at(
-                "eks-launch-template", ["eks", "ami"], message, "remove it, or write such nodes in a spec of their own"
-            )
+            message = f"nodes of {name}/{resource['name']} start from a launch template, which excludes eks.ami"
+            yield at("eks-launch-template", ["eks", "ami"], message, "remove it, or move these nodes to another spec")
 
 
 def _jobs(data: _Data, at: At) -> Iterator[Finding]:
@@ -94,11 +92,11 @@ def _jobs(data: _Data, at: At) -> Iterator[Finding]:
     for number, name in enumerate(data["eks"].get("jobs", [])):
         keys: list[str | int] = ["eks", "jobs", number]
         if name not in jobs:
-            yield at("eks-job", keys, f"no job is named {name!r}", choice(name, jobs, "jobs"))
+            yield at("eks-job", keys, f"unknown job {name!r}", choice(name, jobs, "jobs"))
             continue
         why = _why_not(jobs[name], data)
         if why:
-            yield at("eks-job", keys, f"job {name} cannot run on EKS: {why}", "take it out of eks.jobs")
+            yield at("eks-job", keys, f"job {name} cannot run on EKS: {why}", "remove it from eks.jobs")
 
 
 def _why_not(job: _Data, data: _Data) -> str | None:

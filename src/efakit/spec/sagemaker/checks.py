@@ -22,12 +22,12 @@ def faults(data: _Data, at: At) -> Iterator[Finding]:
     for number, name in enumerate(section.get("jobs", [])):
         keys: _Keys = ["sagemaker", "jobs", number]
         if name not in jobs:
-            yield at("sagemaker-job", keys, f"no job is named {name!r}", choice(name, jobs, "jobs"))
+            yield at("sagemaker-job", keys, f"unknown job {name!r}", choice(name, jobs, "jobs"))
             continue
         why = _why_not(jobs[name][1], data["cluster"]["queues"])
         if why:
             message = f"job {name} cannot be a training job: {why}"
-            yield at("sagemaker-job", keys, message, "take it out of sagemaker.jobs")
+            yield at("sagemaker-job", keys, message, "remove it from sagemaker.jobs")
     yield from _of_section(section, at)
     for name in section.get("jobs", jobs):
         if name in jobs and not _why_not(jobs[name][1], data["cluster"]["queues"]):
@@ -49,7 +49,7 @@ def _of_section(section: _Data, at: At) -> Iterator[Finding]:
         yield at("sagemaker-smddp", ["sagemaker", "sdk"], message, "remove sdk, or write sdk: 2", at_key=True)
     if "tensorflow" in section["image"]:
         message = "SMDDP for TensorFlow ended with TensorFlow 2.11"
-        fix = "leave smddp out; TensorFlow's own MultiWorkerMirroredStrategy runs on NCCL"
+        fix = "remove smddp; TensorFlow's own MultiWorkerMirroredStrategy runs on NCCL"
         yield at("sagemaker-smddp", ["sagemaker", "image"], message, fix, at_key=True)
 
 
@@ -60,26 +60,28 @@ def _of_job(number: int, job: _Data, section: _Data, queues: list[_Data], at: At
     if section.get("smddp"):
         why = why_no_smddp(job["template"], _first_type(queue), section.get("pytorch"))
         if why is None and not section.get("source"):
-            why = "SMDDP's launcher runs a script that is sent along; name its folder in sagemaker.source"
+            why = "SMDDP's launcher runs an uploaded script; write its folder as sagemaker.source"
         if why:
             message, _, fix = why.partition("; ")
             yield at("sagemaker-smddp", ["sagemaker", "smddp"], f"job {job['name']}: {message}", fix, at_key=True)
         yield from _lost_to_smddp(number, job, at)
     if section.get("security_groups") and not (queue.get("subnet") or queue.get("subnets")):
-        message = f"queue {queue['name']} of job {job['name']} has no subnet, and security groups are in one"
-        yield at("sagemaker-network", ["sagemaker", "security_groups"], message, "name the queue's subnet", at_key=True)
+        message = f"queue {queue['name']} of job {job['name']} has no subnet, but security groups need one"
+        yield at(
+            "sagemaker-network", ["sagemaker", "security_groups"], message, "write the queue's subnet", at_key=True
+        )
     yield from _of_environment(number, job, at)
 
 
 def _lost_to_smddp(number: int, job: _Data, at: At) -> Iterator[Finding]:
     """Give what SMDDP's launcher has no place for: it runs a Python script, and splits its options at blanks."""
     if job.get("setup"):
-        message = f"job {job['name']} has a setup, and SMDDP's launcher runs a Python script alone"
-        yield at("sagemaker-smddp", ["jobs", number, "setup"], message, "put it into the image", at_key=True)
+        message = f"job {job['name']} has a setup, but SMDDP's launcher runs only a Python script"
+        yield at("sagemaker-smddp", ["jobs", number, "setup"], message, "move it into the image", at_key=True)
     for place, option in enumerate(job.get("launcher_args") or []):
         if len(option.split()) != 1:
-            message = f"{option!r} of job {job['name']} is an option of mpirun's with blanks, at which it is split"
-            yield at("sagemaker-smddp", ["jobs", number, "launcher_args", place], message, "write one word an item")
+            message = f"{option!r} of job {job['name']} is an mpirun option with spaces: SMDDP splits it there"
+            yield at("sagemaker-smddp", ["jobs", number, "launcher_args", place], message, "write one word per item")
 
 
 def _of_environment(number: int, job: _Data, at: At) -> Iterator[Finding]:
@@ -87,16 +89,18 @@ def _of_environment(number: int, job: _Data, at: At) -> Iterator[Finding]:
     for name, value in given.items():
         letters = max(len(name), len(str(value)))
         if letters > MOST_LETTERS:
-            message = f"{name} of job {job['name']} has {letters} characters, and SageMaker takes {MOST_LETTERS}"
-            fix = "export it in the job's setup: that is a part of the script"
+            message = f"{name} of job {job['name']} has {letters} characters; SageMaker allows {MOST_LETTERS}"
+            fix = "export it in the job's setup, which is part of the script"
             yield at("sagemaker-environment", ["jobs", number, "env", name], message, fix, at_key=True)
     # Those that efakit sets itself are fewer than ten.
     if len(given) > MOST_VARIABLES - 10:
-        message = (
-            f"job {job['name']} has {len(given)} variables, and SageMaker takes {MOST_VARIABLES} with efakit's own"
-        )
+        message = f"job {job['name']} has {len(given)} variables; with efakit's own SageMaker allows {MOST_VARIABLES}"
         yield at(
-            "sagemaker-environment", ["jobs", number, "env"], message, "export some in the job's setup", at_key=True
+            "sagemaker-environment",
+            ["jobs", number, "env"],
+            message,
+            "export some of them in the job's setup",
+            at_key=True,
         )
 
 
