@@ -153,7 +153,7 @@ def test_a_type_s_page_as_json():
 
 def test_what_is_unknown_is_said_to_be_and_no_accelerator_is_none():
     text = run("catalog", "show", "p6e-gb300.36xlarge").stdout
-    assert "Where EC2 offers it is unknown" in text
+    assert "The regions that offer it are unknown" in text
     assert [line.split()[:2] for line in text.splitlines() if line.startswith("efa_interfaces")] == [
         ["efa_interfaces", "unknown"]
     ]

@@ -73,7 +73,7 @@ def test_init_with_a_bucket_says_to_publish(tmp_path):
 
 def test_init_does_not_overwrite(tmp_path):
     (tmp_path / "spec.yaml").write_text("mine")
-    refused(run(*INIT, "--output", "spec.yaml", cwd=tmp_path), "is there already", "--force")
+    refused(run(*INIT, "--output", "spec.yaml", cwd=tmp_path), "exists already", "--force")
     assert (tmp_path / "spec.yaml").read_text() == "mine"
     assert run(*INIT, "--output", "spec.yaml", "--force", cwd=tmp_path).returncode == 0
 
@@ -237,7 +237,7 @@ def test_hooks_publish_takes_the_address_that_the_bundle_was_rendered_with(spec)
     assert address in run("hooks", "publish", out, "--dry-run").stdout, "hooks/ is as it was"
     spec.write_text(spec.read_text().replace("  bucket: s3://b-1/p\n", ""))
     assert run("render", spec, "--out", out).returncode == 0
-    refused(run("hooks", "publish", out, "--dry-run"), "names no address")
+    refused(run("hooks", "publish", out, "--dry-run"), "has no address")
 
 
 def test_a_target_without_its_section_is_refused_and_nothing_is_written(spec):
@@ -249,7 +249,7 @@ def test_a_target_without_its_section_is_refused_and_nothing_is_written(spec):
     assert not out.exists()
     done = run("render", spec, "--out", out)
     assert done.returncode == 0
-    assert "for a Slurm cluster that is up already" in done.stdout
+    assert "for an existing Slurm cluster" in done.stdout
     assert not (out / "cluster.yaml").exists()
 
 

@@ -76,7 +76,7 @@ def test_a_job_of_a_spec_is_told_with_what_it_does_not_set():
     data = data_of(str(SPEC), "--job", "train")
     assert names(data["set"]) == {"NCCL_NET"}
     assert "NCCL_BUFFSIZE" in names(data["set_by_plugin"])
-    assert "The plugin sets by itself" in run(str(SPEC), "--job", "train").output
+    assert "Set by the plugin itself" in run(str(SPEC), "--job", "train").output
 
 
 def test_a_variable_has_its_whole_story():
@@ -198,11 +198,11 @@ def test_variables_of_other_programs_are_left_out():
         (["--instance", "p5.48xlarge", "--plugin", "abc"], "--plugin abc: not a release"),
         (["--instance", "p5.48xlarge", "--nccl", "2..3"], "--nccl 2..3: not a release"),
         (["--instance", "p5.48xlarge", "--libfabric", "new"], "--libfabric new: not a release"),
-        (["--variable", "NCCL_NET", "--workload", "nccl"], "go with --instance"),
+        (["--variable", "NCCL_NET", "--workload", "nccl"], "need --instance"),
         ([str(SPEC), "--job", "none"], "its jobs: train"),
         (["--instance", "p5.48xlarge", "--job", "train"], "give SPEC too"),
-        (["--variable", "NCCL_NET", "--all"], "go with --instance"),
-        (["--instance", "p5.48xlarge", "--container", "pyxis", "--parallelcluster", "3.16.3"], "name its --installer"),
+        (["--variable", "NCCL_NET", "--all"], "need --instance"),
+        (["--instance", "p5.48xlarge", "--container", "pyxis", "--parallelcluster", "3.16.3"], "give its --installer"),
     ],
 )
 def test_a_wrong_question_is_answered_with_what_to_ask(arguments, message):
@@ -215,7 +215,7 @@ def test_a_wrong_question_is_answered_with_what_to_ask(arguments, message):
 def test_a_rule_s_old_name_is_refused_with_the_one_that_it_has_now():
     done = run("--rule", "hugepages")
     assert isinstance(done.exception, EfakitError)
-    assert str(done.exception) == "--rule hugepages: the rule is called huge-pages-few now"
+    assert str(done.exception) == "--rule hugepages: the rule is now called huge-pages-few"
 
 
 @pytest.mark.parametrize(

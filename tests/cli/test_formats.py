@@ -120,7 +120,7 @@ def test_the_spec_of_lint_may_come_on_standard_input(call, tmp_path):
 def test_fix_needs_a_file(call):
     ran = call("lint", "-", "--fix", stdin="#!/bin/bash\r\n#SBATCH --nodes=2\r\nsrun ./train\r\n")
     assert (ran.code, ran.out) == (2, "")
-    assert "name a file in place of -" in ran.err
+    assert "give a file instead of -" in ran.err
 
 
 def test_render_and_explain_read_a_spec_on_standard_input(call, tmp_path):

@@ -107,7 +107,7 @@ def test_the_type_can_be_named(tmp_path):
 def test_without_slurm_the_spec_is_all_placeholders_and_says_so(tmp_path):
     done = init(tmp_path, None, "--bucket", "s3://my-bucket/efakit")
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
-    assert "Slurm cannot be asked for its nodes: sinfo: not found in PATH" in done.stderr
+    assert "Slurm did not list its nodes: sinfo: not found in PATH" in done.stderr
     assert "# Placeholders: Slurm did not answer." in (tmp_path / "spec.yaml").read_text()
     assert rendered(tmp_path)
 
@@ -123,9 +123,9 @@ def test_where_every_partition_mixes_types_there_is_no_job_that_could_not_render
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--nodes", "3"), "leave --nodes out"),
-        (("--os", "rhel9"), "leave --os out"),
-        (("--head-subnet", "x"), "leave --head-subnet out"),
+        (("--nodes", "3"), "remove --nodes"),
+        (("--os", "rhel9"), "remove --os"),
+        (("--head-subnet", "x"), "remove --head-subnet"),
         (("--instance", "p5.49xlarge"), "p5.48xlarge"),
         (("--bucket", "my-bucket"), "--bucket: 'my-bucket'"),
     ],

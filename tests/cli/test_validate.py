@@ -154,7 +154,7 @@ def test_warnings_fail_only_where_asked_for(tmp_path):
 
 def test_the_output_says_that_offline_nothing_is_known_of_capacity_quota_and_permissions(tmp_path):
     done = run(written(tmp_path, SPEC), "--no-vendor")
-    assert "Without AWS nothing is known of capacity, quota and permissions" in done.stdout
+    assert "Capacity, quota and permissions are not checked without --aws" in done.stdout
     assert "efakit's rules for ParallelCluster 3.16.3" in done.stdout
 
 

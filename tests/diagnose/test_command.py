@@ -42,7 +42,7 @@ def test_of_a_healthy_log_there_is_nothing_to_say(tmp_path):
     path = tmp_path / "a.log"
     path.write_text(FINE * 1000)
     done = run(path)
-    assert (done.exit_code, done.output) == (0, "1 file: nothing to say\n")
+    assert (done.exit_code, done.output) == (0, "1 file: nothing found\n")
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [("error", 0), ("warning", 1), ("info", 1)])

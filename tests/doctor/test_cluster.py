@@ -403,5 +403,5 @@ def test_status_where_slurm_is_not(tmp_path):
     environment = {**os.environ, "SLURM_CONF": str(tmp_path / "slurm.conf")}
     done = subprocess.run([*EFAKIT, "hooks", "status"], capture_output=True, text=True, env=environment)
     assert done.returncode == 2
-    assert "Slurm cannot be asked for its configuration" in done.stderr
+    assert "Slurm did not show its configuration" in done.stderr
     assert "which is not there" in done.stderr

@@ -224,7 +224,7 @@ def test_the_records_of_an_earlier_job_of_this_id_are_not_the_report_of_the_one_
     data = json.loads(report(7, "--records", records, "--format", "json")[1])
     assert (data["verdict"], data["run"], data["other_runs"]) == ("incomplete", "", ["r0"])
     assert {note for node in data["nodes"] for note in node["notes"]} == {"no record"}
-    assert data["notes"] == [f"no record of the job that Slurm knows: {words}"]
+    assert data["notes"] == [f"no record of the job that Slurm shows: {words}"]
     assert words in report(7, "--records", records)[1]
     chosen = json.loads(report(7, "--records", records, "--format", "json", "--run", "r0")[1])
     assert (chosen["verdict"], chosen["name"]) == ("efa", None)
@@ -305,8 +305,8 @@ def test_a_heterogeneous_job_is_one_report(tmp_path, job_id):
     [
         (b"{", "is not JSON"),
         (b"[" * 10**5, "nested deeper"),
-        (b"[]", "names no records_dir"),
-        (b"{}", "names no records_dir"),
+        (b"[]", "has no records_dir"),
+        (b"{}", "has no records_dir"),
         (b'{"records_dir": null}', "no hook is installed here"),
         (b'{"records_dir": "a\\u0000b"}', "no hook is installed here"),
         (None, "no hook is installed here"),

@@ -98,9 +98,11 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _manifest(folder: Path) -> Manifest:
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: is a file; --out names a folder")
+        raise UsageError(f"{folder}: is a file; give a folder with --out")
     if folder.is_symlink() and not folder.exists():
-        raise UsageError(f"{folder}: is a symbolic link to {folder.readlink()}, which is not there; make that folder")
+        raise UsageError(
+            f"{folder}: is a symbolic link to {folder.readlink()}, which does not exist; create that folder"
+        )
     try:
         listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -116,7 +118,7 @@ def _manifest(folder: Path) -> Manifest:
         or not all(isinstance(value, str) and _stays_inside(path) for path, value in files.items())
         or not isinstance(installer, (str, type(None)))
     ):
-        raise UsageError(f"{folder / MANIFEST}: is damaged; remove the folder, or name another with --out")
+        raise UsageError(f"{folder / MANIFEST}: is damaged; remove the folder, or give another one with --out")
     return Manifest(files, installer)
 
 
@@ -160,7 +162,7 @@ def _refuse_foreign(folder: Path, written: dict[str, str]) -> None:
     if not written and folder.is_dir() and any(folder.iterdir()):
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:5])
         raise UsageError(
-            f"{folder}: holds files that efakit did not write ({found}); name an empty folder, or add --force"
+            f"{folder}: contains files that efakit did not write ({found}); give an empty folder, or add --force"
         )
 
 
@@ -181,7 +183,7 @@ def _refuse_edited(folder: Path, changes: Iterable[Change]) -> None:
 
 
 def _fate(change: Change) -> str:
-    return ", and the spec has it no more: it would be removed" if change.kind == "removed" else ""
+    return ", and the spec no longer has it: it would be removed" if change.kind == "removed" else ""
 
 
 def _write(

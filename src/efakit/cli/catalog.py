@@ -26,11 +26,12 @@ from efakit.plan.decision import Decision
 _FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
-@click.group(cls=Group, short_help="Show what is known of EC2's instance types, and renew it.")
+@click.group(cls=Group, short_help="Show the data about EC2 instance types, and update it.")
 def catalog() -> None:
-    """Show what efakit knows of EC2's instance types, and renew it.
+    """Show efakit's data about EC2 instance types, and update it.
 
-    The catalog ships with efakit. 'update' lays newer rows of your own over it; EFAKIT_CATALOG=builtin leaves them out.
+    The catalog is part of efakit. 'update' adds newer rows of your own, which override it; EFAKIT_CATALOG=builtin
+    ignores them.
     """
 
 
@@ -49,7 +50,7 @@ catalog.add_command(update)
 @click.option(
     "--accelerator",
     metavar="TEXT",
-    help="Only types whose accelerator has TEXT in its name, manufacturer or kind: h100, nvidia, gpu, neuron.",
+    help="Only types with TEXT in the accelerator's name, manufacturer or kind: h100, nvidia, gpu, neuron.",
 )
 @click.option("--arch", type=click.Choice(["x86_64", "arm64"]), help="Only types of this architecture.")
 @click.option("--region", metavar="R", help="Only types with EFA that EC2 offers in this region.")
@@ -85,7 +86,7 @@ def list_types(
     click.echo(f"{len(types)} {'type' if len(types) == 1 else 'types'}", err=True)
 
 
-@catalog.command(short_help="Show all that is known of one type, and what efakit decides for it.")
+@catalog.command(short_help="Show all data about one type, and efakit's decisions for it.")
 @click.argument("instance_type", metavar="TYPE", shell_complete=complete.instances)
 @_FORMAT
 def show(instance_type: str, form: str) -> None:
@@ -100,13 +101,13 @@ def show(instance_type: str, form: str) -> None:
         print_type(shown, sys.stdout)
 
 
-@catalog.command(short_help="Say where your own rows lie.")
+@catalog.command(short_help="Show the path of your own rows.")
 @_FORMAT
 def path(form: str) -> None:
     """Print the file where 'efakit catalog update' keeps your own rows, whether it exists or not."""
     file = userfile.file()
     if file is None:
-        raise UsageError("there is no home folder to keep rows in: set XDG_DATA_HOME")
+        raise UsageError("there is no home folder for the rows: set XDG_DATA_HOME")
     if form == "text":
         click.echo(file)
         return
@@ -136,9 +137,7 @@ def _check_family(family: str, types: Sequence[Instance]) -> None:
 def _check_region(region: str) -> None:
     known = offerings.regions()
     if region not in known:
-        raise UsageError(
-            f"--region: nothing is known of offers in {region!r}{nearest(region, known)} (known: {', '.join(known)})"
-        )
+        raise UsageError(f"--region: no offers known in {region!r}{nearest(region, known)} (known: {', '.join(known)})")
 
 
 def _region_count(instance: Instance) -> int | None:
@@ -186,7 +185,7 @@ def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
         plan = make_plan(read_spec(document))
         refuse(document, plan)
     except EfakitError as error:
-        return (), f"{basis}: nothing can be decided: {error}"
+        return (), f"{basis}: no decisions possible: {error}"
     decided = (plan.cluster, *plan.sections.values(), *plan.told_jobs)
     decisions = tuple(decision for part in decided for decision in part.decisions)
     return decisions, f"{basis}, ParallelCluster {plan.stack.parallelcluster}"

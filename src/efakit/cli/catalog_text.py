@@ -19,7 +19,7 @@ UNITS = {
     "instance_storage_gb": "GB (10^9 bytes)",
     "cores": "physical cores",
     "efa_interfaces": "interfaces at most",
-    "card0_interfaces": "interfaces of all kinds at most",
+    "card0_interfaces": "interfaces of all kinds, at most",
 }
 # Into a file or a pipe a table keeps its full width.
 _FULL_WIDTH = 400
@@ -136,14 +136,14 @@ def _dated(source: Source) -> str:
 
 def _print_offers(shown: ShownType, console: Console, sources: _Sources) -> None:
     if shown.zones is None:
-        console.print(Text("Where EC2 offers it is unknown", style="bold"))
+        console.print(Text("The regions that offer it are unknown", style="bold"))
         return
     number = sources.number(shown.offerings_source)
     title = f"Offered in {len(shown.zones)} regions, by the ids of their availability zones {number}"
     console.print(Text(title, style="bold"))
     width = max(map(len, shown.zones))
     for region, zones in shown.zones.items():
-        console.print(Text(f"  {region:<{width}}  {' '.join(zones) or 'no zone named'}"))
+        console.print(Text(f"  {region:<{width}}  {' '.join(zones) or 'zones unknown'}"))
 
 
 def _value(entry: ShownValue) -> Text:

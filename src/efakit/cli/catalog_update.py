@@ -22,17 +22,17 @@ from efakit.errors import UsageError
 Row = dict[str, Any]
 
 
-@click.command(short_help="Renew your own rows from EC2.", cls=Command)
-@click.option("--region", "regions", multiple=True, metavar="R", help="Ask EC2 in this region; may be given often.")
+@click.command(short_help="Update your own rows from EC2.", cls=Command)
+@click.option("--region", "regions", multiple=True, metavar="R", help="Ask EC2 in this region; may be repeated.")
 @click.option(
     "--from",
     "source_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Read FILE, as 'aws ec2 describe-instance-types' printed it, and ask nobody.",
+    help="Read FILE, the output of 'aws ec2 describe-instance-types', instead of asking EC2.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
-@click.option("--reset", is_flag=True, help="Remove your own rows; with --region or --from, before new ones are made.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, write nothing.")
+@click.option("--reset", is_flag=True, help="Remove your own rows; with --region or --from, before writing new ones.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def update(regions: tuple[str, ...], source_file: Path | None, dry_run: bool, reset: bool, form: str) -> None:
     """Read instance types from EC2 into rows of your own, which override the built-in catalog.
@@ -46,7 +46,7 @@ def update(regions: tuple[str, ...], source_file: Path | None, dry_run: bool, re
         raise click.UsageError("--region and --from exclude each other")
     target = userfile.file()
     if target is None:
-        raise UsageError("there is no home folder to keep rows in: set XDG_DATA_HOME")
+        raise UsageError("there is no home folder for the rows: set XDG_DATA_HOME")
     if reset and not regions and source_file is None:
         _reset(target, dry_run=dry_run, form=form)
         return
@@ -55,7 +55,7 @@ def update(regions: tuple[str, ...], source_file: Path | None, dry_run: bool, re
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     found = renew(answer, instances.built_in(), previous, now, source)
     if not (found.same or found.new or found.changed):
-        raise UsageError("nothing in the answer can be used: " + "; ".join(found.notes[:3]))
+        raise UsageError("the answer has no usable types: " + "; ".join(found.notes[:3]))
     if not dry_run:
         _write(target, userdata.render(found.data))
     _say(found, target, dry_run=dry_run, form=form)
@@ -72,7 +72,7 @@ def _reset(target: Path, *, dry_run: bool, form: str) -> None:
         click.echo(json.dumps({"path": str(target), "removed": there and not dry_run}, indent=2))
         return
     removed = "would be removed" if dry_run else "removed; the built-in catalog is used"
-    click.echo(f"{target}: {removed if there else 'there are no rows of your own'}")
+    click.echo(f"{target}: {removed if there else 'you have no rows of your own'}")
 
 
 def _from_file(file: Path) -> tuple[dict[str, Row], Row]:
@@ -95,7 +95,7 @@ def _from_ec2(regions: tuple[str, ...]) -> tuple[dict[str, Row], Row]:
 
     asked = list(dict.fromkeys(regions)) or [region for region in [ec2.default_region()] if region]
     if not asked:
-        raise UsageError("no region: name one with --region, or set AWS_REGION or a default in the AWS configuration")
+        raise UsageError("no region: give --region, or set AWS_REGION or a default in the AWS configuration")
     answer: dict[str, Row] = {}
     for region in asked:
         rows: list[Row] = []
@@ -152,7 +152,7 @@ def _say(found: Renewal, target: Path, *, dry_run: bool, form: str) -> None:
         counts = f"{len(found.new)} new types, {len(found.changed)} changed, {found.same} as in the built-in catalog"
         click.echo(f"{'would write' if dry_run else 'wrote'} {target}: {counts}")
     if userfile.switched_off():
-        click.echo(f"efakit: note: {userfile.SWITCH}=builtin is set, so these rows are left out", err=True)
+        click.echo(f"efakit: note: {userfile.SWITCH}=builtin is set, so efakit ignores these rows", err=True)
 
 
 def _write(target: Path, text: str) -> None:

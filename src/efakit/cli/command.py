@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-_USAGE = "Wrong input or usage; the message says what to do."
+_USAGE = "Wrong input or usage; the message says how to fix it."
 _OF_GROUPS = {
     "0": "Fine, or undecided.",
     "1": "Findings of severity error; each command's --help says more.",

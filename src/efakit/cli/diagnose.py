@@ -21,7 +21,7 @@ _SECONDS_BETWEEN = 0.5
 
 
 @click.command(
-    short_help="Say what a job's logs say: which network, who failed first, why.",
+    short_help="Read a job's logs: which network it used, what failed first, and why.",
     cls=Command,
     exit_1="Findings of the severity of --fail-on or worse.",
     fine="No such finding.",
@@ -36,15 +36,15 @@ _SECONDS_BETWEEN = 0.5
     help="Exit with 1 on findings of this severity or worse.",
 )
 def diagnose(logs: tuple[Path, ...], form: str, fail_on: str) -> None:
-    """Say what LOGs of a job say: which network NCCL or MPI chose, who failed first, and why.
+    """Read LOGs of a job: which network NCCL or MPI chose, what failed first, and why.
 
-    Known lines of NCCL, aws-ofi-nccl, libfabric, the EFA driver, Open MPI, Intel MPI, Neuron, PyTorch, Pyxis, enroot
-    and Slurm are looked for. A fallback to TCP sockets comes first, then the first failure, then what only followed
-    from it. A cause that the log does not prove is called possible.
+    It finds known lines of NCCL, aws-ofi-nccl, libfabric, the EFA driver, Open MPI, Intel MPI, Neuron, PyTorch,
+    Pyxis, enroot and Slurm. It prints a fallback to TCP sockets first, then the first failure, then the failures
+    that followed from it. It calls a cause possible if the log does not prove it.
 
-    Logs may be of any size, gzip or plain, of one rank or of all, with colours and with srun's labels; folders are
-    searched for them, and - is standard input. With the extra 'logs' (google-re2) the search is several times faster.
-    'efakit explain --rule RULE' tells what is known of a finding.
+    Logs may be of any size, gzip or plain, of one rank or of all, with colours and with srun's labels; a folder
+    stands for the logs in it, and - is standard input. With the extra 'logs' (google-re2) the search is several
+    times faster. 'efakit explain --rule RULE' explains a finding.
     """
     from efakit.cli.refused import all_of, say
     from efakit.diagnose.judge import judge
@@ -99,7 +99,7 @@ def _summary(files: int, findings: Sequence[Finding]) -> str:
         for name, count in counts.items()
         if name != "first"
     )
-    return f"{files} file{'s' * (files != 1)}: {told if findings else 'nothing to say'}"
+    return f"{files} file{'s' * (files != 1)}: {told if findings else 'nothing found'}"
 
 
 class _Progress:

@@ -18,7 +18,7 @@ from efakit.inputs import is_stdin
 
 
 @click.command(
-    short_help="Say what efakit decides, and why: for a spec, an instance type, a variable, a rule.",
+    short_help="Explain efakit's decisions for a spec or instance type, and its variables, rules and templates.",
     cls=Command,
 )
 @click.argument("spec", type=click.Path(path_type=Path), required=False)
@@ -26,22 +26,22 @@ from efakit.inputs import is_stdin
     "--job",
     metavar="NAME",
     shell_complete=complete.jobs,
-    help="Of the spec: the environment of this job, with what it does not set.",
+    help="Of the spec: the environment of this job, and the variables that it leaves unset.",
 )
 @click.option(
     "--variable",
     metavar="NAME",
     shell_complete=complete.variables,
-    help="Tell all that is known of one environment variable.",
+    help="Explain one environment variable.",
 )
 @click.option(
-    "--rule", metavar="ID", shell_complete=complete.rules, help="Tell what a rule finds, why, and how to mend it."
+    "--rule", metavar="ID", shell_complete=complete.rules, help="Explain what a rule finds, why, and how to fix it."
 )
 @click.option(
     "--template",
     metavar="NAME",
     shell_complete=complete.templates,
-    help="Tell what a job template launches, and which keys of a job it reads.",
+    help="Explain what a job template launches, and which keys of a job it reads.",
 )
 @target_options
 @click.option(
@@ -49,12 +49,12 @@ from efakit.inputs import is_stdin
     "workloads",
     multiple=True,
     type=click.Choice(list(WORKLOADS)),
-    help="What runs there; may be repeated. Default: what the instance type is for.",
+    help="The workload; may be repeated. Default: the instance type's usual one.",
 )
 @click.option(
     "--container",
     type=click.Choice(["pyxis", "apptainer"]),
-    help="The job runs in a container: the releases are the image's, and the exports must get past the image's own.",
+    help="The job runs in a container: the releases are the image's, and the exports must override the image's.",
 )
 @click.option("--all", "everything", is_flag=True, help="With --instance: every variable, with its reason and source.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -76,13 +76,13 @@ def explain(
     everything: bool,
     form: str,
 ) -> None:
-    """Say what efakit decides, each choice with its reason and its source. Writes nothing.
+    """Explain efakit's decisions, each with its reason and source. Writes nothing.
 
     With SPEC (- is standard input): every decision about its cluster, hooks and jobs. With --instance: what a job
-    exports there, as lines for a shell, and which option would tell what is not known; with --all also which variables
-    the plugin sets by itself, which are best left alone, and why. With --variable: what one variable does, where and
-    since when. With --rule: what a rule of lint, validate, the hook or hooks status finds, why that matters, a wrong
-    example and the same one right. With --template: what a job template launches.
+    exports there, as lines for a shell, and which option would tell what is not known; with --all also the
+    variables that the plugin sets, those to leave unset, and why. With --variable: what one variable does, where
+    and since when. With --rule: what a rule of lint, validate, the hook or hooks status finds, why that matters, a
+    wrong example and its correction. With --template: what a job template launches.
     """
     releases = (installer, parallelcluster, plugin, nccl, libfabric, *further().values())
     ways = {"SPEC": spec, "--variable": variable, "--rule": rule, "--template": template, "--instance": instance}
@@ -94,11 +94,9 @@ def explain(
         options = (
             "--installer, --parallelcluster, --plugin, --nccl, --libfabric, --os, --workload, --container and --all"
         )
-        raise UsageError(f"{options} go with --instance")
+        raise UsageError(f"{options} need --instance")
     if container and parallelcluster:
-        raise UsageError(
-            "--container: the releases are the image's; name its --installer in place of --parallelcluster"
-        )
+        raise UsageError("--container: the releases are the image's; give its --installer instead of --parallelcluster")
     named = {"variable": variable, "rule": rule, "template": template}
     for what, name in named.items():
         if name is not None:
@@ -130,7 +128,7 @@ def _check_spec(spec: Path | None, job: str | None) -> None:
     """Raise UsageError for a job of no spec, and for a word that is no file but a name that an option explains."""
     if spec is None:
         if job is not None:
-            raise UsageError("--job names a job of a spec: give SPEC too")
+            raise UsageError("--job needs a spec: give SPEC too")
         return
     word = str(spec)
     if is_stdin(spec) or _is_there(spec):

@@ -56,7 +56,7 @@ def explain_job(spec_path: Path, name: str, form: str) -> None:
     found = next((item for item in plan.jobs if item.job.name == name), None)
     if found is None:
         names = ", ".join(item.job.name for item in plan.jobs) or "none"
-        raise UsageError(f"{spec_path}: no job is called {name}; its jobs: {names}")
+        raise UsageError(f"{spec_path}: unknown job {name}; its jobs: {names}")
     _show(found.target, found.workloads, dict(found.job.env), form, efa=found.efa)
 
 
@@ -81,22 +81,22 @@ def _show(
         return
     known = ", ".join(f"{COMPONENTS.get(name, name)} {version}" for name, version in target.versions.items())
     click.echo(f"{target.instance}: {known}")
-    click.echo(f"runs: {', '.join(WORKLOADS[name] for name in workloads) or 'a program of which nothing is known'}")
+    click.echo(f"runs: {', '.join(WORKLOADS[name] for name in workloads) or 'an unknown program'}")
     if not efa:
-        click.echo("without EFA: no variable is set for it")
+        click.echo("without EFA: no variable is set for EFA")
     wrong = _wrong(target, workloads, efa=efa)
     if wrong:
-        _section("Wrong with the software itself")
+        _section("Wrong in the software itself")
     for fault in wrong:
         _entry(f"{fault.severity} {fault.rule}", "", fault.said, fault.source)
     for name, value in own.items():
-        _entry(f"{name}={value}", "", "from the spec, which wins", "")
+        _entry(f"{name}={value}", "", "from the spec, which overrides efakit", "")
     sets = [item for item in found.set if item.name not in own]
     _section("The job sets" if sets else "The job sets nothing for EFA")
     for item in sets:
         _entry(f"{item.name}={item.value}", bounds_text(item.row), item.row.reason, item.row.source)
-    _rows("Depends on what is not known", found.undecided)
-    _rows("The plugin sets by itself: leave it unset", found.by_plugin)
+    _rows("Depends on unknown facts", found.undecided)
+    _rows("Set by the plugin itself: leave unset", found.by_plugin)
     _rows("Not needed here", found.not_needed)
     _rows("Leave alone", found.leave, harm=True)
 

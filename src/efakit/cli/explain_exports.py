@@ -35,22 +35,22 @@ def print_exports(
     """Print lines that a shell can read; ``options`` are the command's options by the component that they name."""
     comment = _comments()
     known = ", ".join(f"{COMPONENTS.get(name, name)} {version}" for name, version in target.versions.items())
-    comment(f"{target.instance}: {known or 'nothing is known of its software'}")
-    comment(f"runs: {', '.join(WORKLOADS[name] for name in workloads) or 'a program of which nothing is known'}")
+    comment(f"{target.instance}: {known or 'its software is unknown'}")
+    comment(f"runs: {', '.join(WORKLOADS[name] for name in workloads) or 'an unknown program'}")
     if container:
         comment(f"in a container by {CONTAINERS[container]}")
     if not efa:
-        comment("without EFA: no variable is set for it")
+        comment("without EFA: no variable is set for EFA")
     for fault in faults:
         if fault.severity >= WARNING:
             comment(f"{fault.severity} {fault.rule}: {fault.said}")
     for line in _exports(found.set, container):
         click.echo(line)
     if efa and not found.set:
-        comment("nothing is to be exported for EFA" + (", as far as is known" if found.undecided else ""))
+        comment("EFA needs no exports" + (", as far as efakit knows" if found.undecided else ""))
     for line in _unknown(found.undecided, target, options):
         comment(line)
-    comment("--all tells why, what the plugin sets by itself and what is best left alone")
+    comment("--all shows the reasons, the variables that the plugin sets, and those to leave unset")
 
 
 def unknown_options(row: VariableRule, target: Target, options: Mapping[str, str]) -> tuple[str, ...]:

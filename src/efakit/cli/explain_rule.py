@@ -22,10 +22,10 @@ def explain_rule(id_: str, form: str) -> None:
     """Print a rule; raise UsageError for an id that no rule has."""
     rule = rule_of(id_)
     if rule is None and id_ in RENAMED:
-        raise UsageError(f"--rule {id_}: the rule is called {RENAMED[id_]} now")
+        raise UsageError(f"--rule {id_}: the rule is now called {RENAMED[id_]}")
     if rule is None:
         hint = did_you_mean(nearest_rules(id_)) or "docs/rules.md lists the rules"
-        raise UsageError(f"--rule {id_}: no rule has this id; {hint}")
+        raise UsageError(f"--rule {id_}: unknown rule; {hint}")
     if form == "json":
         click.echo(json.dumps(rule_data(rule), indent=2))
         return
@@ -37,9 +37,9 @@ def explain_rule(id_: str, form: str) -> None:
     _example("Right", rule.right, given_text(rule.given if rule.right_given is None else rule.right_given))
     click.echo()
     if {"script", "variable"} & set(rule.room.split()):
-        click.echo(f"efakit lint --fix mends it{' where that is safe' if rule.mends else ': no'}")
+        click.echo(f"efakit lint --fix fixes it{' where that is safe' if rule.mends else ': no'}")
     if rule.vendor:
-        click.echo(f"pcluster says the same: {rule.vendor}")
+        click.echo(f"pcluster's own message: {rule.vendor}")
     if rule.stricter:
         click.echo(wrapped(f"Stricter than pcluster: {rule.stricter}", _WIDTH))
     if rule.stops_render:

@@ -15,8 +15,8 @@ from efakit.nearness import nearest
 _LAUNCHERS = {
     "srun": "srun starts each rank",
     "mpirun": "mpirun starts each rank",
-    "node": "srun starts one launcher a node, which starts the node's ranks",
-    "none": "your own body starts what it wants",
+    "node": "srun starts one launcher per node, which starts the node's ranks",
+    "none": "your own script starts the ranks",
 }
 
 
@@ -24,7 +24,7 @@ def explain_template(name: str, form: str) -> None:
     """Print a template; raise UsageError for a name that no built-in template has."""
     names = template_names()
     if name not in names:
-        raise UsageError(f"--template: no template is named {name!r}{nearest(name, names)} ({', '.join(names)})")
+        raise UsageError(f"--template: unknown template {name!r}{nearest(name, names)} ({', '.join(names)})")
     row = job_template(name)
     if form == "json":
         click.echo(json.dumps({**row._asdict(), "variables": [item._asdict() for item in row.variables]}, indent=2))

@@ -31,7 +31,7 @@ def explain_variable(name: str, form: str) -> None:
     """Print the story of a variable; raise UsageError for a name that nothing is known of."""
     about, life = rows_about(name), known().get(name)
     if not about and life is None and not open_ended(name):
-        raise UsageError(f"{name}: nothing is known of such a variable{_nearest(name)}")
+        raise UsageError(f"{name}: unknown variable{_nearest(name)}")
     if form == "json":
         lives = None if life is None else life._asdict()
         click.echo(
@@ -81,7 +81,7 @@ def _boundary(entry: Evidence) -> str:
 def _life(name: str, life: Name | None) -> str:
     if life is None:
         prefix = open_ended(name)
-        return f"a parameter of {prefix.component}" if prefix else "no release of what reads such names knows it"
+        return f"a parameter of {prefix.component}" if prefix else "no release reads it"
     reader = COMPONENTS.get(life.component, life.component)
     since = f" since {life.since}" if life.since else ""
     return f"read by {reader}{since}" + (f", no more since {life.until}" if life.until else "")

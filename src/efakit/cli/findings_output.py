@@ -41,7 +41,7 @@ def _text(findings: Sequence[Finding], files: int) -> None:
     counted = ", ".join(
         f"{count} {name if name == 'info' else name + 's' * (count != 1)}" for name, count in counts.items()
     )
-    hint = f"; --fix mends {mendable}" if mendable else ""
+    hint = f"; --fix fixes {mendable}" if mendable else ""
     click.echo(
         f"{files} file{'s' * (files != 1)}: {counted}{hint}" if findings else f"{files} file{'s' * (files != 1)}: clean"
     )

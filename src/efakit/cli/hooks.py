@@ -14,11 +14,12 @@ from efakit.errors import UsageError
 from efakit.plan.slurm.site import INSTALLER, PYXIS_SCRIPT, Publication
 
 
-@click.group(cls=Group, short_help="Install the hooks on a cluster, look at them, publish their installer.")
+@click.group(cls=Group, short_help="Install the hooks on a cluster, check them, publish their installer.")
 def hooks() -> None:
-    """Bring the hooks to a cluster, and see whether they can work there.
+    """Install the hooks on a cluster, and check whether they can work there.
 
-    publish is for the laptop: ParallelCluster's head node then installs them. The others are for the cluster.
+    Run publish on the laptop: ParallelCluster's head node then installs the hooks. Run the other commands on the
+    cluster.
     """
 
 
@@ -30,15 +31,13 @@ hooks.add_command(flush)
 
 @hooks.command()
 @click.argument("bundle", type=click.Path(path_type=Path, file_okay=False))
-@click.option(
-    "--to", "address", metavar="S3-ADDRESS", help="Another address than the one that the bundle was rendered with."
-)
-@click.option("--dry-run", is_flag=True, help="Say what would be uploaded, and change nothing.")
+@click.option("--to", "address", metavar="S3-ADDRESS", help="Another address than the bundle's own.")
+@click.option("--dry-run", is_flag=True, help="Show what would be uploaded, change nothing.")
 def publish(bundle: Path, address: str | None, dry_run: bool) -> None:
     """Upload the installer of BUNDLE to the address that the cluster fetches it from.
 
-    The script that switches Pyxis on goes beside it, where the bundle has it. The address is that of the spec
-    (hooks.bucket). Needs the extra 'aws' and AWS credentials that may write there.
+    If the bundle has the script that enables Pyxis, it is uploaded too. The address comes from the spec
+    (hooks.bucket). This needs the extra 'aws', and AWS credentials with write access.
     """
     contents = {INSTALLER: _read(bundle, INSTALLER)}
     if (bundle / "hooks" / PYXIS_SCRIPT).exists():
@@ -72,7 +71,7 @@ def _address_of(bundle: Path) -> str:
     address = read_manifest(bundle).installer
     if address is None:
         raise UsageError(
-            f"{bundle / MANIFEST}: names no address of the installer; set hooks.bucket in the spec and render again, "
+            f"{bundle / MANIFEST}: has no address for the installer; set hooks.bucket in the spec and render again, "
             "or give --to"
         )
     return address

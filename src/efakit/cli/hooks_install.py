@@ -24,10 +24,10 @@ def _folders(command: _Command) -> _Command:
     """Give a command the installer's options for a layout other than ParallelCluster's."""
     options = [
         click.option(
-            "--scripts-dir", metavar="DIR", help="Folder with prolog.d and epilog.d, where not ParallelCluster's."
+            "--scripts-dir", metavar="DIR", help="Folder with prolog.d and epilog.d, if not ParallelCluster's."
         ),
-        click.option("--home", metavar="DIR", help=f"Where the hook itself lies.  [default: {HOME}]"),
-        click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing."),
+        click.option("--home", metavar="DIR", help=f"Folder of the hook itself.  [default: {HOME}]"),
+        click.option("--dry-run", is_flag=True, help="Show what would be done, change nothing."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -43,7 +43,7 @@ def install(
 ) -> None:
     """Install the hooks of a spec, or of the bundle in DIR, on this cluster.
 
-    Run it as root on the head node. Running jobs are not disturbed, and files that are right already stay.
+    Run it as root on the head node. It does not disturb running jobs, and changes only files that differ.
     """
     _need_root("install")
     options = _options(scripts_dir, home, dry_run, records_dir)
@@ -56,7 +56,7 @@ def install(
     installer = spec_or_bundle / "hooks" / INSTALLER
     if not installer.is_file():
         raise UsageError(
-            f"{installer}: is not there; name a spec, or the folder that 'efakit render SPEC --out DIR' wrote"
+            f"{installer}: does not exist; give a spec, or the folder that 'efakit render SPEC --out DIR' wrote"
         )
     _run(installer, options)
 
@@ -77,18 +77,18 @@ def uninstall(scripts_dir: str | None, home: str | None, dry_run: bool) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--home", metavar="DIR", default=HOME, show_default=True, help="Where the hook itself lies.")
+@click.option("--home", metavar="DIR", default=HOME, show_default=True, help="Folder of the hook itself.")
 def flush(home: str) -> None:
     """Publish the records that wait on this node.
 
-    Each run of a hook on a node does so too: its next job, and the health check. Where the hooks are installed on a
-    node without efakit, 'sudo sh /opt/slurm/etc/efakit/run-hook flush' is the same.
+    Each run of a hook on the node does the same: its next job, and the health check. On a node with the hooks but
+    without efakit, run 'sudo sh /opt/slurm/etc/efakit/run-hook flush'.
     """
     _need_root("flush")
     program = Path(home) / "run-hook"
     if not program.is_file():
         raise UsageError(
-            f"{program}: is not there; the hooks are not installed there, or name their folder with --home"
+            f"{program}: does not exist; the hooks are not installed there, or give their folder with --home"
         )
     _exit(["/bin/sh", str(program), "flush"])
 

@@ -18,15 +18,15 @@ _COLOURS = {"ok": "green", "info": "cyan", "warning": "yellow", "error": "red"}
 
 @click.command(
     cls=Command,
-    exit_1="Something keeps the hooks from working, or harms jobs.",
+    exit_1="Something prevents the hooks from working, or harms jobs.",
     fine="The hooks can work.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def status(form: str) -> None:
-    """Say whether this cluster's hooks can work: Slurm's running configuration, the files, the settings.
+    """Check whether this cluster's hooks can work: Slurm's running configuration, the files, the settings.
 
-    Works on any Slurm cluster, also on one that efakit did not render; looks at this machine's files. Exit code 1 where
-    something is wrong that keeps the hooks from working, or that harms jobs.
+    It works on any Slurm cluster, even if efakit did not render it, and reads this machine's files. The exit code
+    is 1 if something prevents the hooks from working, or harms jobs.
     """
     from efakit import __version__
     from efakit.doctor.cluster_checks import checks
@@ -38,9 +38,7 @@ def status(form: str) -> None:
     try:
         config = running_config()
     except SourceError as error:
-        message = (
-            f"Slurm cannot be asked for its configuration: scontrol: {error}; run this where Slurm's commands work"
-        )
+        message = f"Slurm did not show its configuration: scontrol: {error}; run this where Slurm's commands work"
         raise UsageError(message) from error
     site = look_at(config)
     found = checks(site, __version__)

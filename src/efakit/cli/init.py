@@ -27,13 +27,13 @@ _ASKED = {
     "instance": "Instance type of the compute nodes, such as p5.48xlarge",
     "nodes": "Number of compute nodes",
     "subnet": "Subnet of the compute nodes (private; one availability zone)",
-    "key": "EC2 key pair for ssh (empty: none, people log in by Session Manager)",
+    "key": "EC2 key pair for ssh (empty: none, users log in with Session Manager)",
     "region": "AWS region, such as us-east-1",
 }
 
 
 @click.command(
-    short_help="Write a spec to begin with.",
+    short_help="Write a first spec.",
     cls=Command,
 )
 @click.option(
@@ -44,25 +44,25 @@ _ASKED = {
 )
 @click.option("--nodes", type=int, metavar="N", help="Number of compute nodes.")
 @click.option("--subnet", metavar="ID", help="Subnet of the compute nodes.")
-@click.option("--head-subnet", metavar="ID", help="Subnet of the head node.  [default: that of the compute nodes]")
-@click.option("--key", metavar="NAME", help="EC2 key pair for ssh.  [default: none, but Session Manager]")
+@click.option("--head-subnet", metavar="ID", help="Subnet of the head node.  [default: the compute nodes' subnet]")
+@click.option("--key", metavar="NAME", help="EC2 key pair for ssh.  [default: none, log in with Session Manager]")
 @click.option("--region", metavar="R", help="AWS region, such as us-east-1.")
 @click.option("--os", "os_name", metavar="OS", help="Operating system.  [default: alinux2023]")
-@click.option("--bucket", metavar="S3-ADDRESS", help="Where 'efakit hooks publish' puts the hooks' installer.")
-@click.option("--reservation", metavar="ID", help="Id of a Capacity Block, where the nodes come from one.")
+@click.option("--bucket", metavar="S3-ADDRESS", help="Where 'efakit hooks publish' uploads the hooks' installer.")
+@click.option("--reservation", metavar="ID", help="Id of a Capacity Block, if the nodes come from one.")
 @click.option(
     "--existing",
     is_flag=True,
-    help="Write a spec for a Slurm cluster that is up: partitions and nodes from sinfo, where Slurm can be asked.",
+    help="Write a spec for an existing Slurm cluster: partitions and nodes from sinfo, if Slurm answers.",
 )
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="File to write; - for stdout.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
-@click.option("--print-schema", is_flag=True, help="Print the JSON Schema of the spec, for editors, and end.")
+@click.option("--print-schema", is_flag=True, help="Print the JSON Schema of the spec, for editors, and exit.")
 def init(output: Path | None, existing: bool, force: bool, print_schema: bool, **given: Any) -> None:
-    """Write a spec that renders as it stands, with comments that teach it.
+    """Write a first spec, with comments. efakit can render it without changes.
 
-    On a terminal, init asks for each value that no option gives. With --existing it asks for nothing: run it on the
-    cluster's head node. There --instance names the type of nodes whose type Slurm does not know.
+    On a terminal, init asks for each value without an option. With --existing it asks nothing: run it on the
+    cluster's head node. There, --instance sets the type of nodes whose type Slurm does not know.
     """
     if print_schema:
         click.echo(json.dumps(spec_schema(), indent=2))
@@ -99,14 +99,12 @@ def _existing(given: dict[str, Any]) -> str:
     for name, value in given.items():
         if value is not None and name not in ("instance", "bucket"):
             option = {"os_name": "os"}.get(name, name).replace("_", "-")
-            raise UsageError(f"--existing writes a spec for a cluster that is up: leave --{option} out")
+            raise UsageError(f"--existing writes a spec for an existing cluster: remove --{option}")
     placeholder = None if given["instance"] is None else instances.get(given["instance"])
     try:
         found = node_groups()
     except SourceError as error:
-        click.echo(
-            f"efakit: Slurm cannot be asked for its nodes: sinfo: {error}; placeholders stand for them", err=True
-        )
+        click.echo(f"efakit: Slurm did not list its nodes: sinfo: {error}; the spec has placeholders instead", err=True)
         found = []
     return existing_text(found, placeholder, given["bucket"])
 
@@ -176,9 +174,9 @@ def _refuse_present(target: Path, *, force: bool) -> None:
     if not os.path.lexists(target):
         return
     if target.is_dir():
-        raise UsageError(f"{target}: is a folder; --output names a file")
+        raise UsageError(f"{target}: is a folder; give a file with --output")
     if target.exists() and not target.is_file():
         # As root, --force would put a file in the place of /dev/null.
-        raise UsageError(f"{target}: is a device or a pipe; --output names a file (- for stdout)")
+        raise UsageError(f"{target}: is a device or a pipe; give a file with --output (- for stdout)")
     if not force:
-        raise UsageError(f"{target}: is there already; name another file, or add --force to overwrite it")
+        raise UsageError(f"{target}: exists already; give another file, or add --force to overwrite it")

@@ -13,14 +13,16 @@ from efakit.errors import UsageError
 
 
 @click.command(
-    short_help="Find what is wrong in sbatch scripts, launchers, env files, Dockerfiles, cluster configs.",
+    short_help="Find errors in sbatch scripts, launchers, env files, Dockerfiles and cluster configs.",
     cls=Command,
     exit_1="Findings of the severity of --fail-on or worse.",
     fine="No such finding.",
 )
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
 @target_options
-@click.option("--spec", type=click.Path(path_type=Path), help="Take all that from a spec, by each script's partition.")
+@click.option(
+    "--spec", type=click.Path(path_type=Path), help="Take these values from a spec, by each script's partition."
+)
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), default="text", show_default=True
 )
@@ -31,8 +33,8 @@ from efakit.errors import UsageError
     show_default=True,
     help="Exit with 1 on findings of this severity or worse.",
 )
-@click.option("--fix", is_flag=True, help="Mend what is safe to mend, and show the change.")
-@click.option("--dry-run", is_flag=True, help="With --fix: show the change and write nothing.")
+@click.option("--fix", is_flag=True, help="Fix what is safe to fix, and show the change.")
+@click.option("--dry-run", is_flag=True, help="With --fix: show the change, write nothing.")
 def lint(
     files: tuple[Path, ...],
     instance: str | None,
@@ -48,13 +50,13 @@ def lint(
     fix: bool,
     dry_run: bool,
 ) -> None:
-    """Find what is wrong in FILEs, whoever wrote them.
+    """Find errors in FILEs, whoever wrote them.
 
-    sbatch scripts, shell launchers, templates, env files and Dockerfiles are judged for EFA; YAML files as cluster
-    configs, like 'efakit validate' without pcluster, and a spec with its jobs' scripts. Folders are searched for all of
-    these; - is standard input. With --spec and no FILE, the spec itself is judged. Without a target, what is wrong or
-    without effect on every supported stack is a warning; a Dockerfile says itself which releases are in its image.
-    '# efakit: ignore RULE' leaves a rule out; docs/rules.md lists the rules.
+    It checks sbatch scripts, shell launchers, templates, env files and Dockerfiles for EFA; YAML files as cluster
+    configs, like 'efakit validate' without pcluster; and a spec with its jobs' scripts. It searches folders for
+    all of these; - is standard input. With --spec and no FILE, it checks the spec itself. Without a target, a
+    setting that is wrong or without effect on every supported stack is a warning; for a Dockerfile, the releases
+    come from the file itself. '# efakit: ignore RULE' turns a rule off; docs/rules.md lists the rules.
     """
     from efakit.cli.findings_output import FORMATS
     from efakit.cli.refused import all_of, say
@@ -62,9 +64,9 @@ def lint(
     from efakit.validate.files import judge_files, on_spec, on_target, software_of_spec
 
     if not files and spec is None:
-        raise click.UsageError("name a file, or a spec by --spec")
+        raise click.UsageError("give a file, or a spec with --spec")
     if dry_run and not fix:
-        raise click.UsageError("--dry-run goes with --fix")
+        raise click.UsageError("--dry-run needs --fix")
     named = {
         "instance": instance,
         "installer": installer,
@@ -77,7 +79,7 @@ def lint(
     if spec is None:
         where = on_target(target_from(**named), parallelcluster)
     elif given := [name for name, value in {**named, **further()}.items() if value is not None]:
-        raise UsageError(f"--spec says what the jobs run on: leave --{given[0].replace('_', '-')} out")
+        raise UsageError(f"--spec already says what the jobs run on: remove --{given[0].replace('_', '-')}")
     else:
         where = on_spec(spec)
     unusable: list[UsageError] = []
@@ -86,7 +88,7 @@ def lint(
         if named:
             unusable.append(error)
         else:
-            click.echo(f"efakit: left out: {error}", err=True)
+            click.echo(f"efakit: skipped: {error}", err=True)
 
     subjects = judge_files(files or [path for path in (spec,) if path], where, leave_out)
     if unusable and not subjects:

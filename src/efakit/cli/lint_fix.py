@@ -22,7 +22,7 @@ def mend(path: Path, findings: Sequence[Finding], where: Where, *, write: bool) 
     if not any(finding.edits for finding in findings):
         return list(findings)
     if is_stdin(path):
-        raise UsageError("--fix writes the file that it mends: name a file in place of -")
+        raise UsageError("--fix writes the file that it fixes: give a file instead of -")
     before = path.read_bytes()
     after, left = mended(before, findings, lambda data: judge_text(path, data, where))
     click.echo(_diff(path, before, after), err=True, nl=False)

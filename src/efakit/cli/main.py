@@ -16,23 +16,27 @@ from efakit.errors import EfakitError
 
 # name -> (module, its command, short help)
 COMMANDS = {
-    "init": ("efakit.cli.init", "init", "Write a spec to begin with."),
+    "init": ("efakit.cli.init", "init", "Write a first spec."),
     "render": ("efakit.cli.render", "render", "Write a spec's bundle: cluster config, sbatch scripts, hooks."),
-    "validate": ("efakit.cli.validate", "validate", "Judge a spec or a ParallelCluster config before money is spent."),
+    "validate": ("efakit.cli.validate", "validate", "Check a spec or a ParallelCluster config before it costs money."),
     "lint": (
         "efakit.cli.lint",
         "lint",
-        "Find what is wrong in sbatch scripts, launchers, env files, Dockerfiles, cluster configs.",
+        "Find errors in sbatch scripts, launchers, env files, Dockerfiles and cluster configs.",
     ),
     "explain": (
         "efakit.cli.explain",
         "explain",
-        "Say what efakit decides, and why: for a spec, an instance type, a variable, a rule.",
+        "Explain efakit's decisions for a spec or instance type, and its variables, rules and templates.",
     ),
-    "report": ("efakit.cli.report", "report", "Say whether a job's bytes travelled over EFA."),
-    "diagnose": ("efakit.cli.diagnose", "diagnose", "Say what a job's logs say: which network, who failed first, why."),
-    "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, look at them, publish their installer."),
-    "catalog": ("efakit.cli.catalog", "catalog", "Show what is known of EC2's instance types, and renew it."),
+    "report": ("efakit.cli.report", "report", "Report whether a job's traffic used EFA."),
+    "diagnose": (
+        "efakit.cli.diagnose",
+        "diagnose",
+        "Read a job's logs: which network it used, what failed first, and why.",
+    ),
+    "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, check them, publish their installer."),
+    "catalog": ("efakit.cli.catalog", "catalog", "Show the data about EC2 instance types, and update it."),
 }
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -101,7 +105,8 @@ def main() -> None:
             raise
         sys.stdout = None  # it would fail again at the end
         click.echo(
-            f"efakit: standard output cannot be written: {error.strerror}; free space, or write elsewhere", err=True
+            f"efakit: standard output cannot be written: {error.strerror}; free some space, or write to another place",
+            err=True,
         )
         sys.exit(2)
 

@@ -29,32 +29,32 @@ _TO_DO = {"new": "would write", "changed": "would change", "removed": "would rem
 @click.command(
     short_help="Write a spec's bundle: cluster config, sbatch scripts, hooks.",
     cls=Command,
-    exit_1="Something that the spec names is wrong (severity error), or --check found a difference.",
-    fine="The bundle is written, or shown.",
+    exit_1="The spec has findings of severity error, or --check found a difference.",
+    fine="The bundle was written, or shown.",
 )
 @click.argument("spec", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(), help="Folder to write; made where it is missing.")
+@click.option("--out", type=click.Path(), help="Folder to write; created if it does not exist.")
 @click.option(
     "--target",
     "targets",
     multiple=True,
     type=click.Choice(target_names()),
-    help="Write only this target; may be given several times.  [default: all that the spec has a section for]",
+    help="Write only this target; may be repeated.  [default: all targets that have a section in the spec]",
 )
 @click.option(
-    "--show", metavar="JOB", shell_complete=complete.jobs, help="Print one job's sbatch script and write nothing."
+    "--show", metavar="JOB", shell_complete=complete.jobs, help="Print one job's sbatch script, write nothing."
 )
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where files of the folder would change.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if files of the folder would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change in the folder.")
 @click.option(
     "--templates",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder of job templates of your own, which come first.  [default: as the spec says]",
+    help="Folder of your own job templates, which override the built-in ones.  [default: the spec's]",
 )
-@click.option("--no-preflight", is_flag=True, help="Leave the check of the nodes out of the scripts.")
+@click.option("--no-preflight", is_flag=True, help="Write the scripts without the check of the nodes.")
 @click.option(
-    "--force", is_flag=True, help="Overwrite files in the folder that efakit did not write or that were changed."
+    "--force", is_flag=True, help="Overwrite files in the folder that efakit did not write, or that were edited."
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def render(
@@ -71,10 +71,10 @@ def render(
 ) -> None:
     """Write the bundle of SPEC: cluster.yaml, jobs/, hooks/ and DECISIONS.md. SPEC - is standard input.
 
-    A target is written where the spec has its section; without a platform's section, jobs/ and hooks/ are for a Slurm
-    cluster that is up already. The same spec gives the same bytes. Files that are not efakit's, or that were changed by
-    hand, are never overwritten or removed unless --force is given. Errors and warnings about what the spec names are
-    said, and the bundle is written all the same; efakit validate says more.
+    efakit writes a target if the spec has the target's section; without a platform's section, jobs/ and hooks/ are
+    for an existing Slurm cluster. The same spec gives the same bytes. Without --force, efakit never overwrites or
+    removes files that it did not write or that were edited. It prints errors and warnings about the spec's
+    software and jobs, and still writes the bundle; efakit validate checks more.
     """
     document = read_document(spec)
     plan = plan_document(document, templates, preflight=not no_preflight)
@@ -128,11 +128,13 @@ def _print_json(folder: Path, changes: Sequence[Change], findings: Sequence[Find
 
 def _script(plan: Plan, name: str) -> str:
     if plan.slurm is None:
-        raise UsageError(f"--show: {', '.join(plan.spec.platforms)} runs no Slurm, so the spec has no sbatch scripts")
+        raise UsageError(
+            f"--show: {', '.join(plan.spec.platforms)} does not use Slurm, so the spec has no sbatch scripts"
+        )
     names = [job.job.name for job in plan.jobs]
     if name not in names:
         known = f"jobs: {', '.join(names)}" if names else "the spec has no jobs"
-        raise UsageError(f"--show: no job is named {name!r}{nearest(name, names)} ({known})")
+        raise UsageError(f"--show: unknown job {name!r}{nearest(name, names)} ({known})")
     scripts = {file.path: file.content for file in emit(plan, ("sbatch",))}
     return scripts[f"jobs/{name}.sbatch"].decode()
 
@@ -145,18 +147,18 @@ def _installer(plan: Plan) -> str | None:
 
 def _say_next_steps(plan: Plan, out: Path, written: tuple[str, ...]) -> None:
     if "parallelcluster" in written:
-        click.echo("Judge it before you create the cluster: efakit validate SPEC")
+        click.echo("Check it before you create the cluster: efakit validate SPEC")
     if "hooks" not in written or plan.slurm is None:
         return
     address, script = _installer(plan), out / "hooks/install-hooks.sh"
     if not plan.spec.platforms:
-        click.echo("The spec names no platform, so the jobs and hooks are for a Slurm cluster that is up already. Copy")
+        click.echo("The spec has no platform's section, so the jobs and hooks are for an existing Slurm cluster. Copy")
         click.echo(f"{script} to its head node and run there: sudo sh install-hooks.sh")
     elif address is None:
         click.echo(
-            "The spec names no bucket, so the cluster does not install the hooks by itself. Once the cluster is up,"
+            "The spec has no hooks.bucket, so the cluster does not install the hooks itself. Once the cluster is up,"
         )
         click.echo(f"copy {script} to its head node and run there: sudo sh install-hooks.sh")
     else:
-        click.echo(f"The cluster fetches the hooks from {address}. Put them there before you")
+        click.echo(f"The cluster fetches the hooks from {address}. Publish them before you")
         click.echo(f"create it: efakit hooks publish {out}")

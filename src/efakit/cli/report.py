@@ -31,10 +31,10 @@ _MOST_NAMES = 20
 
 
 @click.command(
-    short_help="Say whether a job's bytes travelled over EFA.",
+    short_help="Report whether a job's traffic used EFA.",
     cls=Command,
-    exit_1="The verdict is one of those of --fail-on.",
-    fine="The verdict is told.",
+    exit_1="--fail-on lists the verdict.",
+    fine="The report was printed.",
 )
 @click.argument("job_id", metavar="JOBID")
 @click.option(
@@ -42,14 +42,15 @@ _MOST_NAMES = 20
     type=click.Path(path_type=Path),
     envvar="EFAKIT_RECORDS",
     show_envvar=True,
-    help="Folder with the records.  [default: the one of the installed hooks]",
+    help="Folder with the records.  [default: that of the installed hooks]",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--cluster", help="The cluster, where records of several lie in the folder.")
+@click.option("--cluster", help="The cluster, if the folder has records of several.")
 @click.option(
     "--run",
     "run_name",
-    help="One run: its name (r0, r1 after a requeue), its SLUID, or t and its start in seconds.  [default: the newest]",
+    help="One run: its name (r0, r1 after a requeue), its SLUID, or t and its start time in seconds.  "
+    "[default: the newest]",
 )
 @click.option(
     "--fail-on",
@@ -59,14 +60,14 @@ _MOST_NAMES = 20
 def report(
     job_id: str, records: Path | None, form: str, cluster: str | None, run_name: str | None, fail_on: str | None
 ) -> None:
-    """Say whether the bytes of job JOBID travelled over EFA, on which node and device.
+    """Report whether the traffic of job JOBID used EFA, on which nodes and devices.
 
-    JOBID is a job's number, or 123_4 for an array's task where Slurm still knows it; of a heterogeneous job, the
-    leader's or any component's. The verdict is the first that holds: incomplete (a node has no record, no baseline, or
-    was reset, or it is in doubt whether the records are of one run), shared, single-node; then by traffic no-traffic,
-    tcp-fallback, mixed or efa. Name, state and elapsed time come from Slurm where it can be asked.
+    JOBID is a job's number, or 123_4 for an array task that Slurm still knows; for a heterogeneous job, the number
+    of any component. The verdict is the first of these that is true: incomplete (a node has no record, no
+    baseline, or was reset, or the records may be of different runs), shared, single-node; then by traffic
+    no-traffic, tcp-fallback, mixed or efa. Name, state and elapsed time come from Slurm, if it answers.
 
-    Files that cannot be used are listed, and the others are reported. Without any usable record the command fails.
+    The report lists unusable files and uses the others. Without a usable record the command fails.
     """
     failing = _verdicts(fail_on)
     answer = find_job(job_id)
@@ -107,13 +108,15 @@ def _installed_records_dir() -> Path:
         except Unusable as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 continue
-            raise RecordError(f"{path}: {error}; name the records with --records") from error
+            raise RecordError(f"{path}: {error}; give the records' folder with --records") from error
         if not isinstance(settings, dict) or "records_dir" not in settings:
-            raise RecordError(f"{path}: names no records_dir; name the records with --records")
+            raise RecordError(f"{path}: has no records_dir; give the records' folder with --records")
         folder = settings["records_dir"]
         if isinstance(folder, str) and "\0" not in folder:
             return Path(folder)
-    raise RecordError(f"no hook is installed here ({_SLURM_ETC}/{_HOOK_SETTINGS}): name the records with --records")
+    raise RecordError(
+        f"no hook is installed here ({_SLURM_ETC}/{_HOOK_SETTINGS}): give the records' folder with --records"
+    )
 
 
 def _choose(
@@ -154,7 +157,7 @@ def _newest(own: list[JobRun], number: int, cluster: str | None, answer: SlurmAn
     nodes = _nodes(job) if job else ()
     if not nodes or job is None:
         return own[0] if own else None
-    notes = (f"no record of the job that Slurm knows: {why_another_job(job, own[0])}",) if own else ()
+    notes = (f"no record of the job that Slurm shows: {why_another_job(job, own[0])}",) if own else ()
     name = own[0].cluster if own else cluster or ""
     faults = own[0].faults if own else ()
     return JobRun(name, number, "", {}, nodes, 0.0, notes=notes, faults=faults)

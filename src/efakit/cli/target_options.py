@@ -26,16 +26,18 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="EC2 instance type of the nodes, such as p5.48xlarge.",
     ),
     click.option("--installer", metavar="RELEASE", help="Release of the EFA installer, such as 1.49.0."),
-    click.option("--parallelcluster", metavar="RELEASE", help="Release of ParallelCluster; it decides the installer."),
-    click.option("--plugin", metavar="RELEASE", help="Release of aws-ofi-nccl, where it is one of your own."),
+    click.option(
+        "--parallelcluster", metavar="RELEASE", help="Release of ParallelCluster; it determines the installer."
+    ),
+    click.option("--plugin", metavar="RELEASE", help="Release of aws-ofi-nccl, if you installed your own."),
     click.option("--nccl", metavar="RELEASE", help="Release of NCCL, such as 2.27.5."),
-    click.option("--libfabric", metavar="RELEASE", help="Release of libfabric, where it is one of your own."),
-    click.option("--os", metavar="OS", help="Operating system by ParallelCluster's name, such as alinux2023."),
+    click.option("--libfabric", metavar="RELEASE", help="Release of libfabric, if you installed your own."),
+    click.option("--os", metavar="OS", help="Operating system, by ParallelCluster's name, such as alinux2023."),
 )
 
 # Further components: their releases lie in the context, where ``further`` finds them.
 _FURTHER = {
-    "open_mpi": ("Open MPI, where it is one of your own", "4.1.7"),
+    "open_mpi": ("Open MPI, if you installed your own", "4.1.7"),
     "slurm": ("Slurm", "24.05.8"),
     "driver": ("the EFA driver", "3.0.0"),
     "rdma_core": ("rdma-core", "61.0"),
@@ -127,14 +129,10 @@ def target_from(
         unknown = str(error.args[0])
         if unknown == parallelcluster:
             newest = newest_parallelcluster()
-            raise UsageError(
-                f"--parallelcluster {unknown}: no such release is known; the newest known is {newest}"
-            ) from None
+            raise UsageError(f"--parallelcluster {unknown}: unknown release; the newest known is {newest}") from None
         if not is_release(unknown):
             raise UsageError(f"--installer {unknown}: not a release, such as 1.49.0") from None
         near = nearest_installers(unknown)
         what = "nearest known are" if len(near) > 1 else "nearest known is"
-        own = "; --libfabric and --plugin name what it brings"
-        raise UsageError(
-            f"--installer {unknown}: no such release is known; the {what} {' and '.join(near)}{own}"
-        ) from None
+        own = "; --libfabric and --plugin give its components' releases"
+        raise UsageError(f"--installer {unknown}: unknown release; the {what} {' and '.join(near)}{own}") from None

@@ -16,22 +16,22 @@ from efakit.inputs import shown
 from efakit.validate.ask import ask_judges
 from efakit.validate.judges import Judgement
 
-_OFFLINE = "Without AWS nothing is known of capacity, quota and permissions: --aws asks."
+_OFFLINE = "Capacity, quota and permissions are not checked without --aws."
 
 
 @click.command(
-    short_help="Judge a spec or a ParallelCluster config before money is spent.",
+    short_help="Check a spec or a ParallelCluster config before it costs money.",
     cls=Command,
     exit_1="Findings of the severity of --fail-on or worse.",
     fine="Accepted, or undecided.",
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--parallelcluster", "version", metavar="VERSION", help="Judge for this release.  [default: the spec's]")
+@click.option("--parallelcluster", "version", metavar="VERSION", help="Check for this release.  [default: the spec's]")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "sarif", "github"]), default="text", show_default=True
 )
-@click.option("--no-vendor", is_flag=True, help="Ask efakit's rules only, and not pcluster's own validators.")
-@click.option("--aws", is_flag=True, help="Ask AWS too, with your credentials: pcluster's dry run, subnets, groups.")
+@click.option("--no-vendor", is_flag=True, help="Use only efakit's rules, not pcluster's own validators.")
+@click.option("--aws", is_flag=True, help="Also ask AWS, with your credentials: pcluster's dry run, subnets, groups.")
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning"]),
@@ -40,10 +40,10 @@ _OFFLINE = "Without AWS nothing is known of capacity, quota and permissions: --a
     help="Exit with 1 on findings of this severity or worse.",
 )
 def validate(file: Path, version: str | None, form: str, no_vendor: bool, aws: bool, fail_on: str) -> None:
-    """Judge FILE: a spec, or any ParallelCluster config, also one that efakit did not write; - is standard input.
+    """Check FILE: a spec, or any ParallelCluster config, even if efakit did not write it; - is standard input.
 
     efakit's rules come first. With the extra 'pcluster', ParallelCluster's own validators follow, offline, on a
-    simulated account. With --aws, AWS itself is asked; nothing is created. The output says who judged what.
+    simulated account. With --aws, efakit also asks AWS; nothing is created. The output shows who checked what.
     """
     judgements = ask_judges(file, version, vendor=not no_vendor, aws=aws)
     findings = [finding for judgement in judgements for finding in judgement.findings]
