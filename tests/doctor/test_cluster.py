@@ -271,7 +271,7 @@ def test_a_folder_and_a_broken_link_in_the_prolog_s_folder_drain_nodes(cluster):
     ("content", "told"),
     [
         (b"", "which is empty"),
-        (b"echo hello\n", "no program"),
+        (b"echo hello\n", "not a program"),
         (b"#!/nowhere/sh\n", "a script for '/nowhere/sh'"),
         (b"#! /bin/sh -e\n", None),
         (b"#!/bin/sh", None),
@@ -301,7 +301,7 @@ def test_each_value_of_prolog_must_match_a_file(cluster):
     values = {"Prolog": "(null)", "Prolog[0]": cluster.conf["Prolog"], "Prolog[1]": f"{cluster.scripts}/prolog.d/7*"}
     (found,) = [check for check in cluster.checks(**values) if check.severity != "ok"]
     assert (found.rule, found.severity) == ("prolog-script", "error")
-    assert "prolog.d/7*, and no file there has such a name" in found.message
+    assert "prolog.d/7*, and no file matches it" in found.message
 
 
 def test_a_folder_that_one_may_not_read_is_not_called_empty(bare, monkeypatch):

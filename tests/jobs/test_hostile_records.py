@@ -54,7 +54,7 @@ def test_a_file_that_cannot_be_used_is_listed_and_the_good_node_reported(tmp_pat
         assert data["verdict"] == nodes["n2"]["verdict"] == "efa"
     _, text = report(tmp_path)
     assert is_safe(text)
-    assert "1 of the job's files cannot be used:" in text
+    assert "1 of the job's files are unusable:" in text
     assert report(tmp_path, "--fail-on", data["verdict"])[0] == 1
 
 
@@ -82,7 +82,7 @@ def test_what_is_wrong_with_all_records_is_an_error_that_names_one_and_counts_th
 def test_many_faults_are_counted_and_the_first_are_shown(tmp_path):
     write(tmp_path, *(version_2(f"n{number}", user_id=-1) for number in range(57)), version_1("n99", node_list="n99"))
     text, data = report(tmp_path)[1], report(tmp_path, "--format", "json")[1]
-    assert "57 of the job's files cannot be used:" in text
+    assert "57 of the job's files are unusable:" in text
     assert text.endswith("  and 37 more\n")
     assert (data["fault_count"], len(data["faults"])) == (57, 57)
 

@@ -137,7 +137,7 @@ def _of_row(row: LogLine, tally: Tally, scan: Scan, first: First | None, failed:
     cause = row.cause.format_map(_Words(words))
     message = f"{row.program}: {effect}{who}"
     if follows:
-        message += "; it follows from the first failure, most likely"
+        message += "; most likely a consequence of the first failure"
     else:
         silent = _silent(speakers, scan.network.most_ranks) if row.kind == TIMEOUT else ()
         if silent:

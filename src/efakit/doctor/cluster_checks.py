@@ -60,14 +60,16 @@ def _scripts(site: Site) -> Iterator[Check]:
         yield _finding(
             "slurmd-user",
             "error",
-            f"slurmd runs as {user}, and the hooks need root",
+            f"slurmd runs as {user}, but the hooks need root",
             "set SlurmdUser=root",
             "",
             _SLURM_CONF,
         )
     if "enable_configless" in site.config.words("SlurmctldParameters"):
-        message = "Slurm is configless: nodes get single scripts from the controller, and no folders"
-        yield _finding("configless", "warning", message, "give each node the folders and a slurm.conf", "", _CONFIGLESS)
+        message = "Slurm is configless: nodes get single scripts from the controller, but no folders"
+        yield _finding(
+            "configless", "warning", message, "install the folders and a slurm.conf on each node", "", _CONFIGLESS
+        )
     for setting, own in SCRIPTS.items():
         unmatched = list(_unmatched(site, setting))
         yield from unmatched
@@ -77,13 +79,13 @@ def _scripts(site: Site) -> Iterator[Check]:
             name = Path(script.path).name
             if script.trouble:
                 message = (
-                    f"Slurm runs {script.path}, which is {script.trouble}: every job fails and its node is drained"
+                    f"Slurm runs {script.path}, which is {script.trouble}: every job fails and Slurm drains its node"
                 )
                 yield _finding(
                     "script-unusable", "error", message, "move it out of the folder", script.path, _PROLOG_GUIDE
                 )
             elif name != own and own in name:
-                message = f"{script.path} looks like a copy of {own}: both run"
+                message = f"{script.path} looks like a copy of {own}: Slurm runs both"
                 yield _finding("script-twice", "error", message, "remove it", script.path, _PROLOG_GUIDE)
 
 
@@ -94,8 +96,8 @@ def _unmatched(site: Site, setting: str) -> Iterator[Check]:
             message = f"Slurm's {setting} is {value}, a folder that this user cannot read"
             yield _finding(rule, "warning", message, "run this as root", value)
         else:
-            message = f"Slurm's {setting} is {value}, and {why}: every job fails and its nodes are drained"
-            fix = f"{_INSTALL}, or put a script that does nothing there, or take {setting} out of slurm.conf"
+            message = f"Slurm's {setting} is {value}, and {why}: every job fails and Slurm drains its nodes"
+            fix = f"{_INSTALL}, or put a script there that does nothing, or remove {setting} from slurm.conf"
             yield _finding(rule, "error", message, fix, value, _PROLOG_GUIDE)
 
 
@@ -103,20 +105,22 @@ def _own_script(site: Site, setting: str, own: str) -> Check:
     rule, folder = _SCRIPT_RULES[setting], f"{setting.lower()}.d"
     values = site.config.all(setting)
     if not values:
-        fix = f"make a folder {folder} on shared storage, set {setting}=FOLDER/* in slurm.conf, and {_INSTALL}"
+        fix = f"create the folder {folder} on shared storage, set {setting}=FOLDER/* in slurm.conf, and {_INSTALL}"
         return _finding(rule, "error", f"Slurm has no {setting}", fix, "", _PROLOG_GUIDE)
     paths = [script.path for script in site.scripts[setting]]
     place = next((number for number, path in enumerate(paths) if Path(path).name == own), None)
     if place is None:
-        message = f"no {own} among what Slurm runs as {setting} ({', '.join(values)})"
-        return _finding(rule, "error", message, f"{_INSTALL}; --scripts-dir names the folder above", "", _PROLOG_GUIDE)
+        message = f"Slurm's {setting} does not run {own} ({', '.join(values)})"
+        return _finding(
+            rule, "error", message, f"{_INSTALL}; set the folder above with --scripts-dir", "", _PROLOG_GUIDE
+        )
     if site.scripts[setting][place].home is None:
         message = f"{paths[place]} does nothing: the hooks are not installed"
         return _finding(rule, "error", message, _INSTALL, paths[place], _PROLOG_GUIDE)
     between = paths[place + 1 :] if setting == "Prolog" else paths[:place]
     if between:
-        message = f"{', '.join(between)} runs between {own} and the job: what it sends is counted as the job's"
-        fix = "give it a name that sorts nearer to 90"
+        message = f"{', '.join(between)} runs between {own} and the job: its traffic counts as the job's"
+        fix = "rename it so that it sorts nearer to 90"
         return _finding(rule, "warning", message, fix, paths[place], _PROLOG_GUIDE)
     return Passed(rule, f"{paths[place]} runs next to the job", paths[place], _PROLOG_GUIDE)
 
@@ -127,10 +131,13 @@ def _flags(site: Site) -> Iterator[Check]:
     if "alloc" in flags:
         yield Passed("prolog-flags", f"PrologFlags is {shown}", "", _PROLOG_GUIDE)
     else:
-        message = f"PrologFlags is {shown}: without Alloc a node's prolog runs when a step starts there, or never"
+        message = f"PrologFlags is {shown}: without Alloc the prolog runs on a node only when a step starts there"
         yield _finding("prolog-flags", "error", message, "add Alloc to PrologFlags", "", _PROLOG_GUIDE)
     if "serial" in flags:
-        message = "PrologFlags has Serial: hooks of jobs that share a node wait for each other, each up to its deadline"
+        message = (
+            "PrologFlags has Serial: hooks of jobs that share a node wait for each other, each at most "
+            "until its deadline"
+        )
         yield _finding("prolog-flags-serial", "info", message, "", "", _PROLOG_GUIDE)
     if "runinjob" in flags:
         message = "PrologFlags has RunInJob: the hooks run within the job's limits of memory and devices"
@@ -141,11 +148,11 @@ def _flags(site: Site) -> Iterator[Check]:
 
 def _enforcing(site: Site, flags: tuple[str, ...]) -> Iterator[Check]:
     if "nohold_on_prolog_fail" not in site.config.words("SchedulerParameters"):
-        message = "a job whose prolog fails is requeued and then held: nobody starts it elsewhere"
+        message = "Slurm requeues and holds a job whose prolog fails: it does not start on other nodes"
         fix = "add nohold_on_prolog_fail to SchedulerParameters"
         yield _finding("enforce-holds", "warning", message, fix, "", _SLURM_CONF)
     if "forcerequeueonfail" not in flags:
-        message = "a job that asked for no requeue is cancelled where its prolog fails"
+        message = "Slurm cancels a job with --no-requeue when its prolog fails"
         yield _finding(
             "enforce-requeue", "info", message, "add ForceRequeueOnFail to PrologFlags (23.02)", "", _SLURM_CONF
         )
@@ -153,28 +160,28 @@ def _enforcing(site: Site, flags: tuple[str, ...]) -> Iterator[Check]:
 
 def _files(home: Home, version: str) -> Iterator[Check]:
     if home.version is None:
-        message = f"{home.path} has no list of what was installed: the files cannot be judged"
+        message = f"{home.path} has no list of the installed files: they cannot be checked"
         yield _finding("files", "warning", message, _INSTALL, home.path)
         return
     wrong = [file for file in home.files if file.found != file.wanted]
     for file in wrong:
-        what = "is missing" if file.found is None else "was changed since it was installed"
+        what = "is missing" if file.found is None else "was changed after the installation"
         yield _finding("files", "error", f"{file.path} {what}", _INSTALL, file.path)
     for file in home.files:
         if file.distrusted:
-            yield _finding("files-trust", "error", file.distrusted, "give it back to root, mode 0755", file.path)
+            yield _finding("files-trust", "error", file.distrusted, "make root its owner, with mode 0755", file.path)
     if not wrong:
-        message = f"{len(home.files)} files of efakit {home.version} in {home.path} are as installed"
+        message = f"{len(home.files)} files of efakit {home.version} in {home.path} are unchanged"
         yield Passed("files", message, home.path)
     if home.version != version:
-        message = f"the hooks are of efakit {home.version}, this is {version}"
-        yield _finding("version", "info", message, f"{_INSTALL}, to bring them to {version}", home.path)
+        message = f"the hooks are from efakit {home.version}, this command is {version}"
+        yield _finding("version", "info", message, f"{_INSTALL} to update them to {version}", home.path)
 
 
 def _settings(home: Home) -> Iterator[Check]:
     file = f"{home.path}/hook.json"
     for problem in home.problems:
-        yield _finding("settings", "error", problem, f"mend it, or {_INSTALL}", file)
+        yield _finding("settings", "error", problem, f"fix it, or {_INSTALL}", file)
     if not home.problems:
         deadline = home.settings.deadline_seconds
         message = f"{file}: mode {home.settings.mode}, deadline {deadline:g} s"
@@ -186,23 +193,23 @@ def _settings(home: Home) -> Iterator[Check]:
 def _records(home: Home) -> Check:
     folder = home.settings.records_dir
     if folder is None:
-        message = "no records_dir is set: records stay on the nodes, and go with them"
+        message = "records_dir is not set: records stay on the nodes, and are lost with them"
         return _finding("records", "error", message, f"set it in {home.path}/hook.json", home.path)
     if home.records:
         message = f"records cannot be published: {home.records}"
-        fix = f"make {folder} a folder that root owns and nobody else may write (sudo install -d -m 0755 {folder})"
+        fix = f"make root the owner of {folder}, and let nobody else write there (sudo install -d -m 0755 {folder})"
         return _finding("records", "error", message, fix, folder)
     return Passed("records", f"records go to {folder}", folder)
 
 
 def _python(home: Home) -> Check:
     if not home.python:
-        message = "no Python 3.9 or later on this machine; nodes of the same image record nothing"
+        message = "no Python 3.9 or later on this machine: nodes with the same image record nothing"
         fix = "install one as /usr/bin/python3.9 or later, on the nodes' image"
         return _finding("python", "warning", message, fix, f"{home.path}/run-hook")
     if home.python_version is None or home.python_version < (3, 9):
         shown = ".".join(map(str, home.python_version or ())) or "does not start"
-        message = f"{home.python} is to run the hook, and {shown if home.python_version is None else 'is ' + shown}"
+        message = f"{home.python} should run the hook, but {shown if home.python_version is None else 'is ' + shown}"
         return _finding("python", "error", message, "install a Python 3.9 or later", home.python)
     shown = ".".join(map(str, home.python_version))
     return Passed("python", f"{home.python} ({shown}) runs the hook on this machine", home.python)
@@ -212,16 +219,16 @@ def _programs(site: Site, home: Home) -> Iterator[Check]:
     yield _program(site, home, "task prolog", "TaskProlog", "task-prolog", on=home.settings.task_prolog)
     named = site.config.get("TaskProlog")
     if site.pyxis and named:
-        message = f"Slurm loads Pyxis and has TaskProlog {named}: it is looked for in the image, and the task fails"
+        message = f"Slurm loads Pyxis and has TaskProlog {named}: Slurm looks for it in the image, and the task fails"
         fix = (
-            "take TaskProlog out of slurm.conf (in a spec: hooks.task_prolog: false), or mount it into every container"
+            "remove TaskProlog from slurm.conf (in a spec: hooks.task_prolog: false), or mount it into every container"
         )
         yield _finding("task-prolog-pyxis", "error", message, fix, "", _PYXIS)
     check = _program(site, home, "health check", "HealthCheckProgram", "health-check", on=home.settings.health_check)
     if check.severity == "ok" and "start_only" not in site.config.words("HealthCheckNodeState"):
         interval = site.config.seconds("HealthCheckInterval")
         if home.settings.health_check and not interval:
-            message = "HealthCheckInterval is 0: Slurm never runs the health check"
+            message = "HealthCheckInterval is 0: Slurm does not run the health check"
             check = _finding("health-check", "error", message, "set HealthCheckInterval=300", "", _SLURM_CONF)
     yield check
 
@@ -232,7 +239,7 @@ def _program(site: Site, home: Home, what: str, setting: str, file: str, *, on: 
     if named is None:
         if not on:
             return Passed(rule, f"the {what} is turned off in hook.json", wanted)
-        message = f"Slurm has no {setting}: the {what} never runs"
+        message = f"Slurm has no {setting}: the {what} does not run"
         fix = (
             f"set {setting}={wanted}{more} "
             "(ParallelCluster: under parallelcluster.slurm_settings of the spec, then update)"
@@ -240,16 +247,16 @@ def _program(site: Site, home: Home, what: str, setting: str, file: str, *, on: 
         return _finding(rule, "warning", message, fix, "", _SLURM_CONF)
     there = Path(named).is_file()
     if not there and file == "task-prolog":
-        message = f"Slurm's TaskProlog is {named}, which is not there: every task fails"
+        message = f"Slurm's TaskProlog is {named}, which does not exist: every task fails"
         return _finding(
-            rule, "error", message, f"{_INSTALL}, or take TaskProlog out of slurm.conf", named, _PROLOG_GUIDE
+            rule, "error", message, f"{_INSTALL}, or remove TaskProlog from slurm.conf", named, _PROLOG_GUIDE
         )
     if not there:
         return _finding(
-            rule, "warning", f"Slurm's {setting} is {named}, which is not there", _INSTALL, named, _SLURM_CONF
+            rule, "warning", f"Slurm's {setting} is {named}, which does not exist", _INSTALL, named, _SLURM_CONF
         )
     if home.closed and named == wanted == f"{home.path}/task-prolog":
-        message = f"not every user may pass {home.closed}: tasks of those who cannot run {named} fail"
+        message = f"not every user has access to {home.closed}: tasks of users who cannot run {named} fail"
         return _finding(rule, "error", message, f"chmod a+rx {home.closed}", home.closed, _PROLOG_GUIDE)
     if named == wanted or wanted in site.texts.get(setting, ""):
         return Passed(rule, f"{setting} is {named}", named, _SLURM_CONF)
@@ -257,7 +264,7 @@ def _program(site: Site, home: Home, what: str, setting: str, file: str, *, on: 
         return Passed(rule, f"the {what} is turned off in hook.json; {setting} is {named}", named)
     does = "print what it prints" if file == "task-prolog" else "go on"
     message = f"{setting} is {named}, which does not run {wanted}"
-    return _finding(rule, "warning", message, f"let it run {wanted} and {does}", named, _SLURM_CONF)
+    return _finding(rule, "warning", message, f"change it to run {wanted} and {does}", named, _SLURM_CONF)
 
 
 def _timeouts(site: Site, home: Home) -> Iterator[Check]:
@@ -267,7 +274,10 @@ def _timeouts(site: Site, home: Home) -> Iterator[Check]:
         limit = site.config.seconds(name)
         if limit is not None and limit <= deadline:
             bad = True
-            message = f"{name} is {limit} s and the hook's deadline {deadline:g} s: Slurm kills it and drains the node"
+            message = (
+                f"{name} is {limit} s, but the hook's deadline is {deadline:g} s: Slurm kills the hook and "
+                "drains the node"
+            )
             yield _finding("timeouts", "error", message, f"raise {name} above {deadline:g}", "", _PROLOG_GUIDE)
     message_limit = site.config.seconds("MessageTimeout")
     if message_limit is not None and message_limit - _HUNG_BEFORE_SECONDS <= deadline:
@@ -280,7 +290,7 @@ def _timeouts(site: Site, home: Home) -> Iterator[Check]:
     batch = site.config.seconds("BatchStartTimeout")
     if batch is not None and batch <= deadline:
         bad = True
-        message = f"BatchStartTimeout is {batch} s: a batch job whose prolog takes {deadline:g} s is taken for lost"
+        message = f"BatchStartTimeout is {batch} s: Slurm treats a batch job as lost if its prolog takes {deadline:g} s"
         fix = f"raise BatchStartTimeout above {deadline:g} (ParallelCluster has 180)"
         yield _finding("timeouts", "error", message, fix, "", _SLURM_CONF)
     if not bad:

@@ -115,7 +115,7 @@ def _why_none(value: Path) -> str | None:
     if not os.access(value.parent, os.R_OK | os.X_OK):
         return None
     empty = all(entry.name.startswith(".") for entry in value.parent.iterdir())
-    return f"{value.parent} is empty" if empty else "no file there has such a name"
+    return f"{value.parent} is empty" if empty else "no file matches it"
 
 
 def _trouble(path: str) -> str:
@@ -137,9 +137,9 @@ def _interpreter_trouble(text: str) -> str:
     if text.startswith("\x7fELF"):
         return ""
     if not first.startswith("#!"):
-        return "no program: its first line does not begin with #!" if text else "empty"
+        return "not a program: its first line does not begin with #!" if text else "empty"
     interpreter, *_ = [*first[2:].split(maxsplit=1), ""]
-    return "" if os.access(interpreter, os.X_OK) else f"a script for {interpreter!r}, which is not there"
+    return "" if os.access(interpreter, os.X_OK) else f"a script for {interpreter!r}, which does not exist"
 
 
 def _home_of(path: str) -> str | None:

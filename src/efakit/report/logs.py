@@ -25,7 +25,7 @@ def text_lines(found: Diagnosis) -> Iterator[tuple[str, str]]:
         if not item.follows:
             yield from _finding(item.finding)
     if following:
-        yield "after it, and most likely for it:", ""
+        yield "after it, and most likely because of it:", ""
         for item in following[:_MOST_FOLLOWING]:
             yield f"    {item.finding.place}: {item.finding.rule}: {_without_the_rest(item.finding.message)}", ""
         if len(following) > _MOST_FOLLOWING:
@@ -33,7 +33,7 @@ def text_lines(found: Diagnosis) -> Iterator[tuple[str, str]]:
 
 
 def _without_the_rest(message: str) -> str:
-    return message.replace("; it follows from the first failure, most likely", "")
+    return message.replace("; most likely a consequence of the first failure", "")
 
 
 def _choice(choice: Choice) -> str:
@@ -48,8 +48,8 @@ def _first(found: Diagnosis) -> str:
     first = found.first
     if first is None:
         return ""
-    who = printable(str(first.hit.speaker), 200) or "a process that its line does not name"
-    order = "" if first.sure_order else " (of several files without times, this one was named first)"
+    who = printable(str(first.hit.speaker), 200) or "an unnamed process"
+    order = "" if first.sure_order else " (several files have no times; this file was given first)"
     return f"{who}, at {printable(first.hit.file, 200)}:{first.hit.line}, {first.rule}{order}"
 
 

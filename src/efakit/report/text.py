@@ -52,7 +52,7 @@ def print_report(report: JobReport, file: TextIO) -> None:
         _print_some(console, f"{printable(node.node, _MOST_LETTERS_OF_A_NAME)}: ", node.notes)
     _print_some(console, "", run.notes)
     if run.faults:
-        console.print(_line(f"{len(run.faults)} of the job's files cannot be used:"))
+        console.print(_line(f"{len(run.faults)} of the job's files are unusable:"))
         _print_some(console, "  ", run.faults)
 
 
@@ -75,7 +75,7 @@ def _facts(report: JobReport) -> list[str]:
     facts.append(f"EFA {_amount(traffic.efa_tx)} sent and {_amount(traffic.efa_rx)} received")
     sent, received = traffic.storage_bytes()
     if max(sent, received) >= EFA_FLOOR.value:
-        facts.append(f"of it {_size(sent)} to and {_size(received)} from storage")
+        facts.append(f"of this, {_size(sent)} to and {_size(received)} from storage")
     facts.append(f"TCP {_amount(traffic.tcp_tx)} sent and {_amount(traffic.tcp_rx)} received")
     if run.het:
         facts.append(f"heterogeneous job {', '.join(component_names(run))}")
