@@ -131,7 +131,7 @@ RULES = (
         what="An installed file is missing or was changed, or the list of installed files is missing.",
         why="The hooks may behave differently from this release of efakit. Without the list the files cannot be "
         "checked; that is a warning.",
-        wrong="run-hook was changed since it was installed",
+        wrong="run-hook was changed after the installation",
         right="sudo efakit hooks install",
         source=_OWN,
     ),
