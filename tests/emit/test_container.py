@@ -276,7 +276,7 @@ def shell_words(text: str) -> list[str]:
 @given(
     st.sampled_from((*TEXTS, "packages")), st.one_of(HOSTILE, st.from_regex(r"[a-z0-9.:/@=!-]{1,12}", fullmatch=True))
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings().max_examples * 60 // 100)
 def test_values_of_the_section_are_literals(key, value):
     section: dict[str, Any] = {"kind": "neuron"} if key == "neuron" else {}
     section[key] = [value] if key == "packages" else value

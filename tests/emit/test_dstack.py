@@ -217,7 +217,7 @@ def test_what_only_slurm_reads_of_a_job_is_told():
 
 
 @given(HOSTILE, HOSTILE, HOSTILE)
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 def test_values_of_a_job_are_literals(tmp_path_factory, argument, value, script):
     job = {**TRAIN, "args": [argument], "env": {"MINE": value}, "script": script}
     try:

@@ -387,7 +387,7 @@ def test_a_pod_that_lacks_an_efa_device_ends_before_the_launch(tmp_path, job):
 
 
 @given(HOSTILE, HOSTILE, HOSTILE)
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples * 25 // 100)
 def test_values_of_a_job_are_literals(tmp_path_factory, argument, value, script):
     job = {**TRAIN, "args": [argument], "env": {"MINE": value}, "script": script}
     try:
@@ -400,7 +400,7 @@ def test_values_of_a_job_are_literals(tmp_path_factory, argument, value, script)
 
 
 @given(HOSTILE, HOSTILE)
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples * 50 // 100)
 def test_hostile_words_of_the_section_are_refused_or_stay_what_they_are(image, path):
     try:
         files = files_of(TESTS, image=image, volumes=[{"claim": "fsx", "path": f"/{path}"}])

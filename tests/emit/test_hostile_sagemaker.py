@@ -46,7 +46,7 @@ def statements(file: File) -> list[str]:
 
 @pytest.mark.thorough
 @given(st.sampled_from(sorted(TYPES)), st.sampled_from(FIELDS), HOSTILE, st.sampled_from([2, 3]))
-@settings(max_examples=200)
+@settings(max_examples=settings().max_examples * 2)
 def test_a_value_of_a_job_is_refused_or_stays_a_literal(tmp_path_factory, base, field, value, line):
     job = {"name": "j", **placed(base, field, value)}
     if base == "openmpi":
@@ -73,7 +73,7 @@ def test_a_value_of_a_job_is_refused_or_stays_a_literal(tmp_path_factory, base, 
 
 
 @given(st.sampled_from(SECTION_FIELDS), HOSTILE, st.sampled_from([2, 3]))
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples * 60 // 100)
 def test_a_value_of_the_section_is_refused_or_stays_a_literal(field, value, line):
     shaped: Any = {"inputs": {"train": value}, "jobs": [value], "stack": {"installer": value}}.get(field, value)
     plain = files_of(TRAIN, sdk=line, source="../..", inputs={"train": "s3://b/c"})
@@ -90,7 +90,7 @@ def test_a_value_of_the_section_is_refused_or_stays_a_literal(field, value, line
 
 
 @given(st.lists(HOSTILE, max_size=3))
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 def test_arguments_of_smddp_s_script_stay_literals(arguments):
     section = {"smddp": True, "pytorch": "2.0.1", "source": "../.."}
     try:

@@ -207,7 +207,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 150 // 100)
 @given(st.lists(PIECES, max_size=25).map("".join))
 def test_no_text_is_too_odd_and_every_place_lies_in_the_file(text: str):
     data = text.encode()
