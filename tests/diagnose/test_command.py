@@ -33,8 +33,8 @@ def test_an_error_ends_with_1_and_says_where_what_why_and_what_to_do(log):
     done = run(log)
     assert done.exit_code == 1
     assert f"first to fail: task 1 on gpu-1, at {log}:2, log-slurm-task-memory" in done.output
-    assert f"{log}:2: error log-slurm-task-memory: Slurm: a task was killed since the memory was full" in done.output
-    assert "fix: ask for more" in done.output
+    assert f"{log}:2: error log-slurm-task-memory: Slurm: a task was killed because the memory was full" in done.output
+    assert "fix: request more" in done.output
     assert done.output.endswith("1 file: 1 error, 0 warnings, 0 info\n")
 
 

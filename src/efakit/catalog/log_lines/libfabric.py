@@ -8,7 +8,7 @@ _LIBFABRIC = "https://github.com/ofiwg/libfabric/"
 _SOURCE = _LIBFABRIC + "blob/v2.3.0/prov/efa/src/"
 _EFA = "prov/efa/src/*"
 _ERRORS = "prov/efa/src/*errno.h"
-_PEER = "find the rank that ended first; where none did, look at that node's state and at its EFA counters"
+_PEER = "find the rank that ended first; if none ended, check that node's state and its EFA counters"
 
 ROWS = (
     LogLine(
@@ -42,7 +42,7 @@ ROWS = (
             "Unresponsive receiver (connection previously established)",
             "Unresponsive receiver (reachable by EFA device but handshake failed)",
         ),
-        "a node that had answered over EFA does not any more",
+        "a node stopped answering over EFA",
         "the process there has ended, or the node or its device failed",
         _PEER,
         _LIBFABRIC + "pull/10410",
@@ -111,7 +111,7 @@ ROWS = (
             "message: Receiver not ready",
         ),
         "a node had no receive buffers left",
-        "the process there does not call into the network any more: it hangs, or it is stopped",
+        "the process there no longer calls the network library: it hangs, or it is stopped",
         "look at what that process does (py-spy, gdb), and whether it ended",
         _SOURCE + "efa_errno.h",
         "libfabric:101:1708520807::efa:cq:efa_rdm_txe_handle_error():737<warn> err: 5, message: Destination resource "
@@ -127,7 +127,7 @@ ROWS = (
         "error",
         ("No valid address handle at remote side", "Invalid address handle on remote"),
         "another node does not know this one's address",
-        "the process there has closed its endpoint, or was started anew",
+        "the process there has closed its endpoint, or was restarted",
         _PEER,
         _SOURCE + "efa_errno.h",
         "libfabric:101:1708520807::efa:cq:efa_rdm_txe_handle_error():737<warn> err: 107, message: No valid address "
@@ -142,8 +142,8 @@ ROWS = (
         FAILURE,
         "error",
         ("Remote memory registration is invalid", "Invalid receiver memory"),
-        "memory of another process was not registered as it was used",
-        "that process has freed it or ended, or the program's MPI asks for more than EFA allows (MPI_Get of MPICH 5)",
+        "another process used memory in a way that it was not registered for",
+        "that process has freed it or ended, or the program's MPI requests more than EFA allows (MPI_Get of MPICH 5)",
         "see whether that rank ended first; for MPICH see its issue 7853",
         "https://github.com/pmodels/mpich/issues/7853",
         "libfabric:101:1708520807::efa:cq:efa_rdm_txe_handle_error():737<warn> err: 22, message: Remote memory "
@@ -158,7 +158,7 @@ ROWS = (
         FAILURE,
         "error",
         ("Local memory registration is invalid",),
-        "memory of this process was not registered as it was used",
+        "this process used memory in a way that it was not registered for",
         "the program freed or moved it while it was sent",
         "look at this rank's lines before it; update libfabric",
         _SOURCE + "efa_errno.h",
@@ -189,8 +189,8 @@ ROWS = (
         FOLLOWS,
         "error",
         ("EFA provider has encountered an internal error",),
-        "the EFA provider met an error that nobody asked for, and ended the process",
-        "what the lines below it name",
+        "the EFA provider had an internal error and ended the process",
+        "named in the lines below it",
         "see the two lines below it",
         "https://github.com/awslabs/awsome-distributed-ai/issues/647",
         "Libfabric EFA provider has encountered an internal error:",
@@ -204,9 +204,9 @@ ROWS = (
         FAILURE,
         "error",
         ("Unable to write to EQ: Missing or unavailable event queue",),
-        "the EFA provider met an error that nobody asked for, and ended the process: {error}",
+        "the EFA provider had an internal error and ended the process: {error}",
         "a fault of the device or of shared memory between processes of a node, by the error's number",
-        "update libfabric; FI_EFA_ENABLE_SHM_TRANSFER=0 tells whether it is shared memory",
+        "update libfabric; FI_EFA_ENABLE_SHM_TRANSFER=0 shows whether shared memory is the cause",
         _LIBFABRIC + "issues/6249",
         "Unable to write to EQ: Missing or unavailable event queue. err: Input/output error (5) prov_errno: Unknown "
         "error -12 (-12) prov/efa/src/rxr/rxr.h:1343",
@@ -221,8 +221,8 @@ ROWS = (
         CAUSE,
         "error",
         ("EFA device has no rdma-read capability",),
-        "FI_EFA_USE_DEVICE_RDMA=1 is set where the EFA device has no RDMA read, and ended the process",
-        "the variable asks for what this instance type's device does not have",
+        "FI_EFA_USE_DEVICE_RDMA=1 ended the process: the EFA device has no RDMA read",
+        "the variable requires RDMA read, which this instance type's device does not have",
         "unset FI_EFA_USE_DEVICE_RDMA",
         _SOURCE + "rdm/efa_rdm_util.c",
         "FI_EFA_USE_DEVICE_RDMA=1 was set by user, but EFA device has no rdma-read capability.  Application will "
@@ -238,7 +238,7 @@ ROWS = (
         CAUSE,
         "error",
         ("FI_EFA_USE_DEVICE_RDMA was set to an invalid value",),
-        "FI_EFA_USE_DEVICE_RDMA has a value that is neither true nor false, and ended the process",
+        "FI_EFA_USE_DEVICE_RDMA ended the process: its value is neither true nor false",
         "the value must be 0 or 1",
         "unset FI_EFA_USE_DEVICE_RDMA",
         _SOURCE + "rdm/efa_rdm_util.c",
@@ -272,7 +272,7 @@ ROWS = (
         "error",
         ("has been deprecated and as such execution cannot proceed",),
         "the variable {variable} ended the process: this libfabric refuses it",
-        "the variable is of an older libfabric",
+        "the variable belongs to an older libfabric",
         "unset {variable}",
         _SOURCE + "efa_env.c",
         "FI_EFA_SHM_MAX_MEDIUM_SIZE env variable detected! The use of this variable has been deprecated and as such "
@@ -290,7 +290,7 @@ ROWS = (
         "error",
         ("variable FI_EFA_USE_HUGE_PAGE has been",),
         "FI_EFA_USE_HUGE_PAGE=1 ended the process: fork support is on as well",
-        "huge pages and fork support do not go together",
+        "huge pages and fork support exclude each other",
         "unset FI_EFA_USE_HUGE_PAGE",
         _SOURCE + "efa_fork_support.c",
         "The envrionment variable FI_EFA_USE_HUGE_PAGE has been",
@@ -305,8 +305,8 @@ ROWS = (
         CAUSE,
         "error",
         ("FI_EFA_IFACE is empty",),
-        "FI_EFA_IFACE is empty, and ended the process",
-        "the variable is set to nothing",
+        "FI_EFA_IFACE ended the process: it is empty",
+        "the variable has no value",
         "unset FI_EFA_IFACE",
         _SOURCE + "efa_env.c",
         'FI_EFA_IFACE is empty. Specify full-qualified names separated by comma, or "all" to use '
@@ -322,7 +322,7 @@ ROWS = (
         CAUSE,
         "error",
         ("FI_EFA_TX_MIN_CREDITS was set to ",),
-        "FI_EFA_TX_MIN_CREDITS is not positive, and ended the process",
+        "FI_EFA_TX_MIN_CREDITS ended the process: it is not positive",
         "with this value EFA would hang",
         "unset FI_EFA_TX_MIN_CREDITS",
         _SOURCE + "efa_env.c",
@@ -354,7 +354,7 @@ ROWS = (
         "info",
         ("fi_getinfo: provider efa output empty list", "fi_getinfo: provider efa returned -61"),
         "the EFA provider offers no device",
-        "no EFA device in this process's sight, or none that does what was asked for (GPU memory without RDMA read)",
+        "this process sees no EFA device, or no device with the requested features (GPU memory without RDMA read)",
         "run fi_info -p efa in the same place; see that /dev/infiniband is in the container",
         "https://github.com/aws/aws-ofi-nccl/issues/889",
         "libfabric:85:1747438790::core:core:fi_getinfo_():1392<warn> fi_getinfo: provider efa output empty list",
@@ -404,7 +404,7 @@ ROWS = (
         "error",
         ("ibv_create_qp failed. errno: ",),
         "no queue pair could be made on the EFA device (errno {errno})",
-        "the device has no more, since too many processes or other jobs use it, or the limit of locked memory is low",
+        "too many processes or other jobs use the device, or the limit of locked memory is low",
         "see which processes use the device; set the limit of locked memory to unlimited",
         _SOURCE + "efa_base_ep.c",
         "libfabric:101:1708520807::efa:ep_ctrl:efa_base_ep_create_qp():252<warn> ibv_create_qp failed. errno: 12",

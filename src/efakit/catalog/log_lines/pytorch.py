@@ -15,7 +15,7 @@ ROWS = (
         "error",
         ("Watchdog caught collective operation timeout",),
         "a collective timed out: {operation}, number {number}, after {limit} ms",
-        "a rank did not take part: it ended, hangs, or works on something else; only rarely the network",
+        "a rank did not take part: it ended, hangs, or is busy; the network is rarely the cause",
         "see which ranks did not time out, and what they did last; TORCH_NCCL_TRACE_BUFFER_SIZE and py-spy show it",
         _TORCH + "118369",
         "[rank0]:[E321 02:07:08.408271257 ProcessGroupNCCL.cpp:607] [Rank 0] Watchdog caught collective operation "
@@ -34,7 +34,7 @@ ROWS = (
             "Exception (either an error or timeout) detected by watchdog",
         ),
         "the watchdog ended the process, after an error or a timeout",
-        "what the lines before it name",
+        "named in the lines before it",
         "see the lines before it",
         "https://github.com/hiyouga/LlamaFactory/issues/7396",
         "[rank0]:[E321 02:07:08.465150152 ProcessGroupNCCL.cpp:1664] [PG 1 Rank 0] Exception (either an error or "
@@ -61,7 +61,7 @@ ROWS = (
         "error",
         ("CUDA error: ", "CUDA error "),
         "CUDA failed: {error}",
-        "a fault of the program on this GPU, or the GPU's own",
+        "a fault of the program on this GPU, or a fault of the GPU",
         "CUDA_LAUNCH_BLOCKING=1 shows the call; see the node's kernel log for Xid",
         "https://github.com/deepseek-ai/DeepEP/issues/53",
         "RuntimeError: CUDA error: an illegal memory access was encountered",
@@ -101,9 +101,9 @@ ROWS = (
         CAUSE,
         "error",
         ("failed to listen on any local network address",),
-        "the port of the rendezvous is taken",
-        "another job or an earlier run of this one still listens there, or two processes want to be the first",
-        "take a port of the job's own, such as one made of SLURM_JOB_ID",
+        "the port of the rendezvous is in use",
+        "another job or an earlier run of this one still listens there, or two processes try to host the rendezvous",
+        "use the job's own port, such as one derived from SLURM_JOB_ID",
         "https://github.com/meta-pytorch/torchtune/issues/1025",
         "RuntimeError: The server socket has failed to listen on any local network address. The server socket has "
         "failed to bind to [::]:29500 (errno: 98 - Address already in use).",
@@ -115,7 +115,7 @@ ROWS = (
         "error",
         ("failed (exitcode: -9) local_rank: ",),
         "a process was killed (local rank {local}, process {pid})",
-        "the kernel or Slurm killed it since the memory was full, or somebody did",
+        "the kernel or Slurm killed it because the memory was full, or a user killed it",
         "see oom_kill in the job's output, and sacct -j JOBID --format=MaxRSS; ask for more memory or use fewer "
         "workers",
         "https://github.com/hpcaitech/ColossalAI/issues/3514",
@@ -135,8 +135,7 @@ ROWS = (
             "failed (exitcode: -8) local_rank: ",
         ),
         "a process crashed on signal {signal} (local rank {local}, process {pid})",
-        "a fault of a library, such as one that does not fit the others; signal 7 is a bus error, often of a full "
-        "/dev/shm",
+        "a fault of a library, such as an incompatible release; signal 7 is a bus error, often of a full /dev/shm",
         "look at this process's lines before it; PYTHONFAULTHANDLER=1 shows where",
         "https://github.com/hpcaitech/ColossalAI/issues/3514",
         "ERROR:torch.distributed.elastic.multiprocessing.api:failed (exitcode: -11) local_rank: 3 (pid: 812917) of "
@@ -150,7 +149,7 @@ ROWS = (
         "error",
         ("failed (exitcode: ",),
         "torchrun says that a process ended with code {code} (local rank {local}, process {pid})",
-        "what that process said before",
+        "named in that process's earlier lines",
         "look at this process's lines before it",
         "https://github.com/OEvortex/unsloth/issues/10",
         "E0801 13:23:20.000000 32974 torch/distributed/elastic/multiprocessing/api.py:874] failed (exitcode: 1) "
@@ -163,8 +162,8 @@ ROWS = (
         FOLLOWS,
         "error",
         ("errors.ChildFailedError:",),
-        "torchrun ended since a process of its node ended with an error",
-        "what that process said before",
+        "torchrun ended because a process of its node ended with an error",
+        "named in that process's earlier lines",
         "its list names the first process of that node under Root Cause; " + _FIRST + " of all nodes",
         "https://github.com/vllm-project/speculators/issues/1115",
         "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:",
