@@ -45,7 +45,7 @@ _TOGETHER = (
         room="log",
         severity="error",
         what="A process of the job ended with an exception of Python that no row knows.",
-        why="Where it is the first failure of the job, what others say afterwards only follows from it. It is told "
+        why="Where it is the first failure of the job, what others say afterwards only follows from it. It is reported "
         "only where the log says that the job failed: programs print exceptions that they have caught, too.",
         wrong="ValueError: could not convert string to float",
         right="a log without an exception",
