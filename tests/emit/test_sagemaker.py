@@ -366,7 +366,7 @@ def test_the_spec_in_the_docs_gives_the_files_that_the_docs_name():
     named = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `sagemaker/")}
     assert named <= paths
     assert {path.replace("all-reduce", "train") for path in paths} == named
-    assert f"they take {len(OFFERED)} of the types with EFA" in page
+    assert f"they support {len(OFFERED)} of the types with EFA" in page
 
 
 def test_beside_parallelcluster_the_scripts_are_for_its_software_and_the_training_jobs_for_the_image():
