@@ -150,8 +150,10 @@ def _of_fleet(section: Dstack, fleet: Fleet) -> list[Decision]:
         "machines only above it"
     )
     found = [Decision(subject, f"{low}..{high} nodes", reason, rows.FLEETS)]
-    reason = "a task on several nodes needs it. dstack creates a placement group, also for a fleet that starts "
-    "without machines"
+    reason = (
+        "a task on several nodes needs it. dstack creates a placement group, also for a fleet that starts "
+        "without machines"
+    )
     if fleet.queue.queue.capacity == "capacity-block":
         reason = "a task on several nodes needs it. For a Capacity Block dstack creates no placement group"
     found.append(Decision(subject, "placement cluster", reason, rows.ELASTIC))
@@ -179,14 +181,17 @@ def _addresses(section: Dstack) -> Decision:
     if section.public_ips:
         reason = "as the spec says; a type with several network cards gets an Elastic IP"
         return Decision("public addresses", "on", reason, rows.PUBLIC_IPS)
-    reason = "EC2 does not assign a public address to an instance with several network cards; the server must be "
-    "able to reach the nodes"
+    reason = (
+        "EC2 does not assign a public address to an instance with several network cards; the server must be "
+        "able to reach the nodes"
+    )
     return Decision("public addresses", "off", reason, rows.PUBLIC_IPS)
 
 
 def _subnets() -> Decision:
-    reason = "dstack chooses subnets in the VPC itself and cannot be given one: it does not use the subnets of the "
-    "queues"
+    reason = (
+        "dstack chooses subnets in the VPC itself and cannot be given one: it does not use the subnets of the queues"
+    )
     return Decision("subnets", "dstack's choice", reason, rows.PUBLIC_IPS)
 
 

@@ -72,8 +72,10 @@ def decide_capacity(queue: Queue, resource: ComputeResource) -> Decision:
 def _against(queue: Queue, resource: ComputeResource, efa: bool) -> tuple[str, str]:
     """Return what speaks against a placement group, and on whose word; empty texts where nothing does."""
     if queue.capacity == "capacity-block":
-        reason = "the instances of a Capacity Block are already placed; with a group the launch fails with "
-        "insufficient capacity"
+        reason = (
+            "the instances of a Capacity Block are already placed; with a group the launch fails with "
+            "insufficient capacity"
+        )
         return reason, _CAPACITY_BLOCKS
     if is_reserved(queue, resource):
         reason = (
