@@ -357,6 +357,70 @@ def test_lint_reads_manifests_by_what_is_in_them(tmp_path):
     assert not [item for item in json.loads(done.stdout) if item["file"].endswith("other.yaml")]
 
 
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  imagePullPolicy: Always\n  containers: [{name: a}]\n"
+LIST = "apiVersion: v1\nkind: List\nitems:\n- " + POD.replace("\n", "\n  ").rstrip() + "\n"
+
+
+def linted(path: Any, data: bytes, name: str = "x.yaml") -> Any:
+    """Return what lint answers on a file of these bytes."""
+    (path / name).write_bytes(data)
+    return CliRunner().invoke(efakit, ["lint", str(path / name), "--format", "json"])
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "line"),
+    [
+        (b"\xef\xbb\xbf" + POD.encode(), "x.yaml", 5),
+        (POD.replace("\n", "\r\n").encode(), "x.yaml", 5),
+        (POD.replace("\n", "\r").encode(), "x.yaml", 5),
+        (b"%YAML 1.2\n# a comment\n---\n" + POD.encode(), "x.yaml", 8),
+        (POD.encode() + b"...\n---\n", "x.yaml", 5),
+        (b"\n" * 40 + POD.encode(), "x.yml", 45),
+        (LIST.encode(), "x.yaml", 8),
+        (json.dumps(yaml.safe_load(POD)).encode(), "x.json", 1),
+        (json.dumps(yaml.safe_load(LIST), indent=1).encode(), "x.json", 12),
+    ],
+)
+def test_a_manifest_is_read_in_each_form_that_kubectl_takes(tmp_path, data, name, line):
+    (found,) = json.loads(linted(tmp_path, data, name).stdout)
+    assert (found["rule"], found["line"]) == ("pod-key", line)
+    given = CliRunner().invoke(efakit, ["lint", "-", "--format", "json"], input=data)
+    assert [item["rule"] for item in json.loads(given.stdout)] == ["pod-key"]
+
+
+def test_as_many_documents_as_a_file_holds_are_read_each_once(tmp_path):
+    found = json.loads(linted(tmp_path, "---\n".join([POD] * 1000).encode()).stdout)
+    assert [item["line"] for item in found] == [5 + 7 * number for number in range(1000)]
+
+
+_TENS = "".join(
+    f"{after}: &{after} [{', '.join(['*' + name] * 9)}]\n" for name, after in zip("abcdef", "bcdefg", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"apiVersion: v1\nkind: Pod\na: &a [x, x]\n" + _TENS.encode() + b"spec: {containers: *g}\n",
+        b"apiVersion: v1\nkind: Pod\nspec: &s\n  containers: [*s]\n",
+        b"apiVersion: v1\nkind: List\nitems: &s\n  - *s\n",
+        b"apiVersion: v1\nkind: Pod\nspec: " + b"[" * 3000 + b"]" * 3000,
+        b"apiVersion: v1\nkind: Pod\nspec: {x: " + b"9" * 6000 + b"}\n",
+        b"apiVersion: v1\nkind: Pod\nspec: {x: 2020-13-45}\n",
+        b'apiVersion: v1\nkind: Pod\nspec: !!python/object/apply:os.system ["id"]\n',
+        POD.encode() + b"\x00",
+        POD.encode() + b"\xff\xfe",
+        POD.encode("utf-16"),
+        POD.encode() + b"---\nfoo: [\n",
+        POD.encode() + b"x: " + b"x" * (4 * 1024 * 1024),
+    ],
+)
+def test_what_is_no_manifest_or_explodes_is_refused_with_the_file_s_name(tmp_path, data):
+    done = linted(tmp_path, data)
+    assert isinstance(done.exception, UsageError)
+    assert "x.yaml" in str(done.exception)
+
+
 @pytest.mark.parametrize("text", ["apiVersion: v1\nkind: [\n", "apiVersion: v1\nkind: Pod\nkind: Pod\n"])
 def test_a_file_that_is_no_yaml_is_told_with_its_place(tmp_path, text):
     (tmp_path / "job.yaml").write_text(text)

@@ -497,3 +497,9 @@ def test_a_comment_leaves_a_rule_out():
 )
 def test_an_ordinary_image_is_clean(text: str):
     assert rules(text) == {}
+
+
+def test_variables_that_double_60_times_and_a_command_of_10000_words_are_read():
+    doubling = "ARG V0=ab\n" + "".join(f"ARG V{number + 1}=${{V{number}}}${{V{number}}}\n" for number in range(60))
+    assert "image-installer-old" in rules(doubling + installer("1.30.0", more=f"ENV X=$V60\n{doubling}"))
+    assert "image-installer-old" in rules(installer("1.30.0", more="RUN " + "a \\\n" * 10000))
