@@ -502,6 +502,15 @@ REPORTS = {
     "https://github.com/aws/sagemaker-hyperpod-cli/pull/318": lambda: (
         worker_of(files_of(TESTS, instance="p4d.24xlarge"))["resources"]["limits"]["vpc.amazonaws.com/efa"] == 4
     ),
+    # eksctl's own plugin could not start on any node: the chart's takes its place.
+    "https://github.com/eksctl-io/eksctl/issues/6222": lambda: (
+        files_of(instance="hpc6a.48xlarge")["README.md"].index("kubectl delete daemonset aws-efa-k8s-device-plugin")
+        < files_of(instance="hpc6a.48xlarge")["README.md"].index("helm upgrade --install aws-efa-k8s-device-plugin")
+    ),
+    # Nodes in a public subnet without a public address do not join.
+    "https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3533": lambda: (
+        group_of(files_of())["privateNetworking"] is True
+    ),
     # resourcesPerNode erases the runtime's EFA request.
     "https://github.com/NVIDIA/aicr/issues/2275": lambda: (
         "resourcesPerNode" not in files_of(TRAIN)["train.job.yaml"]

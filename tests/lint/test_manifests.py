@@ -112,6 +112,13 @@ ZONES, BOTH = ["us-west-2a", "us-west-2b"], ["subnet-0123456789abcdef0", "subnet
     ("rule", "changes"),
     [
         ("eksctl-key", [((*GROUP, "efaEnable"), True)]),
+        (
+            "eksctl-key",
+            [((*GROUP, "capacityReservation"), {"capacityReservationTarget": {"capacityReservationId": "x"}})],
+        ),
+        ("eksctl-key", [((*GROUP, "capacityReservation"), {"target": {"capacityReservationID": "x"}})]),
+        ("eksctl-key", [((*GROUP, "securityGroups"), {"attachIds": ["sg-0123456789abcdef0"]})]),
+        ("eksctl-key", [((*GROUP, "placement"), {"name": "mine"})]),
         ("eksctl-one-zone", [((*GROUP, "availabilityZones"), ZONES)]),
         ("eksctl-one-zone", [((*GROUP, "availabilityZones"), None), ((*GROUP, "subnets"), BOTH)]),
         ("eksctl-one-zone", [((*GROUP, "subnets"), BOTH[:1])]),
@@ -318,6 +325,32 @@ REPORTS = {
             ((*ROLES, "Launcher"), None),
         ),
     ),
+    # The template that eksctl makes has an empty target, and no node starts from the block.
+    **{
+        f"https://github.com/eksctl-io/eksctl/issues/{number}": (
+            "eksctl-key",
+            changed(
+                CONFIG,
+                ((*GROUP, "instanceType"), type_),
+                (
+                    (*GROUP, "capacityReservation"),
+                    {"capacityReservationTarget": {"capacityReservationId": "cr-0123456789abcdef0"}},
+                ),
+                ((*GROUP, "instanceMarketOptions"), {"marketType": "capacity-block"}),
+            ),
+        )
+        for number, type_ in ((8320, "p5en.48xlarge"), (8542, "p5.48xlarge"))
+    },
+    # The kernel ends a rank, and the log speaks of EFA.
+    "https://github.com/awslabs/awsome-distributed-ai/issues/312": (
+        "pod-memory-small",
+        changed(JOB, *both("memory", "8000Mi")),
+    ),
+    "https://github.com/awslabs/awsome-distributed-ai/issues/880": (
+        "pod-without-efa",
+        changed(JOB, ((*WORKER, "nodeSelector", TYPE), "p6e-gb200.36xlarge"), (ASKS, {"limits": {GPU: 4}})),
+    ),
+    "https://github.com/aws-neuron/aws-neuron-sdk/issues/109": ("pod-hugepages", changed(JOB, *both(HUGE, "256"))),
     "https://github.com/aws/amazon-vpc-cni-k8s/releases/tag/v1.7.10": (
         "eksctl-cni",
         changed(CONFIG, (("addons",), [{"name": "vpc-cni", "version": "v1.7.5"}])),
