@@ -122,6 +122,11 @@ def test_an_image_of_the_jobs_own_is_named_as_a_registry_has_it():
             TYPE,
             "images from a registry",
         ),
+        (
+            {**TRAIN, "name": "x", "container": {"runtime": "pyxis", "image": "/fsx/x.sqsh"}},
+            TYPE,
+            "images from a registry",
+        ),
     ],
 )
 def test_a_job_that_cannot_be_a_task_is_left_out_with_the_reason_and_refused_where_it_is_named(job, instance, why):

@@ -272,7 +272,9 @@ def test_an_image_of_the_jobs_own_is_named_as_a_registry_has_it_and_comes_before
     [
         (TRAIN, TYPE, None, "a pod needs an image"),
         ({"name": "train", "template": "command", "program": "x"}, TYPE, IMAGE, "no operator here starts the ranks"),
-        ({**TRAIN, "container": {"runtime": "apptainer", "image": "/x.sif"}}, TYPE, None, "no files of Apptainer"),
+        ({**TRAIN, "container": {"runtime": "apptainer", "image": "/x.sif"}}, TYPE, None, "no image files"),
+        ({**TRAIN, "container": {"runtime": "pyxis", "image": "/fsx/x.sqsh"}}, TYPE, None, "no image files"),
+        ({**TRAIN, "container": {"runtime": "pyxis", "image": "x.sqsh"}}, TYPE, None, "no image files"),
         (TRAIN, "dl1.24xlarge", IMAGE, "no device plugin is installed for the accelerators of dl1.24xlarge"),
         (TRAIN, "p6e-gb300.36xlarge", IMAGE, "no public source says how many EFA interfaces p6e-gb300.36xlarge has"),
     ],
@@ -284,6 +286,32 @@ def test_a_job_that_cannot_run_is_left_out_with_the_reason_and_refused_where_it_
     with pytest.raises(SpecError) as refused:
         plan_of(job, instance=instance, image=image, jobs=["train"])
     assert [item.rule for item in refused.value.findings] == ["eks-job"]
+
+
+@pytest.mark.parametrize(
+    "image", ["My/Image", "an image", "https://x/y", "${IMAGE}", "\u00fc", "x:tag!", "/fsx/x.sqsh"]
+)
+def test_what_no_registry_can_have_is_refused_as_an_image(image):
+    with pytest.raises(SpecError, match="an image's name"):
+        plan_of(TRAIN, image=image)
+
+
+def test_a_kubernetes_version_that_eks_starts_no_more_is_refused_before_eksctl_is_asked():
+    with pytest.raises(SpecError, match=r"no cluster with Kubernetes 1\.31; write '1\.32' or later"):
+        plan_of(TRAIN, version="1.31")
+    plan_of(TRAIN, version="1.32")
+
+
+def test_in_a_queue_of_several_types_the_devices_that_stay_idle_are_told():
+    resources = [
+        {"name": "p5", "instance": "p5.48xlarge", "nodes": 2},
+        {"name": "en", "instance": "p5en.48xlarge", "nodes": 2},
+    ]
+    plan = plan_of(TRAIN, queue={"compute_resources": resources})
+    assert "16 EFA devices each: as many as each type of the queue has: on p5.48xlarge the others stay idle" in told(
+        plan
+    )
+    assert "all EFA devices of the type" in told(plan_of(TRAIN))
 
 
 def test_names_are_those_of_hosts_and_differ():

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from efakit.catalog import dstack as rows
+from efakit.catalog.image_names import is_image_file
 from efakit.catalog.stacks import Stack, stack_of
 from efakit.plan.cluster import ClusterPlan, QueuePlan, ResourcePlan
 from efakit.plan.decision import Decision
@@ -92,9 +93,9 @@ def plan_dstack(plan: Plan) -> DstackPlan:
 
 
 def _why_no_task(job: Job, queue: QueuePlan) -> str | None:
-    runtime = job.container.runtime if job.container else None
+    from_file = is_image_file(job.container.runtime, job.container.image) if job.container else None
     reasons = (
-        rows.why_no_task(job.template, instance.name, runtime)
+        rows.why_no_task(job.template, instance.name, from_file)
         for resource in queue.resources
         for instance in resource.resource.instances
     )

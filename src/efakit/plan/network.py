@@ -35,7 +35,8 @@ def decide_efa(queue: Queue, resource: ComputeResource) -> tuple[bool, Decision]
         )
     else:
         interfaces = "an unknown number of" if count is None else count
-        reason = f"{names} has {interfaces} EFA interfaces and the queue more than one node"
+        noun = "EFA interface" if count == 1 else "EFA interfaces"
+        reason = f"{names} has {interfaces} {noun} and the queue more than one node"
         on, source = True, _EFA_PAGE
     return on, _decision(queue, resource, "EFA", "on" if on else "off", reason, source)
 

@@ -37,7 +37,7 @@ def decide_preflight(
     reason = (
         "without the check a node without EFA is noticed only by a slow or failed job (preflight: false turns it off)"
     )
-    choice = f"{count} EFA devices on each node, locked memory"
+    choice = f"{count} EFA {'device' if count == 1 else 'devices'} on each node, locked memory"
     own_file = job.preflight == "file"
     if own_file:
         choice += "; by preflight.sh beside the script"
