@@ -115,7 +115,7 @@ def why_no_job(template: str, instances: tuple[Instance, ...], image: str | None
     if template not in (*NODE_TEMPLATES, *MPI_TEMPLATES):
         return "no operator here starts the ranks of the template %s" % template
     if from_file and image is None:
-        return "a pod runs images of a registry, and no image files (Apptainer, squashfs); eks.image names one for such jobs"
+        return "a pod runs images of a registry, and no image files (Apptainer, squashfs): name one in eks.image"
     if from_file is None and image is None:
         return "a pod needs an image: the job has no container, and the section no image"
     for instance in instances:
