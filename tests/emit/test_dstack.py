@@ -83,6 +83,11 @@ def test_a_fleet_in_a_placement_group_names_its_type_since_dstack_would_try_thos
     assert (fleet["placement"], len(fleet["instance_types"])) == ("cluster", 1)
 
 
+def test_the_smaller_p5_has_dstack_s_image_with_efa_too():
+    # https://github.com/dstackai/dstack/issues/3069
+    assert "python" in data_of(files_of(TRAIN, instance="p5.4xlarge")["train.dstack.yml"])
+
+
 def test_a_task_names_its_fleet_and_its_gpus():
     task = data_of(files_of({**TRAIN, "nodes": 2, "requeue": True}, shm_size="64GB")["train.dstack.yml"])
     assert (task["nodes"], task["fleets"], task["python"]) == (2, ["gpu-n"], "3.12")

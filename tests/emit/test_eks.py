@@ -314,6 +314,26 @@ def test_in_a_queue_of_several_types_the_devices_that_stay_idle_are_told():
     assert "all EFA devices of the type" in told(plan_of(TRAIN))
 
 
+def test_security_groups_of_ones_own_are_attached_and_their_rule_is_told():
+    # https://github.com/eksctl-io/eksctl/issues/5382
+    plan = plan_of(TRAIN, security_groups=["sg-0123456789abcdef0"])
+    group = group_of(files_of(TRAIN, security_groups=["sg-0123456789abcdef0"]))
+    assert group["securityGroups"]["attachIDs"] == ["sg-0123456789abcdef0"]
+    assert "security group" in told(plan)
+
+
+def test_the_addresses_that_efa_interfaces_take_are_counted():
+    # https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3653
+    assert "Each takes an IP address of the subnet: 32 for each node" in told(plan_of(TRAIN))
+    assert "Each takes an IP address" not in told(plan_of(TRAIN, instance="g6.8xlarge"))
+
+
+def test_nodes_that_no_image_reserves_huge_pages_for_can_be_had_without():
+    # Karpenter starts no node for a pod that asks for them: https://github.com/aws/karpenter-provider-aws/issues/3315
+    assert "hugepages" in files_of(TRAIN)["train.job.yaml"]
+    assert "hugepages" not in files_of(TRAIN, hugepages_mib=0)["train.job.yaml"]
+
+
 def test_names_are_those_of_hosts_and_differ():
     files = files_of(TESTS, {**TESTS, "name": "perf.1"}, {**TESTS, "name": "7" * 60})
     names = [
