@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from efakit.cli.main import efakit
 from efakit.emit.registry import emit
 from efakit.plan.plan import make_plan
 from efakit.spec.load import load_spec
@@ -38,3 +41,12 @@ def test_each_platform_has_an_image_and_a_readme_with_its_commands():
         assert f"container/{name}/Dockerfile" in FILES
     for name in ("container", "eks", "dstack", "sagemaker"):
         assert "```" in FILES[f"{name}/README.md"]
+
+
+def test_lint_finds_nothing_in_what_is_rendered_for_the_other_platforms(tmp_path):
+    for path, text in FILES.items():
+        if path.partition("/")[0] in ("container", "eks", "dstack", "sagemaker"):
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(text)
+    done = CliRunner().invoke(efakit, ["lint", str(tmp_path), "--format", "json"])
+    assert json.loads(done.stdout) == []

@@ -77,6 +77,17 @@ def test_a_reservation_and_the_least_number_of_nodes_go_to_the_fleet():
     assert (fleet["resources"], fleet["idle_duration"]) == ({"disk": "500GB"}, "off")
 
 
+def test_a_fleet_in_a_placement_group_names_its_type_since_dstack_would_try_those_that_take_none():
+    # https://github.com/dstackai/dstack/issues/2872
+    fleet = data_of(next(file for name, file in files_of(TRAIN).items() if name.endswith(".fleet.dstack.yml")))
+    assert (fleet["placement"], len(fleet["instance_types"])) == ("cluster", 1)
+
+
+def test_the_smaller_p5_has_dstack_s_image_with_efa_too():
+    # https://github.com/dstackai/dstack/issues/3069
+    assert "python" in data_of(files_of(TRAIN, instance="p5.4xlarge")["train.dstack.yml"])
+
+
 def test_a_task_names_its_fleet_and_its_gpus():
     task = data_of(files_of({**TRAIN, "nodes": 2, "requeue": True}, shm_size="64GB")["train.dstack.yml"])
     assert (task["nodes"], task["fleets"], task["python"]) == (2, ["gpu-n"], "3.12")
@@ -113,6 +124,11 @@ def test_an_image_of_the_jobs_own_is_named_as_a_registry_has_it():
         ({"name": "x", "template": "openmpi", "program": "x"}, "c5.xlarge", "dstack's image has no EFA for c5.xlarge"),
         (
             {**TRAIN, "name": "x", "container": {"runtime": "apptainer", "image": "/x.sif"}},
+            TYPE,
+            "images from a registry",
+        ),
+        (
+            {**TRAIN, "name": "x", "container": {"runtime": "pyxis", "image": "/fsx/x.sqsh"}},
             TYPE,
             "images from a registry",
         ),

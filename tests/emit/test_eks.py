@@ -272,7 +272,9 @@ def test_an_image_of_the_jobs_own_is_named_as_a_registry_has_it_and_comes_before
     [
         (TRAIN, TYPE, None, "a pod needs an image"),
         ({"name": "train", "template": "command", "program": "x"}, TYPE, IMAGE, "no operator here starts the ranks"),
-        ({**TRAIN, "container": {"runtime": "apptainer", "image": "/x.sif"}}, TYPE, None, "no files of Apptainer"),
+        ({**TRAIN, "container": {"runtime": "apptainer", "image": "/x.sif"}}, TYPE, None, "no image files"),
+        ({**TRAIN, "container": {"runtime": "pyxis", "image": "/fsx/x.sqsh"}}, TYPE, None, "no image files"),
+        ({**TRAIN, "container": {"runtime": "pyxis", "image": "x.sqsh"}}, TYPE, None, "no image files"),
         (TRAIN, "dl1.24xlarge", IMAGE, "no device plugin is installed for the accelerators of dl1.24xlarge"),
         (TRAIN, "p6e-gb300.36xlarge", IMAGE, "no public source says how many EFA interfaces p6e-gb300.36xlarge has"),
     ],
@@ -284,6 +286,52 @@ def test_a_job_that_cannot_run_is_left_out_with_the_reason_and_refused_where_it_
     with pytest.raises(SpecError) as refused:
         plan_of(job, instance=instance, image=image, jobs=["train"])
     assert [item.rule for item in refused.value.findings] == ["eks-job"]
+
+
+@pytest.mark.parametrize(
+    "image", ["My/Image", "an image", "https://x/y", "${IMAGE}", "\u00fc", "x:tag!", "/fsx/x.sqsh"]
+)
+def test_what_no_registry_can_have_is_refused_as_an_image(image):
+    with pytest.raises(SpecError, match="an image's name"):
+        plan_of(TRAIN, image=image)
+
+
+def test_a_kubernetes_version_that_eks_starts_no_more_is_refused_before_eksctl_is_asked():
+    with pytest.raises(SpecError, match=r"no cluster with Kubernetes 1\.31; write '1\.32' or later"):
+        plan_of(TRAIN, version="1.31")
+    plan_of(TRAIN, version="1.32")
+
+
+def test_in_a_queue_of_several_types_the_devices_that_stay_idle_are_told():
+    resources = [
+        {"name": "p5", "instance": "p5.48xlarge", "nodes": 2},
+        {"name": "en", "instance": "p5en.48xlarge", "nodes": 2},
+    ]
+    plan = plan_of(TRAIN, queue={"compute_resources": resources})
+    assert "16 EFA devices each: as many as each type of the queue has: on p5.48xlarge the others stay idle" in told(
+        plan
+    )
+    assert "all EFA devices of the type" in told(plan_of(TRAIN))
+
+
+def test_security_groups_of_ones_own_are_attached_and_their_rule_is_told():
+    # https://github.com/eksctl-io/eksctl/issues/5382
+    plan = plan_of(TRAIN, security_groups=["sg-0123456789abcdef0"])
+    group = group_of(files_of(TRAIN, security_groups=["sg-0123456789abcdef0"]))
+    assert group["securityGroups"]["attachIDs"] == ["sg-0123456789abcdef0"]
+    assert "security group" in told(plan)
+
+
+def test_the_addresses_that_efa_interfaces_take_are_counted():
+    # https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3653
+    assert "Each takes an IP address of the subnet: 32 for each node" in told(plan_of(TRAIN))
+    assert "Each takes an IP address" not in told(plan_of(TRAIN, instance="g6.8xlarge"))
+
+
+def test_nodes_that_no_image_reserves_huge_pages_for_can_be_had_without():
+    # Karpenter starts no node for a pod that asks for them: https://github.com/aws/karpenter-provider-aws/issues/3315
+    assert "hugepages" in files_of(TRAIN)["train.job.yaml"]
+    assert "hugepages" not in files_of(TRAIN, hugepages_mib=0)["train.job.yaml"]
 
 
 def test_names_are_those_of_hosts_and_differ():
@@ -501,6 +549,15 @@ REPORTS = {
     # Another number of devices than the type has.
     "https://github.com/aws/sagemaker-hyperpod-cli/pull/318": lambda: (
         worker_of(files_of(TESTS, instance="p4d.24xlarge"))["resources"]["limits"]["vpc.amazonaws.com/efa"] == 4
+    ),
+    # eksctl's own plugin could not start on any node: the chart's takes its place.
+    "https://github.com/eksctl-io/eksctl/issues/6222": lambda: (
+        files_of(instance="hpc6a.48xlarge")["README.md"].index("kubectl delete daemonset aws-efa-k8s-device-plugin")
+        < files_of(instance="hpc6a.48xlarge")["README.md"].index("helm upgrade --install aws-efa-k8s-device-plugin")
+    ),
+    # Nodes in a public subnet without a public address do not join.
+    "https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3533": lambda: (
+        group_of(files_of())["privateNetworking"] is True
     ),
     # resourcesPerNode erases the runtime's EFA request.
     "https://github.com/NVIDIA/aicr/issues/2275": lambda: (

@@ -131,6 +131,11 @@ def test_the_rows_of_types_are_those_of_the_installed_model():
             TYPE,
             "images of a registry",
         ),
+        (
+            {**TRAIN, "name": "x", "container": {"runtime": "pyxis", "image": "/fsx/x.sqsh"}},
+            TYPE,
+            "images of a registry",
+        ),
     ],
 )
 def test_a_job_that_cannot_be_one_is_left_out_with_the_reason_and_refused_where_it_is_named(job, instance, why):

@@ -112,6 +112,13 @@ ZONES, BOTH = ["us-west-2a", "us-west-2b"], ["subnet-0123456789abcdef0", "subnet
     ("rule", "changes"),
     [
         ("eksctl-key", [((*GROUP, "efaEnable"), True)]),
+        (
+            "eksctl-key",
+            [((*GROUP, "capacityReservation"), {"capacityReservationTarget": {"capacityReservationId": "x"}})],
+        ),
+        ("eksctl-key", [((*GROUP, "capacityReservation"), {"target": {"capacityReservationID": "x"}})]),
+        ("eksctl-key", [((*GROUP, "securityGroups"), {"attachIds": ["sg-0123456789abcdef0"]})]),
+        ("eksctl-key", [((*GROUP, "placement"), {"name": "mine"})]),
         ("eksctl-one-zone", [((*GROUP, "availabilityZones"), ZONES)]),
         ("eksctl-one-zone", [((*GROUP, "availabilityZones"), None), ((*GROUP, "subnets"), BOTH)]),
         ("eksctl-one-zone", [((*GROUP, "subnets"), BOTH[:1])]),
@@ -318,6 +325,32 @@ REPORTS = {
             ((*ROLES, "Launcher"), None),
         ),
     ),
+    # The template that eksctl makes has an empty target, and no node starts from the block.
+    **{
+        f"https://github.com/eksctl-io/eksctl/issues/{number}": (
+            "eksctl-key",
+            changed(
+                CONFIG,
+                ((*GROUP, "instanceType"), type_),
+                (
+                    (*GROUP, "capacityReservation"),
+                    {"capacityReservationTarget": {"capacityReservationId": "cr-0123456789abcdef0"}},
+                ),
+                ((*GROUP, "instanceMarketOptions"), {"marketType": "capacity-block"}),
+            ),
+        )
+        for number, type_ in ((8320, "p5en.48xlarge"), (8542, "p5.48xlarge"))
+    },
+    # The kernel ends a rank, and the log speaks of EFA.
+    "https://github.com/awslabs/awsome-distributed-ai/issues/312": (
+        "pod-memory-small",
+        changed(JOB, *both("memory", "8000Mi")),
+    ),
+    "https://github.com/awslabs/awsome-distributed-ai/issues/880": (
+        "pod-without-efa",
+        changed(JOB, ((*WORKER, "nodeSelector", TYPE), "p6e-gb200.36xlarge"), (ASKS, {"limits": {GPU: 4}})),
+    ),
+    "https://github.com/aws-neuron/aws-neuron-sdk/issues/109": ("pod-hugepages", changed(JOB, *both(HUGE, "256"))),
     "https://github.com/aws/amazon-vpc-cni-k8s/releases/tag/v1.7.10": (
         "eksctl-cni",
         changed(CONFIG, (("addons",), [{"name": "vpc-cni", "version": "v1.7.5"}])),
@@ -355,6 +388,70 @@ def test_lint_reads_manifests_by_what_is_in_them(tmp_path):
     assert done.exit_code == 1
     assert {item["rule"] for item in json.loads(done.stdout)} >= {"eksctl-region", "pod-too-many"}
     assert not [item for item in json.loads(done.stdout) if item["file"].endswith("other.yaml")]
+
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  imagePullPolicy: Always\n  containers: [{name: a}]\n"
+LIST = "apiVersion: v1\nkind: List\nitems:\n- " + POD.replace("\n", "\n  ").rstrip() + "\n"
+
+
+def linted(path: Any, data: bytes, name: str = "x.yaml") -> Any:
+    """Return what lint answers on a file of these bytes."""
+    (path / name).write_bytes(data)
+    return CliRunner().invoke(efakit, ["lint", str(path / name), "--format", "json"])
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "line"),
+    [
+        (b"\xef\xbb\xbf" + POD.encode(), "x.yaml", 5),
+        (POD.replace("\n", "\r\n").encode(), "x.yaml", 5),
+        (POD.replace("\n", "\r").encode(), "x.yaml", 5),
+        (b"%YAML 1.2\n# a comment\n---\n" + POD.encode(), "x.yaml", 8),
+        (POD.encode() + b"...\n---\n", "x.yaml", 5),
+        (b"\n" * 40 + POD.encode(), "x.yml", 45),
+        (LIST.encode(), "x.yaml", 8),
+        (json.dumps(yaml.safe_load(POD)).encode(), "x.json", 1),
+        (json.dumps(yaml.safe_load(LIST), indent=1).encode(), "x.json", 12),
+    ],
+)
+def test_a_manifest_is_read_in_each_form_that_kubectl_takes(tmp_path, data, name, line):
+    (found,) = json.loads(linted(tmp_path, data, name).stdout)
+    assert (found["rule"], found["line"]) == ("pod-key", line)
+    given = CliRunner().invoke(efakit, ["lint", "-", "--format", "json"], input=data)
+    assert [item["rule"] for item in json.loads(given.stdout)] == ["pod-key"]
+
+
+def test_as_many_documents_as_a_file_holds_are_read_each_once(tmp_path):
+    found = json.loads(linted(tmp_path, "---\n".join([POD] * 1000).encode()).stdout)
+    assert [item["line"] for item in found] == [5 + 7 * number for number in range(1000)]
+
+
+_TENS = "".join(
+    f"{after}: &{after} [{', '.join(['*' + name] * 9)}]\n" for name, after in zip("abcdef", "bcdefg", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"apiVersion: v1\nkind: Pod\na: &a [x, x]\n" + _TENS.encode() + b"spec: {containers: *g}\n",
+        b"apiVersion: v1\nkind: Pod\nspec: &s\n  containers: [*s]\n",
+        b"apiVersion: v1\nkind: List\nitems: &s\n  - *s\n",
+        b"apiVersion: v1\nkind: Pod\nspec: " + b"[" * 3000 + b"]" * 3000,
+        b"apiVersion: v1\nkind: Pod\nspec: {x: " + b"9" * 6000 + b"}\n",
+        b"apiVersion: v1\nkind: Pod\nspec: {x: 2020-13-45}\n",
+        b'apiVersion: v1\nkind: Pod\nspec: !!python/object/apply:os.system ["id"]\n',
+        POD.encode() + b"\x00",
+        POD.encode() + b"\xff\xfe",
+        POD.encode("utf-16"),
+        POD.encode() + b"---\nfoo: [\n",
+        POD.encode() + b"x: " + b"x" * (4 * 1024 * 1024),
+    ],
+)
+def test_what_is_no_manifest_or_explodes_is_refused_with_the_file_s_name(tmp_path, data):
+    done = linted(tmp_path, data)
+    assert isinstance(done.exception, UsageError)
+    assert "x.yaml" in str(done.exception)
 
 
 @pytest.mark.parametrize("text", ["apiVersion: v1\nkind: [\n", "apiVersion: v1\nkind: Pod\nkind: Pod\n"])

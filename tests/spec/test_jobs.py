@@ -171,7 +171,7 @@ def test_two_jobs_whose_files_a_mac_takes_for_one_are_refused(tmp_path):
     text = (folder("cluster-configs") / "p5.yaml").read_text().partition("jobs:")[0]
     text += "jobs:\n  - {name: a, template: command, program: x}\n  - {name: A, template: command, program: x}\n"
     (tmp_path / "spec.yaml").write_text(text)
-    with pytest.raises(SpecError, match="duplicate job name 'A'"):
+    with pytest.raises(SpecError, match="duplicate job name 'A': 'a' differs by capitals only"):
         load_spec(tmp_path / "spec.yaml")
 
 

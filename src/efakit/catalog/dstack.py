@@ -49,18 +49,18 @@ def image_has_efa(instance_type: str) -> bool:
     return any(fnmatchcase(instance_type, pattern) for pattern in IMAGE_TYPES.split())
 
 
-def why_no_task(template: str, instance_type: str, runtime: str | None) -> str | None:
+def why_no_task(template: str, instance_type: str, from_file: bool | None) -> str | None:
     """Return why a job cannot be a task of dstack, None where it can.
 
-    ``runtime`` is that of the job's container, None without one.
+    ``from_file``: whether the image of the job's container is a file, None without a container.
     """
     if template not in (*NODE_TEMPLATES, *MPI_TEMPLATES):
         return "dstack has no launcher for the ranks of the template %s" % template
     if not offered(instance_type):
         return "dstack does not offer %s" % instance_type
-    if runtime == "apptainer":
-        return "dstack runs images from a registry, not Apptainer files"
-    if runtime is None and not image_has_efa(instance_type):
+    if from_file:
+        return "dstack runs images from a registry, no image files (Apptainer, squashfs)"
+    if from_file is None and not image_has_efa(instance_type):
         return "dstack's image has no EFA for %s, and the job names no image (container)" % instance_type
     return None
 

@@ -107,13 +107,16 @@ def minor(version: str) -> tuple[int, ...]:
     return tuple(map(int, parts)) if len(parts) == 2 and all(part.isdigit() for part in parts) else ()
 
 
-def why_no_job(template: str, instances: tuple[Instance, ...], image: str | None, runtime: str | None) -> str | None:
-    """Return why a job cannot run on EKS, None where it can; ``image`` is the section's own."""
+def why_no_job(template: str, instances: tuple[Instance, ...], image: str | None, from_file: bool | None) -> str | None:
+    """Return why a job cannot run on EKS, None where it can.
+
+    ``image`` is the section's own; ``from_file``: whether the job's is a file, None without a container.
+    """
     if template not in (*NODE_TEMPLATES, *MPI_TEMPLATES):
         return "no operator here starts the ranks of the template %s" % template
-    if runtime == "apptainer" and image is None:
-        return "a pod runs images of a registry, and no files of Apptainer (eks.image names one for such jobs)"
-    if runtime is None and image is None:
+    if from_file and image is None:
+        return "a pod runs images of a registry, and no image files (Apptainer, squashfs): name one in eks.image"
+    if from_file is None and image is None:
         return "a pod needs an image: the job has no container, and the section no image"
     for instance in instances:
         if instance.efa_interfaces is None:

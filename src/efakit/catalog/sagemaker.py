@@ -50,17 +50,17 @@ def offered(instance_type: str) -> bool:
     return instance_type in read_data("sagemaker_types.json")["types"]
 
 
-def why_no_job(template: str, instance_type: str, runtime: str | None) -> str | None:
+def why_no_job(template: str, instance_type: str, from_file: bool | None) -> str | None:
     """Return why a job cannot be a training job, None where it can.
 
-    ``runtime`` is that of the job's container, None without one.
+    ``from_file``: whether the image of the job's container is a file, None without a container.
     """
     if template not in (*NODE_TEMPLATES, *MPI_TEMPLATES):
         return "nothing in SageMaker starts the ranks of the template %s" % template
     if not offered(instance_type):
         return "SageMaker has no training on ml.%s" % instance_type
-    if runtime == "apptainer":
-        return "SageMaker runs images of a registry, and no files of Apptainer"
+    if from_file:
+        return "SageMaker runs images of a registry, and no image files (Apptainer, squashfs)"
     return None
 
 

@@ -72,8 +72,10 @@ def plan_cluster(cluster: Cluster) -> ClusterPlan:
 def _exclusive(queue: Queue) -> Decision:
     subject, topic, of = f"whole nodes in {queue.name}", "whole-nodes", (queue.name,)
     if queue.exclusive:
-        reason = "EFA's counters count for the whole device, so they belong to one job only if the job has the whole "
-        "node (exclusive: false turns it off)"
+        reason = (
+            "EFA's counters count for the whole device, so they belong to one job only if the job has the whole "
+            "node (exclusive: false turns it off)"
+        )
         return Decision(subject, "on", reason, _EXCLUSIVE, topic, of)
     reason = "as the spec says; jobs that share a node get the verdict 'shared'"
     return Decision(subject, "off", reason, "", topic, of)

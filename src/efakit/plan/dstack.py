@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from efakit.catalog import dstack as rows
+from efakit.catalog.image_names import is_image_file
 from efakit.catalog.stacks import Stack, stack_of
 from efakit.plan.cluster import ClusterPlan, QueuePlan, ResourcePlan
 from efakit.plan.decision import Decision
@@ -92,9 +93,9 @@ def plan_dstack(plan: Plan) -> DstackPlan:
 
 
 def _why_no_task(job: Job, queue: QueuePlan) -> str | None:
-    runtime = job.container.runtime if job.container else None
+    from_file = is_image_file(job.container.runtime, job.container.image) if job.container else None
     reasons = (
-        rows.why_no_task(job.template, instance.name, runtime)
+        rows.why_no_task(job.template, instance.name, from_file)
         for resource in queue.resources
         for instance in resource.resource.instances
     )
@@ -150,8 +151,10 @@ def _of_fleet(section: Dstack, fleet: Fleet) -> list[Decision]:
         "machines only above it"
     )
     found = [Decision(subject, f"{low}..{high} nodes", reason, rows.FLEETS)]
-    reason = "a task on several nodes needs it. dstack creates a placement group, also for a fleet that starts "
-    "without machines"
+    reason = (
+        "a task on several nodes needs it. dstack creates a placement group, also for a fleet that starts "
+        "without machines"
+    )
     if fleet.queue.queue.capacity == "capacity-block":
         reason = "a task on several nodes needs it. For a Capacity Block dstack creates no placement group"
     found.append(Decision(subject, "placement cluster", reason, rows.ELASTIC))
@@ -179,14 +182,17 @@ def _addresses(section: Dstack) -> Decision:
     if section.public_ips:
         reason = "as the spec says; a type with several network cards gets an Elastic IP"
         return Decision("public addresses", "on", reason, rows.PUBLIC_IPS)
-    reason = "EC2 does not assign a public address to an instance with several network cards; the server must be "
-    "able to reach the nodes"
+    reason = (
+        "EC2 does not assign a public address to an instance with several network cards; the server must be "
+        "able to reach the nodes"
+    )
     return Decision("public addresses", "off", reason, rows.PUBLIC_IPS)
 
 
 def _subnets() -> Decision:
-    reason = "dstack chooses subnets in the VPC itself and cannot be given one: it does not use the subnets of the "
-    "queues"
+    reason = (
+        "dstack chooses subnets in the VPC itself and cannot be given one: it does not use the subnets of the queues"
+    )
     return Decision("subnets", "dstack's choice", reason, rows.PUBLIC_IPS)
 
 

@@ -35,7 +35,8 @@ def decide_efa(queue: Queue, resource: ComputeResource) -> tuple[bool, Decision]
         )
     else:
         interfaces = "an unknown number of" if count is None else count
-        reason = f"{names} has {interfaces} EFA interfaces and the queue more than one node"
+        noun = "EFA interface" if count == 1 else "EFA interfaces"
+        reason = f"{names} has {interfaces} {noun} and the queue more than one node"
         on, source = True, _EFA_PAGE
     return on, _decision(queue, resource, "EFA", "on" if on else "off", reason, source)
 
@@ -72,8 +73,10 @@ def decide_capacity(queue: Queue, resource: ComputeResource) -> Decision:
 def _against(queue: Queue, resource: ComputeResource, efa: bool) -> tuple[str, str]:
     """Return what speaks against a placement group, and on whose word; empty texts where nothing does."""
     if queue.capacity == "capacity-block":
-        reason = "the instances of a Capacity Block are already placed; with a group the launch fails with "
-        "insufficient capacity"
+        reason = (
+            "the instances of a Capacity Block are already placed; with a group the launch fails with "
+            "insufficient capacity"
+        )
         return reason, _CAPACITY_BLOCKS
     if is_reserved(queue, resource):
         reason = (

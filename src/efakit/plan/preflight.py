@@ -34,9 +34,10 @@ def decide_preflight(
     if nodes == 1:
         return None, Decision(subject, "none", "ranks on one node do not need EFA")
     count = devices or 1
-    reason = "without the check a node without EFA is noticed only by a slow or failed job (preflight: false turns "
-    "it off)"
-    choice = f"{count} EFA devices on each node, locked memory"
+    reason = (
+        "without the check a node without EFA is noticed only by a slow or failed job (preflight: false turns it off)"
+    )
+    choice = f"{count} EFA {'device' if count == 1 else 'devices'} on each node, locked memory"
     own_file = job.preflight == "file"
     if own_file:
         choice += "; by preflight.sh beside the script"

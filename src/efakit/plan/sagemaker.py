@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from efakit.catalog import sagemaker as rows
-from efakit.catalog.image_names import image_name
+from efakit.catalog.image_names import image_name, is_image_file
 from efakit.catalog.stacks import Stack, stack_of
 from efakit.plan.cluster import ClusterPlan, QueuePlan
 from efakit.plan.decision import Decision
@@ -101,8 +101,8 @@ def plan_sagemaker(plan: Plan) -> SageMakerPlan:
 
 
 def _why_no_job(job: Job, queue: QueuePlan) -> str | None:
-    runtime = job.container.runtime if job.container else None
-    return rows.why_no_job(job.template, queue.resources[0].resource.instance.name, runtime)
+    from_file = is_image_file(job.container.runtime, job.container.image) if job.container else None
+    return rows.why_no_job(job.template, queue.resources[0].resource.instance.name, from_file)
 
 
 def _job(

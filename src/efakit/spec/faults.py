@@ -23,14 +23,16 @@ class At(Protocol):
 
 def doubles(items: Iterable[Mapping[str, Any]], keys: _Keys, kind: str, at: At) -> Iterator[Finding]:
     """Give each item of a list whose name another one has already."""
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for number, item in enumerate(items):
         # Files are named after jobs, and on a Mac Train.sbatch is train.sbatch.
         name = item["name"].lower() if kind == "job" else item["name"]
         if name in seen:
             message = f"duplicate {kind} name {item['name']!r}"
+            if item["name"] != seen[name]:
+                message += f": {seen[name]!r} differs by capitals only, and some file systems see none"
             yield at("name-twice", [*keys, number, "name"], message, "give each its own name")
-        seen.add(name)
+        seen.setdefault(name, item["name"])
 
 
 def unknown_type(name: str, keys: _Keys, at: At) -> Iterator[Finding]:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _SCRIPTS = (".sbatch", ".sh", ".slurm", ".bash", ".env", ".sbatch.j2", ".sh.j2", ".sbatch.template", ".sh.template")
 _CONFIGS = (".yaml", ".yml")
 # A key at the left edge, ahead of everything but comments: no line of a shell script looks like it.
-_CONFIG_KEY = re.compile(rb"\A(\s*(#.*|---.*)?\n)*['\"]?[A-Za-z_]+['\"]?:(\s|$)", re.MULTILINE)
+_CONFIG_KEY = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?(?:[ \t\r]*(?:#.*|---.*|%.*)?\n)*['\"]?[A-Za-z_]+['\"]?:(\s|$)", re.MULTILINE
+)
 _TOP_KEY = re.compile(rb"^['\"]?([A-Za-z]+)['\"]?:(?:\s|$)", re.MULTILINE)
 _QUEUES = re.compile(rb"^\s+queues:", re.MULTILINE)
 # Manifests that have to do with EFA: folders hold those of other things too.
@@ -116,10 +118,10 @@ def _reads_like_ours(path: Path) -> bool:
             data = file.read(_LARGEST_BYTES)
     except OSError:
         return False
-    keys = set(_TOP_KEY.findall(data))
+    keys = _top_keys(data)
     if b"AWSTemplateFormatVersion" in keys:
         return False
-    if {b"apiVersion", b"kind"} <= keys:
+    if _is_manifest(data):
         return _MANIFEST.search(data) is not None or _EFA_RESOURCE in data
     return {b"HeadNode", b"Scheduling"} <= keys or (b"cluster" in keys and _QUEUES.search(data) is not None)
 
@@ -128,17 +130,30 @@ def judge_file(path: Path, where: Where) -> list[Finding]:
     """Return the findings in a file; raise UsageError where it cannot be read or is nothing that lint takes."""
     data = _read(path)
     if _is_config(path, data):
-        if {b"apiVersion", b"kind"} <= set(_TOP_KEY.findall(data)):
+        if _is_manifest(data):
             return _judge_manifests(path, data)
         return _judge_config(path, data, where)
     return judge_text(Path(shown(path)), data, where)
 
 
+def _top_keys(data: bytes) -> set[bytes]:
+    """Return the keys at the left edge of YAML; it may begin with a byte order mark and have lines that end with CR."""
+    return set(_TOP_KEY.findall(data.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n")))
+
+
+def _is_manifest(data: bytes) -> bool:
+    return _top_keys(data) >= {b"apiVersion", b"kind"} or _is_json_manifest(data)
+
+
+def _is_json_manifest(data: bytes) -> bool:
+    return data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and b'"apiVersion"' in data and b'"kind"' in data
+
+
 def _is_config(path: Path, data: bytes) -> bool:
     """Return whether a file is YAML by its name, or standard input by its first key."""
     if not is_stdin(path):
-        return path.suffix in _CONFIGS
-    return _CONFIG_KEY.search(data) is not None and not is_dockerfile("", data)
+        return path.suffix in _CONFIGS or (path.suffix == ".json" and _is_json_manifest(data))
+    return _is_json_manifest(data) or (_CONFIG_KEY.search(data) is not None and not is_dockerfile("", data))
 
 
 def judge_text(path: Path, data: bytes, where: Where) -> list[Finding]:
@@ -223,5 +238,7 @@ def _read(path: Path) -> bytes:
     except ValueError as error:
         raise UsageError(f"{str(path)!r}: not a path: {error}") from None
     if len(data) > _LARGEST_BYTES:
-        raise UsageError("larger than 4 MiB, more than Slurm takes for a script", Place(shown(path)))
+        raise UsageError(
+            "larger than 4 MiB, the most that Slurm takes for a script and that lint reads", Place(shown(path))
+        )
     return data

@@ -497,3 +497,62 @@ def test_a_comment_leaves_a_rule_out():
 )
 def test_an_ordinary_image_is_clean(text: str):
     assert rules(text) == {}
+
+
+def test_variables_that_double_60_times_and_a_command_of_10000_words_are_read():
+    doubling = "ARG V0=ab\n" + "".join(f"ARG V{number + 1}=${{V{number}}}${{V{number}}}\n" for number in range(60))
+    assert "image-installer-old" in rules(doubling + installer("1.30.0", more=f"ENV X=$V60\n{doubling}"))
+    assert "image-installer-old" in rules(installer("1.30.0", more="RUN " + "a \\\n" * 10000))
+
+
+@pytest.mark.parametrize(
+    ("base", "more", "code", "found_there"),
+    [
+        ("ubuntu:24.04", "", 'if [ "$A" == true ]; then {} ; fi', True),
+        ("docker.io/library/debian:12", "", 'if [[ "$A" = true ]]; then {} ; fi', True),
+        ("nvidia/cuda:13.0.2-base-ubuntu24.04", "", 'if [ "$A" == true ]; then {} ; fi', True),
+        ("ubuntu:24.04", "", 'if [ "$A" = true ]; then {} ; fi', False),
+        ("ubuntu:24.04", "", "echo '[ a == b ]' [[:digit:]] && {}", False),
+        ("ubuntu:24.04", "", 'bash -c "[[ a == b ]]" && {}', False),
+        ("ubuntu:24.04", 'SHELL ["/bin/bash", "-c"]', 'if [ "$A" == true ]; then {} ; fi', False),
+        ("rockylinux:9", "", 'if [ "$A" == true ]; then {} ; fi', False),
+        ("my/base:1", "", 'if [ "$A" == true ]; then {} ; fi', False),
+    ],
+)
+def test_a_condition_that_dash_does_not_know_is_found_where_run_is_dash(base, more, code, found_there):
+    run = code.format(f"apt-get update && curl -O {TARBALL}-1.51.0.tar.gz && ./efa_installer.sh {FLAGS}")
+    assert ("image-shell-is-dash" in rules(f"FROM {base}\n{more}\nARG A=true\nRUN {run}")) is found_there
+    assert "image-shell-is-dash" not in rules(f"FROM {base}\nRUN [ a == b ]")
+
+
+# A public report, its lines in short, and the rule that has the right answer.
+REPORTS = {
+    "https://github.com/awslabs/awsome-distributed-ai/pull/1153": (
+        "image-taken-for-ngc",
+        installer(
+            "1.48.0", "-y -g --skip-kmod --skip-limit-conf --no-verify", "nvcr.io/nvidia/cuda:13.0.2-devel-ubuntu22.04"
+        ),
+    ),
+    "https://github.com/ai-dynamo/nixl/pull/1555": (
+        "image-shell-is-dash",
+        f'FROM ubuntu:24.04\nARG E=true\nRUN if [ "$E" == true ]; then curl -O {TARBALL}-1.47.0.tar.gz '
+        f"&& ./efa_installer.sh {FLAGS}; fi",
+    ),
+    "https://github.com/PrimeIntellect-ai/prime-rl/pull/3448": (
+        "image-efa-without-rdma-core",
+        installer(
+            "1.47.0", base="ubuntu:24.04 AS efa", more="FROM ubuntu:24.04\nCOPY --from=efa /opt/amazon /opt/amazon"
+        ),
+    ),
+    "https://github.com/aws/aws-ofi-nccl/issues/584": (
+        "image-installer-old",
+        installer("1.28.0", more="RUN pip install torch==2.4.1"),
+    ),
+    "https://github.com/aws/aws-ofi-nccl/issues/241": ("image-installer-unpinned", installer("latest")),
+}
+
+
+@pytest.mark.parametrize("address", REPORTS)
+def test_a_public_report_gets_the_right_answer(address):
+    rule, text = REPORTS[address]
+    assert rule in rules(text)

@@ -18,14 +18,15 @@ from efakit.lint.config.node import Path
 class ConfigDocument:
     """A config's data, and the line and column of each of its values."""
 
-    def __init__(self, file: str, text: str) -> None:
-        """Parse ``text``; raise UsageError where it is not YAML or has a duplicate key."""
+    def __init__(self, file: str, text: str, lines_above: int = 0) -> None:
+        """Parse ``text``, above which the file has ``lines_above``; raise UsageError for a duplicate key or no YAML."""
         self.file = file
+        self._above = lines_above
         try:
             self._root, self.data = _loaded(text)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+            place = Place(file, lines_above + mark.line + 1, mark.column + 1) if mark else Place(file)
             what = other_than_yaml(text)
             problem = f", but {what}" if what else f": {error.problem or error.context}"
             raise UsageError(f"not valid YAML{problem}", place) from error
@@ -42,7 +43,9 @@ class ConfigDocument:
             if found is None:
                 break
             place, node = found
-        return (place.start_mark.line + 1, place.start_mark.column + 1) if place is not None else (1, 1)
+        if place is None:
+            return self._above + 1, 1
+        return self._above + place.start_mark.line + 1, place.start_mark.column + 1
 
     def mentioned_in(self, message: str) -> Path | None:
         """Return the path of the longest text of the config that a message quotes, None where it quotes none.

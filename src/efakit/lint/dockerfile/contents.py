@@ -149,9 +149,10 @@ class Contents:
             self._cloned(step, number, order)
             if command.name in _ODD_COMMANDS:
                 continue
+            other_index = any("index-url" in text for text in texts)
             for word, text in zip(command.words, texts, strict=True):
                 self._look_at(text, _said(step, word), order)
-                self._packages(text, _said(step, word), order, any("index-url" in one for one in texts))
+                self._packages(text, _said(step, word), order, other_index)
 
     def _look_at(self, text: str, span: Span, order: tuple[int, int, int]) -> None:
         match = _TARBALL.search(text)

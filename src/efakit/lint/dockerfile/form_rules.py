@@ -17,6 +17,11 @@ from efakit.nearness import did_you_mean, near
 # In capitals, with something behind it: no command of a shell is called so.
 _BEGINS = re.compile(rf"({'|'.join(INSTRUCTIONS)})[ \t]+\S")
 _NAME = re.compile(r"[A-Za-z]+\Z")
+_WITH_DASH = re.compile(r"(?:^|/)(?:ubuntu|debian)(?:[:@]|\Z)|(?:^|/)nvidia/cuda:\S*ubuntu")
+_NOT_IN_DASH = re.compile(
+    rb"(?<![\w\"'$\[])\[[ \t][^\]\n;]{0,200}?[ \t](==)[ \t][^\]\n;]{0,200}\]|(?<![\w\"'$\[])(\[\[)[ \t]"
+)
+_OTHER_SHELL = re.compile(rb"\b(?:bash|zsh|ksh)\b")
 _EMPTY_ITEM = "; the list gets an empty entry, which means the current folder"
 
 
@@ -151,3 +156,25 @@ def instruction_unknown(context: Context) -> Iterator[Problem]:
         end = item.span.start + len(word.encode("utf-8", "surrogateescape"))
         yield Problem(Span(item.span.start, end), message, fix)
         return
+
+
+@rule("image-shell-is-dash")
+def image_shell_is_dash(context: Context) -> Iterator[Problem]:
+    """Point out == and [[ in RUN whose shell is dash."""
+    if not any(contents.about_efa for contents in context.contents):
+        return
+    for stage in context.image.stages:
+        steps = list(stage.all_steps())
+        if not _WITH_DASH.search(stage.root or "") or any(step.instruction.name == "SHELL" for step in steps):
+            continue
+        for step in stage.steps:
+            code = step.instruction.region
+            if step.script is None or step.instruction.heredocs or _OTHER_SHELL.search(code.text):
+                continue
+            for match in _NOT_IN_DASH.finditer(code.text):
+                sign = 1 if match[1] else 2
+                word = match[sign].decode()
+                message = f"dash, the shell of RUN on {stage.root}, does not know {word}: the condition is false"
+                fix = "write =" if sign == 1 else "write [ ... ]"
+                span = Span(code.at(match.start(sign)), code.at(match.end(sign) - 1) + 1)
+                yield Problem(span, message, f'{fix}, or SHELL ["/bin/bash", "-c"] above it')

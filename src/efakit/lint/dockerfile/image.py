@@ -22,6 +22,7 @@ _PLATFORM = frozenset(
 ) | {"TARGETSTAGE"}
 # Instructions in whose words Docker fills variables in.
 _FILLED = ("ADD", "COPY", "ENV", "EXPOSE", "LABEL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")
+_MOST_OF_VALUE = 100_000  # letters: variables that name each other twice grow by powers of two
 _SHELLS = ("bash", "sh", "/bin/bash", "/bin/sh", "/usr/bin/bash", "/bin/dash", "zsh")
 
 
@@ -300,8 +301,9 @@ def _known(text: str) -> str | None:
 
 
 def _partial(word: Word, scope: Mapping[str, Setting]) -> str:
-    """Return a word's value with GAP for each part that is not known."""
-    return "".join(piece if isinstance(piece, str) else _value(piece, scope) for piece in word.pieces)
+    """Return a word's value with GAP for each part that is not known; a value that grows without end is not known."""
+    text = "".join(piece if isinstance(piece, str) else _value(piece, scope) for piece in word.pieces)
+    return text if len(text) <= _MOST_OF_VALUE else GAP
 
 
 def _value(ref: Ref, scope: Mapping[str, Setting]) -> str:

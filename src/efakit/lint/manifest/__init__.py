@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from efakit.finding import Finding, Place
@@ -10,7 +11,7 @@ from efakit.lint.manifest.documents import read_manifests
 from efakit.lint.manifest.eksctl import config_problems
 from efakit.lint.manifest.jobs import job_problems
 from efakit.lint.manifest.pods import pod_problems
-from efakit.lint.manifest.problem import Problem
+from efakit.lint.manifest.problem import Path, Problem, items
 from efakit.rules.registry import rules_of
 
 __all__ = ["EKSCTL", "lint_manifests"]
@@ -23,13 +24,26 @@ def lint_manifests(text: str, file: str) -> list[Finding]:
     rows = rules_of("manifest")
     found = []
     for manifest in read_manifests(file, text):
-        for problem in _problems(manifest.data):
+        for problem in chain.from_iterable(_in(path, data) for path, data in _documents(manifest.data)):
             row = rows[problem.rule]
             place = Place(file, *manifest.where(problem.path))
             found.append(
                 Finding(row.id, row.severity, problem.message, fix=problem.fix, source=row.source, place=place)
             )
     return sorted(dict.fromkeys(found), key=lambda item: (item.place.line, item.place.column))
+
+
+def _documents(data: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Give a document, or those in a List of Kubernetes'."""
+    if data.get("kind") == "List" and data.get("apiVersion") == "v1":
+        yield from items(data, "items")
+    else:
+        yield (), data
+
+
+def _in(path: Path, data: Mapping[str, Any]) -> Iterator[Problem]:
+    for problem in _problems(data):
+        yield problem._replace(path=(*path, *problem.path))
 
 
 def _problems(data: Mapping[str, Any]) -> Iterator[Problem]:

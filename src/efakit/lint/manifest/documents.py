@@ -13,15 +13,23 @@ _MARK = re.compile(r"---(\s|$)")
 
 def read_manifests(file: str, text: str) -> list[ConfigDocument]:
     """Return the documents that are mappings; raise UsageError where one is no YAML or has a duplicate key."""
-    # The lines above a document stay, empty, so that its places are the file's.
-    documents = [ConfigDocument(file, "\n" * first + part) for first, part in _parts(text)]
+    documents = [ConfigDocument(file, part, first) for first, part in _parts(text)]
     return [document for document in documents if isinstance(document.data, Mapping)]
 
 
 def _parts(text: str) -> list[tuple[int, str]]:
-    """Return each document's text and the number of its first line, from 0."""
+    """Return each document's text and the number of lines above it."""
     lines = text.split("\n")
     starts = [0, *(number for number, line in enumerate(lines) if number and _MARK.match(line))]
-    return [
+    parts = [
         (first, "\n".join(lines[first:last])) for first, last in zip(starts, [*starts[1:], len(lines)], strict=True)
     ]
+    if len(parts) > 1 and _is_head(parts[0][1].split("\n")):
+        parts[:2] = [(0, parts[0][1] + "\n" + parts[1][1])]
+    return parts
+
+
+def _is_head(lines: list[str]) -> bool:
+    """Return whether lines are directives such as %YAML 1.2, which belong to the document below them."""
+    said = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return bool(said) and all(line.startswith("%") for line in said)

@@ -37,6 +37,17 @@ _GROUP_KEYS = frozenset(
     "releaseVersion securityGroups spot ssh subnets tags taints targetGroupARNs updateConfig volumeEncrypted "
     "volumeIOPS volumeKmsKeyID volumeName volumeSize volumeThroughput volumeType".split()
 )
+# Of what stands below a group, by its path; a target under another name is dropped without a word.
+_KEYS_BELOW: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("capacityReservation",): ("capacityReservationPreference", "capacityReservationTarget"),
+    ("capacityReservation", "capacityReservationTarget"): (
+        *("capacityReservationID", "capacityReservationResourceGroupARN"),
+    ),
+    ("instanceMarketOptions",): ("marketType",),
+    ("placement",): ("groupName", "spreadLevel"),
+    ("launchTemplate",): ("id", "version"),
+    ("securityGroups",): ("attachIDs", "withLocal", "withShared"),
+}
 _ADDONS = (
     *("vpc-cni", "coredns", "kube-proxy", "eks-pod-identity-agent", "aws-ebs-csi-driver", "aws-efs-csi-driver"),
     *("aws-fsx-csi-driver", "metrics-server", "eks-node-monitoring-agent", "snapshot-controller"),
@@ -114,8 +125,13 @@ def _keys(group: _Data, path: Path) -> Iterator[Problem]:
     for key in group:
         if key not in _GROUP_KEYS:
             message = f"unknown key {key!r} of a node group"
-            meant = near(key, sorted(_GROUP_KEYS))
+            meant = near(str(key), sorted(_GROUP_KEYS))
             yield Problem("eksctl-key", (*path, str(key)), message, f"write {meant[0]}" if meant else "remove it")
+    for below, known in _KEYS_BELOW.items():
+        for key in mapping(group, *below):
+            if key not in known:
+                message = f"{'.'.join(below)} has no key {key!r}"
+                yield Problem("eksctl-key", (*path, *below, str(key)), message, choice(key, known, "keys"))
 
 
 def _names_of(group: _Data, path: Path) -> Iterator[tuple[Path, str]]:
@@ -142,8 +158,7 @@ def _types(group: _Data, path: Path) -> Iterator[Problem]:
         elif rows.miscounted(instance):
             message = (
                 f"eksctl attaches {instance.network_cards} EFA interfaces to {name}, one for each network card, "
-                "but the "
-                f"type supports {instance.efa_interfaces}"
+                f"but the type supports {instance.efa_interfaces}"
             )
             fix = "write launchTemplate: {id: lt-...} with the interfaces, instead of instanceType and efaEnabled"
             yield Problem("eksctl-efa-count", where, message, fix)

@@ -114,8 +114,7 @@ def _launch(data: _Data) -> Iterator[Problem]:
         if not is_4 and not any(word.partition("=")[0] in _HOST_FILES for word in words):
             message = (
                 "mpirun has no host list: Open MPI 5 does not read the operator's variables, and starts all "
-                "ranks on the "
-                "launcher"
+                "ranks on the launcher"
             )
             fix = "write --hostfile /etc/mpi/hostfile, and use Open MPI 4"
             yield Problem("mpi-hosts", where, message, fix)

@@ -162,6 +162,10 @@ def _on_type(asked: _Data, path: Path, pod: PodAt, type_: Instance | None, conta
     if type_ and type_.memory_mib and memory and memory > type_.memory_mib * 2**20:
         message = f"{asked['memory']} of memory requested: {type_.name} has {type_.memory_mib // 1024} GiB"
         yield Problem("pod-too-many", (*where, "memory"), message, "request four fifths of it")
+    gpus = amount(asked.get("nvidia.com/gpu"))
+    if memory and gpus and pod.several and memory <= gpus * 2**30:
+        message = f"{asked['memory']} of memory requested for {int(gpus)} GPUs: the kernel kills ranks that need more"
+        yield Problem("pod-memory-small", (*where, "memory"), message, "request four fifths of the node's memory")
 
 
 def _mounts(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.text import Span
 from efakit.lint.script.words import assignment_in, parts
 
+_OF_SAGEMAKER = "/opt/ml/input/"  # there the request of the training job sets the environment
 _NETWORK = ("NCCL_", "FI_", "OFI_NCCL_", "OMPI_", "I_MPI_", "NEURON_", "NVSHMEM_")
 
 
@@ -97,7 +98,7 @@ def _is_itself(name: str, value: Word) -> bool:
 def forwarded_unset(context: Context) -> Iterator[Problem]:
     """Point out -x of a variable of the network that nothing in the script sets."""
     script = context.script
-    if script.takes_efa_from_elsewhere or script.is_template:
+    if script.takes_efa_from_elsewhere or script.is_template or _OF_SAGEMAKER in script.source.text:
         return
     names = {item.name for item in script.assignments} | script.defined | script.exported
     for _, chain in context.jobs.launches:

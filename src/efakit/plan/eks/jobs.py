@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from efakit.catalog import eks as rows
+from efakit.catalog.image_names import is_image_file
 from efakit.catalog.stacks import stack_of
 from efakit.plan.cluster import ClusterPlan, QueuePlan
 from efakit.plan.decision import Decision
@@ -44,8 +45,8 @@ class Pods:
 def why_no_pods(section: Eks, job: Job, queue: QueuePlan) -> str | None:
     """Return why a job gets no manifest; None where it gets one."""
     instances = tuple(item for resource in queue.resources for item in resource.resource.instances)
-    runtime = job.container.runtime if job.container else None
-    return rows.why_no_job(job.template, instances, section.image, runtime)
+    from_file = is_image_file(job.container.runtime, job.container.image) if job.container else None
+    return rows.why_no_job(job.template, instances, section.image, from_file)
 
 
 def decide_pods(
@@ -80,7 +81,7 @@ def decide_pods(
 def _image(section: Eks, job: Job) -> str:
     """Return the image; a file of Apptainer is none."""
     container = job.container
-    if container is None or container.runtime == "apptainer":
+    if container is None or is_image_file(container.runtime, container.image):
         return str(section.image)
     return rows.image_name(container.image)
 
@@ -124,8 +125,18 @@ def _by(pods: Pods, subject: str) -> Decision:
 def _asked(section: Eks, pods: Pods, subject: str) -> list[Decision]:
     found = []
     if pods.efa:
-        reason = "all EFA devices of the type: a pod without them uses TCP, with no error. Requests must equal limits"
-        found.append(Decision(subject, f"{pods.efa} EFA devices each", reason, rows.NOT_ASKED))
+        more = sorted(
+            item.name for group in pods.groups for item in group.instances if (item.efa_interfaces or 0) > pods.efa
+        )
+        what = (
+            f"as many as each type of the queue has: on {', '.join(more)} the others stay idle, so give each type a "
+            "queue of its own"
+            if more
+            else "all EFA devices of the type"
+        )
+        reason = f"{what}; a pod without them uses TCP, with no error. Requests must equal limits"
+        noun = "EFA device" if pods.efa == 1 else "EFA devices"
+        found.append(Decision(subject, f"{pods.efa} {noun} each", reason, rows.NOT_ASKED))
         choice = f"{pods.hugepages_mib} MiB of huge pages each" if pods.hugepages_mib else "no huge pages"
         reason = "as the spec says"
         if section.hugepages_mib is None:
@@ -151,7 +162,8 @@ def _asked(section: Eks, pods: Pods, subject: str) -> list[Decision]:
 
 
 def _of_image(job: Job, pods: Pods, subject: str) -> Decision:
-    reason = "eks.image" if job.container is None or job.container.runtime == "apptainer" else "the job's container"
+    of_section = job.container is None or is_image_file(job.container.runtime, job.container.image)
+    reason = "eks.image" if of_section else "the job's container"
     reason += ": libfabric and aws-ofi-nccl must be in the image: a pod does not see the node's software"
     if pods.by_mpirun:
         reason += ", and Open MPI 4 in /opt/amazon/openmpi, sshd and ssh"

@@ -71,8 +71,7 @@ def plan_login_nodes(section: ParallelCluster, head_instance: str) -> tuple[tupl
     for pool in section.login_nodes:
         plans.append(LoginPlan(pool, pool.instance.name if pool.instance else head_instance))
         if pool.instance is None:
-            reason = "the same as the head node's: login nodes start from the same image, so they need its "
-            "architecture"
+            reason = "the same as the head node's: login nodes start from the same image, so they need its architecture"
             subject = f"login nodes of {pool.name}"
             decisions.append(Decision(subject, head_instance, reason, head_nodes.SOURCE, "login-nodes", (pool.name,)))
     return tuple(plans), decisions
@@ -124,8 +123,10 @@ def _access(iam: Iam, publication: Publication) -> Decision:
     subject = "the head node's access to the hooks' installer"
     theirs = iam.role or iam.profile
     if theirs:
-        reason = "ParallelCluster does not allow S3Access together with your own role or profile, which must allow "
-        "the access"
+        reason = (
+            "ParallelCluster does not allow S3Access together with your own role or profile, which must allow "
+            "the access"
+        )
         return Decision(subject, f"that of {theirs}", reason, _ACCESS, "installer-access")
     reason = "it fetches the installer with its own role, which may read from S3 only what the config names"
     return Decision(subject, f"to read {publication.address}", reason, _ACCESS, "installer-access")

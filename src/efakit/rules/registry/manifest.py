@@ -132,8 +132,9 @@ RULES = (
     _rule(
         "eksctl-key",
         "error",
-        "A node group has a key that eksctl does not know.",
-        "eksctl refuses the file. The message has the nearest key.",
+        "A node group, or what stands below it, has a key that eksctl does not know.",
+        "eksctl refuses the file, or leaves the key out: with capacityReservationId the reservation has no target. The "
+        "message has the nearest key.",
         _group("instanceType: p5.48xlarge, availabilityZones: [us-west-2a], efaEnable: true"),
         _group(_ONE),
         rows.VALIDATION,
@@ -330,6 +331,15 @@ RULES = (
         _worker(_both("nvidia.com/gpu: 8, vpc.amazonaws.com/efa: 1")),
         _worker(_both("nvidia.com/gpu: 8, vpc.amazonaws.com/efa: 32")),
         "https://github.com/aws/sagemaker-hyperpod-cli/pull/318",
+    ),
+    _rule(
+        "pod-memory-small",
+        "warning",
+        "Pods with GPUs that work together have 1 GiB of memory a GPU, or less.",
+        "NCCL's buffers and the ranks need more: the kernel ends a rank, and the others report a failed EFA request.",
+        _worker(_both("nvidia.com/gpu: 8, vpc.amazonaws.com/efa: 32, memory: 8000Mi")),
+        _worker(_both("nvidia.com/gpu: 8, vpc.amazonaws.com/efa: 32, memory: 1600Gi")),
+        "https://github.com/awslabs/awsome-distributed-ai/issues/312",
     ),
     _rule(
         "pod-without-efa",

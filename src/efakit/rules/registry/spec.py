@@ -140,6 +140,20 @@ RULES = (
         source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypeOfferings.html",
     ),
     Rule(
+        "eks-version",
+        room="spec",
+        severity="error",
+        what="eks.version is a Kubernetes version with which EKS starts no cluster any more.",
+        why="eksctl's JSON Schema passes it, and EKS refuses it.",
+        wrong="""
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], version: "1.22"}
+        """,
+        right="""
+            eks: {name: my-cluster, zones: [us-east-1a, us-east-1b], version: "1.34"}
+        """,
+        source="https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html",
+    ),
+    Rule(
         "eks-dra",
         room="spec",
         severity="error",

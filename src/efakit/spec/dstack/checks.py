@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from efakit.catalog.dstack import why_no_task
+from efakit.catalog.image_names import from_file_of
 from efakit.finding import Finding
 from efakit.nearness import choice
 from efakit.spec.faults import At
@@ -33,4 +34,4 @@ def _why_not(job: _Data, queues: list[_Data]) -> str | None:
         return None
     first = queue["compute_resources"][0]
     instance = first.get("instance") or first["instances"][0]
-    return why_no_task(job["template"], instance, job.get("container", {}).get("runtime"))
+    return why_no_task(job["template"], instance, from_file_of(job.get("container")))

@@ -7,6 +7,7 @@ from typing import Any
 
 from efakit.catalog import eks as rows
 from efakit.catalog import instances
+from efakit.catalog.image_names import from_file_of
 from efakit.catalog.instances import Instance
 from efakit.finding import Finding
 from efakit.nearness import choice
@@ -30,6 +31,9 @@ def faults(data: _Data, at: At) -> Iterator[Finding]:
 
 def _version(section: _Data, at: At) -> Iterator[Finding]:
     version = rows.minor(section.get("version", Eks.version))
+    if version < rows.minor(rows.OLDEST_KUBERNETES):
+        message = f"EKS starts no cluster with Kubernetes {section['version']}"
+        yield at("eks-version", ["eks", "version"], message, f"write '{rows.OLDEST_KUBERNETES}' or later, in quotes")
     if section.get("devices") == "dra" and version < rows.minor(rows.DRA_KUBERNETES):
         message = f"the EFA DRA driver needs Kubernetes {rows.DRA_KUBERNETES} or later"
         yield at("eks-dra", ["eks", "devices"], message, "use a later version, or write devices: plugin")
@@ -106,8 +110,8 @@ def _why_not(job: _Data, data: _Data) -> str | None:
     if queue is None:
         return None
     types = tuple(instance for resource in queue["compute_resources"] for instance in _types(resource))
-    runtime = job.get("container", {}).get("runtime")
-    return rows.why_no_job(job["template"], types, data["eks"].get("image"), runtime)
+    from_file = from_file_of(job.get("container"))
+    return rows.why_no_job(job["template"], types, data["eks"].get("image"), from_file)
 
 
 def _types(resource: _Data) -> list[Instance]:

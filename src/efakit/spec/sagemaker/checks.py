@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from efakit.catalog.image_names import from_file_of
 from efakit.catalog.sagemaker import MOST_LETTERS, MOST_VARIABLES, why_no_job, why_no_smddp
 from efakit.catalog.stacks import nearest_installers, stack_of
 from efakit.finding import Finding
@@ -109,7 +110,7 @@ def _why_not(job: _Data, queues: list[_Data]) -> str | None:
     queue = _queue(job, queues)
     if queue is None:
         return None
-    return why_no_job(job["template"], _first_type(queue), job.get("container", {}).get("runtime"))
+    return why_no_job(job["template"], _first_type(queue), from_file_of(job.get("container")))
 
 
 def _queue(job: _Data, queues: list[_Data]) -> _Data | None:

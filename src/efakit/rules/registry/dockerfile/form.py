@@ -121,4 +121,26 @@ RULES = (
         """,
         source=_REFERENCE,
     ),
+    Rule(
+        "image-shell-is-dash",
+        room="dockerfile",
+        severity="warning",
+        what="RUN on Ubuntu or Debian compares with == or [[, and its shell is dash.",
+        why="Without SHELL, RUN is /bin/sh, which is dash there. dash knows neither, and takes the test for false. The "
+        "build goes on, and what the condition guards is not done: the image is without EFA. Asked of images that "
+        "have to do with EFA or NCCL.",
+        wrong="""
+            FROM ubuntu:24.04
+            ARG WITH_EFA=true
+            COPY aws-efa-installer /tmp/efa
+            RUN if [ "$WITH_EFA" == true ]; then /tmp/efa/efa_installer.sh -y --skip-kmod -n; fi
+        """,
+        right="""
+            FROM ubuntu:24.04
+            ARG WITH_EFA=true
+            COPY aws-efa-installer /tmp/efa
+            RUN if [ "$WITH_EFA" = true ]; then /tmp/efa/efa_installer.sh -y --skip-kmod -n; fi
+        """,
+        source="https://github.com/ai-dynamo/nixl/pull/1555",
+    ),
 )
