@@ -15,6 +15,7 @@ import http.server
 import io
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import tarfile
@@ -103,8 +104,14 @@ _MAKEFILE = """all:
 
 
 def missing() -> list[str]:
-    """Return the programs that are not there."""
-    return [tool for tool in TOOLS if shutil.which(tool) is None]
+    """Return what is not there: programs, the kernel's overlay, port 443 of loopback, at which the stand-ins answer."""
+    lacking = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if "overlay" not in Path("/proc/filesystems").read_text().split():
+        lacking.append("the file system overlay")
+    with socket.socket() as taken:
+        if os.geteuid() == 0 and taken.connect_ex(("127.0.0.1", 443)) == 0:
+            lacking.append("port 443 of loopback, which another program has")
+    return lacking
 
 
 def run(*words: str | Path, **more: object) -> str:
