@@ -48,6 +48,20 @@ def _swallowed(context: Context, item: Instruction) -> Iterator[tuple[Span, str]
             yield Span(span.start, span.start + len(match[1])), match[1]
 
 
+@rule("image-commands-unread")
+def image_commands_unread(context: Context) -> Iterator[Problem]:
+    """Say at the first RUN that no command was judged, where the backslash ends no line."""
+    if context.file.escape == "\\":
+        return
+    for item in context.file.instructions:
+        if item.name == "RUN":
+            message = f"the file has # escape={context.file.escape}: efakit reads no commands of RUN in it"
+            yield Problem(
+                Span(item.span.start, item.span.start + 3), message, "use the backslash, or check them yourself"
+            )
+            return
+
+
 @rule("continuation-empty")
 def continuation_empty(context: Context) -> Iterator[Problem]:
     """Point out an empty line behind a backslash, once an instruction."""

@@ -30,6 +30,24 @@ RULES = (
         source=_CHECKS + "no-empty-continuation/",
     ),
     Rule(
+        "image-commands-unread",
+        room="dockerfile",
+        severity="info",
+        what="The directive escape names another sign than the backslash, and efakit has not read the commands of RUN.",
+        why="In the shell the backslash keeps its own meaning, and the sign ends the lines: efakit cannot tell which is "
+        "meant, so a file without findings is not known to be right.",
+        wrong="""
+            # escape=`
+            FROM ubuntu:24.04
+            RUN ./efa_installer.sh -y
+        """,
+        right="""
+            FROM ubuntu:24.04
+            RUN ./efa_installer.sh -y --skip-kmod --no-verify
+        """,
+        source=_REFERENCE + "#escape",
+    ),
+    Rule(
         "continuation-empty",
         room="dockerfile",
         severity="warning",
