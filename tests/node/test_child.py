@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -12,6 +13,7 @@ import time
 
 import pytest
 
+from efakit.node import command
 from efakit.node.bounded import run_bounded, run_here
 from efakit.node.child import close_inherited
 from efakit.node.command import run_program
@@ -203,6 +205,20 @@ def test_a_program_that_prints_without_end_is_left():
     status, text = run_program(["/bin/sh", "-c", "while :; do echo 0123456789012345678901234567890; done"], {}, 30.0)
     assert status is None
     assert 1 << 22 <= len(text) < 1 << 23
+
+
+def test_a_program_that_is_left_does_not_seem_to_have_ended_by_itself(monkeypatch):
+    """Also where the machine is busy, and there is time for it to write into the closed pipe."""
+
+    def close_and_wait(end):
+        os.close(end)
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+
+    monkeypatch.setattr(command, "close", close_and_wait)
+    prints = "import os, signal; signal.signal(signal.SIGPIPE, signal.SIG_DFL)\nwhile True: os.write(1, bytes(4096))"
+    status, _ = run_program([sys.executable, "-I", "-S", "-c", prints], {}, 30.0)
+    assert status is None
 
 
 @pytest.mark.parametrize("has_proc", [True, False])

@@ -40,8 +40,10 @@ def run_program(argv: Sequence[str], environment: Mapping[str, str], seconds: fl
         if not chunk:
             break
         output += chunk
+    # Before its pipe is closed: a program that prints on would end by SIGPIPE, which is our doing and not its own.
+    status = _status(child, chunk == b"", ends_at)
     close(end)
-    return _status(child, chunk == b"", ends_at), output.decode("utf-8", "replace")
+    return status, output.decode("utf-8", "replace")
 
 
 def _become(argv: Sequence[str], environment: Mapping[str, str], writer: int) -> None:

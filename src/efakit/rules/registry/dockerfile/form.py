@@ -34,16 +34,16 @@ RULES = (
         room="dockerfile",
         severity="info",
         what="The directive escape names another sign than the backslash, and efakit has not read the commands of RUN.",
-        why="In the shell the backslash keeps its own meaning, and the sign ends the lines: efakit cannot tell which is "
-        "meant, so a file without findings is not known to be right.",
+        why="In the shell the backslash keeps its own meaning, and the other sign continues the lines: efakit cannot "
+        "tell which is meant. A file without findings is not known to be right then.",
         wrong="""
             # escape=`
             FROM ubuntu:24.04
-            RUN ./efa_installer.sh -y
+            RUN ldconfig
         """,
         right="""
             FROM ubuntu:24.04
-            RUN ./efa_installer.sh -y --skip-kmod --no-verify
+            RUN ldconfig
         """,
         source=_REFERENCE + "#escape",
     ),
