@@ -13,6 +13,8 @@ import yaml
 from tests.cli.running import ROOT, run_here
 from tests.cli.test_commands import refused
 
+pytestmark = pytest.mark.thorough
+
 # Stands in for sinfo: prints each line of rows, its fields separated as --format asks.
 SINFO = """\
 #!/bin/sh

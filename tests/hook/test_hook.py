@@ -15,6 +15,8 @@ from tests.hook.hookrun import Node
 from tests.hook.pythons import HOW_TO_GET, OLDEST, found_pythons
 from tests.lab import efa_tree
 
+pytestmark = pytest.mark.thorough
+
 # With the defaults in force the hook uses the real /var/spool: here one that goes with the process.
 APART = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", '/bin/mount -t tmpfs none /var/spool && exec "$@"', "sh"]
 if os.geteuid() != 0:

@@ -198,6 +198,7 @@ def lint(folder: Path, imports: Iterable[tuple[str, str]]) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.thorough
 def test_lint_imports_names_each_forbidden_pair(tmp_path):
     code, said = lint(tmp_path, [(f"{room}.added", other) for room, other in FORBIDDEN])
     assert code == 1
@@ -205,11 +206,13 @@ def test_lint_imports_names_each_forbidden_pair(tmp_path):
     assert re.search(r"hook may not import lint: efakit\.hook\.added -> efakit\.lint \(line \d+\)", said)
 
 
+@pytest.mark.thorough
 def test_lint_imports_passes_every_allowed_pair(tmp_path):
     code, said = lint(tmp_path, [(f"{room}.added", other) for room, other in ALLOWED])
     assert (code, "2 kept, 0 broken" in said) == (0, True), said
 
 
+@pytest.mark.thorough
 def test_lint_imports_refuses_a_circle_within_the_catalog(tmp_path):
     code, said = lint(tmp_path, [("catalog.one", "catalog.two"), ("catalog.two", "catalog.one")])
     assert code == 1

@@ -52,6 +52,7 @@ def test_a_sluid_is_one_run_whatever_the_clocks_say(tmp_path):
     assert [run.is_called(name) for name in ("s1A", "t1000", "r0", "r1", "t1", "")] == [True] * 3 + [False] * 3
 
 
+@pytest.mark.thorough
 def test_runs_whose_lists_name_more_nodes_than_can_be_read_are_faults_and_the_first_are_read(tmp_path):
     many = f"n[1-{MOST_NODES}]"
     starts = range(1000, 103_000, 1000)
@@ -406,6 +407,7 @@ def test_where_slurm_told_no_nodes_a_damaged_record_s_node_is_one(tmp_path):
     assert (run.node_names, list(run.damaged)) == (("n1", "n2"), ["n2"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", [started, lambda node, at: counted(node, at + 1.0, at + 100.0)])
 def test_three_runs_on_four_thousand_nodes_are_grouped(make):
     """In a time that grows with their number: it would take an hour with its square."""

@@ -10,6 +10,8 @@ import pytest
 from efakit.errors import UsageError
 from efakit.vendor.account_checks import AccountFacts, is_open_to_itself, look_at_account
 
+pytestmark = pytest.mark.thorough
+
 REGION = "us-east-1"
 
 
