@@ -368,10 +368,12 @@ ROWS = (
         REASON,
         "warning",
         ("ibv_open_device failed! errno: ",),
-        "an EFA device could not be opened (errno {errno})",
-        "the process may not open /dev/infiniband/uverbs*, such as in a container",
-        "give the container /dev/infiniband, and its user the right to open it",
-        _SOURCE + "efa_device.c",
+        "an RDMA device could not be opened (errno {errno}): libfabric then offers no EFA device at all",
+        "the container has no /dev/infiniband or no right to open it; or the container shows another RDMA device that "
+        "it may not open, such as the mlx5 ones of p6-b200, since the whole /dev/infiniband of the host is mounted",
+        "on Slurm or with Docker, give the container the devices (docker run --device=/dev/infiniband); on Kubernetes "
+        "request vpc.amazonaws.com/efa, and mount no /dev/infiniband of the host",
+        "https://github.com/ofiwg/libfabric/issues/12708",
         "libfabric:101:1708520807::efa:ep_data:efa_device_construct():46<warn> ibv_open_device failed! errno: 13",
         pattern=r"ibv_open_device failed! errno: (?P<errno>\d+)",
         component="libfabric",

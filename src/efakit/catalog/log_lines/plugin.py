@@ -201,9 +201,27 @@ ROWS = (
         _SOURCE + "nccl_ofi_rdma.cpp",
         "gpu-1:101:190 [0] NCCL WARN NET/OFI Request 0x7f0 completed with error. RC: 5. Error: 4 (Invalid address "
         "handle). Completed length: 0",
-        pattern=r"completed with error\. RC: -?\d+\. Error: -?\d+ \((?P<error>[^\r\n]{1,200}?)\)[.,]",
+        # Before aws-ofi-nccl 1.10 without the error's number.
+        pattern=r"completed with error\. RC: -?\d+\. Error: (?:-?\d+ \()?(?P<error>[^\r\n]{1,200}?)\)?[.,] "
+        r"Completed length",
         component="plugin",
         files=_ANY,
-        text=r"completed with error\. RC: %d\. Error: %d \(%s\)",
+        text=r"completed with error\. RC: %d\. (?:Flags: %ld\. )?Error: (?:%d \()?%s",
+    ),
+    LogLine(
+        "log-ofi-peer-address",
+        "aws-ofi-nccl",
+        CAUSE,
+        "error",
+        ("Unable to insert remote address into address vector",),
+        "the EFA device took no address of another rank: no connection to it",
+        "a security group that does not name itself as source and as destination; EFA needs both",
+        "give the security group two rules of its own: all traffic in from itself, all traffic out to itself; "
+        "fi_pingpong -p efa between the two nodes tests it",
+        _OFI + "issues/663",
+        "gpu-1:101:190 [0] NCCL WARN NET/OFI Unable to insert remote address into address vector for device 1. RC: 0",
+        component="plugin",
+        files=_ANY,
+        text=r"Unable to insert remote address into address vector",
     ),
 )

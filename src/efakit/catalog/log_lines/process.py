@@ -88,4 +88,22 @@ ROWS = (
         sure=True,
         pattern=r"Killed process (?P<pid>\d+)",
     ),
+    LogLine(
+        "log-smddp-missing",
+        "SMDDP",
+        CAUSE,
+        "error",
+        (
+            "No module named 'smdistributed'",
+            "No module named 'smdistributed.dataparallel",
+            "libsmddpcpp.so: cannot open shared object file",
+        ),
+        "the image has no SMDDP (smdistributed.dataparallel), or its wheel without the libraries that it needs",
+        "SMDDP is in some SageMaker images only: Hugging Face's for PyTorch 2.1.0 and PyTorch's first ones for 2.4 "
+        "have none; it ended with PyTorch 2.4.1",
+        "use backend nccl with torchrun (NCCL over EFA), or an image that has SMDDP",
+        "https://github.com/aws/deep-learning-containers/issues/3989",
+        "ModuleNotFoundError: No module named 'smdistributed'",
+        sure=True,
+    ),
 )
