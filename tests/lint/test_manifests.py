@@ -265,6 +265,28 @@ def trainjob(**limits: int) -> dict[str, Any]:
 
 
 # A public report, what it had, and the rule that has the right answer.
+HOST_DEVICES = (
+    ((*WORKER, "nodeSelector", TYPE), "p6-b200.48xlarge"),
+    *both(EFA, 8),
+    ((*WORKER, "volumes"), [{"name": "devices", "hostPath": {"path": "/dev/infiniband"}}]),
+    ((*WORKER, "containers", 0, "volumeMounts"), [{"name": "devices", "mountPath": "/dev/infiniband"}]),
+)
+
+
+def leader_worker_set(changes: Any) -> dict[str, Any]:
+    """Return the JOB's pod, with changes, as both kinds of pods of a LeaderWorkerSet."""
+    pod: Any = changed(JOB, *changes)
+    for part in WORKER:
+        pod = pod[part]
+    group = {"size": 2, "leaderTemplate": {"spec": pod}, "workerTemplate": {"spec": pod}}
+    return {
+        "apiVersion": "leaderworkerset.x-k8s.io/v1",
+        "kind": "LeaderWorkerSet",
+        "metadata": {"name": "nemotron"},
+        "spec": {"replicas": 1, "leaderWorkerTemplate": group},
+    }
+
+
 REPORTS = {
     "https://github.com/eksctl-io/eksctl/issues/8685": (
         "eksctl-efa-count",
@@ -278,6 +300,7 @@ REPORTS = {
             (("nodeGroups",), [{**CONFIG["managedNodeGroups"][0], "capacityReservation": BLOCK}]),
         ),
     ),
+    "https://github.com/aws-samples/aws-do-eks/pull/63": ("pod-host-devices", leader_worker_set(HOST_DEVICES)),
     "https://github.com/skypilot-org/skypilot/issues/10055": (
         "pod-without-efa",
         changed(JOB, (ASKS, {"limits": {GPU: 8}, "requests": {GPU: 8}})),
@@ -480,3 +503,20 @@ def test_data_of_any_shape_are_read(value):
         (*ASKS, "limits", EFA),
     ):
         rules_in(changed(JOB, (path, value if value is not None else 0)))
+
+
+def test_devices_of_the_host_are_told_of_where_the_container_may_not_open_all_of_them():
+    assert rules_in(changed(JOB, *HOST_DEVICES)) == {"pod-host-devices"}
+    # A p5 has EFA devices alone, and a privileged container may open all.
+    harmless = [
+        [*HOST_DEVICES, ((*WORKER, "nodeSelector", TYPE), "p5.48xlarge"), *both(EFA, 32)],
+        [*HOST_DEVICES, ((*WORKER, "containers", 0, "securityContext"), {"privileged": True})],
+        [*HOST_DEVICES[:-2], ((*WORKER, "volumes"), [{"name": "d", "hostPath": {"path": "/dev/gdrdrv"}}])],
+    ]
+    assert [rules_in(changed(JOB, *changes)) for changes in harmless] == [set()] * 3
+
+
+def test_pods_of_a_leader_worker_set_are_read():
+    without = leader_worker_set([(ASKS, {"limits": {GPU: 8}, "requests": {GPU: 8}})])
+    assert rules_in(without) == {"pod-without-efa"}
+    assert rules_in(leader_worker_set([])) == set()

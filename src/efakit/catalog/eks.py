@@ -42,6 +42,9 @@ VERSIONS = "https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions
 ENDS_WITH_NODE = "https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html"
 
 EFA_RESOURCE = "vpc.amazonaws.com/efa"
+# Types whose nodes show RDMA devices of another vendor (mlx5) beside EFA's: aws-samples/aws-do-eks PR #63.
+OTHER_RDMA_DEVICES = ("p6-b200.48xlarge",)
+HOST_DEVICES = "https://github.com/ofiwg/libfabric/issues/12708"
 HUGE_PAGES_RESOURCE = "hugepages-2Mi"
 DEVICE_CLASS = "efa.networking.k8s.aws"
 TAINT = "aws.amazon.com/efa"

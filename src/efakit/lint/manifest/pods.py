@@ -44,6 +44,7 @@ def pod_problems(data: _Data) -> Iterator[Problem]:
                 path = (*pod.path, *where)
                 yield from _resources(container, path, pod)
                 yield from _mounts(container, path, pod)
+                yield from _host_devices(container, path, pod)
                 yield from _variables(container, path)
 
 
@@ -67,6 +68,11 @@ def pods_of(data: _Data) -> Iterator[PodAt]:
         nodes = _number(at(data, "spec", "mlPolicy", "numNodes")) if kind != "JobSet" else 2
         for path, _ in items(data, *base, "replicatedJobs"):
             yield _template(data, (*path, "template", "spec"), several=nodes > 1)
+    elif kind == "LeaderWorkerSet":
+        group: Path = ("spec", "leaderWorkerTemplate")
+        for name in ("leaderTemplate", "workerTemplate"):
+            where = (*group, name, "spec")
+            yield PodAt(where, mapping(data, *where), _number(at(data, *group, "size")) > 1)
 
 
 def _template(data: _Data, path: Path, *, several: bool) -> PodAt:
@@ -174,6 +180,29 @@ def _mounts(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:
         if mount.get("name") not in volumes:
             message = f"the pod has no volume {mount.get('name')!r}"
             yield Problem("pod-mount", (*path, *where, "name"), message, "add it to volumes")
+
+
+def _host_devices(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:
+    """Give the mounts that show a container RDMA devices of the host which it may not open."""
+    type_ = _type(pod)
+    own = isinstance(type_, Instance) and type_.name not in rows.OTHER_RDMA_DEVICES
+    if own or at(container, "securityContext", "privileged") is True or not _uses_efa(container):
+        return
+    paths = {volume.get("name"): str(at(volume, "hostPath", "path")) for _, volume in items(pod.spec, "volumes")}
+    for where, mount in items(container, "volumeMounts"):
+        if paths.get(mount.get("name"), "").rstrip("/") in ("/dev", "/dev/infiniband"):
+            others = " and ".join(rows.OTHER_RDMA_DEVICES)
+            message = (
+                f"the mount shows all RDMA devices of the host, those of other vendors too ({others}); the container "
+                "may not open these, and libfabric then offers no EFA device: TCP without an error"
+            )
+            fix = f"remove the mount: the device plugin gives the container what {rows.EFA_RESOURCE} requests"
+            yield Problem("pod-host-devices", (*path, *where), message, fix)
+
+
+def _uses_efa(container: _Data) -> bool:
+    named = {**mapping(container, "resources", "limits"), **mapping(container, "resources", "requests")}
+    return rows.EFA_RESOURCE in named or bool(at(container, "resources", "claims"))
 
 
 def _variables(container: _Data, path: Path) -> Iterator[Problem]:

@@ -365,6 +365,20 @@ RULES = (
         _POD,
     ),
     _rule(
+        "pod-host-devices",
+        "warning",
+        "A container requests EFA devices and mounts the host's /dev/infiniband, on nodes that may have other RDMA devices.",
+        "The mount shows devices that the container may not open, such as the mlx5 ones of p6-b200. libfabric's EFA "
+        "provider opens each RDMA device that it sees, and offers none if one fails: NCCL falls back to TCP.",
+        _pod(
+            _both("vpc.amazonaws.com/efa: 8, memory: 1Gi"),
+            more="  volumes: [{name: devices, hostPath: {path: /dev/infiniband}}]\n",
+            container="      volumeMounts: [{name: devices, mountPath: /dev/infiniband}]\n",
+        ),
+        _pod(_both("vpc.amazonaws.com/efa: 8, memory: 1Gi")),
+        rows.HOST_DEVICES,
+    ),
+    _rule(
         "pod-variable",
         "warning",
         "A variable's value has $NAME or ${NAME}.",
