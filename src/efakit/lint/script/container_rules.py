@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from efakit.lint.script.launchers import Launch
-from efakit.lint.script.model import Command
+from efakit.lint.script.launchers import Launch, launches
+from efakit.lint.script.model import GAP, Command, Word
 from efakit.lint.script.rule import Context, Problem, rule
+from efakit.lint.script.steps import step_nodes
 from efakit.lint.script.words import parts
 
 _NETWORK = ("NCCL_", "FI_", "OFI_NCCL_", "NVSHMEM_")
+_RUNTIMES = ("docker", "nvidia-docker", "podman", "nerdctl")
+_GPUS = ("--gpus", "--runtime=nvidia", "nvidia-docker")
+_DEVICES = re.compile(r"(^|[=,])/dev(/infiniband[^:]*)?/?:|/dev/infiniband")
+_SPEAKS_OF_EFA = re.compile(r"\bfi_info\b|\bfi_pingpong\b|\bFI_PROVIDER=efa\b|\bFI_EFA_")
 _FILES = ("NCCL_NET_PLUGIN", "NCCL_TUNER_PLUGIN", "LD_PRELOAD")
 
 
@@ -70,6 +75,38 @@ def _parents(path: str) -> Iterator[list[str]]:
     found = [part for part in path.split("/") if part]
     for size in range(1, len(found) + 1):
         yield found[:size]
+
+
+@rule("container-without-devices")
+def container_without_devices(context: Context) -> Iterator[Problem]:
+    """Point out docker run without /dev/infiniband, for GPUs of several nodes or for a program that uses EFA."""
+    if not context.surroundings.efa:
+        return
+    for command in context.script.commands:
+        chain = () if command.substituted else tuple(launches(command.words))
+        run = _docker_run(command.words)
+        if not run or any(_may_give_devices(word) for word in run):
+            continue
+        texts = [word.text for word in run]
+        gpus = any(text.startswith(_GPUS) for text in (command.name, *texts))
+        started = [launch for launch in chain if launch.kind in ("srun", "mpirun") and launch.word.span < run[0].span]
+        several = bool(started) and (step_nodes(context, tuple(started)) or 0) > 1
+        if (gpus and several) or any(_SPEAKS_OF_EFA.search(text) for text in texts):
+            message = f"{run[0].program} gives the container no EFA device: NCCL uses TCP in it, or ends"
+            yield Problem(run[0].span, message, "--device=/dev/infiniband --ulimit memlock=-1:-1")
+
+
+def _docker_run(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Return the words from docker on where they run a container."""
+    for place, word in enumerate(words[:-1]):
+        if word.program in _RUNTIMES and words[place + 1].literal == "run":
+            return words[place:]
+    return ()
+
+
+def _may_give_devices(word: Word) -> bool:
+    """Return whether a word gives devices of the host, or is a variable that may hold such options."""
+    return word.text.startswith(("--privileged", "--device", "--cdi", GAP)) or _DEVICES.search(word.text) is not None
 
 
 @rule("preload-plugin")

@@ -367,7 +367,7 @@ RULES = (
     _rule(
         "pod-host-devices",
         "warning",
-        "A container requests EFA devices and mounts the host's /dev/infiniband, on nodes that may have other RDMA devices.",
+        "A container with EFA devices mounts the host's /dev/infiniband, and its nodes may have other RDMA devices.",
         "The mount shows devices that the container may not open, such as the mlx5 ones of p6-b200. libfabric's EFA "
         "provider opens each RDMA device that it sees, and offers none if one fails: NCCL falls back to TCP.",
         _pod(

@@ -39,6 +39,24 @@ RULES = (
         source=sources.NCCL_PLUGIN,
     ),
     Rule(
+        "container-without-devices",
+        room="script",
+        severity="warning",
+        what="docker run starts ranks of several nodes, or a program that uses EFA, without EFA's devices.",
+        why="Docker and Podman give a container no /dev/infiniband unless an option names it. There "
+        "fi_info -p efa finds no data, and NCCL uses TCP or ends. Pyxis and Apptainer mount the devices themselves.",
+        wrong="""
+            #SBATCH --nodes=2
+            srun docker run --gpus all --net=host my-image /opt/nccl-tests/build/all_reduce_perf -b 8 -e 4G
+        """,
+        right="""
+            #SBATCH --nodes=2
+            srun docker run --gpus all --net=host --device=/dev/infiniband --ulimit memlock=-1:-1 my-image \\
+                /opt/nccl-tests/build/all_reduce_perf -b 8 -e 4G
+        """,
+        source="https://github.com/aws/aws-ofi-nccl/issues/1020",
+    ),
+    Rule(
         "preload-plugin",
         room="script dockerfile",
         severity="warning",
