@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from efakit.catalog import dstack as rows
-from efakit.catalog.image_names import is_image_file
+from efakit.catalog.image_names import image_name, is_image_file
 from efakit.catalog.stacks import Stack, stack_of
 from efakit.plan.cluster import ClusterPlan, QueuePlan, ResourcePlan
 from efakit.plan.decision import Decision
@@ -118,7 +118,7 @@ def _task(
         found.append(Decision(subject, "dstack's image with EFA", reason, rows.DOCKERFILE))
     else:
         reason = "as the spec says; dstack does not add EFA to it: the image must have aws-ofi-nccl and libfabric"
-        found.append(Decision(subject, rows.image_name(job.container.image), reason, rows.PROVISIONING))
+        found.append(Decision(subject, image_name(job.container.image), reason, rows.PROVISIONING))
     reason = "dstack gives every container /dev/infiniband and unlimited locked memory"
     found.append(Decision(subject, "no device and no limit set", reason, rows.SHIM))
     if by_mpirun:
@@ -133,7 +133,7 @@ def _task(
         found.append(Decision(subject, "without options of Slurm", reason, rows.RUNNER))
     if job.modules:
         found.append(Decision(subject, "no modules", "the image has no environment modules", rows.DOCKERFILE))
-    image = rows.image_name(job.container.image) if job.container else None
+    image = image_name(job.container.image) if job.container else None
     return Task(name, planned, fleets, by_mpirun, image), found
 
 
