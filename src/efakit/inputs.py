@@ -79,16 +79,26 @@ def _items(node: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+MANIFEST = "an eksctl config or a Kubernetes manifest; 'efakit lint' judges those"
+
+
 def other_than_yaml(text: str) -> str:
-    """Return what a text that is no YAML is, and what to do about it, where that can be told; else an empty text."""
+    """Return what a text that is no YAML is, and what to do about it, where that can be told; else an empty text.
+
+    A file of several documents is none, for a spec or a config is one.
+    """
     for line in text.splitlines():
         if line.startswith("[") and line.rstrip().endswith("]") and line.strip("[] \t").replace(" ", "").isalnum():
             return "a configuration of ParallelCluster 2 (INI); pcluster3-config-converter makes one of 3 from it"
         if line.startswith(("#!", "#SBATCH")):
             return "a script; 'efakit lint' judges scripts"
+        if line.startswith("FROM "):
+            return "a Dockerfile; 'efakit lint' judges Dockerfiles"
         if line.startswith(("{{", "{%")):
             return "a template; judge what it renders to"
-        if line.strip() and not line.lstrip().startswith(("#", ";")):
+        if line.startswith("apiVersion:"):
+            return MANIFEST
+        if line.strip() and line.rstrip() != "---" and not line.lstrip().startswith(("#", ";", "ARG ")):
             return ""
     return ""
 

@@ -63,9 +63,3 @@ def why_no_task(template: str, instance_type: str, from_file: bool | None) -> st
     if from_file is None and not image_has_efa(instance_type):
         return "dstack's image has no EFA for %s, and the job names no image (container)" % instance_type
     return None
-
-
-def image_name(image: str) -> str:
-    """Return an image's name as a registry has it, from that of Enroot: docker://nvcr.io#nvidia/pytorch:25.10."""
-    name = image[len("docker://") :] if image.startswith("docker://") else image
-    return name.replace("#", "/", 1)

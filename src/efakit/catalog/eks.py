@@ -131,9 +131,3 @@ def why_no_job(template: str, instances: tuple[Instance, ...], image: str | None
         if unplugged and template not in ("openmpi", "osu"):
             return "no device plugin is installed for the accelerators of %s" % instance.name
     return None
-
-
-def image_name(image: str) -> str:
-    """Return an image's name as a registry has it, from that of Enroot: docker://nvcr.io#nvidia/pytorch:25.10."""
-    name = image[len("docker://") :] if image.startswith("docker://") else image
-    return name.replace("#", "/", 1)

@@ -7,7 +7,7 @@ from typing import Any
 from efakit.catalog.instances import get
 from efakit.emit.registry import File, target
 from efakit.emit.shell import quote
-from efakit.emit.writing import Line, broken, comment, yaml_lines
+from efakit.emit.writing import Line, broken, comment, launched, yaml_lines
 from efakit.plan.dstack import DstackPlan, Fleet, Task, node_range
 from efakit.plan.plan import Plan
 from efakit.plan.preflight import Preflight
@@ -105,7 +105,10 @@ def _script(task: Task) -> str:
         lines += ["set +u", job.setup.strip(), "set -u", ""]
     if task.plan.preflight:
         lines += _preflight(task.plan.preflight)
-    lines += _by_mpirun(task) if task.by_mpirun else _on_each_node(task)
+    if task.by_mpirun:
+        lines += _by_mpirun(task)
+    else:
+        lines.append(launched(task.plan, "DSTACK_NODES_NUM", "DSTACK_NODE_RANK", "DSTACK_MASTER_NODE_IP", str(_PORT)))
     return "\n".join(lines) + "\n"
 
 
@@ -124,24 +127,6 @@ def _preflight(check: Preflight) -> list[str]:
         "fi",
         "",
     ]
-
-
-def _on_each_node(task: Task) -> list[str]:
-    job, ranks = task.plan.job, task.plan.layout.ranks_per_node
-    if job.template == "accelerate":
-        words = [
-            "exec accelerate launch",
-            *('--num_machines "$DSTACK_NODES_NUM"', '--machine_rank "$DSTACK_NODE_RANK"'),
-            f'--num_processes "$((DSTACK_NODES_NUM * {ranks}))"',
-            *('--main_process_ip "$DSTACK_MASTER_NODE_IP"', f"--main_process_port {_PORT}"),
-        ]
-    else:
-        words = [
-            f'exec torchrun --nnodes="$DSTACK_NODES_NUM" --nproc-per-node={ranks}',
-            *('--node-rank="$DSTACK_NODE_RANK"', '--master-addr="$DSTACK_MASTER_NODE_IP"', f"--master-port={_PORT}"),
-        ]
-    words += [" ".join(map(quote, task.plan.launcher_args))] if task.plan.launcher_args else []
-    return [broken([*words, " ".join(map(quote, [job.script, *task.plan.args]))])]
 
 
 def _by_mpirun(task: Task) -> list[str]:

@@ -7,6 +7,9 @@ from typing import Any
 
 import yaml
 
+from efakit.emit.shell import quote
+from efakit.plan.job import JobPlan
+
 Line = tuple[str, Any, str]
 """A key, its value, and why: a comment above it, or none."""
 
@@ -49,3 +52,26 @@ def comment(text: str) -> str:
 def broken(words: list[str]) -> str:
     """Return a command's parts on a line each."""
     return " \\\n  ".join(words)
+
+
+def launched(plan: JobPlan, nodes: str, rank: str, first: str, port: str) -> str:
+    """Return the command that starts a node's ranks by torchrun or accelerate.
+
+    ``nodes``, ``rank`` and ``first`` name the shell's variables for how many nodes there are, which one this is, and
+    the first one's address. ``port`` is a word of the shell.
+    """
+    job, ranks = plan.job, plan.layout.ranks_per_node
+    if job.template == "accelerate":
+        words = [
+            "exec accelerate launch",
+            *(f'--num_machines "${nodes}"', f'--machine_rank "${rank}"'),
+            f'--num_processes "$(({nodes} * {ranks}))"',
+            *(f'--main_process_ip "${first}"', f"--main_process_port {port}"),
+        ]
+    else:
+        words = [
+            f'exec torchrun --nnodes="${nodes}" --nproc-per-node={ranks}',
+            *(f'--node-rank="${rank}"', f'--master-addr="${first}"', f"--master-port={port}"),
+        ]
+    words += [" ".join(map(quote, plan.launcher_args))] if plan.launcher_args else []
+    return broken([*words, " ".join(map(quote, [job.script, *plan.args]))])

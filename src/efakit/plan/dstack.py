@@ -6,14 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from efakit.catalog import dstack as rows
-from efakit.catalog.image_names import is_image_file
+from efakit.catalog.image_names import image_name, is_image_file
 from efakit.catalog.stacks import Stack, stack_of
 from efakit.plan.cluster import ClusterPlan, QueuePlan, ResourcePlan
 from efakit.plan.decision import Decision
-from efakit.plan.job import JobPlan, plan_job, queue_of
+from efakit.plan.job import JobPlan, plan_job
 from efakit.plan.names import plain_name
 from efakit.plan.plan import Plan
-from efakit.plan.platforms import Platform, register
+from efakit.plan.platforms import Platform, jobs_of, register
 from efakit.plan.stack import Software, container_stack
 from efakit.spec.dstack.model import Dstack
 from efakit.spec.model import Job, Spec
@@ -70,10 +70,7 @@ def plan_dstack(plan: Plan) -> DstackPlan:
     tasks: list[Task] = []
     names: dict[str, str] = {}
     fleets: dict[str, Fleet] = {}
-    for job in plan.spec.jobs:
-        if section.jobs is not None and job.name not in section.jobs:
-            continue
-        queue = queue_of(job, plan.cluster)
+    for job, queue, known in jobs_of(plan, section.jobs):
         why = _why_no_task(job, queue)
         if why:
             decisions.append(Decision(f"job {job.name} in dstack", "no task", why, rows.PROVISIONING))
@@ -83,7 +80,6 @@ def plan_dstack(plan: Plan) -> DstackPlan:
             for resource in queue.resources
         }
         fleets.update({name: Fleet(name, queue, resource) for resource, name in own.items() if name not in fleets})
-        known = next(item.decisions for item in plan.jobs if item.job is job)
         task, reasons = _task(job, plan.cluster, plain_name(job.name, names, _MOST_LETTERS), tuple(own.values()), known)
         tasks.append(task)
         decisions += reasons
@@ -118,7 +114,7 @@ def _task(
         found.append(Decision(subject, "dstack's image with EFA", reason, rows.DOCKERFILE))
     else:
         reason = "as the spec says; dstack does not add EFA to it: the image must have aws-ofi-nccl and libfabric"
-        found.append(Decision(subject, rows.image_name(job.container.image), reason, rows.PROVISIONING))
+        found.append(Decision(subject, image_name(job.container.image), reason, rows.PROVISIONING))
     reason = "dstack gives every container /dev/infiniband and unlimited locked memory"
     found.append(Decision(subject, "no device and no limit set", reason, rows.SHIM))
     if by_mpirun:
@@ -133,7 +129,7 @@ def _task(
         found.append(Decision(subject, "without options of Slurm", reason, rows.RUNNER))
     if job.modules:
         found.append(Decision(subject, "no modules", "the image has no environment modules", rows.DOCKERFILE))
-    image = rows.image_name(job.container.image) if job.container else None
+    image = image_name(job.container.image) if job.container else None
     return Task(name, planned, fleets, by_mpirun, image), found
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from efakit.finding import Finding
+from efakit.plan.cluster import QueuePlan
 from efakit.plan.decision import Decision
+from efakit.plan.job import queue_of
 from efakit.plan.stack import Software
-from efakit.spec.model import Spec
+from efakit.spec.model import Job, Spec
 
 if TYPE_CHECKING:
     from efakit.plan.plan import Plan
@@ -43,6 +45,13 @@ class Platform:
     software: Callable[[Spec], Software] | None = None
     slurm: Callable[[Spec], SlurmSite] | None = None
     findings: Callable[[Plan], Iterable[Finding]] = _no_findings
+
+
+def jobs_of(plan: Plan, named: Collection[str] | None) -> Iterator[tuple[Job, QueuePlan, Sequence[Decision]]]:
+    """Give the jobs that a section names, or all, each with its queue and what was decided for it on every platform."""
+    for item in plan.jobs:
+        if named is None or item.job.name in named:
+            yield item.job, queue_of(item.job, plan.cluster), item.decisions
 
 
 _registered: dict[str, Platform] = {}

@@ -15,7 +15,7 @@ from efakit.plan.environment import Variable
 from efakit.plan.job import JobPlan, plan_job, queue_of
 from efakit.plan.network import is_reserved
 from efakit.plan.plan import Plan
-from efakit.plan.platforms import Platform, register
+from efakit.plan.platforms import Platform, jobs_of, register
 from efakit.plan.stack import Software, container_stack
 from efakit.spec.model import Job, Spec
 from efakit.spec.sagemaker.model import SageMaker
@@ -82,15 +82,11 @@ def plan_sagemaker(plan: Plan) -> SageMakerPlan:
     jobs: list[TrainingJob] = []
     names: dict[str, str] = {}
     queues: dict[str, QueuePlan] = {}
-    for job in plan.spec.jobs:
-        if section.jobs is not None and job.name not in section.jobs:
-            continue
-        queue = queue_of(job, plan.cluster)
+    for job, queue, known in jobs_of(plan, section.jobs):
         why = _why_no_job(job, queue)
         if why:
             decisions.append(Decision(f"job {job.name} in SageMaker", "no training job", why, rows.CREATE))
             continue
-        known = next(item.decisions for item in plan.jobs if item.job is job)
         training_job, reasons = _job(section, job, plan.cluster, _name(job.name, names), known)
         jobs.append(training_job)
         decisions += reasons

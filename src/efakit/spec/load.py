@@ -9,6 +9,7 @@ from typing import Any
 from efakit.catalog.stacks import EFA_INSTALLERS, efa_installer, nearest_installers
 from efakit.errors import SpecError
 from efakit.finding import ERROR, Finding, Place
+from efakit.inputs import MANIFEST
 from efakit.spec.build import build_spec
 from efakit.spec.faults import At, doubles, unknown_type
 from efakit.spec.job_checks import job_faults
@@ -36,6 +37,9 @@ def read_spec(document: Document, templates: Path | None = None) -> Spec:
         message = "this is a ParallelCluster config, not a spec: efakit renders configs from specs"
         fix = "check configs with 'efakit validate' or 'efakit lint'; create a spec with 'efakit init'"
         raise SpecError([Finding("spec-unreadable", ERROR, message, place=document.place([]), fix=fix)])
+    if isinstance(document.data, dict) and {"apiVersion", "kind"} <= set(document.data):
+        message = f"not a spec: {MANIFEST}"
+        raise SpecError([Finding("spec-unreadable", ERROR, message, place=document.place([]))])
     own = _templates_folder(document, templates)
     faults = schema_faults(document, own_templates(own))
     if faults:

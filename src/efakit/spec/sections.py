@@ -59,6 +59,15 @@ def sections() -> dict[str, Section]:
     return dict(sorted(_registered.items()))
 
 
+def later(module: str, name: str) -> Callable[..., Any]:
+    """Return a function of a module that is imported when it is first called: most specs have one or two sections."""
+
+    def called(*arguments: Any) -> Any:
+        return getattr(import_module(module), name)(*arguments)
+
+    return called
+
+
 def schema_file(package: str) -> _Data:
     """Return the content of ``schema.json`` of a section's package: its ``$defs`` and ``needs``."""
     text = files(package).joinpath("schema.json").read_text(encoding="utf-8")

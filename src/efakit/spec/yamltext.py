@@ -147,7 +147,7 @@ def _unreadable(path: Path | str, message: str, fix: str) -> SpecError:
 
 
 def _not_yaml(place: Place, why: str | None, what: str = "") -> Finding:
-    message = f"not valid YAML, but {what}" if what else f"not valid YAML: {why}"
+    message = f"not a document of YAML, but {what}" if what else f"not valid YAML: {why}"
     return Finding("spec-unreadable", ERROR, message, place=place)
 
 

@@ -13,7 +13,7 @@ from efakit.catalog.stacks import newest_parallelcluster
 from efakit.emit.registry import emit
 from efakit.errors import SpecError, UsageError
 from efakit.finding import ERROR, WARNING, Finding, Place
-from efakit.inputs import other_than_yaml, read_input, shown, text_of
+from efakit.inputs import MANIFEST, other_than_yaml, read_input, shown, text_of
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
@@ -92,12 +92,14 @@ def read_subject(
     if document.data is None:
         raise UsageError("the file is empty; 'efakit init' writes a spec to begin with", Place(str(path)))
     if not isinstance(document.data, Mapping):
-        what = other_than_yaml(text) or "it holds no mapping ('efakit lint' judges scripts)"
+        what = other_than_yaml(text) or "it holds no mapping ('efakit lint' judges scripts and Dockerfiles)"
         message = f"neither a spec nor a ParallelCluster config: {what}"
         raise UsageError(message, Place(str(path), 1, 1))
     if "cluster" in document.data and "HeadNode" not in document.data:
         return _from_spec(path, text, version)
     if not _CONFIG_KEYS & {str(key) for key in document.data}:
+        if {"apiVersion", "kind"} <= set(document.data):
+            raise UsageError(f"neither a spec nor a ParallelCluster config: {MANIFEST}", Place(str(path), 1, 1))
         expected = "a spec has the key 'cluster', a ParallelCluster config HeadNode and Scheduling"
         raise UsageError(f"neither a spec nor a ParallelCluster config ({expected})", Place(str(path), 1, 1))
     return Subject(str(path), text, document, version or installed or newest_parallelcluster())

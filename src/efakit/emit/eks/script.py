@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from efakit.emit.shell import quote
-from efakit.emit.writing import broken, comment
+from efakit.emit.writing import broken, comment, launched
 from efakit.plan.eks.jobs import Pods
 
 FOLDER = "/efakit"
@@ -59,22 +59,8 @@ def _neuron() -> list[str]:
 
 
 def _on_each_node(pods: Pods) -> list[str]:
-    job, ranks = pods.plan.job, pods.plan.layout.ranks_per_node
-    if job.template == "accelerate":
-        words = [
-            "exec accelerate launch",
-            *('--num_machines "$PET_NNODES"', '--machine_rank "$PET_NODE_RANK"'),
-            f'--num_processes "$((PET_NNODES * {ranks}))"',
-            *('--main_process_ip "$PET_MASTER_ADDR"', '--main_process_port "$PET_MASTER_PORT"'),
-        ]
-    else:
-        words = [
-            f'exec torchrun --nnodes="$PET_NNODES" --nproc-per-node={ranks}',
-            *('--node-rank="$PET_NODE_RANK"', '--master-addr="$PET_MASTER_ADDR"', '--master-port="$PET_MASTER_PORT"'),
-        ]
-    words += [" ".join(map(quote, pods.plan.launcher_args))] if pods.plan.launcher_args else []
     check = [f"bash {FOLDER}/check.sh", ""] if check_script(pods) else []
-    return [*check, broken([*words, " ".join(map(quote, [job.script, *pods.plan.args]))])]
+    return [*check, launched(pods.plan, "PET_NNODES", "PET_NODE_RANK", "PET_MASTER_ADDR", '"$PET_MASTER_PORT"')]
 
 
 def _by_mpirun(pods: Pods) -> list[str]:

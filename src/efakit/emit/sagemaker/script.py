@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from efakit.emit.shell import quote
+from efakit.emit.writing import broken
 from efakit.plan.sagemaker import TrainingJob
 
 # By SageMaker's own file: the SDK's variables differ from line to line.
@@ -78,7 +79,7 @@ def _on_each_instance(job: TrainingJob) -> list[str]:
             '--node-rank="$rank" --master-addr="$first" --master-port="$port"',
         ]
     words += [" ".join(map(quote, plan.launcher_args))] if plan.launcher_args else []
-    return [_broken([*words, " ".join(map(quote, [plan.job.script, *plan.args]))])]
+    return [broken([*words, " ".join(map(quote, [plan.job.script, *plan.args]))])]
 
 
 def _by_mpirun(job: TrainingJob) -> list[str]:
@@ -109,11 +110,7 @@ def _by_mpirun(job: TrainingJob) -> list[str]:
         '  for _ in {1..300}; do ssh -o StrictHostKeyChecking=no "$host" true </dev/null && break; sleep 1; done',
         "done",
         "status=0",
-        _broken(words) + " || status=$?",
+        broken(words) + " || status=$?",
         'for host in $hosts; do ssh -o StrictHostKeyChecking=no "$host" touch "$over" </dev/null || true; done',
         'exit "$status"',
     ]
-
-
-def _broken(words: list[str]) -> str:
-    return " \\\n  ".join(words)

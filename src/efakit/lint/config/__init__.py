@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from efakit.finding import Finding, Place
+from efakit.lint.checks import Rule
 from efakit.lint.config.given import Account, JobNodes, Offerings
 from efakit.lint.config.node import Path
-from efakit.lint.config.rule import Problem, Rule, all_rules
+from efakit.lint.config.rule import Check, Problem, all_rules
 from efakit.lint.config.view import ClusterView
 
 __all__ = ["Account", "JobNodes", "Offerings", "Path", "Problem", "Rule", "all_rules", "lint_config"]
@@ -46,9 +47,9 @@ def lint_config(
     return sorted(found.values(), key=lambda item: (item.line, item.column, -item.severity.rank))
 
 
-def _finding(rule: Rule, problem: Problem, place: tuple[int, int], file: str) -> Finding:
+def _finding(rule: Rule[Check], problem: Problem, place: tuple[int, int], file: str) -> Finding:
     at = Place(file, *place, keys=problem.path)
-    source = problem.source or rule.row.source
+    source = problem.source or rule.source
     return Finding(
         rule.id, rule.severity, problem.message, place=at, fix=problem.fix, source=source, about=problem.about
     )

@@ -28,8 +28,8 @@ class ConfigDocument:
             mark = error.problem_mark or error.context_mark
             place = Place(file, lines_above + mark.line + 1, mark.column + 1) if mark else Place(file)
             what = other_than_yaml(text)
-            problem = f", but {what}" if what else f": {error.problem or error.context}"
-            raise UsageError(f"not valid YAML{problem}", place) from error
+            why = f"not valid YAML: {error.problem or error.context}"
+            raise UsageError(f"not a document of YAML, but {what}" if what else why, place) from error
         except RecursionError as error:
             raise UsageError("not valid YAML: nested too deeply", Place(file)) from error
         except (yaml.YAMLError, ValueError) as error:

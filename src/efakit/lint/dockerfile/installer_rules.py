@@ -33,7 +33,7 @@ def image_kernel_module(context: Context) -> Iterator[Problem]:
             wrong = next((text for text in run.options if text in ("--no-kmod", "--skip-kernel-module")), "")
             told = f"{wrong} is not an option; the" if wrong else "the"
             message = f"{told} installer builds a kernel module, but an image has no kernel: the build fails"
-            yield Problem(run.span, message, "--skip-kmod")
+            yield Problem(run.span, message, "add --skip-kmod")
 
 
 @rule("image-self-test")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from importlib import import_module
-from typing import NamedTuple
 
+from efakit.lint.checks import Checks
 from efakit.lint.dockerfile.contents import Contents
 from efakit.lint.dockerfile.image import Image
 from efakit.lint.script.rule import Problem, Surroundings
-from efakit.rules.registry import Rule as Row
-from efakit.rules.registry import rules_of
 from efakit.rules.releases import target_of
 from efakit.rules.target import Target
 
@@ -64,39 +61,5 @@ class Context:
 Check = Callable[[Context], Iterator[Problem]]
 
 
-class Rule(NamedTuple):
-    """A rule and the function that asks it; ``row`` is None where each problem names its rule."""
-
-    row: Row | None
-    check: Check
-
-
-_rules: dict[str, Rule] = {}
-
-
-def rule(id_: str) -> Callable[[Check], Check]:
-    """Say that a function asks a rule of the registry; raise ValueError where another does, or there is none."""
-
-    def register(check: Check) -> Check:
-        row = rules_of("dockerfile").get(id_)
-        if row is None:
-            raise ValueError(f"rule {id_!r} has no row in efakit.rules.registry")
-        if id_ in _rules:
-            raise ValueError(f"duplicate rule {id_!r}")
-        _rules[id_] = Rule(row, check)
-        return check
-
-    return register
-
-
-def for_rows(check: Check) -> Check:
-    """Say that a function speaks for rows of the catalog, or for several rules: each problem names its own."""
-    _rules[check.__name__] = Rule(None, check)
-    return check
-
-
-def all_rules() -> tuple[Rule, ...]:
-    """Return all rules, in the order of their modules."""
-    for module in _MODULES:
-        import_module(f"efakit.lint.dockerfile.{module}")
-    return tuple(_rules.values())
+_checks: Checks[Check] = Checks("dockerfile", tuple(f"efakit.lint.dockerfile.{module}" for module in _MODULES))
+rule, for_rows, all_rules = _checks.rule, _checks.for_rows, _checks.all

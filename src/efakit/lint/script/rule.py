@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cached_property, lru_cache
-from importlib import import_module
+from functools import cached_property
 from typing import NamedTuple
 
 from efakit.catalog.instances import Instance
+from efakit.lint.checks import Checks
 from efakit.lint.edit import Edit
 from efakit.lint.script.model import Script
 from efakit.lint.script.text import Span
 from efakit.lint.script.workload import Jobs
-from efakit.rules.registry import Rule as Row
-from efakit.rules.registry import rules_of
 from efakit.rules.target import Target
 
 _MODULES = (
@@ -122,47 +120,5 @@ class Context:
 Check = Callable[[Context], Iterator[Problem]]
 
 
-class Rule(NamedTuple):
-    """A rule and the function that asks it; what it finds and why stands in the registry (``rules/registry``).
-
-    ``row`` is None where the function speaks for rows of the catalog: then each problem names its rule.
-    """
-
-    row: Row | None
-    check: Check
-
-
-_rules: dict[str, Rule] = {}
-
-
-def rule(id_: str) -> Callable[[Check], Check]:
-    """Say that a function asks a rule of the registry; raise ValueError where another does, or there is none."""
-
-    def register(check: Check) -> Check:
-        row = rules_of("script").get(id_)
-        if row is None:
-            raise ValueError(f"rule {id_!r} has no row in efakit.rules.registry")
-        if id_ in _rules:
-            raise ValueError(f"duplicate rule {id_!r}")
-        _rules[id_] = Rule(row, check)
-        return check
-
-    return register
-
-
-def for_rows(check: Check) -> Check:
-    """Say that a function speaks for rows of the catalog, each of which is a rule of its own."""
-    _rules[check.__name__] = Rule(None, check)
-    return check
-
-
-def all_rules() -> tuple[Rule, ...]:
-    """Return all rules, in the order of their modules."""
-    _load()
-    return tuple(_rules.values())
-
-
-@lru_cache(maxsize=1)
-def _load() -> None:
-    for module in _MODULES:
-        import_module(f"efakit.lint.script.{module}")
+_checks: Checks[Check] = Checks("script", tuple(f"efakit.lint.script.{module}" for module in _MODULES))
+rule, for_rows, all_rules = _checks.rule, _checks.for_rows, _checks.all

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from efakit.catalog import eks as rows
-from efakit.catalog.image_names import is_image_file
+from efakit.catalog.image_names import image_name, is_image_file
 from efakit.catalog.stacks import stack_of
 from efakit.plan.cluster import ClusterPlan, QueuePlan
 from efakit.plan.decision import Decision
@@ -83,7 +83,7 @@ def _image(section: Eks, job: Job) -> str:
     container = job.container
     if container is None or is_image_file(container.runtime, container.image):
         return str(section.image)
-    return rows.image_name(container.image)
+    return image_name(container.image)
 
 
 def _accelerators(planned: JobPlan, groups: tuple[Group, ...]) -> tuple[str, int] | None:

@@ -8,9 +8,9 @@ from efakit.catalog import eks as rows
 from efakit.plan.decision import Decision
 from efakit.plan.eks.groups import Group, decide_group
 from efakit.plan.eks.jobs import Pods, decide_pods, why_no_pods
-from efakit.plan.job import queue_of
 from efakit.plan.names import plain_name
 from efakit.plan.plan import Plan
+from efakit.plan.platforms import jobs_of
 from efakit.spec.eks.model import Eks
 
 _MOST_OF_GROUP = 50
@@ -57,15 +57,11 @@ def plan_eks(plan: Plan) -> EksPlan:
             decisions += reasons
     jobs: list[Pods] = []
     job_names: dict[str, str] = {}
-    for job in plan.spec.jobs:
-        if section.jobs is not None and job.name not in section.jobs:
-            continue
-        queue = queue_of(job, plan.cluster)
+    for job, queue, known in jobs_of(plan, section.jobs):
         why = why_no_pods(section, job, queue)
         if why:
             decisions.append(Decision(f"job {job.name} on EKS", "no manifest", why, rows.EFA_GUIDE))
             continue
-        known = next(item.decisions for item in plan.jobs if item.job is job)
         name = plain_name(job.name, job_names, rows.MOST_LETTERS)
         pods, reasons = decide_pods(section, job, plan.cluster, tuple(groups[queue.queue.name]), name, known)
         jobs.append(pods)

@@ -1,9 +1,16 @@
 """The section ``container``: images that are built, where a job's own ``container`` names one that is there."""
 
-from efakit.spec.container.checks import faults
-from efakit.spec.container.model import build
-from efakit.spec.sections import Section, register, schema_file
+from efakit.spec.sections import Section, later, register, schema_file
 
 _SCHEMA = schema_file(__name__)
 
-register("container", Section(_SCHEMA["$defs"], _SCHEMA["needs"], build, faults, platform=False))
+register(
+    "container",
+    Section(
+        _SCHEMA["$defs"],
+        _SCHEMA["needs"],
+        later("efakit.spec.container.model", "build"),
+        later("efakit.spec.container.checks", "faults"),
+        platform=False,
+    ),
+)

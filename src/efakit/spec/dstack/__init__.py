@@ -1,9 +1,15 @@
 """The section ``dstack``: what only dstack's fleets and tasks say."""
 
-from efakit.spec.dstack.checks import faults
-from efakit.spec.dstack.model import build
-from efakit.spec.sections import Section, register, schema_file
+from efakit.spec.sections import Section, later, register, schema_file
 
 _SCHEMA = schema_file(__name__)
 
-register("dstack", Section(_SCHEMA["$defs"], _SCHEMA["needs"], build, faults))
+register(
+    "dstack",
+    Section(
+        _SCHEMA["$defs"],
+        _SCHEMA["needs"],
+        later("efakit.spec.dstack.model", "build"),
+        later("efakit.spec.dstack.checks", "faults"),
+    ),
+)

@@ -1,9 +1,15 @@
 """The section ``eks``: what only an EKS cluster and its jobs say."""
 
-from efakit.spec.eks.checks import faults
-from efakit.spec.eks.model import build
-from efakit.spec.sections import Section, register, schema_file
+from efakit.spec.sections import Section, later, register, schema_file
 
 _SCHEMA = schema_file(__name__)
 
-register("eks", Section(_SCHEMA["$defs"], _SCHEMA["needs"], build, faults))
+register(
+    "eks",
+    Section(
+        _SCHEMA["$defs"],
+        _SCHEMA["needs"],
+        later("efakit.spec.eks.model", "build"),
+        later("efakit.spec.eks.checks", "faults"),
+    ),
+)

@@ -1,9 +1,15 @@
 """The section ``sagemaker``: what only SageMaker's training jobs say."""
 
-from efakit.spec.sagemaker.checks import faults
-from efakit.spec.sagemaker.model import build
-from efakit.spec.sections import Section, register, schema_file
+from efakit.spec.sections import Section, later, register, schema_file
 
 _SCHEMA = schema_file(__name__)
 
-register("sagemaker", Section(_SCHEMA["$defs"], _SCHEMA["needs"], build, faults))
+register(
+    "sagemaker",
+    Section(
+        _SCHEMA["$defs"],
+        _SCHEMA["needs"],
+        later("efakit.spec.sagemaker.model", "build"),
+        later("efakit.spec.sagemaker.checks", "faults"),
+    ),
+)
