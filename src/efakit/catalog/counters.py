@@ -96,8 +96,9 @@ BYTES_BY_OPERATION = (
 )
 
 # What the device counts where the network, a peer or an operation failed. AWS names these as signs of degraded or
-# failed connections, and rx_drops with them: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-working-monitor.html, by
-# NVIDIA/NVSentinel PR #1750. Public use: awslabs/awsome-distributed-ai PR #885, a security group deleted during a run.
+# failed connections, and rx_drops with them:
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-working-monitor.html (as NVIDIA/NVSentinel PR #1750 has it).
+# Public use: awslabs/awsome-distributed-ai PR #885, a security group deleted during a run.
 FAULTS = (
     "unresponsive_remote_events",
     "impaired_remote_conn_events",
