@@ -64,3 +64,14 @@ def test_a_text_that_comes_too_often_is_not_counted_further():
     assert len(list(search.hits(b"abc " * 100 + b"xyz"))) == 11
     assert search.left_out == {"abc"}
     assert [text for _, text in search.hits(b"abc xyz")] == ["xyz"]
+
+
+def test_a_device_that_cannot_be_opened_may_be_one_that_a_mount_should_not_have_shown(tmp_path):
+    """ofiwg/libfabric #12708: /dev/infiniband of the host was the cause there, not what was missing."""
+    log = "libfabric:4:1::efa:ep_data:efa_device_construct_gid():47<warn> ibv_open_device failed! errno: 2\n"
+    log += "node-1:4:5 [0] NCCL INFO Using network Socket\n"
+    (told,) = [
+        said for said in diagnosis(log, folder=tmp_path).said if said.finding.rule == "log-libfabric-open-device"
+    ]
+    assert "another RDMA device" in told.finding.message
+    assert "on Kubernetes request vpc.amazonaws.com/efa, and mount no /dev/infiniband" in told.finding.fix
