@@ -323,6 +323,11 @@ def test_security_groups_of_ones_own_are_attached_and_their_rule_is_told():
     assert "security group" in told(plan)
 
 
+def test_a_number_of_efa_devices_that_nobody_knows_is_said_to_be_unknown():
+    text = files_of(TRAIN, instance="trn2-ac.24xlarge")["README.md"]
+    assert "(trn2-ac.24xlarge: no public source says how many)" in text
+
+
 def test_the_addresses_that_efa_interfaces_take_are_counted():
     # https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3653
     assert "Each takes an IP address of the subnet: 32 for each node" in told(plan_of(TRAIN))
