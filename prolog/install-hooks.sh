@@ -270,12 +270,22 @@ slurm_names() { # slurm_names FILE
   ask_slurm scontrol show config | settings_in | grep -qF -e "$1"
 }
 
+# Says whether a command of Slurm's that ended so tells nothing of Slurm: it was too slow, or there is a configuration and
+# the command is at no place that we know. Any other end means that Slurm is down, or not here.
+is_mute() { # is_mute STATUS
+  case $1 in
+    124) return 0 ;;
+    126 | 127) slurm_conf >/dev/null ;;
+    *) return 1 ;;
+  esac
+}
+
 # Reads the settings of the running configuration and of the files. Where Slurm is down, the files may not be all; where it
 # is only slow, it may still go by what they do not say any more.
 read_slurm() {
   if running=$(ask_slurm scontrol show config); then
     slurm_is=up
-  elif [ $? = 124 ]; then
+  elif is_mute $?; then
     slurm_is=slow
   else
     slurm_is=down
@@ -338,7 +348,10 @@ slurm_needs_task_prolog() { # slurm_needs_task_prolog FILE
 wait_for_starting_jobs() {
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     # %M is how long it runs: 0:07, 12:00, 1-00:00:00.
-    jobs=$(ask_slurm squeue --noheader --states=CF,CG,R --format='%t %M') || return $(($? == 124))
+    jobs=$(ask_slurm squeue --noheader --states=CF,CG,R --format='%t %M') || {
+      ! is_mute $?
+      return
+    }
     printf '%s' "$jobs" | grep -qv '^ *R  *[1-9]' || return 0
     sleep 3
   done

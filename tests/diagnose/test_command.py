@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from click.testing import CliRunner, Result
 from efakit.cli.main import efakit
 from efakit.diagnose import search
 from efakit.errors import UsageError
+from tests.emit.denied import without_privilege
 
 OOM = "srun: error: gpu-1: tasks 1-3: Out Of Memory\n"
 FINE = "step 1 loss 2.3\n"
@@ -97,6 +101,59 @@ def test_a_gzip_that_breaks_off_is_read_as_far_as_it_goes(tmp_path):
     done = run(path)
     assert done.exit_code == 1
     assert "gzip breaks off" in done.stderr
+
+
+PACKED = {
+    "xz": lzma.compress(OOM.encode()),
+    "bzip2": bz2.compress(OOM.encode()),
+    "zstd": b"\x28\xb5\x2f\xfd" + OOM.encode(),
+    "lz4": b"\x04\x22\x4d\x18" + OOM.encode(),
+    "zip": b"PK\x03\x04" + OOM.encode(),
+    "UTF-16": OOM.encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("form", PACKED)
+def test_a_log_that_is_packed_or_encoded_otherwise_is_not_a_log_without_findings(tmp_path, form):
+    (tmp_path / "slurm-1.out").write_bytes(PACKED[form])
+    with pytest.raises(UsageError, match=f"cannot be read: .*{form}"):
+        CliRunner().invoke(efakit, ["diagnose", str(tmp_path)], catch_exceptions=False, standalone_mode=False)
+
+
+def test_an_empty_log_is_called_empty(tmp_path):
+    (tmp_path / "a.log").touch()
+    done = run(tmp_path / "a.log")
+    assert done.exit_code == 0
+    assert f"{tmp_path}/a.log: the file is empty" in done.stderr
+
+
+def test_where_not_all_was_read_neither_nothing_nor_the_first_failure_is_the_last_word(log, tmp_path):
+    (tmp_path / "b.log.gz").write_bytes(gzip.compress(FINE.encode() * 9)[:-9])
+    assert run(tmp_path / "b.log.gz").stdout == "1 file: nothing found in what could be read\n"
+    done = run(log, tmp_path / "b.log.gz")
+    assert "(not all logs could be read: another may have failed before)" in done.stdout
+    data = json.loads(run(log, tmp_path / "none.log", "--format", "json").stdout)
+    assert data["first_failure"]["order_known"] is False
+    assert json.loads(run(log, "--format", "json").stdout)["first_failure"]["order_known"] is True
+
+
+def test_what_may_not_be_read_is_told_and_hides_no_other_log(log, tmp_path):
+    (tmp_path / "logs/closed").mkdir(parents=True)
+    (tmp_path / "logs/closed/a.out").write_text(OOM)
+    (tmp_path / "logs/b.out").write_text(FINE)
+    (tmp_path / "logs/c.out").write_text(OOM)
+    (tmp_path / "logs/c.out").chmod(0)
+    (tmp_path / "logs/closed").chmod(0)
+    efakit_ = [sys.executable, "-c", "from efakit.cli.main import efakit; efakit()", "diagnose"]
+    for logs in (["logs"], [log, "logs/closed/a.out"], [log, "logs/closed"]):
+        argv = without_privilege([*efakit_, *map(str, logs)])
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "logs/closed" in done.stderr
+        assert "Permission denied" in done.stderr
+        assert ("logs/c.out: cannot be read" in done.stderr) == (logs == ["logs"])
+        assert ("log-slurm-task-memory" in done.stdout) == (logs != ["logs"])
+    (tmp_path / "logs/closed").chmod(0o755)
 
 
 def test_a_terminal_obeys_nothing_that_a_log_holds(tmp_path):

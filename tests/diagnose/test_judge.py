@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 
 import pytest
@@ -86,6 +87,17 @@ def test_ranks_that_did_not_time_out_are_named(tmp_path):
     assert "ranks 15 say nothing of it: look at them first" in found.findings[0].message
     some = "".join(up(rank, 16) for rank in range(16)) + "".join(WATCHDOG.format(rank) for rank in range(4))
     assert "say nothing" not in diagnosis(some, folder=tmp_path).findings[0].message
+
+
+def test_ranks_whose_log_was_not_given_or_not_read_are_not_called_silent(tmp_path):
+    waits = "".join(WATCHDOG.format(rank) for rank in range(15))
+    log = "".join(up(rank, 16) for rank in range(15)) + waits
+    message = diagnosis(log, folder=tmp_path).findings[0].message
+    assert "say nothing" not in message
+    assert "these logs have no line of ranks 15" in message
+    whole = "".join(up(rank, 16) for rank in range(16)) + waits
+    cut = diagnosis(whole, gzip.compress(b"x" * 99)[:-9], folder=tmp_path)
+    assert "say nothing" not in cut.findings[0].message
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])

@@ -335,7 +335,10 @@ def verify(
             (bin_ / name).write_text(f"#!/bin/bash\n{body}\n")
             (bin_ / name).chmod(0o755)
     # The machine's own commands but for those that stand in.
-    for name in ("bash", "sed", "grep", "find", "readlink", "sort", "head", "tail", "tr", "wc"):
+    if without and any(Path(p, without).exists() for p in ("/usr/sbin", "/sbin")):
+        pytest.skip(f"{without} is in /usr/sbin, where the script looks too")
+    own = {"bash", "sed", "grep", "find", "readlink", "sort", "head", "tail"} - {without, *commands}
+    for name in own:
         (bin_ / name).symlink_to(next(Path(p, name) for p in ("/usr/bin", "/bin") if Path(p, name).exists()))
     for number in range(devices):
         (root / "dev/infiniband").mkdir(parents=True, exist_ok=True)
@@ -404,6 +407,25 @@ def test_what_keeps_efa_from_working_fails(tmp_path, options, container, words):
             {"fi_info": 'case $1 in --version) echo "libfabric: 1";; -l) ;; *) echo "  domain: a-rdm";; esac'},
             "lists nothing",
         ),
+        (
+            {"fi_info": 'case $1 in --version) ;; -l) echo efa: ;; *) echo "  domain: a-rdm";; esac'},
+            "unknown  release of libfabric",
+        ),
+        (
+            {"fi_info": 'case $1 in --version) echo "libfabric: 1";; -l) echo efa: ;; *) echo "{}";; esac'},
+            "unknown  how many EFA domains libfabric opens",
+        ),
+        ({"timeout": "exit 124"}, "unknown  libfabric: fi_info --version does not answer"),
+        (
+            {"timeout": 'case $5 in -p) exit 124;; *) shift 3; exec "$@";; esac'},
+            "unknown  whether libfabric opens an EFA device",
+        ),
+        ({"without": "find"}, "unknown  NCCL and its plugin are not looked for: this image has no find"),
+        ({"without": "readlink"}, "this image has no readlink"),
+        ({"find": "exit 1"}, "unknown  NCCL: not all below /opt and /usr can be read"),
+        ({"find": 'echo "$1/nccl/libnccl.so.2"; exit 1'}, "unknown  whether there is a further NCCL"),
+        ({"find": "echo /lost/libnccl.so.2"}, "unknown  release of /lost/libnccl.so.2: it cannot be read"),
+        ({"ldd": "echo statically linked"}, "unknown  which libfabric it loads"),
     ],
 )
 def test_what_was_not_read_is_unknown_and_nothing_is_said_of_it(tmp_path, container, words):
@@ -411,6 +433,47 @@ def test_what_was_not_read_is_unknown_and_nothing_is_said_of_it(tmp_path, contai
     assert code == 0
     assert words in "\n".join(said)
     assert said[-1] == "1 could not be read: of those nothing is said"
+
+
+@pytest.mark.parametrize("tool", ["sed", "grep", "head", "tail"])
+def test_an_image_without_a_command_that_all_needs_is_unknown(tmp_path, tool):
+    code, said = verify(tmp_path, devices=0, without=tool)
+    assert (code, said) == (0, [f"unknown  nothing was looked at: this image has no {tool}"])
+
+
+def test_without_ldconfig_nothing_is_said_of_what_the_loader_does_not_find(tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/libnccl-net.so").touch()
+    code, said = verify(tmp_path, ldconfig="exit 1", path=f"{tmp_path}/other:{tmp_path}/lib")
+    assert code == 0
+    assert "unknown  libcudart.so" in "\n".join(said)
+    assert "the loader finds no" not in "\n".join(said)
+
+
+def test_a_plugin_that_is_named_by_its_path_is_found(tmp_path):
+    (tmp_path / "my-plugin.so").touch()
+    code, said = verify(tmp_path, net_plugin=f"{tmp_path}/my-plugin.so")
+    assert code == 0
+    assert f"ok       aws-ofi-nccl (its release is not known): {tmp_path}/my-plugin.so" in said
+
+
+def test_libfabric_beside_the_loaders_cache_is_not_called_missing(tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/libfabric.so.1").touch()
+    code, said = verify(tmp_path, without="fi_info", path=f"{tmp_path}/lib")
+    assert code == 0
+    assert f"unknown  libfabric {tmp_path}/lib/libfabric.so.1 is not asked" in "\n".join(said)
+
+
+def test_a_limit_beyond_what_a_shell_counts_is_none(tmp_path):
+    code, said = verify(tmp_path, locked="18446744073709551615")
+    assert code == 0
+    assert "ok       18446744073709551615 bytes may be locked" in said
+
+
+def test_devices_are_counted_without_find(tmp_path):
+    _, said = verify(tmp_path, without="find")
+    assert "ok       2 devices /dev/infiniband/uverbs*" in said
 
 
 @pytest.mark.parametrize(

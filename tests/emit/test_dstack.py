@@ -21,6 +21,7 @@ from efakit.plan.plan import Plan, make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 from efakit.vendor.dstack_parsers import installed_version
+from tests.emit.denied import without_privilege
 
 TRAIN = {"name": "train", "template": "torchrun", "script": "train.py"}
 TESTS = {"name": "Perf_1", "template": "nccl-tests"}
@@ -164,7 +165,9 @@ HOSTILE = st.text(
 )
 
 
-def run(script: File, folder: Path, rank: int = 0, devices: int = 32) -> tuple[list[str], dict[str, str]]:
+def run(
+    script: File, folder: Path, rank: int = 0, devices: int = 32, denied: bool = False
+) -> tuple[list[str], dict[str, str]]:
     """Return what the launcher was called with, and its environment."""
     for name in ("torchrun", "accelerate", "mpirun"):
         (folder / name).write_text(LAUNCHER)
@@ -176,6 +179,9 @@ def run(script: File, folder: Path, rank: int = 0, devices: int = 32) -> tuple[l
     # No node has 32 devices here: a folder tree stands in for its sysfs.
     (folder / "job.sh").write_bytes(script.content.replace(b" /sys/", f" {folder}/sys/".encode()))
     command = ["bash", str(folder / "job.sh")]
+    if denied:
+        (folder / "sys/class/infiniband").chmod(0)
+        command = without_privilege(command)
     path = f"{folder}:{os.environ['PATH']}"
     subprocess.run(command, env={**environment, "PATH": path}, check=True, cwd=folder)
     words = (folder / "seen").read_bytes().decode().split("\0")[:-1]
@@ -224,6 +230,18 @@ def test_a_node_that_lacks_an_efa_device_ends_before_the_launch(tmp_path):
 def test_a_container_without_sysfs_says_that_nothing_was_counted_and_the_job_runs(tmp_path):
     seen, _ = run(files_of(TRAIN)["train.sh"], tmp_path, devices=0)
     assert seen[0] == "torchrun"
+
+
+def test_devices_that_cannot_be_read_are_not_called_missing(tmp_path, capfd):
+    seen, _ = run(files_of(TRAIN)["train.sh"], tmp_path, denied=True)
+    assert seen[0] == "torchrun"
+    assert "the EFA devices were not counted" in capfd.readouterr().err
+
+
+def test_devices_are_counted_in_an_image_without_ls(tmp_path):
+    (tmp_path / "ls").write_text("#!/bin/bash\nexit 127\n")
+    (tmp_path / "ls").chmod(0o755)
+    assert run(files_of(TRAIN)["train.sh"], tmp_path)[0][0] == "torchrun"
 
 
 def test_what_only_slurm_reads_of_a_job_is_told():

@@ -21,6 +21,7 @@ from efakit.plan.eks import EksPlan
 from efakit.plan.plan import Plan, make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
+from tests.emit.denied import without_privilege
 
 TRAIN = {"name": "train", "template": "torchrun", "script": "train.py"}
 TESTS = {"name": "Perf_1", "template": "nccl-tests"}
@@ -322,6 +323,11 @@ def test_security_groups_of_ones_own_are_attached_and_their_rule_is_told():
     assert "security group" in told(plan)
 
 
+def test_a_number_of_efa_devices_that_nobody_knows_is_said_to_be_unknown():
+    text = files_of(TRAIN, instance="trn2-ac.24xlarge")["README.md"]
+    assert "(trn2-ac.24xlarge: no public source says how many)" in text
+
+
 def test_the_addresses_that_efa_interfaces_take_are_counted():
     # https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3653
     assert "Each takes an IP address of the subnet: 32 for each node" in told(plan_of(TRAIN))
@@ -375,7 +381,9 @@ HOSTILE = st.text(
 )
 
 
-def run(text: str, folder: Path, devices: int = 32, rank: int = 0) -> tuple[list[str], dict[str, str]]:
+def run(
+    text: str, folder: Path, devices: int = 32, rank: int = 0, denied: bool = False
+) -> tuple[list[str], dict[str, str]]:
     """Return what the launcher was called with, and its environment."""
     for name in ("torchrun", "accelerate", "mpirun"):
         (folder / name).write_text(LAUNCHER)
@@ -393,7 +401,10 @@ def run(text: str, folder: Path, devices: int = 32, rank: int = 0) -> tuple[list
     of_operator = {"PET_NNODES": "4", "PET_NODE_RANK": str(rank), "PET_MASTER_ADDR": "train-node-0-0.train"}
     environment = {**of_operator, "PET_MASTER_PORT": "29500", "SEEN": str(folder / "seen")}
     path = f"{folder}:{os.environ['PATH']}"
-    subprocess.run(["bash", str(folder / "run.sh")], env={**environment, "PATH": path}, check=True, cwd=folder)
+    command = ["bash", str(folder / "run.sh")]
+    (folder / "dev/infiniband").chmod(0 if denied else 0o755)
+    command = without_privilege(command) if denied else command
+    subprocess.run(command, env={**environment, "PATH": path}, check=True, cwd=folder)
     words = (folder / "seen").read_bytes().decode().split("\0")[:-1]
     lines = (folder / "seen.env").read_bytes().decode().split("\0")[:-1]
     return [Path(words[0]).name, *words[1:]], dict(line.split("=", 1) for line in lines)
@@ -432,6 +443,37 @@ def test_a_pod_that_lacks_an_efa_device_ends_before_the_launch(tmp_path, job):
     with pytest.raises(subprocess.CalledProcessError):
         run(text, tmp_path, devices=31)
     assert not (tmp_path / "seen").exists()
+
+
+@pytest.mark.parametrize("job", [TRAIN, TESTS])
+def test_a_pod_whose_devices_cannot_be_read_says_that_they_were_not_counted_and_runs(tmp_path, capfd, job):
+    (text,) = (text for path, text in files_of(job).items() if path.endswith(".job.yaml"))
+    seen, _ = run(text, tmp_path, denied=True)
+    assert seen[0] in ("torchrun", "mpirun")
+    assert "cannot be read: the EFA devices were not counted" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("echo", "the limit of locked memory cannot be read"),
+        ("echo much", "the limit of locked memory cannot be read"),
+        ("return 1", "the limit of locked memory cannot be read"),
+        ("echo 65536", "65536 KiB of memory can be locked"),
+        ("echo unlimited", ""),
+        ("echo 16777216", ""),
+        ("echo 18446744073709551615", ""),
+    ],
+)
+def test_what_ulimit_does_not_tell_is_said_and_never_taken_for_enough(tmp_path, limit, words):
+    check = documents_of(files_of(TRAIN)["train.job.yaml"])["ConfigMap"]["data"]["check.sh"]
+    (tmp_path / "dev/infiniband").mkdir(parents=True)
+    for number in range(32):
+        (tmp_path / f"dev/infiniband/uverbs{number}").touch()
+    script = f"ulimit() {{ {limit}; }}\n" + check.replace(" /dev/", f" {tmp_path}/dev/")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert (words in done.stderr) if words else (done.stderr == "")
 
 
 @given(HOSTILE, HOSTILE, HOSTILE)

@@ -22,6 +22,7 @@ from efakit.plan.sagemaker import SageMakerPlan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 from efakit.vendor.sagemaker_model import refusals
+from tests.emit.denied import without_privilege
 
 TRAIN = {"name": "train", "template": "torchrun", "script": "train.py"}
 TESTS = {"name": "Perf_1", "template": "nccl-tests"}
@@ -164,7 +165,9 @@ LAUNCHER = '#!/bin/bash\nprintf "%s\\0" "${0##*/}" "$@" >"$SEEN"\nenv -0 >"$SEEN
 QUIET = "#!/bin/bash\n"
 
 
-def run(script: File, folder: Path, host: str = "algo-2", hosts: int = 4, devices: int = 32) -> list[str]:
+def run(
+    script: File, folder: Path, host: str = "algo-2", hosts: int = 4, devices: int = 32, denied: bool = False
+) -> list[str]:
     """Return what the launcher was called with; folders of the test's stand in for those of an instance."""
     for name in ("torchrun", "accelerate", "mpirun"):
         (folder / name).write_text(LAUNCHER)
@@ -187,7 +190,11 @@ def run(script: File, folder: Path, host: str = "algo-2", hosts: int = 4, device
         text = text.replace(there, here)
     (folder / "job.sh").write_text(text)
     environment = {"PATH": f"{folder}:{os.environ['PATH']}", "SEEN": str(folder / "seen")}
-    subprocess.run(["bash", str(folder / "job.sh")], env=environment, check=True, cwd=folder)
+    command = ["bash", str(folder / "job.sh")]
+    if denied:
+        (folder / "infiniband").chmod(0)
+        command = without_privilege(command)
+    subprocess.run(command, env=environment, check=True, cwd=folder)
     return (folder / "seen").read_bytes().decode().split("\0")[:-1]
 
 
@@ -222,6 +229,18 @@ def test_an_instance_without_efa_ends_before_the_launch_and_one_with_fewer_devic
     assert run(files_of(TRAIN)["train.sagemaker.sh"], tmp_path, devices=31)[0] == "torchrun"
     assert "preflight of training job train: one EFA device at the least, of 32" in told(plan_of(TRAIN))
     assert "31 of the 32 EFA devices of ml.p5.48xlarge" in capfd.readouterr().err
+
+
+def test_devices_that_cannot_be_read_are_not_called_missing(tmp_path, capfd):
+    assert run(files_of(TRAIN)["train.sagemaker.sh"], tmp_path, denied=True)[0] == "torchrun"
+    assert "the EFA devices of this container were not counted" in capfd.readouterr().err
+
+
+def test_a_name_that_nobody_resolves_is_told(tmp_path, capfd):
+    text = files_of(TRAIN)["train.sagemaker.sh"].content.decode()
+    late = text.replace("{1..300}", "1").replace("sleep 1", "true").replace("getent hosts", "false")
+    assert run(File("x", late.encode()), tmp_path)[0] == "torchrun"
+    assert "getent gives no address of algo-1" in capfd.readouterr().err
 
 
 def test_neuron_s_runtimes_meet_at_the_first_instance_s_address(tmp_path):
@@ -267,6 +286,14 @@ def test_smddp_runs_the_script_with_its_arguments_on_line_2(tmp_path):
     (tmp_path / "train.py").write_text("import json, sys\nprint(json.dumps(sys.argv))\n")
     done = subprocess.run(["python", "train.smddp.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == ["train.py", "--name", "a 'b' \"c\""]
+    (tmp_path / "denied").mkdir(mode=0)
+    (tmp_path / "train.smddp.py").write_text(
+        files["train.smddp.py"].content.decode().replace("/dev/infiniband", "denied")
+    )
+    command = without_privilege(["python", "train.smddp.py"])
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)[0] == "train.py"
+    assert "the EFA devices were not counted" in done.stderr
 
 
 def test_options_of_smddp_s_mpirun_are_the_job_s_launcher_args_and_a_setup_has_no_place_there():

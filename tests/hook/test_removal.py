@@ -289,6 +289,23 @@ def test_where_slurm_is_too_slow_to_answer_it_may_still_look_for_each_of_them(cl
     assert (cluster.prolog.exists(), cluster.home.exists()) == (False, False)
 
 
+@pytest.mark.parametrize("command", ["scontrol", "squeue"])
+@pytest.mark.parametrize("configured", [True, False])
+def test_where_a_command_of_slurm_s_is_not_found_slurm_is_not_taken_for_down(cluster, command, configured):
+    cluster.add_others()
+    cluster.run()
+    if configured:
+        conf = "Prolog={d}/prolog.d/*\nEpilog={d}/epilog.d/*\n".replace("{d}", str(cluster.scripts))
+        (cluster.folder / "slurm.conf").write_text(conf)
+    # As timeout(1) ends where there is no such command.
+    cluster.slurm.answer(command, "", 127)
+    cluster.slurm.program("sleep", "exit 0")
+    said = cluster.run("--uninstall")
+    kept = (3 if command == "scontrol" else 2) if configured else 0
+    assert (said.returncode, said.stdout.count("stays, as a script")) == (0, kept)
+    assert cluster.prolog.exists() == configured
+
+
 def test_where_jobs_start_all_the_time_no_job_misses_a_script_that_it_has_on_its_list(cluster):
     cluster.add_others()
     cluster.run()

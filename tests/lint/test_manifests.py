@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from efakit.cli.main import efakit
 from efakit.errors import UsageError
 from efakit.lint.manifest import lint_manifests
+from efakit.rules.target import any_supported
+from efakit.validate.files import judge_file, on_target
 
 EFA, GPU, HUGE = "vpc.amazonaws.com/efa", "nvidia.com/gpu", "hugepages-2Mi"
 TYPE = "node.kubernetes.io/instance-type"
@@ -102,6 +104,28 @@ def rules_in(*documents: dict[str, Any]) -> set[str]:
 
 def test_what_is_right_is_found_right():
     assert rules_in(CONFIG, JOB) == set()
+
+
+@pytest.mark.parametrize("value", ["{{ .Values.x }}", "${X}", "$X"])
+def test_what_a_template_leaves_open_is_not_called_wrong(value):
+    changes = [
+        ((*ASKS, "limits", "vpc.amazonaws.com/efa"), value),
+        ((*ASKS, "requests", "vpc.amazonaws.com/efa"), value),
+        ((*WORKER, "nodeSelector"), {"node.kubernetes.io/instance-type": value}),
+    ]
+    assert rules_in(changed(JOB, *changes)) == set()
+    assert rules_in(changed(CONFIG, (("metadata", "region"), value), (("metadata", "version"), value))) == set()
+
+
+def test_a_template_that_is_no_yaml_is_called_a_template(tmp_path):
+    (tmp_path / "x.yaml").write_text("apiVersion: kubeflow.org/v2beta1\nkind: MPIJob\nspec:\n  n: {{ .Values.n }}\n")
+    with pytest.raises(UsageError, match="a template, and no YAML: lint what it renders to"):
+        judge_file(tmp_path / "x.yaml", on_target(any_supported()))
+
+
+@pytest.mark.parametrize("groups", [[None], [7], {"name": "a"}, "none"])
+def test_what_is_no_node_group_is_not_passed_over(groups):
+    assert "eksctl-key" in rules_in(changed(CONFIG, (("managedNodeGroups",), groups)))
 
 
 BLOCK = {"capacityReservationTarget": {"capacityReservationID": "cr-0123456789abcdef0"}}

@@ -3,8 +3,12 @@
 set -euo pipefail
 
 # An instance without EFA would be found out only by a slow or failed job.
-devices=$({ ls -d /dev/infiniband/uverbs* 2>/dev/null || true; } | wc -l)
-if [ "$devices" -eq 0 ]; then
+devices=0
+for device in /dev/infiniband/uverbs*; do if [ -e "$device" ]; then devices=$((devices + 1)); fi; done
+if [ -d /dev/infiniband ] && { [ ! -r /dev/infiniband ] || [ ! -x /dev/infiniband ]; }; then devices=; fi
+if [ -z "$devices" ]; then
+  echo "/dev/infiniband cannot be read: the EFA devices of this container were not counted" >&2
+elif [ "$devices" -eq 0 ]; then
   echo "no EFA device is in this container (/dev/infiniband/uverbs*)" >&2
   exit 1
 elif [ "$devices" -lt 4 ]; then
@@ -16,7 +20,9 @@ told=$(python3 -c "import json; told = json.load(open('/opt/ml/input/config/reso
 read -r nodes rank hosts <<<"$told"
 first=${hosts%% *}
 # A name can be there later than the instance.
-for _ in {1..300}; do getent hosts "$first" >/dev/null && break; sleep 1; done
+found=
+for _ in {1..300}; do if getent hosts "$first" >/dev/null; then found=yes && break; else sleep 1; fi; done
+[ -n "$found" ] || echo "getent gives no address of $first within 300 s: the job may not find it" >&2
 
 port=29500
 exec torchrun --nnodes="$nodes" --nproc-per-node=8 \

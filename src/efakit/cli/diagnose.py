@@ -26,7 +26,7 @@ _SECONDS_BETWEEN = 0.5
     exit_1="Findings of the severity of --fail-on or worse.",
     fine="No such finding.",
 )
-@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LOG...")
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False), metavar="LOG...")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--fail-on",
@@ -56,7 +56,7 @@ def diagnose(logs: tuple[Path, ...], form: str, fail_on: str) -> None:
     unusable: list[UsageError] = []
     scan, files = Scan(), []
     progress = _Progress() if sys.stderr.isatty() else None
-    for number, path in enumerate(logs_in(logs)):
+    for number, path in enumerate(logs_in(logs, unusable)):
         file = LogFile(path, progress)
         try:
             scan.read(file, number)
@@ -68,6 +68,8 @@ def diagnose(logs: tuple[Path, ...], form: str, fail_on: str) -> None:
                 progress.clear()
         if file.damage:
             click.echo(f"efakit: {file.name}: read up to line {file.lines}: {file.damage}", err=True)
+        elif not file.lines:
+            click.echo(f"efakit: {file.name}: the file is empty", err=True)
         if engine() == "find" and file.bytes > _SLOW_BYTES:
             click.echo(
                 f"efakit: {file.name}: searched without google-re2, which is several times faster: "
@@ -77,6 +79,7 @@ def diagnose(logs: tuple[Path, ...], form: str, fail_on: str) -> None:
         files.append({"file": file.name, "lines": file.lines, "damage": file.damage or None})
     if unusable and not files:
         raise all_of(unusable)
+    scan.unread |= bool(unusable)
     found = judge(scan)
     if form == "json":
         data = as_data(found, files, engine())
@@ -85,21 +88,22 @@ def diagnose(logs: tuple[Path, ...], form: str, fail_on: str) -> None:
     else:
         for line, style in text_lines(found):
             click.echo(click.style(line, fg=_COLOURS[style]) if style else line)
-        click.echo(_summary(len(files), found.findings))
+        click.echo(_summary(len(files), found.findings, found.unread))
     if unusable:
         say(all_of(unusable))
         sys.exit(UsageError.exit_code)
     sys.exit(1 if any(finding.severity >= Severity(fail_on) for finding in found.findings) else 0)
 
 
-def _summary(files: int, findings: Sequence[Finding]) -> str:
+def _summary(files: int, findings: Sequence[Finding], unread: bool) -> str:
     counts = {name: sum(item.severity == name for item in findings) for name in _COLOURS}
     told = ", ".join(
         f"{count} {name if name == 'info' else name + 's' * (count != 1)}"
         for name, count in counts.items()
         if name != "first"
     )
-    return f"{files} file{'s' * (files != 1)}: {told if findings else 'nothing found'}"
+    words = told if findings else "nothing found"
+    return f"{files} file{'s' * (files != 1)}: {words}{' in what could be read' * unread}"
 
 
 class _Progress:

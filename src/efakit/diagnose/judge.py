@@ -45,7 +45,7 @@ class First(NamedTuple):
     hit: Hit
     rule: str
     sure_order: bool
-    """Whether the logs tell the order: lines of one file do, and lines with the time of day."""
+    """Whether the logs tell the order: lines of one file do, and lines with the time of day, if all could be read."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Diagnosis:
     ranks: int = 0
     hosts: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    unread: bool = False
+    """Whether a log, or a part of one, could not be read."""
 
     @property
     def findings(self) -> list[Finding]:
@@ -92,8 +94,11 @@ def judge(scan: Scan) -> Diagnosis:
     ranks = network.most_ranks
     hosts = tuple(sorted(network.hosts))
     named = None if first is None else first._replace(hit=_with_rank(first.hit, network))
+    if named is not None and scan.unread:
+        named = named._replace(sure_order=False)
     instance = max(network.instances, key=lambda name: network.instances[name], default="")
-    return Diagnosis(tuple(said), named, tuple(choices), network.several_nodes(), instance, ranks, hosts)
+    several = network.several_nodes()
+    return Diagnosis(tuple(said), named, tuple(choices), several, instance, ranks, hosts, unread=scan.unread)
 
 
 def _first(failed: list[tuple[str, Hit]]) -> First | None:
@@ -139,9 +144,11 @@ def _of_row(row: LogLine, tally: Tally, scan: Scan, first: First | None, failed:
     if follows:
         message += "; most likely a consequence of the first failure"
     else:
-        silent = _silent(speakers, scan.network.most_ranks) if row.kind == TIMEOUT else ()
+        silent, unheard = _silent(speakers, scan, more) if row.kind == TIMEOUT else ((), ())
         if silent:
             message += f"; ranks {numbers(silent)} say nothing of it: look at them first"
+        if unheard:
+            message += f"; these logs have no line of ranks {numbers(unheard)}"
         message += f"; {'cause' if row.sure else 'possible cause'}: {cause}"
     severity = INFO if follows else row.severity
     finding = Finding(
@@ -155,11 +162,20 @@ def _of_row(row: LogLine, tally: Tally, scan: Scan, first: First | None, failed:
     return Said(finding, cause, row.sure, tally.count, more, _ranks(speakers), _hosts(speakers), row.kind, follows)
 
 
-def _silent(speakers: list[Speaker], ranks: int) -> tuple[int, ...]:
-    """Return the ranks that did not say what most others said: those may be whom the others waited for."""
+def _silent(speakers: list[Speaker], scan: Scan, more: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the ranks that did not say what most others said, and those of which the logs have no line at all.
+
+    The former may be whom the others waited for. Nothing is known of them where not all lines were read or counted;
+    the latter's logs may only not have been given.
+    """
     said = {speaker.rank for speaker in speakers if speaker.rank >= 0}
-    silent = tuple(rank for rank in range(ranks) if rank not in said)
-    return silent if len(silent) < len(said) else ()
+    others = [rank for rank in range(scan.network.most_ranks) if rank not in said]
+    if scan.unread or more or len(others) >= len(said):
+        return (), ()
+    heard = scan.network.ranks | {
+        scan.network.rank_of(speaker).rank for tally in scan.tallies.values() for speaker in tally.speakers
+    }
+    return tuple(rank for rank in others if rank in heard), tuple(rank for rank in others if rank not in heard)
 
 
 class _Words(dict[str, str]):

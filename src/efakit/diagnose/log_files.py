@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +26,18 @@ _PACKED_BYTES = 1 << 18
 _ENDS = (".out", ".err", ".log", ".txt", ".stdout", ".stderr")
 _BEGINS = ("slurm-", "stdout", "stderr", "dmesg", "messages", "syslog")
 
+# What begins so is packed by a program that is not asked here, or is no UTF-8: nothing of it would be found.
+_NOT_TEXT = {
+    b"\xfd7zXZ\0": "packed by xz: read it as 'xz -dc {0} | efakit diagnose -'",
+    b"\x28\xb5\x2f\xfd": "packed by zstd: read it as 'zstd -dc {0} | efakit diagnose -'",
+    b"BZh91AY&SY": "packed by bzip2: read it as 'bzip2 -dc {0} | efakit diagnose -'",
+    b"\x04\x22\x4d\x18": "packed by lz4: read it as 'lz4 -dc {0} | efakit diagnose -'",
+    b"PK\x03\x04": "a zip archive: unpack it first",
+    b"\xff\xfe": "UTF-16: read it as 'iconv -f UTF-16 -t UTF-8 {0} | efakit diagnose -'",
+    b"\xfe\xff": "UTF-16: read it as 'iconv -f UTF-16 -t UTF-8 {0} | efakit diagnose -'",
+}
+_LONGEST_MARK = max(map(len, _NOT_TEXT))
+
 Progress = Callable[[str, int, int], None]
 """Told while a file is read: its name, the bytes read, and all of its bytes (0: unknown)."""
 
@@ -34,18 +49,40 @@ class Block(NamedTuple):
     line: int
 
 
-def logs_in(paths: Sequence[Path]) -> list[Path]:
-    """Return the logs that are named: files as they are, folders searched; raise UsageError for what is none."""
+def logs_in(paths: Sequence[Path], unusable: list[UsageError]) -> list[Path]:
+    """Return the logs that are named: files as they are, folders searched; raise UsageError for what is none.
+
+    Folders that cannot be searched are added to ``unusable``.
+    """
     found: list[Path] = []
     for path in paths:
-        if is_stdin(path) or not path.is_dir():
+        if is_stdin(path) or not os.path.isdir(path):  # noqa: PTH112 - Path raises where a folder above is closed
             found.append(path)
             continue
-        inside = [item for item in sorted(path.rglob("*")) if _is_log(item.name) and item.is_file()]
-        if not inside:
+        closed: list[UsageError] = []
+        inside = sorted(_in_folder(path, closed))
+        unusable += closed
+        if not inside and not closed:
             raise UsageError(f"{path}: no log in this folder: files named {', '.join('*' + end for end in _ENDS)}")
         found += inside
     return list(dict.fromkeys(found))
+
+
+def _in_folder(folder: Path, closed: list[UsageError]) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        place = Place(shown(Path(error.filename or folder)))
+        closed.append(UsageError(f"the folder cannot be searched: {error.strerror}", place))
+
+    for parent, _, names in os.walk(folder, onerror=refuse):
+        for path in (Path(parent, name) for name in names if _is_log(name)):
+            try:
+                usable = stat.S_ISREG(path.stat().st_mode)  # a pipe would have to be waited for
+            except FileNotFoundError:
+                continue  # a link that leads nowhere
+            except OSError:
+                usable = True  # whoever reads it says why not
+            if usable:
+                yield path
 
 
 def _is_log(name: str) -> bool:
@@ -68,7 +105,7 @@ class LogFile:
         self._progress = progress
 
     def blocks(self) -> Iterator[Block]:
-        """Give the log's lines; raise UsageError where it cannot be opened."""
+        """Give the log's lines; raise UsageError where it cannot be opened, or is packed or encoded otherwise."""
         try:
             opened = sys.stdin.buffer if is_stdin(self._path) else self._path.open("rb")
         except OSError as error:
@@ -99,7 +136,11 @@ class LogFile:
         """Give what the file holds, unpacked where it is gzip."""
         size, done = self._size(), 0
         try:
-            if raw.peek(2)[:2] == _GZIP:
+            begins = raw.peek(_LONGEST_MARK)
+            for mark, what in _NOT_TEXT.items():
+                if begins.startswith(mark):
+                    raise UsageError(f"cannot be read: {what.format(shlex.quote(self.name))}", Place(self.name))
+            if begins[:2] == _GZIP:
                 yield from self._unpacked(raw, size)
                 return
             while data := raw.read(BLOCK_BYTES):

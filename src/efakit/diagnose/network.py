@@ -154,6 +154,11 @@ class Network:
         """The nodes whose processes said something."""
         return self._hosts
 
+    @property
+    def ranks(self) -> set[int]:
+        """The ranks that said something of their network."""
+        return {process.rank for process in self._processes.values() if process.rank >= 0}
+
     def choices(self) -> list[Choice]:
         """Return what was chosen, by the most processes first."""
         groups: dict[tuple[str, str, str, int], list[Process]] = {}

@@ -62,6 +62,8 @@ class Scan:
         """By the rows' ids."""
         self.exceptions: list[Hit] = []
         """Exceptions of Python that no row knows, each kind once: type and message."""
+        self.unread = False
+        """Whether a log, or a part of one, could not be read: what is not found may be there."""
         self._rows: dict[str, LogLine] = {row.id: row for row in lines()}
         self._by_needle = _by_needle()
         self._search = Search((*self._by_needle, _TRACEBACK))
@@ -71,8 +73,13 @@ class Scan:
     def read(self, file: LogFile, number: int) -> None:
         """Read one log, the ``number``-th."""
         self._open = []
-        for block in file.blocks():
-            self._block(block, file.name, number)
+        read = False
+        try:
+            for block in file.blocks():
+                self._block(block, file.name, number)
+            read = not file.damage
+        finally:
+            self.unread |= not read
 
     @property
     def rows(self) -> Mapping[str, LogLine]:

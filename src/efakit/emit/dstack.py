@@ -6,7 +6,7 @@ from typing import Any
 
 from efakit.catalog.instances import get
 from efakit.emit.registry import File, target
-from efakit.emit.shell import quote
+from efakit.emit.shell import count_entries, quote
 from efakit.emit.writing import Line, broken, comment, launched, yaml_lines
 from efakit.plan.dstack import DstackPlan, Fleet, Task, node_range
 from efakit.plan.plan import Plan
@@ -113,17 +113,14 @@ def _script(task: Task) -> str:
 
 
 def _preflight(check: Preflight) -> list[str]:
-    folder = quote(check.root + "/sys/class/infiniband")
     return [
         "# Without this check a node without EFA is noticed only by a slow or failed job.",
-        f"if [ ! -d {quote(check.root + '/sys/class')} ] || {{ [ -e {folder} ] && [ ! -r {folder} ]; }}; then",
+        *count_entries(check.root + "/sys/class/infiniband", "*"),
+        f'if [ ! -d {quote(check.root + "/sys/class")} ] || [ -z "$devices" ]; then',
         '  echo "node $DSTACK_NODE_RANK: sysfs cannot be read: the EFA devices were not counted" >&2',
-        "else",
-        f"  devices=$({{ ls {folder} 2>/dev/null || true; }} | wc -l)",
-        f'  if [ "$devices" -lt {check.devices} ]; then',
-        f'    echo "node $DSTACK_NODE_RANK: $devices of {check.devices} EFA devices found" >&2',
-        "    exit 1",
-        "  fi",
+        f'elif [ "$devices" -lt {check.devices} ]; then',
+        f'  echo "node $DSTACK_NODE_RANK: $devices of {check.devices} EFA devices found" >&2',
+        "  exit 1",
         "fi",
         "",
     ]

@@ -17,6 +17,19 @@ def quote(value: object) -> str:
     return shlex.quote(str(value))
 
 
+def count_entries(folder: str, pattern: str) -> list[str]:
+    """Return lines that set ``devices`` to the number of a folder's entries; empty where that cannot be read.
+
+    They run nothing: a command that an image does not have would count as no device.
+    """
+    place = quote(folder)
+    return [
+        "devices=0",
+        f'for device in {place}/{pattern}; do if [ -e "$device" ]; then devices=$((devices + 1)); fi; done',
+        f"if [ -d {place} ] && {{ [ ! -r {place} ] || [ ! -x {place} ]; }}; then devices=; fi",
+    ]
+
+
 def sbatch_option(directive: Directive) -> str:
     """Return what follows #SBATCH, in sbatch's own quoting: its value is one word, whatever it holds.
 

@@ -50,6 +50,8 @@ def _first(found: Diagnosis) -> str:
         return ""
     who = printable(str(first.hit.speaker), 200) or "an unnamed process"
     order = "" if first.sure_order else " (several files have no times; this file was given first)"
+    if found.unread:
+        order = " (not all logs could be read: another may have failed before)"
     return f"{who}, at {printable(first.hit.file, 200)}:{first.hit.line}, {first.rule}{order}"
 
 

@@ -219,7 +219,13 @@ def _judge_manifests(path: Path, data: bytes) -> list[Finding]:
         text = text_of(data, "utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"not a text file in UTF-8 (byte {error.start})", Place(shown(path))) from None
-    return lint_manifests(text, shown(path))
+    try:
+        return lint_manifests(text, shown(path))
+    except UsageError as error:
+        if "{{" not in text:
+            raise
+        place = error.findings[0].place if error.findings else Place(shown(path))
+        raise UsageError("a template, and no YAML: lint what it renders to ('helm template')", place) from error
 
 
 def _read(path: Path) -> bytes:

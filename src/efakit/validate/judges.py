@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -31,6 +31,7 @@ from efakit.versions import release_line, within
 
 # "undecided": refused, but only because the simulation lacks something.
 Outcome = Literal["accepted", "refused", "undecided", "not asked"]
+_MOST_LETTERS = 300
 
 
 @dataclass(frozen=True)
@@ -242,6 +243,28 @@ def _placed(findings: Iterable[Finding], subject: Subject) -> tuple[Finding, ...
         place = Place(subject.file, *subject.where(subject.config.mentioned_in(item.message) or ()))
         found.append(item.replaced(place=place))
     return tuple(dict.fromkeys(found))
+
+
+def taken(found: list[Finding], said: Iterable[Finding]) -> str:
+    """Take what a vendor's judge says; return why it said no more, "" where it came to its end.
+
+    Whatever a vendor's program or library raises is a fault of its own, or a release that is another than it was: never
+    a word on the spec.
+    """
+    try:
+        for finding in said:
+            found.append(finding)
+    except Exception as error:
+        text = " ".join(str(error).split())[:_MOST_LETTERS]
+        told = text and isinstance(error, (ImportError, RuntimeError))
+        return text if told else f"{type(error).__name__}{': ' * bool(text)}{text}"
+    return ""
+
+
+def unanswered(judge: str, version: str | None, why: str, found: Sequence[Finding]) -> Judgement:
+    """Return the judgement of a judge that did not come to its end: undecided, or refused for what it said before."""
+    outcome: Outcome = "refused" if outcome_of(found) == "refused" else "undecided"
+    return Judgement(judge, version, outcome, why, tuple(found), limit=why if found else "")
 
 
 def outcome_of(findings: Iterable[Finding]) -> Outcome:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from efakit.emit.registry import emit
 from efakit.finding import Finding, Place
 from efakit.plan.eks import EksPlan
 from efakit.plan.plan import Plan
-from efakit.validate.judges import Judgement, outcome_of
+from efakit.validate.judges import Judgement, outcome_of, taken, unanswered
 from efakit.validate.sagemaker import by_sagemaker
 from efakit.vendor import dockerfile_judges, dstack_parsers, eks_judges
 
@@ -23,6 +24,7 @@ _NO_EKSCTL = (
     "not judged: eksctl's configs by eksctl's own JSON Schema, for no eksctl is on PATH; an MPIJob by its definition, "
     "which the cluster has: its pods alone"
 )
+_NO_SCHEMA = _NO_EKSCTL.replace("no eksctl is on PATH", "the eksctl on PATH printed none ('eksctl utils schema')")
 _NEVER_BY_DSTACK = (
     "dstack's parsers know no instance type and no capacity: 'dstack apply' shows what a fleet can have before it asks"
 )
@@ -47,13 +49,14 @@ def _by_dstack(file: Path, plan: Plan, vendor: bool) -> Judgement:
         return Judgement("dstack", None, "not asked", why)
     files = {item.path: item.content for item in emit(plan, ("dstack",)) if item.path.endswith(".yml")}
     place = Place(str(file), 1, 1)
-    try:
-        found = [
-            Finding("dstack:parser", "error", f"{name}: {text}", source=_DSTACK, place=place)
-            for name, text in dstack_parsers.refusals(files)
-        ]
-    except ImportError as error:
-        return Judgement("dstack", installed, "undecided", f"dstack {installed} has its parsers elsewhere ({error})")
+    found: list[Finding] = []
+    said = (
+        Finding("dstack:parser", "error", f"{name}: {text}", source=_DSTACK, place=place)
+        for name, text in dstack_parsers.refusals(files)
+    )
+    why = taken(found, said)
+    if why:
+        return unanswered("dstack", installed, f"dstack {installed} gave no answer: {why}", found)
     detail = f"dstack {installed}, its parsers, of {len(files)} files"
     return Judgement("dstack", installed, outcome_of(found), detail, tuple(found), (_NEVER_BY_DSTACK,))
 
@@ -72,15 +75,17 @@ def _by_eks(file: Path, plan: Plan, vendor: bool) -> Judgement:
     files = {name: content for name, content in files.items() if not name.startswith("eks/values-")}
     schema = eks_judges.eksctl_schema()
     place = Place(str(file), 1, 1)
-    try:
-        found = [
-            Finding("eks:schema", "error", f"{name}: {text}", source=_EKS, place=place)
-            for name, text in eks_judges.refusals(files, section.section.version, section.region, schema)
-        ]
-    except ImportError as error:
-        return Judgement("eks", said, "undecided", f"eks: {error}")
+    found: list[Finding] = []
+    answers = (
+        Finding("eks:schema", "error", f"{name}: {text}", source=_EKS, place=place)
+        for name, text in eks_judges.refusals(files, section.section.version, section.region, schema)
+    )
+    why = taken(found, answers)
+    if why:
+        return unanswered("eks", said, f"eks: a judge gave no answer: {why}", found)
+    no_schema = _NO_SCHEMA if eks_judges.eksctl_program() else _NO_EKSCTL
     detail = f"{said}{' and the schema of the eksctl on PATH' if schema else ''}, of {len(files)} files"
-    notes = (_NEVER_BY_EKS, *(() if schema else (_NO_EKSCTL,)))
+    notes = (_NEVER_BY_EKS, *(() if schema else (no_schema,)))
     return Judgement("eks", said, outcome_of(found), detail, tuple(found), notes)
 
 
@@ -95,35 +100,42 @@ def _by_parsers(file: Path, plan: Plan, vendor: bool) -> Judgement:
     files = {
         item.path: item.content.decode() for item in emit(plan, ("container",)) if item.path.endswith("/Dockerfile")
     }
+    if not files:
+        return Judgement("container", None, "not asked", "container: the spec renders no Dockerfile to be judged")
     place = Place(str(file), 1, 1)
     found: list[Finding] = []
-    asked, version = [], None
-    try:
-        if program is not None:
+    asked, whys, notes = [], [], [_NEVER_BY_PARSERS]
+    version = None
+    if program is None:
+        notes.insert(0, "not asked: hadolint, which is not installed (pip install 'efakit[container]')")
+    else:
+        whys.append(taken(found, _by_hadolint(program, files, place)))
+        with suppress(dockerfile_judges.HadolintFailedError):  # it has said so above
             version = dockerfile_judges.hadolint_version(program)
-            asked.append(f"hadolint {version or ''}".strip())
-            found += [_remark(path, item, place) for path, text in files.items() for item in _remarks(program, text)]
-        if parser is not None:
-            asked.append(f"BuildKit's parser (dockerfile {parser})")
-            found += [
-                Finding("dockerfile:parser", "error", f"{path}:{line}: {message}", source=_HADOLINT, place=place)
-                for path, text in files.items()
-                for line, message in dockerfile_judges.swallowed(text)
-            ]
-    except (dockerfile_judges.HadolintFailedError, ImportError) as error:
-        return Judgement("container", version, "undecided", f"hadolint or BuildKit's parser gave no answer: {error}")
+        asked.append(f"hadolint {version or 'of an unknown release'}")
+    if parser is None:
+        notes.insert(0, "not asked: BuildKit's parser, which is not installed (pip install 'efakit[container]')")
+    else:
+        asked.append(f"BuildKit's parser (dockerfile {parser})")
+        said = (
+            Finding("dockerfile:parser", "error", f"{path}:{line}: {message}", source=_HADOLINT, place=place)
+            for path, text in files.items()
+            for line, message in dockerfile_judges.swallowed(text)
+        )
+        whys.append(taken(found, said))
+    if any(whys):
+        detail = f"hadolint or BuildKit's parser gave no answer: {'; '.join(filter(None, whys))}"
+        return unanswered("container", version, detail, found)
     detail = f"{' and '.join(asked)}, of {len(files)} Dockerfiles"
-    return Judgement("container", version, outcome_of(found), detail, tuple(found), (_NEVER_BY_PARSERS,))
+    return Judgement("container", version, outcome_of(found), detail, tuple(found), tuple(notes))
 
 
-def _remarks(program: str, text: str) -> list[dockerfile_judges.Remark]:
-    return [item for item in dockerfile_judges.remarks(program, text) if item.level in ("error", "warning")]
-
-
-def _remark(path: str, item: dockerfile_judges.Remark, place: Place) -> Finding:
-    return Finding(
-        f"hadolint:{item.code}", item.level, f"{path}:{item.line}: {item.message}", source=_HADOLINT, place=place
-    )
+def _by_hadolint(program: str, files: Mapping[str, str], place: Place) -> Iterator[Finding]:
+    for path, text in files.items():
+        for item in dockerfile_judges.remarks(program, text):
+            if item.level in ("error", "warning"):
+                message = f"{path}:{item.line}: {item.message}"
+                yield Finding(f"hadolint:{item.code}", item.level, message, source=_HADOLINT, place=place)
 
 
 _JUDGES: dict[str, Callable[[Path, Plan, bool], Judgement]] = {

@@ -13,7 +13,7 @@ from efakit.errors import EfakitError
 from efakit.finding import Finding, Place
 from efakit.plan.plan import Plan
 from efakit.plan.sagemaker import SageMakerPlan
-from efakit.validate.judges import Judgement, outcome_of
+from efakit.validate.judges import Judgement, outcome_of, taken, unanswered
 from efakit.vendor import sagemaker_model, sagemaker_sdk
 
 _NEVER = (
@@ -34,18 +34,28 @@ def by_sagemaker(file: Path, plan: Plan, vendor: bool) -> Judgement:
         return Judgement("sagemaker", None, "not asked", why)
     files = {item.path.partition("/")[2]: item.content for item in emit(plan, ("sagemaker",))}
     requests = {name: json.loads(content) for name, content in files.items() if name.endswith(_REQUEST)}
+    if not requests:
+        return Judgement("sagemaker", model, "not asked", "sagemaker: the spec renders no training job to be judged")
     place = Place(str(file), 1, 1)
-    found = [
+    found: list[Finding] = []
+    said_by_model = (
         Finding("sagemaker:model", "error", f"{name}: {text}", source=rows.CREATE, place=place)
         for name, request in requests.items()
         for text in sagemaker_model.refusals(request)
-    ]
+    )
+    why = taken(found, said_by_model)
+    if why:
+        return unanswered("sagemaker", model, f"botocore {model} gave no answer: {why}", found)
     detail = f"SageMaker's model of its requests in botocore {model}, of {len(requests)} requests"
     limit, why_not = "", _why_no_sdk(section)
     if why_not is None:
         try:
             scripts = [str(job.plan.job.script) for job in section.jobs if job.plan.job.script]
-            said = list(_differences(sagemaker_sdk.sent(files, scripts), requests))
+            answers = sagemaker_sdk.sent(files, scripts)
+            unsaid = [name for name in files if name.endswith(_FILE) and name not in answers]
+            if unsaid:
+                limit = f"SageMaker's SDK gave no answer for {', '.join(unsaid)}"
+            said = list(_differences(answers, requests))
         except EfakitError as error:
             limit, said = str(error), []
         else:

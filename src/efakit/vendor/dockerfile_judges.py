@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+_MOST_LETTERS = 300
+
 
 class Remark(NamedTuple):
     """What hadolint says of a line; ``level``: error, warning, info or style."""
@@ -21,7 +23,7 @@ class Remark(NamedTuple):
     message: str
 
 
-class HadolintFailedError(Exception):
+class HadolintFailedError(RuntimeError):
     """hadolint ran and gave no answer."""
 
 
@@ -42,16 +44,28 @@ def remarks(program: str, text: str) -> list[Remark]:
     done = _run([program, "--no-color", "--format", "json", "-"], text)
     try:
         found = json.loads(done.stdout)
+        if not isinstance(found, list) or done.returncode not in (0, 1):
+            raise ValueError
         return [Remark(item["line"], item["code"], item["level"], item["message"]) for item in found]
     except (ValueError, TypeError, KeyError) as error:
-        raise HadolintFailedError(" ".join((done.stderr or done.stdout).split()) or "it said nothing") from error
+        said = " ".join((done.stderr or done.stdout).split())[:_MOST_LETTERS] or "it said nothing"
+        raise HadolintFailedError(f"{said} (it ended with {done.returncode})") from error
 
 
 def _run(words: list[str], text: str) -> subprocess.CompletedProcess[str]:
     # hadolint reads settings from the folder it stands in, from HOME and from variables of its own.
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     try:
-        return subprocess.run(words, input=text, capture_output=True, text=True, cwd="/", env=environment, timeout=60)
+        return subprocess.run(
+            words,
+            input=text,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            cwd="/",
+            env=environment,
+            timeout=60,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise HadolintFailedError(str(error)) from error
 

@@ -19,6 +19,8 @@ PACKAGES = ("kubernetes-validate", "kubeflow-trainer-api", "cfn-lint")
 EKSCTL = "eksctl"
 _SECONDS = 30
 _TYPE_UNKNOWN = "E3628"
+_OF_CFN_LINT = ("E0002", "E0003")
+"""A rule that broke, settings that it cannot take: faults of cfn-lint's own."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Data = Mapping[str, Any]
 Refusal = tuple[str, str]
@@ -36,17 +38,23 @@ def installed() -> dict[str, str]:
     return found
 
 
+def eksctl_program() -> str | None:
+    """Return the path of the eksctl on PATH, None without one."""
+    return shutil.which(EKSCTL)
+
+
 def eksctl_schema() -> _Data | None:
     """Return the JSON Schema of the eksctl on PATH; None where there is none, or it prints none."""
-    program = shutil.which(EKSCTL)
+    program = eksctl_program()
     if program is None:
         return None
     try:
         done = subprocess.run([program, "utils", "schema"], capture_output=True, timeout=_SECONDS, check=True)
-        schema: _Data = json.loads(done.stdout)
+        schema: Any = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    return schema
+    # Any other JSON would be a schema that takes everything.
+    return schema if isinstance(schema, Mapping) and {"definitions", "$defs", "properties"} & set(schema) else None
 
 
 def refusals(
@@ -172,6 +180,8 @@ def _by_cfn_lint(name: str, text: str, region: str) -> Iterator[Refusal]:
     from cfnlint.api import ManualArgs, lint
 
     for match in lint(text, regions=[region], config=ManualArgs(regions=[region])):
+        if match.rule.id in _OF_CFN_LINT:
+            raise RuntimeError(f"cfn-lint {match.rule.id}: {match.message}")
         # Which types there are and where is the catalog's to say: cfn-lint's lists are as old as its release.
         if match.rule.id.startswith("E") and match.rule.id != _TYPE_UNKNOWN:
             yield name, f"{match.rule.id}: {match.message}"

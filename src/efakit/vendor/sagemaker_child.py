@@ -69,7 +69,10 @@ def _run(path: Path, source: Path) -> str:
         if module.SOURCE is not None:
             module.SOURCE = source
         module.run(wait=False)
-    except (Exception, SystemExit) as error:  # whatever the SDK raises is its judgement
+    except (ImportError, NotImplementedError):
+        # What is not installed, or what moto has no answer to, is no word on the file: nothing is answered.
+        raise
+    except (Exception, SystemExit) as error:  # whatever else the SDK raises is its judgement
         # Some quote a whole schema.
         return f"{type(error).__name__}: {' '.join(str(error).split())[:_LETTERS]}"
     return ""

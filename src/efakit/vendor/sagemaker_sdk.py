@@ -46,14 +46,24 @@ def sent(files: Mapping[str, bytes], scripts: Iterable[str], keep: Path | None =
         config.write_text(_NO_TELEMETRY)
         command = [sys.executable, "-m", "efakit.vendor.sagemaker_child", folder, *([str(keep)] if keep else [])]
         try:
-            done = subprocess.run(command, env=_environment(config), capture_output=True, text=True, timeout=_SECONDS)
+            done = subprocess.run(
+                command,
+                env=_environment(config),
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_SECONDS,
+            )
         except subprocess.TimeoutExpired as error:
             raise EfakitError(f"SageMaker's SDK does not answer within {_SECONDS} s") from error
         answers = Path(folder) / "answers.json"
-        if not answers.is_file():
+        if done.returncode or not answers.is_file():
             last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
             raise EfakitError(f"SageMaker's SDK ended with {done.returncode}: {last}")
-        found: dict[str, Any] = json.loads(answers.read_text())
+        try:
+            found: dict[str, Any] = json.loads(answers.read_text())
+        except ValueError as error:
+            raise EfakitError(f"SageMaker's SDK left answers that cannot be read: {error}") from error
         return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from efakit.catalog import eks as rows
+from efakit.catalog.instances import Instance
 from efakit.emit.eks.cluster import NO_TEMPLATE
 from efakit.emit.eks.values import values_files
 from efakit.plan.eks import EksPlan
@@ -88,13 +89,18 @@ def _devices(section: EksPlan) -> str:
 def _look(section: EksPlan) -> str:
     if section.section.devices == "dra":
         return _block("   Each node must have a slice with all its devices:", "kubectl get resourceslices")
-    counts = sorted({f"{item.name}: {item.efa_interfaces}" for g in section.groups if g.efa for item in g.instances})
+    counts = sorted({_count(item) for group in section.groups if group.efa for item in group.instances})
     escaped = rows.EFA_RESOURCE.replace(".", "\\.")
     columns = f"NAME:.metadata.name,EFA:.status.allocatable.{escaped}"
     return _block(
         f"   Each node must offer all its devices ({', '.join(counts)}):",
         f"kubectl get nodes -o custom-columns='{columns}'",
     )
+
+
+def _count(instance: Instance) -> str:
+    number = instance.efa_interfaces
+    return f"{instance.name}: {'no public source says how many' if number is None else number}"
 
 
 def _operators(section: EksPlan) -> str:

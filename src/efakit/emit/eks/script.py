@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from efakit.emit.shell import quote
+from efakit.emit.shell import count_entries, quote
 from efakit.emit.writing import broken, comment, launched
 from efakit.plan.eks.jobs import Pods
 
@@ -35,17 +35,26 @@ def check_script(pods: Pods) -> str | None:
     check = pods.plan.preflight
     if check is None or not pods.efa:
         return None
+    counting = "\n".join(count_entries(check.root + "/dev/infiniband", "uverbs*"))
     return f"""#!/bin/bash
 # Without this check a missing EFA device shows only as a slow or failed job. The pod's devices are in /dev/infiniband.
-devices=$({{ ls -d {quote(check.root + "/dev/infiniband")}/uverbs* 2>/dev/null || true; }} | wc -l)
-if [ "$devices" -lt {pods.efa} ]; then
+{counting}
+if [ -z "$devices" ]; then
+  echo "$HOSTNAME: /dev/infiniband cannot be read: the EFA devices were not counted" >&2
+elif [ "$devices" -lt {pods.efa} ]; then
   echo "$HOSTNAME: $devices of the {pods.efa} EFA devices are there" >&2
   exit 1
 fi
-limit=$(ulimit -l)
-if [ "$limit" != unlimited ] && [ "$limit" -lt 16777216 ]; then
-  echo "$HOSTNAME: $limit KiB of memory can be locked, and EFA locks more: the nodes' image must raise it" >&2
-fi
+limit=$(ulimit -l 2>/dev/null)
+case $limit in
+  unlimited | ????????????????*) ;;
+  "" | *[!0-9]*) echo "$HOSTNAME: the limit of locked memory cannot be read (ulimit -l): it was not checked" >&2 ;;
+  *)
+    if [ "$limit" -lt 16777216 ]; then
+      echo "$HOSTNAME: $limit KiB of memory can be locked, and EFA locks more: the nodes' image must raise it" >&2
+    fi
+    ;;
+esac
 """
 
 

@@ -51,9 +51,9 @@ def smddp_script(job: TrainingJob) -> str:
         f'"""SMDDP\'s launcher starts this for each GPU of {job.name}: the script, with its arguments."""',
         "",
         "import importlib.util",
+        *(["import os"] if job.plan.preflight else []),
         "import runpy",
         "import sys",
-        "from pathlib import Path",
         "",
     ]
     lines += [
@@ -62,7 +62,14 @@ def smddp_script(job: TrainingJob) -> str:
     ]
     if job.plan.preflight:
         lines += [
-            'if not list(Path("/dev/infiniband").glob("uverbs*")):',
+            "try:",
+            '    devices = [name for name in os.listdir("/dev/infiniband") if name.startswith("uverbs")]',
+            "except FileNotFoundError:",
+            "    devices = []",
+            "except OSError as error:",
+            '    print(f"/dev/infiniband cannot be read: the EFA devices were not counted: {error}", file=sys.stderr)',
+            "    devices = None",
+            "if devices == []:",
             '    sys.exit("no EFA device is in this container (/dev/infiniband/uverbs*)")',
         ]
     lines += [f"sys.argv = {_literals(words)}", 'runpy.run_path(sys.argv[0], run_name="__main__")']

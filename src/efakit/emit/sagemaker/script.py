@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from efakit.emit.shell import quote
+from efakit.emit.shell import count_entries, quote
 from efakit.emit.writing import broken
 from efakit.plan.sagemaker import TrainingJob
 
@@ -29,7 +29,9 @@ def script(job: TrainingJob) -> str:
         'read -r nodes rank hosts <<<"$told"',
         "first=${hosts%% *}",
         "# A name can be there later than the instance.",
-        'for _ in {1..300}; do getent hosts "$first" >/dev/null && break; sleep 1; done',
+        "found=",
+        'for _ in {1..300}; do if getent hosts "$first" >/dev/null; then found=yes && break; else sleep 1; fi; done',
+        '[ -n "$found" ] || echo "getent gives no address of $first within 300 s: the job may not find it" >&2',
         "",
     ]
     if not job.by_mpirun:
@@ -43,8 +45,10 @@ def script(job: TrainingJob) -> str:
 def _preflight(job: TrainingJob, devices: int) -> list[str]:
     return [
         "# An instance without EFA would be found out only by a slow or failed job.",
-        "devices=$({ ls -d /dev/infiniband/uverbs* 2>/dev/null || true; } | wc -l)",
-        'if [ "$devices" -eq 0 ]; then',
+        *count_entries("/dev/infiniband", "uverbs*"),
+        'if [ -z "$devices" ]; then',
+        '  echo "/dev/infiniband cannot be read: the EFA devices of this container were not counted" >&2',
+        'elif [ "$devices" -eq 0 ]; then',
         '  echo "no EFA device is in this container (/dev/infiniband/uverbs*)" >&2',
         "  exit 1",
         f'elif [ "$devices" -lt {devices} ]; then',

@@ -49,6 +49,8 @@ def lint_dockerfile(file: str, data: bytes, surroundings: Surroundings) -> list[
     if not data.strip(b" \t\r\n\xef\xbb\xbf"):
         raise UsageError("the file is empty", Place(file))
     parsed = parse(file, data)
+    if not parsed.instructions:
+        raise UsageError("the file holds no instruction", Place(file))
     context = Context(image_of(parsed), surroundings)
     comments = Script(parsed.source, "shell", comments=parsed.comments)
     return findings_of(comments, ((rule.row, problem) for rule in all_rules() for problem in rule.check(context)))

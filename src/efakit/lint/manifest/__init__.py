@@ -11,7 +11,7 @@ from efakit.lint.manifest.documents import read_manifests
 from efakit.lint.manifest.eksctl import config_problems
 from efakit.lint.manifest.jobs import job_problems
 from efakit.lint.manifest.pods import pod_problems
-from efakit.lint.manifest.problem import Path, Problem, items
+from efakit.lint.manifest.problem import Path, Problem, at, is_template, items
 from efakit.rules.registry import rules_of
 
 __all__ = ["EKSCTL", "lint_manifests"]
@@ -43,6 +43,9 @@ def _documents(data: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any
 
 def _in(path: Path, data: Mapping[str, Any]) -> Iterator[Problem]:
     for problem in _problems(data):
+        # What a program puts there later is not known. Of variables it is the rule's own matter.
+        if problem.rule != "pod-variable" and is_template(at(data, *problem.path)):
+            continue
         yield problem._replace(path=(*path, *problem.path))
 
 

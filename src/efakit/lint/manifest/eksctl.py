@@ -61,6 +61,7 @@ def config_problems(data: _Data) -> Iterator[Problem]:
     yield from _addons(data)
     version = rows.minor(str(at(data, "metadata", "version") or ""))
     for kind in ("managedNodeGroups", "nodeGroups"):
+        yield from _unread(data.get(kind), kind)
         for path, group in items(data, kind):
             yield from _keys(group, path)
             yield from _types(group, path)
@@ -70,6 +71,16 @@ def config_problems(data: _Data) -> Iterator[Problem]:
             yield from _taints(group, path)
             yield from _template(group, path)
             yield from _image(group, path, version)
+
+
+def _unread(groups: Any, kind: str) -> Iterator[Problem]:
+    """Give what stands where a node group should, and of which no other rule would say anything."""
+    if groups is not None and not isinstance(groups, list):
+        yield Problem("eksctl-key", (kind,), f"{kind} is no list of node groups", "write a list: - name: ...")
+    for number, group in enumerate(groups if isinstance(groups, list) else []):
+        if not isinstance(group, Mapping):
+            message = f"{group!r} is no node group"[:200]
+            yield Problem("eksctl-key", (kind, number), message, "write the group's keys, or remove it")
 
 
 def _metadata(data: _Data) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from efakit.catalog import eks as rows
 from efakit.lint.manifest.pods import amount
-from efakit.lint.manifest.problem import Path, Problem, at, items, mapping
+from efakit.lint.manifest.problem import Path, Problem, at, is_template, items, mapping
 from efakit.nearness import choice
 
 _Data = Mapping[str, Any]
@@ -146,7 +146,8 @@ def _train_job(data: _Data) -> Iterator[Problem]:
     path: Path = ("spec", "trainer", "resourcesPerNode")
     asked = {**mapping(data, *path, "requests"), **mapping(data, *path, "limits")}
     gpus = any(name in asked for name in ("nvidia.com/gpu", "aws.amazon.com/neuron"))
-    if gpus and amount(asked.get(rows.EFA_RESOURCE)) is None:
+    efa = asked.get(rows.EFA_RESOURCE)
+    if gpus and amount(efa) is None and not is_template(efa):
         message = (
             "resourcesPerNode replaces the runtime's resources and requests no EFA device: the job uses TCP "
             "without an error"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from efakit.catalog import eks as rows
 from efakit.catalog import instances
 from efakit.catalog.instances import Instance
-from efakit.lint.manifest.problem import Path, Problem, at, items, mapping
+from efakit.lint.manifest.problem import Path, Problem, at, is_template, items, mapping
 
 _Data = Mapping[str, Any]
 _OF_CONTAINERS = ("image", "imagePullPolicy", "command", "args", "env", "envFrom", "resources", "volumeMounts", "ports")
@@ -87,8 +87,9 @@ def _pod(pod: PodAt) -> Iterator[Problem]:
             yield Problem("pod-key", (*pod.path, key), message, "move it into the container")
     type_ = _type(pod)
     if isinstance(type_, str):
-        message = f"unknown EC2 instance type {type_}: no node has it"
-        yield Problem("pod-type", (*pod.path, "nodeSelector", _TYPE_LABEL), message, "write the node group's type")
+        message = f"unknown EC2 instance type {type_}: no node has it, if it is not newer than efakit's catalog"
+        fix = "write the node group's type; 'efakit catalog update' renews what efakit knows"
+        yield Problem("pod-type", (*pod.path, "nodeSelector", _TYPE_LABEL), message, fix)
 
 
 def _type(pod: PodAt) -> Instance | str | None:
@@ -108,6 +109,8 @@ def _resources(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:
             if name not in limits and _is_exact(name):
                 yield Problem("pod-requests", where, f"{name} is in the requests only", "add it to the limits")
             elif kind == "limits" and _is_exact(name) and amount(requests.get(name, value)) != amount(value):
+                if is_template(requests.get(name)):
+                    continue
                 message = f"{name}: the limit is {value}, but the request is {requests[name]}"
                 yield Problem("pod-requests", where, message, "write the same value in both")
     all_asked = {**requests, **limits}
@@ -156,7 +159,8 @@ def _on_type(asked: _Data, path: Path, pod: PodAt, type_: Instance | None, conta
         str(item.get("name")) == "FI_PROVIDER" and item.get("value") == "efa" for _, item in items(container, "env")
     )
     on_efa = type_ is not None and type_.efa_capable
-    if efa is None and not claims and pod.several and (on_efa or wants) and (accelerators or wants):
+    unknown = is_template(asked.get(rows.EFA_RESOURCE))
+    if efa is None and not unknown and not claims and pod.several and (on_efa or wants) and (accelerators or wants):
         message = "the pods work together but request no EFA device: they use TCP without an error"
         number = has or "the number of the type's EFA interfaces"
         fix = (

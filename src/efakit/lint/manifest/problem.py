@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+
+_TEMPLATE = re.compile(r"\{\{.*\}\}|\A\$(\{\w+\}|\w+)\Z", re.DOTALL)
 
 Path = tuple["str | int", ...]
 
@@ -27,6 +30,11 @@ def at(data: Any, *path: str | int) -> Any:
         else:
             return None
     return data
+
+
+def is_template(value: Any) -> bool:
+    """Return whether a value is what a program puts another one for, as Helm and envsubst do: it is not known."""
+    return isinstance(value, str) and (_TEMPLATE.search(value) is not None)
 
 
 def mapping(data: Any, *path: str | int) -> Mapping[str, Any]:
