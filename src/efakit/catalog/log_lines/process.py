@@ -99,8 +99,8 @@ ROWS = (
             "libsmddpcpp.so: cannot open shared object file",
         ),
         "the image has no SMDDP (smdistributed.dataparallel), or its wheel without the libraries that it needs",
-        "SMDDP is in some SageMaker images only: reports name Hugging Face's for PyTorch 2.1.0 (transformers 4.36.0) and "
-        "PyTorch's first 2.4.0 as images without it; it ended with PyTorch 2.4.1",
+        "SMDDP is in some SageMaker images only: reports name Hugging Face's for PyTorch 2.1.0 (transformers 4.36.0) "
+        "and PyTorch's first 2.4.0 as images without it; it ended with PyTorch 2.4.1",
         "use backend nccl with torchrun (NCCL over EFA), or an image that has SMDDP",
         "https://github.com/aws/deep-learning-containers/issues/3989",
         "ModuleNotFoundError: No module named 'smdistributed'",
