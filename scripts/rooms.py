@@ -96,6 +96,12 @@ _ROOMS = (
     ),
     Room("jobs", "the records: reading, verdicts", ("node", "rules", "catalog")),
     Room(
+        "store",
+        "records and verdicts in Parquet, and queries over all jobs",
+        ("jobs", "node", "rules", "catalog"),
+        ("duckdb", "msgspec", "pyarrow"),
+    ),
+    Room(
         "diagnose",
         "why, and what next: causes from record, script, environment and log",
         ("jobs", "lint", "slurm", "rules", "catalog"),

@@ -22,6 +22,6 @@ if [ $# -gt 0 ]; then
   # Bytecode comes with the first import (PYTHONPYCACHEPREFIX): of a vendor's tool little is imported.
   "${pip[@]}" install --no-compile "$@" pytest pytest-xdist hypothesis
 else
-  "${pip[@]}" install --editable '.[dev,aws,pcluster,logs]'
+  "${pip[@]}" install --editable '.[dev,aws,pcluster,logs,fleet]'
 fi
 touch "$folder/ready"

@@ -30,6 +30,11 @@ COMMANDS = {
         "Explain efakit's decisions for a spec or instance type, and its variables, rules and templates.",
     ),
     "report": ("efakit.cli.report", "report", "Report whether a job's traffic used EFA."),
+    "records": (
+        "efakit.cli.records",
+        "records",
+        "Keep the jobs' records: compact, verify, prune, import them.",
+    ),
     "diagnose": (
         "efakit.cli.diagnose",
         "diagnose",

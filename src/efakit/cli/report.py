@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from efakit.cli.command import Command
+from efakit.cli.records_dir import installed_records_dir, records_option
+from efakit.cli.report_fleet import fleet_options, refuse_fleet_options, report_fleet
 from efakit.errors import RecordError, UsageError
-from efakit.jobs.json_file import Unusable, read_json
-from efakit.jobs.records import JobRun, expand, find_runs
+from efakit.jobs.records import JobRun, expand
 from efakit.jobs.verdict import VERDICTS, judge
 from efakit.printable import printable
 from efakit.report.job import JobReport, SlurmFacts, as_data
 from efakit.report.text import print_report
 from efakit.slurm.job import SlurmAnswer, SlurmJob
 from efakit.slurm.lookup import find_job
+from efakit.store.stored import find_runs
 
-# Where the installer puts the hook's settings, which name the records folder.
-_HOOK_SETTINGS = "efakit/hook.json"
-_SLURM_ETC = "/opt/slurm/etc"
 _RUNNING = ("RUNNING", "COMPLETING")
 _MOST_SECONDS_BETWEEN_CLOCKS = 300
 _MOST_NAMES = 20
@@ -36,15 +35,9 @@ _MOST_NAMES = 20
     exit_1="--fail-on lists the verdict.",
     fine="The report was printed.",
 )
-@click.argument("job_id", metavar="JOBID")
-@click.option(
-    "--records",
-    type=click.Path(path_type=Path),
-    envvar="EFAKIT_RECORDS",
-    show_envvar=True,
-    help="Folder with the records.  [default: that of the installed hooks]",
-)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.argument("job_id", metavar="[JOBID]", required=False)
+@records_option
+@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
 @click.option("--cluster", help="The cluster, if the folder has records of several.")
 @click.option(
     "--run",
@@ -57,8 +50,15 @@ _MOST_NAMES = 20
     metavar="VERDICT[,VERDICT...]",
     help=f"Exit with 1 on these verdicts: {', '.join(VERDICTS)}.",
 )
+@fleet_options
 def report(
-    job_id: str, records: Path | None, form: str, cluster: str | None, run_name: str | None, fail_on: str | None
+    job_id: str | None,
+    records: Path | None,
+    form: str,
+    cluster: str | None,
+    run_name: str | None,
+    fail_on: str | None,
+    **fleet: Any,
 ) -> None:
     """Report whether the traffic of job JOBID used EFA, on which nodes and devices.
 
@@ -68,11 +68,18 @@ def report(
     no-traffic, tcp-fallback, mixed or efa. Name, state and elapsed time come from Slurm, if it answers.
 
     The report lists unusable files and uses the others. Without a usable record the command fails.
+
+    With --since in place of JOBID it is a report of all jobs that ended since then: what fell back, which nodes send
+    again more than they did, which devices rest, whose jobs never use EFA. This needs the extra 'fleet'.
     """
     failing = _verdicts(fail_on)
+    if job_id is None or fleet["since"] is not None:
+        report_fleet(job_id, records, form, cluster, run_name, failing, **fleet)
+        return
+    refuse_fleet_options(form, fleet)
     answer = find_job(job_id)
     number = answer.job.job_id if answer.job else _number(job_id)
-    folder = records or _installed_records_dir()
+    folder = records or installed_records_dir()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
     found = JobReport(run, judge(run.node_names, run.records, run.damaged, run.doubts), _facts(answer, run), others)
     if form == "json":
@@ -95,28 +102,6 @@ def _number(job_id: str) -> int:
     if "_" in job_id:
         raise UsageError(f"Slurm does not know the array task {job_id} (any more): give the task's own job id")
     return int(job_id)
-
-
-def _installed_records_dir() -> Path:
-    """Return the records folder that the installed hook's settings name."""
-    conf = os.environ.get("SLURM_CONF")
-    candidates = [Path(conf).parent] if conf else []
-    for etc in (*candidates, Path(_SLURM_ETC)):
-        path = etc / _HOOK_SETTINGS
-        try:
-            settings = read_json(path, follow_links=True)
-        except Unusable as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                continue
-            raise RecordError(f"{path}: {error}; give the records' folder with --records") from error
-        if not isinstance(settings, dict) or "records_dir" not in settings:
-            raise RecordError(f"{path}: has no records_dir; give the records' folder with --records")
-        folder = settings["records_dir"]
-        if isinstance(folder, str) and "\0" not in folder:
-            return Path(folder)
-    raise RecordError(
-        f"no hook is installed here ({_SLURM_ETC}/{_HOOK_SETTINGS}): give the records' folder with --records"
-    )
 
 
 def _choose(

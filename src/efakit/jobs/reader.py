@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 from efakit.errors import RecordError
 from efakit.jobs.fields import MOST_COMPONENTS, Record, check_record
 from efakit.jobs.json_file import Unusable, read_bytes, read_json, why_unreadable
 from efakit.jobs.node_list import NodeLists
-from efakit.jobs.version_1 import lift
+from efakit.jobs.version_1 import id_by_path, lift
 from efakit.node.record import safe_name
 from efakit.printable import printable
 
@@ -68,25 +69,45 @@ class Found:
     lists: NodeLists = field(default_factory=NodeLists)
 
 
-def read_records(records_dir: Path, job_id: int) -> Found:
+class Stored(Protocol):
+    """Records that lie elsewhere than in JSON files; a record of both is the file's."""
+
+    def clusters(self) -> Iterable[str]:
+        """Return the names of the clusters' folders."""
+
+    def leaders(self, cluster: str, job_id: int) -> Iterable[int]:
+        """Return the ids of other jobs in whose folder records of this job lay."""
+
+    def records(
+        self, cluster: str, job_id: int, known: Collection[str], lists: NodeLists
+    ) -> tuple[list[Record], set[str]]:
+        """Return the records of a job's folder but those of these ids, and the ids of all that there are.
+
+        It is asked after the files were listed: what is no file any more is in its answer.
+        """
+
+
+def read_records(records_dir: Path, job_id: int, stored: Stored | None = None) -> Found:
     """Return the records of a job of this id, of all clusters, with those of a heterogeneous job that it is part of.
 
     Raises:
         RecordError: the records folder itself cannot be read.
     """
     found = Found()
-    for cluster in _clusters(records_dir, found):
+    for cluster in _clusters(records_dir, found, stored):
         read: set[int] = set()
         wanted = {job_id, *_leaders(records_dir, cluster, job_id)}
+        if stored:
+            wanted.update(stored.leaders(cluster, job_id))
         while wanted - read:
             for number in sorted(wanted - read):
                 read.add(number)
-                _read_folder(records_dir, cluster, number, found)
+                read_folder(records_dir, cluster, number, found, stored)
             wanted = _related(found, cluster, job_id)
     return found
 
 
-def _clusters(records_dir: Path, found: Found) -> list[str]:
+def _clusters(records_dir: Path, found: Found, stored: Stored | None) -> list[str]:
     try:
         names = sorted(path.name for path in records_dir.iterdir())
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -94,8 +115,10 @@ def _clusters(records_dir: Path, found: Found) -> list[str]:
         raise RecordError(message) from error
     except OSError as error:
         raise RecordError(f"{printable(records_dir)}: {why_unreadable(error)}") from error
-    # A name with a dot in front is the hooks' own.
-    folders = [name for name in names if not name.startswith(".")]
+    # A name with a dot in front is the hooks' own, one with an @ the store's.
+    folders = [name for name in names if not name.startswith((".", "@"))]
+    if stored:
+        folders = sorted({*folders, *stored.clusters()})
     if len(folders) > _MOST_FOLDERS:
         found.faults.append(_fault(records_dir, f"more than {_MOST_FOLDERS} clusters: the others are not read"))
     return folders[:_MOST_FOLDERS]
@@ -111,7 +134,7 @@ def _leaders(records_dir: Path, cluster: str, job_id: int) -> Iterator[int]:
     for leader in range(job_id - 1, max(job_id - MOST_COMPONENTS, 0), -1):
         folder = records_dir / cluster / str(leader)
         try:
-            names = [name for name in _record_files(folder) if _has_record_id(name)]
+            names = [name for name in record_files(folder) if _has_record_id(name)]
         except OSError:
             continue  # it is not this job's folder, and most ids have none
         if any(_names_leader(folder / name, leader) for name in _sample(names)):
@@ -149,13 +172,15 @@ def _related(found: Found, cluster: str, job_id: int) -> set[int]:
     return related
 
 
-def _read_folder(records_dir: Path, cluster: str, job_id: int, found: Found) -> None:
-    """Read all files of one job's folder; one that is not there holds nothing."""
+def read_folder(records_dir: Path, cluster: str, job_id: int, found: Found, stored: Stored | None = None) -> None:
+    """Add all records of one job's folder to what was found; one that is not there holds nothing."""
     folder = records_dir / cluster / str(job_id)
+    names: list[str] = []
     try:
-        names = _record_files(folder)
+        names = record_files(folder)
     except (FileNotFoundError, NotADirectoryError):
-        return
+        if not stored:
+            return
     except OSError as error:
         found.faults.append(_fault(folder, why_unreadable(error)))
         return
@@ -166,9 +191,31 @@ def _read_folder(records_dir: Path, cluster: str, job_id: int, found: Found) -> 
     bad: list[tuple[str, str]] = []
     for name in names[:MOST_FILES]:
         try:
-            good.append((name, _load(folder / name, f"{cluster}/{job_id}/{name}", job_id, found.lists)))
+            below = f"{cluster}/{job_id}/{name}"
+            good.append((name, usable(read_json(folder / name), below, job_id, found.lists)))
         except Unusable as error:
-            bad.append((name, str(error)))
+            if not (stored and isinstance(error.__cause__, FileNotFoundError)):
+                bad.append((name, str(error)))
+    elsewhere: set[str] = set()
+    if stored:
+        records, elsewhere = stored.records(cluster, job_id, {record["record_id"] for _, record in good}, found.lists)
+        good += [("", record) for record in records]
+    add_records(found, folder, cluster, job_id, good, bad, elsewhere)
+
+
+def add_records(
+    found: Found,
+    folder: Path,
+    cluster: str,
+    job_id: int,
+    good: Sequence[tuple[str, Record]],
+    bad: list[tuple[str, str]],
+    elsewhere: Collection[str] = (),
+) -> None:
+    """Add the records of one folder, each with its file's name, and those that cannot be used, with why.
+
+    A damaged file whose record is also ``elsewhere`` (ids) is a fault, and no node's record is lost by it.
+    """
     own = _own_cluster(cluster, Counter(record["cluster"] for _, record in good))
     for name, record in good:
         if record["cluster"] == own:
@@ -179,7 +226,7 @@ def _read_folder(records_dir: Path, cluster: str, job_id: int, found: Found) -> 
         fault = _fault(folder / name, why)
         found.faults.append(fault)
         node, run = _node_and_run(name)
-        if node:
+        if node and record_id_of(f"{cluster}/{job_id}/{name}") not in elsewhere:
             found.damaged.append(DamagedRecord(cluster, job_id, node, run, _modified_at(folder / name), fault))
 
 
@@ -191,8 +238,13 @@ def _own_cluster(folder: str, names: Counter[str]) -> str | None:
     return max(names, key=lambda name: (folder in (name, safe_name(name)), names[name], name), default=None)
 
 
-def _load(path: Path, below: str, folder_job_id: int, lists: NodeLists) -> Record:
-    record = check_record(read_json(path))
+def usable(value: Any, below: str, folder_job_id: int, lists: NodeLists) -> Record:
+    """Return the record that a JSON value is; ``below`` is its path below the records folder.
+
+    Raises:
+        Unusable: it is no record of this efakit's, or none of this folder's job.
+    """
+    record = check_record(value)
     if record["schema_version"] == 1:
         record = lift(record, below)
     leader, job_id = record["het_job_id"], record["job_id"]
@@ -209,7 +261,8 @@ def _load(path: Path, below: str, folder_job_id: int, lists: NodeLists) -> Recor
     return record
 
 
-def _record_files(folder: Path) -> list[str]:
+def record_files(folder: Path) -> list[str]:
+    """Return the names of a job's record files, in order."""
     # A name with a dot in front is a file that is being written.
     names = (path.name for path in folder.iterdir())
     return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
@@ -219,6 +272,12 @@ def _has_record_id(name: str) -> bool:
     """Whether a file's name ends as today's hooks let it; the first hooks' end with the run."""
     parts = name.removesuffix(".json").split(".")
     return len(parts) > 2 and len(parts[-1]) in _LETTERS_OF_AN_ID and _HEX.issuperset(parts[-1])
+
+
+def record_id_of(below: str) -> str:
+    """Return the id of the record that a file holds, by its path below the records folder."""
+    last = below.rpartition("/")[2].removesuffix(".json").rpartition(".")[2]
+    return last if len(last) == _LETTERS_OF_AN_ID[0] and _HEX.issuperset(last) else id_by_path(below)
 
 
 def _node_and_run(name: str) -> tuple[str, str]:

@@ -26,7 +26,7 @@ def lift(record: dict[str, Any], file: str) -> dict[str, Any]:
     missing, incomplete = record["baseline"] == "missing", record["baseline"] == "incomplete"
     return {
         **record,
-        "record_id": hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:16],
+        "record_id": id_by_path(file),
         "run": sluid or (f"r{count}" if started_at is None else f"t{started_at}"),
         "run_from": "epilog" if missing else "baseline",
         "started_at": started_at,
@@ -42,6 +42,11 @@ def lift(record: dict[str, Any], file: str) -> dict[str, Any]:
         "interfaces_unknown": incomplete or not record["interfaces"],
         "doubts": [],
     }
+
+
+def id_by_path(file: str) -> str:
+    """Return the id that a record without one has, by its path below the records folder."""
+    return hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _start(record: dict[str, Any]) -> int | None:

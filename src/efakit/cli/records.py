@@ -1,0 +1,199 @@
+"""``efakit records``."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from efakit.cli.command import Command, Group
+from efakit.cli.moments import span_seconds
+from efakit.cli.records_dir import records_option, the_records_dir
+from efakit.errors import MissingExtra, UsageError
+from efakit.printable import printable
+
+_FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+_MOST_LINES = 20
+
+
+@click.group(cls=Group, short_help="Keep the jobs' records: compact, verify, prune, import them.")
+def records() -> None:
+    """Keep the records that the hooks write, one JSON file a node of a job.
+
+    Compaction puts them into Parquet files below the records folder (@store), which 'efakit report' reads together
+    with the JSON files. It needs the extra 'fleet'. Run it on one machine, as the folder's owner, from a timer.
+    """
+
+
+@records.command(cls=Command, exit_1="")
+@records_option
+@_FORMAT
+@click.option(
+    "--grace",
+    default="1h",
+    show_default=True,
+    help="How long a JSON file stays after its record has come into the store: longer than any report takes.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=min(os.cpu_count() or 1, 4), help="Processes that read files."
+)
+def compact(records: Path | None, form: str, grace: str, workers: int) -> None:
+    """Move records from JSON files into Parquet, one row a record.
+
+    A JSON file is removed when an earlier compaction has stored its record, and the grace time has passed. Files that
+    cannot be used stay where they are, are counted, and are no error. Reports may run meanwhile, and a compaction that
+    is killed does no harm.
+    """
+    folder = the_records_dir(records)
+    seconds = span_seconds(grace, "--grace") if grace != "0" else 0.0
+    try:
+        from efakit.store.compact import compact as run
+    except ImportError as error:
+        raise MissingExtra("fleet", "efakit records compact") from error
+    began = time.monotonic()
+    outcome = _on_disk(folder, lambda: run(folder, grace_seconds=seconds, workers=workers))
+    taken = time.monotonic() - began
+    if form == "json":
+        _echo_json({**asdict(outcome), "seconds": round(taken, 3)})
+        return
+    if outcome.is_busy:
+        click.echo(f"{printable(folder)}: another compaction is running; this one did nothing")
+        return
+    days = len(outcome.published)
+    click.echo(f"{outcome.records} records stored in {taken:.1f} s, in {days} day{'' if days == 1 else 's'}")
+    click.echo(f"{outcome.removed_files} JSON files and {outcome.removed_generations} older generations removed")
+    if outcome.damaged:
+        newer = f" ({outcome.newer} of a newer efakit)" if outcome.newer else ""
+        click.echo(f"{outcome.damaged} files cannot be used{newer}, and stay where they are:")
+        _echo_some(outcome.faults)
+    if outcome.misplaced:
+        click.echo(f"{outcome.misplaced} files do not have the name that the hooks give them, and stay where they are")
+
+
+@records.command(cls=Command, exit_1="Something in the store is broken.", fine="The store is whole.")
+@records_option
+@_FORMAT
+def verify(records: Path | None, form: str) -> None:
+    """Read the whole store, and say whether each row is a record that the index knows."""
+    folder = the_records_dir(records)
+    from efakit.store.keep import verify as run
+
+    check = run(folder)
+    if form == "json":
+        _echo_json(asdict(check))
+    else:
+        click.echo(f"{check.records} records in {check.generations} days of the store")
+        click.echo(f"{check.json_files} JSON files, {check.not_held} of them not in the store")
+        if check.faults:
+            click.echo(f"{len(check.faults)} faults; the older generation of a day may still be whole:")
+            _echo_some(check.faults)
+    if check.faults:
+        raise click.exceptions.Exit(1)
+
+
+@records.command(cls=Command)
+@records_option
+@_FORMAT
+@click.option("--older-than", required=True, metavar="SPAN", help="Keep what is younger, such as 400d.")
+@click.option("--yes", is_flag=True, help="Remove it. Without this, only show what would be removed.")
+def prune(records: Path | None, form: str, older_than: str, yes: bool) -> None:
+    """Remove records of days that are older than SPAN, from the store and as JSON files.
+
+    It shows what it would remove, and removes it with --yes. Whole days (UTC) are removed.
+    """
+    folder = the_records_dir(records)
+    before = time.time() - span_seconds(older_than, "--older-than")
+    from efakit.store.keep import find_old
+    from efakit.store.keep import prune as run
+
+    old = _on_disk(folder, lambda: run(folder, before) if yes else find_old(folder, before))
+    if form == "json":
+        _echo_json(
+            {
+                "removed": yes,
+                "days": [str(path) for path in old.days],
+                "records": old.records,
+                "files": len(old.files),
+                "size_bytes": old.size_bytes,
+            }
+        )
+        return
+    word = "removed" if yes else "would remove"
+    click.echo(
+        f"{word} {old.records} records in {len(old.days)} days of the store, and {len(old.files)} JSON files: "
+        f"{old.size_bytes / 1e6:.1f} MB"
+    )
+    if not yes and (old.days or old.files):
+        click.echo("add --yes to remove them")
+
+
+@records.command("import", cls=Command)
+@click.argument("source", type=click.Path(path_type=Path))
+@records_option
+@_FORMAT
+@click.option("--dry-run", is_flag=True, help="Show what would be copied, change nothing.")
+def import_(source: Path, records: Path | None, form: str, dry_run: bool) -> None:
+    """Copy the record files (*.json) below the folder SOURCE to where the hooks publish them.
+
+    Records that are there already, as files or in the store, stay as they are.
+    """
+    folder = the_records_dir(records)
+    from efakit.store.keep import import_records
+
+    done = _on_disk(folder, lambda: import_records(folder, source, dry_run=dry_run))
+    if form == "json":
+        _echo_json({**asdict(done), "dry_run": dry_run})
+        return
+    word = "would be copied" if dry_run else "copied"
+    click.echo(f"{done.records} records {word}, {done.there_already} were there already")
+    if done.damaged:
+        click.echo(f"{done.damaged} files cannot be used:")
+        _echo_some(done.faults)
+
+
+@records.command(cls=Command)
+@records_option
+@_FORMAT
+@click.option(
+    "--table",
+    type=click.Choice(["runs", "nodes", "records"]),
+    help="List the Parquet files of a table, as another engine reads it: the newest generation of each day.",
+)
+def path(records: Path | None, form: str, table: str | None) -> None:
+    """Print the folder of the records, or the Parquet files of one table."""
+    folder = the_records_dir(records)
+    if table is None:
+        _echo_json({"records": str(folder)}) if form == "json" else click.echo(str(folder))
+        return
+    from efakit.store.layout import newest
+
+    files = [str(one.file(f"{table}.parquet")) for one in newest(folder)]
+    if form == "json":
+        _echo_json({"records": str(folder), "table": table, "files": files})
+    else:
+        for file in files:
+            click.echo(file)
+
+
+def _on_disk(folder: Path, run: Any) -> Any:
+    try:
+        return run()
+    except PermissionError as error:
+        where = printable(error.filename or folder)
+        raise UsageError(f"{where}: {error.strerror}: run this as the folder's owner or as root") from error
+
+
+def _echo_json(data: Any) -> None:
+    click.echo(json.dumps(data, indent=2))
+
+
+def _echo_some(lines: list[str]) -> None:
+    for line in lines[:_MOST_LINES]:
+        click.echo(f"  {line}")
+    if len(lines) > _MOST_LINES:
+        click.echo(f"  and {len(lines) - _MOST_LINES} more")

@@ -1,0 +1,183 @@
+"""A report of all jobs for people, for programs and for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from efakit.printable import printable
+from efakit.report.fleet import GROWTH, FleetReport
+
+_STYLES = {"efa": "bold green", "tcp-fallback": "bold red", "mixed": "bold yellow", "incomplete": "yellow"}
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
+_MOST_LETTERS = 60
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A cell that begins with one of these is a formula to a spreadsheet (OWASP, CSV Injection)."""
+# What a text report leaves out of a table, for its width.
+_LEFT_OUT = ("reason", "records", "retrans_pkts")
+
+
+def print_json(report: FleetReport, file: TextIO) -> None:
+    """Print the whole as JSON."""
+    filters = report.filters
+    data: dict[str, Any] = {
+        "since": _when(filters.since),
+        "until": _when(filters.until),
+        "by": report.by,
+        "verdicts": _whole(report.verdicts()),
+    }
+    if report.by:
+        columns, rows = report.table
+        data["rows"] = _whole([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        data["fell_back"] = _whole(report.fell_back())
+        data["retransmitting_nodes"] = _whole(report.retransmitting())
+        data["resting_devices"] = _whole(report.resting())
+        data["users_without_efa"] = _whole(report.without_efa())
+    data["damaged_files"] = report.damaged
+    data["faults"] = list(report.faults)
+    json.dump(data, file, indent=2)
+    file.write("\n")
+
+
+def print_csv(report: FleetReport, file: TextIO) -> None:
+    """Print the table that was asked for as CSV; no cell is a formula."""
+    columns, rows = report.table
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(name, value) for name, value in zip(columns, row, strict=True)])
+
+
+def print_text(report: FleetReport, file: TextIO) -> None:
+    """Print sentences and tables; colours only on a terminal."""
+    console = Console(file=file, highlight=False, soft_wrap=True, width=None if file.isatty() else 200)
+    filters = report.filters
+    runs = sum(row["runs"] for row in report.verdicts())
+    chosen = [(name, getattr(filters, name)) for name in ("cluster", "user", "partition", "node")]
+    words = ", ".join(f"{name} {value}" for name, value in chosen if value)
+    about = f" ({words})" if words else ""
+    console.print(_line(f"{runs} runs from {_when(filters.since)} to {_when(filters.until)}{about}"))
+    if report.by:
+        _print_table(console, "", *report.table)
+    else:
+        _print_summary(console, report)
+    if report.damaged:
+        console.print(_line(f"{report.damaged} files are unusable, and not counted:"))
+        for fault in report.faults[:5]:
+            console.print(_line(f"  {fault}"))
+
+
+def _print_summary(console: Console, report: FleetReport) -> None:
+    _print_table(console, "", *report.answers[0])
+    fell_back = report.fell_back()
+    if not any((fell_back, report.retransmitting(), report.resting(), report.without_efa())):
+        console.print(_line("No job fell back, no node sends again more than before, no device rested."))
+    _print_some(
+        console,
+        "Fell back to TCP, the latest (efakit report JOBID says why; --by job shows all):",
+        fell_back,
+        ("cluster_name", "job_id", "run", "verdict", "user_name", "ended_at", "nodes", "tcp_tx_bytes"),
+    )
+    _print_some(
+        console,
+        f"Nodes that send again more than {GROWTH:g} times as much as in the first half (--by node shows all):",
+        report.retransmitting(),
+        ("cluster_name", "node_name", "runs", "retrans_ratio_first_half", "retrans_ratio_second_half"),
+    )
+    _print_some(
+        console,
+        "Nodes with devices that rested or were missing (--by device names them):",
+        report.resting(),
+        ("cluster_name", "node_name", "runs", "runs_with_idle_devices", "runs_with_missing_devices"),
+    )
+    _print_some(
+        console,
+        "Users whose jobs use TCP and never EFA (--by user shows all):",
+        report.without_efa(),
+        ("user_name", "runs", "tcp_fallback", "mixed"),
+    )
+
+
+def _print_some(console: Console, title: str, items: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+    if items:
+        _print_table(console, title, list(names), [tuple(item[name] for name in names) for item in items])
+
+
+def _print_table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    if title:
+        console.print()
+        console.print(_line(title))
+    shown = [at for at, name in enumerate(columns) if name not in _LEFT_OUT]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for at in shown:
+        numeric = all(isinstance(row[at], (int, float)) or row[at] is None for row in rows)
+        table.add_column(_title(columns[at]), justify="right" if numeric else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(_text(columns[at], row[at]) for at in shown))
+    console.print(table)
+
+
+def _title(name: str) -> str:
+    words = name.removesuffix("_name").removesuffix("_bytes").replace("_", " ")
+    return words.replace(" tx", " sent").replace(" rx", " received").upper()
+
+
+def _text(name: str, value: Any) -> Text:
+    if value is None:
+        return Text("-" if name.endswith("_name") or name.startswith("retrans") else "?")
+    if name == "verdict":
+        return Text(printable(value, _MOST_LETTERS), style=_STYLES.get(value, ""))
+    return Text(printable(_shown(name)(value), _MOST_LETTERS))
+
+
+def _shown(name: str) -> Callable[[Any], str]:
+    if name.endswith("_bytes"):
+        return _size
+    if name.endswith("_at"):
+        return _when
+    if "_ratio" in name:
+        return lambda value: f"{value:.2g}"
+    return lambda value: f"{value:.0f}" if isinstance(value, float) else str(value)
+
+
+def _size(count: float) -> str:
+    value = float(count)
+    for unit in _UNITS[:-1]:
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} {_UNITS[-1]}"
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _whole(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows whose counts are whole numbers, as they are in the records."""
+    return [{name: _number(name, value) for name, value in row.items()} for row in rows]
+
+
+def _number(name: str, value: Any) -> Any:
+    is_count = isinstance(value, float) and "_ratio" not in name and not name.endswith("_at")
+    return int(value) if is_count else value
+
+
+def _cell(name: str, value: Any) -> Any:
+    value = _number(name, value)
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if value.startswith(_FORMULA) else text
+
+
+def _line(text: str) -> Text:
+    return Text(printable(text))

@@ -1,0 +1,118 @@
+"""The JSON files below a records folder, and which of them the store holds already."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from efakit.errors import RecordError
+from efakit.jobs.json_file import why_unreadable
+from efakit.jobs.reader import record_id_of
+from efakit.printable import printable
+from efakit.store.index import Index, Row, read_index
+from efakit.store.layout import INDEX, Generation, newest
+
+
+@dataclass(frozen=True)
+class JsonFile:
+    """A record's file; ``record_id`` follows from its name."""
+
+    name: str
+    record_id: str
+    size: int
+    mtime_ns: int
+    mode: int
+
+
+@dataclass
+class Unit:
+    """The folder of one job: its files, and the rows that the store holds of it, by day."""
+
+    cluster: str
+    job_id: int
+    files: list[JsonFile] = field(default_factory=list)
+    rows: list[tuple[str, Row]] = field(default_factory=list)
+
+    def new_files(self) -> list[JsonFile]:
+        """Return the files that the store does not hold as they are."""
+        held = {(f"{row.record_id:016x}", row.size, row.mtime_ns) for _, row in self.rows}
+        return [file for file in self.files if (file.record_id, file.size, file.mtime_ns) not in held]
+
+
+class Held:
+    """The newest generation of each day, and their indexes, of one moment."""
+
+    def __init__(self, records_dir: Path, known: Mapping[Path, Index] | None = None) -> None:
+        self.generations = newest(records_dir)
+        self.indexes = {
+            one.path: known[one.path] if known and one.path in known else read_index(one.file(INDEX))
+            for one in self.generations
+        }
+
+    def rows(self, cluster: str, first: int, last: int) -> Iterator[tuple[Generation, Row]]:
+        """Give the rows of some jobs' folders, ids from first to last."""
+        for one in self.generations:
+            index = self.indexes[one.path]
+            if one.cluster != cluster or not len(index):
+                continue
+            if index[0].folder_job_id <= last and index[len(index) - 1].folder_job_id >= first:
+                for row in index.of_jobs(first, last):
+                    yield one, row
+
+
+def list_json(records_dir: Path) -> list[Unit]:
+    """Return each job's folder that has JSON files, in the order of cluster and job.
+
+    Raises:
+        RecordError: the records folder cannot be read.
+    """
+    units = []
+    for cluster in _folders(records_dir, needed=True):
+        if not cluster.startswith((".", "@")):
+            jobs = sorted(int(name) for name in _folders(records_dir / cluster) if name.isascii() and name.isdigit())
+            for job_id in jobs:
+                files = _files(records_dir / cluster / str(job_id), f"{cluster}/{job_id}")
+                if files:
+                    units.append(Unit(cluster, job_id, files))
+    return units
+
+
+def hold(units: list[Unit], held: Held) -> None:
+    """Give each unit the rows that the store holds of it."""
+    if held.generations:
+        for unit in units:
+            unit.rows = [(one.day, row) for one, row in held.rows(unit.cluster, unit.job_id, unit.job_id)]
+
+
+def _folders(folder: Path, *, needed: bool = False) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError as error:
+        if not needed:
+            return []
+        what = "no such folder; --records names the folder that the hooks publish to"
+        known = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        raise RecordError(f"{printable(folder)}: {what if known else why_unreadable(error)}") from error
+
+
+def _files(folder: Path, below: str) -> list[JsonFile]:
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or not entry.name.endswith(".json"):
+                    continue
+                try:
+                    about = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                mode = stat.S_IMODE(about.st_mode) & 0o777 if stat.S_ISREG(about.st_mode) else 0
+                record_id = record_id_of(f"{below}/{entry.name}")
+                found.append(JsonFile(entry.name, record_id, about.st_size & 0xFFFFFFFF, about.st_mtime_ns, mode))
+    except OSError:
+        return []
+    return sorted(found, key=lambda file: file.name)

@@ -1,0 +1,139 @@
+"""Rows as tables of Arrow, and the Parquet files of a generation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from efakit.store.columns import kinds
+
+ROWS_OF_A_GROUP = 8192
+_TYPES = {
+    "text": pa.string(),
+    "json": pa.string(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+    "texts": pa.list_(pa.string()),
+    "ints": pa.list_(pa.int64()),
+}
+
+
+@cache
+def records_schema() -> pa.Schema:
+    """Return the schema of the records' files: no unsigned numbers, which some engines take for signed ones."""
+    return schema_of(kinds())
+
+
+def schema_of(columns: Mapping[str, str]) -> pa.Schema:
+    """Return the schema of columns, each with its kind."""
+    return pa.schema([(name, _TYPES[kind]) for name, kind in columns.items()])
+
+
+def table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Return rows as a table; what a row does not have is null."""
+    columns = [_column([row.get(field.name) for row in rows], field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if kind != _TYPES["ints"]:
+        return pa.array(values, kind)
+    offsets, flat, place = [0], [], 0
+    for value in values:
+        if value is not None:
+            flat.extend(value)
+            place += len(value)
+        offsets.append(place)
+    missing = pa.array([value is None for value in values]) if None in values else None
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(flat, pa.int64()), mask=missing)
+
+
+class Writer:
+    """Writes one file in groups of rows; it keeps what is less than a group."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._schema = schema
+        dictionary = [field.name for field in schema if field.type in (_TYPES["text"], _TYPES["json"])]
+        self._file = pq.ParquetWriter(
+            path, schema, compression="zstd", compression_level=1, use_dictionary=dictionary, version="2.6"
+        )
+        self._kept: list[pa.Table] = []
+        self.rows_kept = 0
+
+    def add(self, rows: pa.Table) -> None:
+        """Add rows, in whatever order their columns are."""
+        self._kept.append(aligned(rows, self._schema))
+        self.rows_kept += rows.num_rows
+        if self.rows_kept >= ROWS_OF_A_GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is kept."""
+        if self.rows_kept:
+            self._file.write_table(pa.concat_tables(self._kept), row_group_size=ROWS_OF_A_GROUP)
+        self._kept, self.rows_kept = [], 0
+
+    def close(self) -> None:
+        """Write the rest, and the file's end."""
+        self.flush()
+        self._file.close()
+
+
+def aligned(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table with the columns of a schema: an older efakit's file lacks some, and a newer one's has more."""
+    if rows.schema.equals(schema):
+        return rows
+    there = set(rows.column_names)
+    columns = [
+        rows[field.name].cast(field.type) if field.name in there else pa.nulls(rows.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def batches(path: Path, rows: int = ROWS_OF_A_GROUP // 2) -> Iterator[pa.Table]:
+    """Give the rows of a file in parts."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(rows):
+            yield pa.Table.from_batches([batch])
+
+
+def of_jobs(path: Path, folder_job_ids: Iterable[int]) -> list[dict[str, Any]]:
+    """Return the rows of some jobs' folders, without reading the groups of rows that have none of them."""
+    wanted = sorted(set(folder_job_ids))
+    values = pa.array(wanted, pa.int64())
+    found: list[dict[str, Any]] = []
+    with pq.ParquetFile(path) as file:
+        at = file.schema_arrow.get_field_index("folder_job_id")
+        column = file.metadata.schema.names.index("folder_job_id") if at >= 0 else -1
+        for group in range(file.num_row_groups):
+            limits = file.metadata.row_group(group).column(column).statistics
+            if limits is not None and not any(limits.min <= job <= limits.max for job in wanted):
+                continue
+            ids = file.read_row_group(group, columns=["folder_job_id"])["folder_job_id"]
+            keep = _is_in(ids, values)
+            if keep.true_count:
+                found += file.read_row_group(group).filter(keep).to_pylist()
+    return found
+
+
+def without(rows: pa.Table, keys: set[tuple[int, str]] | set[int], *names: str) -> pa.Table:
+    """Return the rows whose values of these columns are not among ``keys``."""
+    if not keys or not rows.num_rows:
+        return rows
+    values = rows[names[0]].to_pylist()
+    own: Iterable[Any] = zip(values, rows[names[1]].to_pylist(), strict=True) if len(names) > 1 else values
+    keep = [key not in keys for key in own]
+    return rows if all(keep) else rows.filter(pa.array(keep))
+
+
+def _is_in(ids: Any, values: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.is_in(ids, value_set=values).combine_chunks()
