@@ -313,7 +313,7 @@ def test_a_heterogeneous_job_is_one_report(tmp_path, job_id):
     ],
 )
 def test_settings_of_the_hook_that_name_no_folder_are_told(tmp_path, monkeypatch, content, words):
-    monkeypatch.setattr("efakit.cli.report._SLURM_ETC", str(tmp_path / "none"))
+    monkeypatch.setattr("efakit.cli.records_dir._SLURM_ETC", str(tmp_path / "none"))
     if content is not None:
         (tmp_path / "efakit").mkdir()
         (tmp_path / "efakit/hook.json").write_bytes(content)

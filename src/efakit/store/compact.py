@@ -221,10 +221,9 @@ def _remove_json(records_dir: Path, units: list[Unit], before: float, outcome: O
 
 def _remove_generations(records_dir: Path, before: float, outcome: Outcome) -> None:
     """Remove generations that a newer one replaced before the grace time."""
-    following: Generation | None = None
-    for one in reversed(generations(records_dir)):
-        is_newest = following is None or (following.cluster, following.day) != (one.cluster, one.day)
-        if not is_newest and following is not None and following.path.stat().st_mtime <= before:
+    everything = generations(records_dir)
+    published = [one.path.stat().st_mtime for one in everything]
+    for one, following, replaced_at in zip(everything, everything[1:], published[1:], strict=False):
+        if (following.cluster, following.day) == (one.cluster, one.day) and replaced_at <= before:
             remove(one.path)
             outcome.removed_generations += 1
-        following = one

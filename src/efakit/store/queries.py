@@ -2,8 +2,8 @@
 
 They read ``runs`` (one row a run, with its verdict), ``nodes`` (one row a node of a run) and ``records``. Of the rows
 of a job those with its latest ``judged`` count (``efakit.store.judged``). No name is a word of SQL in any of the
-engines, and no function is used that one of them lacks; ``:name`` is a value, which Spark takes as it stands. Sums over a fleet
-may exceed 64 bits: they are made of floating-point numbers.
+engines, and no function is used that one of them lacks; ``:name`` is a value, which Spark takes as it stands. Sums over
+a fleet may exceed 64 bits: they are made of floating-point numbers.
 """
 
 from __future__ import annotations
