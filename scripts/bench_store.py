@@ -24,7 +24,7 @@ LEAST_RECORDS_A_SECOND = {16: 15_000, 32: 12_000}
 MOST_TIMES_OF_BARE_SQL = 2.0
 MOST_MEMORY_KIB = 2 << 20
 MOST_TIMES_LINEAR = 1.5
-_DAY, _NODES, _START = 86_400, 10, 1_760_000_000
+_DAY, _NODES, _START = 86_400, 10, 20_370 * 86_400
 _COMPACT = (
     "import json, resource, sys, time; from pathlib import Path; from efakit.store.compact import compact; "
     "began = time.perf_counter(); done = compact(Path(sys.argv[1]), workers=2); "
@@ -151,7 +151,7 @@ def compaction(folder: Path, count: int, devices: int) -> tuple[float, float]:
 
 
 def spread_out(folder: Path, records: int) -> int:
-    """Make of the one day of a store as many as hold so many records, each with jobs of its own; return their number."""
+    """Make of the one day of a store as many as hold so many records, of other jobs; return their number."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq

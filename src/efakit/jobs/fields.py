@@ -64,6 +64,11 @@ def check_record(value: Any) -> dict[str, Any]:
     return record
 
 
+def field_checks(version: int) -> Mapping[str, Callable[[Any], bool]]:
+    """Return the checks of a record's fields, by its version."""
+    return _CHECKS[version]
+
+
 def is_name(value: Any) -> bool:
     """Whether ``value`` may be a node's or a cluster's name: no name has other digits than 0 to 9."""
     return _is_key(value) and (

@@ -245,8 +245,11 @@ def usable(value: Any, below: str, folder_job_id: int, lists: NodeLists) -> Reco
         Unusable: it is no record of this efakit's, or none of this folder's job.
     """
     record = check_record(value)
-    if record["schema_version"] == 1:
-        record = lift(record, below)
+    return placed(lift(record, below) if record["schema_version"] == 1 else record, below, folder_job_id, lists)
+
+
+def placed(record: Record, below: str, folder_job_id: int, lists: NodeLists) -> Record:
+    """Return a record of version 2 that may lie where it lies; raise Unusable as ``usable`` does."""
     leader, job_id = record["het_job_id"], record["job_id"]
     if leader is not None and not leader <= job_id < leader + MOST_COMPONENTS:
         raise Unusable(f"is damaged: job {job_id} is not a component of job {leader}")

@@ -140,7 +140,10 @@ def _row_of(value: Mapping[str, Any]) -> Row:
     (plain, as_json), items = _plan()
     row: Row = {name: value.get(name) for name in plain}
     for name in as_json:
-        row[name] = None if value.get(name) is None else json.dumps(value[name])
+        given = value.get(name)
+        row[name] = (
+            json.dumps(given) if given else None if given is None else "[]" if given == [] else json.dumps(given)
+        )
     for kind, (texts, rest, groups) in items.items():
         own: Sequence[Mapping[str, Any]] = value[kind]
         for name, column in texts:

@@ -1,14 +1,111 @@
-"""A record's file as its row and its JSON value."""
+"""A record's file as its row and its record: quickly where it is as today's hooks write it, else by the common reader.
+
+What the quick way takes has every field of the record's type and no other, each of its type and within its bounds;
+whatever it does not take, the common reader judges (``efakit.jobs.json_file``, ``efakit.jobs.fields``).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import types
+import typing
+from functools import cache
+from typing import Annotated, Any, TypedDict
 
+import msgspec
+
+from efakit.jobs.fields import Record, field_checks
 from efakit.jobs.json_file import parse_json
-from efakit.store.columns import row_of
+from efakit.jobs.node_list import NodeLists
+from efakit.jobs.reader import placed, usable
+from efakit.node.record import SCHEMA_VERSION
+from efakit.node.record_type import Record as RecordType
+from efakit.store.columns import MOST_INT, row_of
+
+_MOST_ITEMS = 10_000
+_MOST_LETTERS = 1024
+_LATEST = 253_402_300_799
+_MOST_BYTES = 1 << 20
+"""A file of the quick way: what is larger has texts that the common reader looks at."""
+
+Value = dict[str, Any]
 
 
-def decode(data: bytes) -> tuple[dict[str, Any], Any]:
-    """Return row and value of a record's JSON text; raise Unusable where it is none."""
+def decode(data: bytes, below: str, folder_job_id: int, lists: NodeLists) -> tuple[dict[str, Any], Record]:
+    """Return row and record of a file; ``below`` is its path below the records folder.
+
+    Raises:
+        Unusable: it is no record of this efakit's, or none of this folder's job.
+    """
+    value = _quick(data)
+    if value is not None:
+        record: Record = value
+        return row_of(value, sure=True), placed(record, below, folder_job_id, lists)
     value = parse_json(data)
-    return (row_of(value) if isinstance(value, dict) else {}), value
+    record = usable(value, below, folder_job_id, lists)
+    return row_of(value), record
+
+
+def _quick(data: bytes) -> Value | None:
+    # The hooks write ASCII; msgspec takes some of what is not UTF-8.
+    if len(data) > _MOST_BYTES or not data.isascii():
+        return None
+    try:
+        value: Value = _decoder().decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    devices, interfaces = value["devices"], value["interfaces"]
+    # Each name once, and no other: a name more, or a name twice, is a colon more. So is one in a text.
+    names = len(value) + 7 * len(devices) + 4 * len(interfaces) + 3 * len(value["findings"])
+    names += sum([len(item["counters"]) + len(item["device_counters"]) for item in devices])
+    names += sum([len(item["counters"]) for item in interfaces])
+    names += 2 * (value["late_devices"] is not None) + 3 * (value["hugepages"] is not None)
+    if data.count(b'":') != names or value["schema_version"] != SCHEMA_VERSION:
+        return None
+    for name, check in _checks():
+        if not check(value[name]):
+            return None
+    for items in (devices, interfaces):
+        if len({item["name"] for item in items}) != len(items):
+            return None
+    return value
+
+
+@cache
+def _checks() -> tuple[tuple[str, Any], ...]:
+    """Return the checks of what no type of msgspec's says: names and ids."""
+    names = ("cluster", "node", "run", "sluid", "installation_id", "record_id")
+    return tuple((name, check) for name, check in field_checks(SCHEMA_VERSION).items() if name in names)
+
+
+@cache
+def _decoder() -> Any:
+    return msgspec.json.Decoder(_bounded(RecordType))
+
+
+def _bounded(hint: Any, kind: str = "") -> Any:
+    """Return a type with the bounds that the common reader has, as msgspec takes it."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        kinds = [doc.kind for doc in arguments[1:] if getattr(doc, "kind", "")]
+        return _bounded(arguments[0], kind or "".join(kinds[:1]))
+    if origin in (typing.Union, types.UnionType):
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return typing.Optional[_bounded(inner, kind)]  # noqa: UP045 - made at run time
+    if origin is typing.Literal:
+        return hint
+    if hint is str:
+        return Annotated[str, msgspec.Meta(min_length=1, max_length=_MOST_LETTERS)] if kind == "key" else str
+    if hint is int:
+        least, most = {"job-id": (1, (1 << 32) - 1), "time": (0, _LATEST)}.get(kind, (0, MOST_INT))
+        return Annotated[int, msgspec.Meta(ge=least, le=most)]
+    if hint is float:
+        least = -_LATEST if kind == "duration" else 0
+        return Annotated[float, msgspec.Meta(ge=least, le=_LATEST)]
+    if origin is list:
+        return Annotated[list[_bounded(arguments[0], kind)], msgspec.Meta(max_length=_MOST_ITEMS)]  # type: ignore[misc]
+    if origin is dict:
+        return Annotated[dict[str, _bounded(arguments[1], kind)], msgspec.Meta(max_length=_MOST_ITEMS)]  # type: ignore[misc]
+    if typing.is_typeddict(hint):
+        hints = typing.get_type_hints(hint, include_extras=True)
+        return TypedDict(hint.__name__, {name: _bounded(inner) for name, inner in hints.items()})  # type: ignore[operator]
+    return hint

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from efakit.errors import MissingExtra, RecordError
+from efakit.store.judged import NODE_COLUMNS, RUN_COLUMNS, judged_rows
 from efakit.store.layout import NODES, RECORDS, RUNS, Generation, day_of
 from efakit.store.listing import Held, Unit, hold, list_json
 from efakit.store.queries import Filters, Query, query
@@ -20,6 +21,15 @@ _DAY = 86_400
 _LATEST = 1 << 62
 _MOST_TRIES = 10
 _MOST_FAULTS = 100
+_TYPES = {
+    "text": "VARCHAR",
+    "json": "VARCHAR",
+    "int": "BIGINT",
+    "float": "DOUBLE",
+    "bool": "BOOLEAN",
+    "texts": "VARCHAR[]",
+    "ints": "BIGINT[]",
+}
 
 
 @dataclass
@@ -58,7 +68,6 @@ def ask(
     """
     try:
         import duckdb
-        import pyarrow  # noqa: F401 - before work is done
     except ImportError as error:
         raise MissingExtra("fleet", "efakit report --since") from error
     with_devices = any(by == "device" for by, _, _ in wanted)
@@ -91,7 +100,6 @@ def look(records_dir: Path, since: float, *, with_records: bool = False) -> View
 
 def _judge(records_dir: Path, unit: Unit, view: View, *, with_records: bool) -> None:
     from efakit.store.columns import row_of
-    from efakit.store.judged import judged_rows
     from efakit.store.stored import read_unit
 
     found = read_unit(records_dir, unit.cluster, unit.job_id)
@@ -115,23 +123,29 @@ def _judge(records_dir: Path, unit: Unit, view: View, *, with_records: bool) -> 
 
 
 def _tables(connection: Any, view: View, *, with_devices: bool) -> None:
-    from efakit.store.judged import NODE_COLUMNS, RUN_COLUMNS
-    from efakit.store.tables import records_schema, schema_of, table
-
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET autoinstall_known_extensions = false")
-    kinds = [("runs", RUNS, schema_of(RUN_COLUMNS), view.runs), ("nodes", NODES, schema_of(NODE_COLUMNS), view.nodes)]
+    kinds = [("runs", RUNS, RUN_COLUMNS, view.runs), ("nodes", NODES, NODE_COLUMNS, view.nodes)]
     if with_devices:
-        kinds.append(("records", RECORDS, records_schema(), view.records))
-    for name, file, schema, rows in kinds:
-        connection.register(f"new_{name}", table(rows, schema))
-        text = f"SELECT * FROM new_{name}"
+        from efakit.store.columns import kinds as record_columns
+
+        kinds.append(("records", RECORDS, record_columns(), view.records))
+    for name, file, columns, rows in kinds:
+        parts = []
+        if rows:
+            # Imported where it is needed: it takes as long as a query.
+            from efakit.store.tables import schema_of, table
+
+            connection.register(f"new_{name}", table(rows, schema_of(columns)))
+            parts.append(f"SELECT * FROM new_{name}")
         if view.generations:
             paths = ", ".join("'" + str(one.file(file)).replace("'", "''") + "'" for one in view.generations)
-            text += (
-                f" UNION ALL BY NAME SELECT {', '.join(schema.names)} "
+            parts.append(
+                f"SELECT {', '.join(columns)} "
                 f"FROM read_parquet([{paths}], hive_partitioning = false, union_by_name = true)"
             )
+        nulls = ", ".join(f"CAST(NULL AS {_TYPES[kind]}) AS {column}" for column, kind in columns.items())
+        text = " UNION ALL BY NAME ".join(parts) or f"SELECT {nulls} WHERE false"
         connection.execute(f"CREATE TEMP VIEW {name} AS {text}")
     # Trino's and Spark's name of it.
     connection.execute("CREATE TEMP MACRO element_at(items, place) AS list_extract(items, place)")

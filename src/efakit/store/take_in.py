@@ -106,8 +106,7 @@ def _take_unit(
     for file in unit.new_files():
         below = f"{unit.cluster}/{unit.job_id}/{file.name}"
         try:
-            row, value = decode(read_bytes(folder / file.name))
-            record = usable(value, below, unit.job_id, found.lists)
+            row, record = decode(read_bytes(folder / file.name), below, unit.job_id, found.lists)
         except Unusable as error:
             if not isinstance(error.__cause__, FileNotFoundError):
                 bad.append((file.name, str(error)))
