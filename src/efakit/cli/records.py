@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 from efakit.cli.command import Command, Group
+from efakit.cli.files import replace_file
 from efakit.cli.moments import span_seconds
 from efakit.cli.records_dir import records_option, the_records_dir
 from efakit.errors import MissingExtra, UsageError
@@ -178,6 +180,63 @@ def path(records: Path | None, form: str, table: str | None) -> None:
     else:
         for file in files:
             click.echo(file)
+
+
+_SERVICE = """\
+# /etc/systemd/system/efakit-compact.service
+[Unit]
+Description=efakit: compact the jobs' records
+RequiresMountsFor="{folder}"
+
+[Service]
+Type=oneshot
+ExecStart="{efakit}" records compact --records "{folder}"
+Nice=10
+IOSchedulingClass=idle
+"""
+_TIMER = """\
+# /etc/systemd/system/efakit-compact.timer
+[Unit]
+Description=efakit: compact the jobs' records every half hour
+
+[Timer]
+OnCalendar=*:0/30
+RandomizedDelaySec=120
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+@records.command(cls=Command)
+@records_option
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write the two files to, such as /etc/systemd/system.  [default: print them]",
+)
+def timer(records: Path | None, output: Path | None) -> None:
+    """Print the systemd units that compact the records every half hour, for the head node.
+
+    Write them with --output /etc/systemd/system, and then: systemctl daemon-reload, systemctl enable --now
+    efakit-compact.timer.
+    """
+    folder = the_records_dir(records).absolute()
+    program = Path(sys.argv[0]).absolute()
+    for value in (folder, program):
+        if not str(value).isprintable() or set(str(value)) & set('"\\%$'):
+            raise UsageError(f"{printable(value)}: systemd cannot be told such a name")
+    service = _SERVICE.format(folder=folder, efakit=program)
+    if output is None:
+        click.echo(f"{service}\n{_TIMER}", nl=False)
+        return
+    for name, text in (("efakit-compact.service", service), ("efakit-compact.timer", _TIMER)):
+        try:
+            replace_file(output / name, text.encode())
+        except OSError as error:
+            raise UsageError(f"{printable(output / name)}: {error.strerror}") from error
+        click.echo(f"wrote {printable(output / name)}")
 
 
 def _on_disk(folder: Path, run: Any) -> Any:

@@ -14,8 +14,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from efakit.errors import UsageError
 from efakit.store.index import Row, write_index
 from efakit.store.judged import NODE_COLUMNS, RUN_COLUMNS
@@ -34,7 +32,7 @@ from efakit.store.layout import (
     writing,
 )
 from efakit.store.listing import Held, Unit, hold, list_json
-from efakit.store.tables import Writer, batches, records_schema, schema_of, without
+from efakit.store.tables import Writer, batches, opened, records_schema, schema_of, without
 from efakit.store.take_in import Day, Taken, Work, take_in
 from efakit.store.workers import spread
 
@@ -190,7 +188,7 @@ class _Draft:
             for rows in batches(self.after.file(RECORDS)):
                 self._records.add(without(rows, replaced, "folder_job_id", "record_id"))
             for name, writer in self._judged.items():
-                with pq.ParquetFile(self.after.file(name)) as file:
+                with opened(self.after.file(name)) as file:
                     writer.add(without(file.read(), units_taken, "folder_job_id"))
             numbers = {(job_id, int(record_id, 16)) for job_id, record_id in replaced}
             index = held.indexes[self.after.path]

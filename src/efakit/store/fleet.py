@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from efakit.errors import MissingExtra, RecordError
+from efakit.printable import printable
 from efakit.store.judged import NODE_COLUMNS, RUN_COLUMNS, judged_rows
 from efakit.store.layout import NODES, RECORDS, RUNS, Generation, day_of
 from efakit.store.listing import Held, Unit, hold, list_json
@@ -78,9 +79,10 @@ def ask(
             with duckdb.connect() as connection:
                 _tables(connection, view, with_devices=with_devices)
                 return view, [_run(connection, query(by, own, most)) for by, own, most in wanted]
-        except (FileNotFoundError, duckdb.IOException) as error:
+        except (FileNotFoundError, duckdb.Error) as error:
             if view is not None and all(one.path.is_dir() for one in view.generations):
-                raise RecordError(f"{records_dir}: the store cannot be read: {error}") from error
+                message = f"{records_dir}: the store cannot be read: {printable(error, 400)}"
+                raise RecordError(f"{message}; 'efakit records verify' says what is broken") from error
     raise RecordError(f"{records_dir}: the store changes faster than it can be read: try again")
 
 

@@ -71,10 +71,8 @@ def verify(records_dir: Path) -> Check:
 
 
 def _faults_of(generation: Generation, check: Check) -> Iterator[str]:
-    import pyarrow.parquet as pq
-
     from efakit.store.columns import value_of
-    from efakit.store.tables import batches
+    from efakit.store.tables import batches, opened
 
     index = read_index(generation.file(INDEX))
     listed = {(row.folder_job_id, row.record_id) for row in index}
@@ -98,7 +96,8 @@ def _faults_of(generation: Generation, check: Check) -> Iterator[str]:
     if seen != listed:
         yield f"{len(seen - listed)} records are not in the index, and {len(listed - seen)} of the index are no records"
     for file in (RUNS, NODES):
-        pq.read_table(generation.file(file))
+        with opened(generation.file(file)) as table:
+            table.read()
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from efakit.errors import RecordError
+from efakit.printable import printable
 from efakit.store.columns import kinds
 
 ROWS_OF_A_GROUP = 8192
@@ -97,9 +100,27 @@ def aligned(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file.
+
+    Raises:
+        FileNotFoundError: it is not there, or not any more.
+        RecordError: it cannot be read.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, EOFError) as error:
+        why = printable(error, 200)
+        raise RecordError(f"{path}: cannot be read: {why}; 'efakit records verify' says what else is broken") from error
+
+
 def batches(path: Path, rows: int = ROWS_OF_A_GROUP // 2) -> Iterator[pa.Table]:
     """Give the rows of a file in parts."""
-    with pq.ParquetFile(path) as file:
+    with opened(path) as file:
         for batch in file.iter_batches(rows):
             yield pa.Table.from_batches([batch])
 
@@ -109,9 +130,8 @@ def of_jobs(path: Path, folder_job_ids: Iterable[int]) -> list[dict[str, Any]]:
     wanted = sorted(set(folder_job_ids))
     values = pa.array(wanted, pa.int64())
     found: list[dict[str, Any]] = []
-    with pq.ParquetFile(path) as file:
-        at = file.schema_arrow.get_field_index("folder_job_id")
-        column = file.metadata.schema.names.index("folder_job_id") if at >= 0 else -1
+    with opened(path) as file:
+        column = file.schema_arrow.get_field_index("folder_job_id")
         for group in range(file.num_row_groups):
             limits = file.metadata.row_group(group).column(column).statistics
             if limits is not None and not any(limits.min <= job <= limits.max for job in wanted):
