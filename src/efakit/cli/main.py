@@ -36,6 +36,11 @@ COMMANDS = {
         "Read a job's logs: which network it used, what failed first, and why.",
     ),
     "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, check them, publish their installer."),
+    "doctor": (
+        "efakit.cli.doctor",
+        "doctor",
+        "Find what is wrong with EFA on a node, on several nodes, on a head node or in an image.",
+    ),
     "catalog": ("efakit.cli.catalog", "catalog", "Show the data about EC2 instance types, and update it."),
 }
 

@@ -219,4 +219,15 @@ RULES = (
         right="PrologEpilogTimeout=60",
         source=_PROLOG_GUIDE,
     ),
+    Rule(
+        "breaker-open",
+        room="cluster",
+        severity="warning",
+        what="So many nodes failed their prolog on purpose within the hour that the circuit breaker is open.",
+        why="In mode enforce a prolog that finds a fault now lets its job start. Many nodes at once often mean a wrong "
+        "expectation in hook.json.",
+        wrong="breaker_nodes_per_hour 2, and the folder .breaker has young notes of 2 nodes",
+        right="no young note in the folder .breaker beside the records",
+        source=_OWN,
+    ),
 )
