@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from efakit.doctor.document import Document
 from efakit.doctor.subject import Subject
 from efakit.finding import Finding
 
@@ -15,6 +16,13 @@ def container_findings(subject: Subject) -> Iterator[Finding]:
     if settings and settings["restrict_dev"] and not settings["infiniband_in"]:
         message = "/etc/enroot/enroot.conf has ENROOT_RESTRICT_DEV: containers have no EFA device"
         yield Finding("enroot-restricted", "error", message)
+
+
+def without_enroot(document: Document) -> bool:
+    """Return whether a compute node surely has no Enroot; a head node needs none."""
+    part, limits = document.part("enroot"), document.part("limits")
+    is_node = bool(document.devices) or bool(limits and limits["slurm"]["slurmd"])
+    return is_node and not document.in_image and part is not None and part["settings"] is None
 
 
 def image_findings(subject: Subject) -> Iterator[Finding]:

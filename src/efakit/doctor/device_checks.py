@@ -38,6 +38,13 @@ def fabric_findings(subject: Subject) -> Iterator[Finding]:
         yield from judge_fabric(asked, list(subject.document.devices))
 
 
+def image_fabric_findings(subject: Subject) -> Iterator[Finding]:
+    """Give a finding where an image's libfabric does not start; that it finds no device there is no fault."""
+    for finding in fabric_findings(subject):
+        if finding.rule == "fi-info-failed":
+            yield finding
+
+
 def _peer_memory(subject: Subject) -> Iterator[Finding]:
     """Give a finding where GPUDirect RDMA has neither of its two ways; an unknown kernel has both."""
     document = subject.document

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 from efakit.doctor.archive import Collected
 from efakit.doctor.cluster_judge import judge_cluster
+from efakit.doctor.container_checks import without_enroot
 from efakit.doctor.differences import differences
 from efakit.doctor.judge import Told, judge, looked_at, tell
+from efakit.doctor.site_data import site_of
 from efakit.finding import Finding
 
 
@@ -48,8 +50,17 @@ def examine(collected: Collected, version: str, where: str, instance_type: str |
     if collected.cluster_unread:
         told.append(tell("", (Finding("not-read", "info", f"{collected.cluster_unread} (could not be read)"), ())))
     nodes = []
+    has_pyxis = bool(collected.cluster is not None and site_of(collected.cluster, where)[0].pyxis)
     for document in collected.documents:
-        told += judge(document, instance_type)
+        if has_pyxis and without_enroot(document):
+            message = "Slurm loads Pyxis, and this node has no Enroot: jobs with --container-image fail here"
+            fix = "install Enroot on the node (https://github.com/NVIDIA/enroot/blob/main/doc/installation.md)"
+            told.append(tell(document.node, (Finding("enroot-missing", "error", message, fix=fix), ())))
+        # What is wrong with hook.json stands among the cluster's findings.
+        known = {(item.finding.rule, item.finding.message) for item in told if not item.node}
+        told += [
+            item for item in judge(document, instance_type) if (item.finding.rule, item.finding.message) not in known
+        ]
         seen[document.node] = looked_at(document, instance_type)
         kind = instance_type or document.instance_type
         nodes.append({"node": document.node, "instance_type": kind, "software": dict(document.versions)})

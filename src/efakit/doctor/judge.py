@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from efakit.doctor.container_checks import container_findings, image_findings
-from efakit.doctor.device_checks import device_findings, fabric_findings
+from efakit.doctor.device_checks import device_findings, fabric_findings, image_fabric_findings
 from efakit.doctor.document import Document
 from efakit.doctor.limit_checks import limit_findings
 from efakit.doctor.loader_checks import loader_findings
@@ -41,6 +41,7 @@ _NODE_CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
 )
 _IMAGE_CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     image_findings,
+    image_fabric_findings,
     software_findings,
     loader_findings,
 )

@@ -68,6 +68,16 @@ def collect(run: Run) -> str:
 
 def why_not_asked(settings: Settings, node: str, job_id: str) -> str | None:
     """Return why libfabric is not asked now, None where it may be: nobody else's job has a baseline in the spool."""
+    try:
+        values, _ = run_bounded(lambda: iter([_busy(settings, node, job_id)]), _PART_SECONDS)
+    except NoChild as error:
+        return "whether a job runs here is not known: %s" % error.strerror
+    if not values:
+        return "whether a job runs here is not known: the spool gave no answer"
+    return BUSY if values[0] else None
+
+
+def _busy(settings: Settings, node: str, job_id: str) -> bool:
     from efakit.hook.baselines import Baselines
     from efakit.hook.liveness import is_at_rest
     from efakit.hook.moment import Moment
@@ -77,10 +87,9 @@ def why_not_asked(settings: Settings, node: str, job_id: str) -> str | None:
         with open_folder(os.path.join(settings.spool_dir, _SPOOL_ACTIVE)) as folder:
             now = Moment(settings, boot_id, since_boot(), None)
             kept = Baselines(folder, safe_name(node)).all()
-            busy = any(str(item["job"].get("job_id")) != job_id and not is_at_rest(item, now) for item in kept)
+            return any(str(item["job"].get("job_id")) != job_id and not is_at_rest(item, now) for item in kept)
     except OSError:
-        return None  # no spool, so no baseline; or another user's, who may ask at any time
-    return BUSY if busy else None
+        return False  # no spool, so no baseline; or another user's, who may ask at any time
 
 
 def look(

@@ -27,6 +27,7 @@ _LIBRARIES = ("libfabric.so", "libefa.so", "libibverbs.so", "libnccl-net", "libn
 _MOST_BYTES = 1 << 24
 _CUDA = "usr/local/cuda"
 _ENROOT = "etc/enroot"
+_ENROOT_PROGRAMS = ("usr/bin/enroot", "usr/local/bin/enroot")
 _UNITS = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 _DAEMON, _CONTROLLER = "slurmd", "slurmctld"
 _LOCKED = "Max locked memory"
@@ -146,7 +147,8 @@ def enroot_settings(root: str, unread: list[Unread]) -> dict[str, object] | None
     ``restrict_dev``: containers get a minimal /dev (``conf/hooks/10-devices.sh`` in NVIDIA/enroot). ``infiniband_in``:
     its hooks and mounts of this site that name /dev/infiniband.
     """
-    if told(os.stat, below(root, _ENROOT, "enroot.conf"))[0] is None:
+    files = (_ENROOT + "/enroot.conf", *_ENROOT_PROGRAMS)
+    if all(told(os.stat, below(root, name))[0] is None for name in files):
         return None
     restrict = False
     for line in all_of(root, _ENROOT + "/enroot.conf", unread).decode("utf-8", "replace").splitlines():

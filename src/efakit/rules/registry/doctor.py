@@ -9,6 +9,7 @@ _CHECK = "https://github.com/awslabs/libfabric-ci-scripts/blob/main/efa-check.sh
 _CUDA = "https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html"
 _DMABUF = "https://github.com/aws/aws-ofi-nccl/blob/v1.21.1/src/nccl_ofi_dmabuf.cpp"
 _ENROOT = "https://github.com/NVIDIA/enroot/blob/main/conf/hooks/10-devices.sh"
+_PYXIS = "https://github.com/NVIDIA/pyxis#prerequisites"
 _PROVIDER = "https://ofiwg.github.io/libfabric/main/man/fi_efa.7.html"
 
 RULES = (
@@ -95,6 +96,16 @@ RULES = (
         wrong="ENROOT_RESTRICT_DEV yes in /etc/enroot/enroot.conf",
         right="ENROOT_RESTRICT_DEV no in /etc/enroot/enroot.conf",
         source=_ENROOT,
+    ),
+    Rule(
+        "enroot-missing",
+        room="doctor",
+        severity="error",
+        what="Slurm loads Pyxis, and a node does not have Enroot.",
+        why="Pyxis starts containers with Enroot: jobs with --container-image fail on the node.",
+        wrong="plugstack.conf loads spank_pyxis.so, and the node has no /usr/bin/enroot",
+        right="/usr/bin/enroot on each node",
+        source=_PYXIS,
     ),
     Rule(
         "image-without-efa",
