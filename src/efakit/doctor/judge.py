@@ -56,7 +56,10 @@ def judge(document: Document, instance_type: str | None = None) -> list[Told]:
         found = [finding for check in checks for finding in check(subject)]
         found += list(_unread(document))
     elif not subject.is_ec2:
-        message = f"whether this is an EC2 instance could not be read ({subject.instance_type}): EFA is not judged"
+        name = "the DMI product name is not known"
+        if subject.instance_type:
+            name = f"the DMI product name is {subject.instance_type}, which is no type of EC2's"
+        message = f"{name}: EFA is not judged"
         found.append(Finding("not-read", "info", message, fix="name the type with --instance"))
     found += _settings(document)
     told = [tell(document.node, mended(finding, document)) for finding in dict.fromkeys(found)]

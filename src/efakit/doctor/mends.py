@@ -6,11 +6,12 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
+from efakit.catalog.plugin_nccl import PLUGIN_NCCL
 from efakit.catalog.stacks import EFA_INSTALLERS
 from efakit.doctor.document import Document
 from efakit.finding import Finding
 from efakit.node.limits import enough_to_lock
-from efakit.versions import version_key, within
+from efakit.versions import COMPONENTS, version_key, within
 
 Commands = tuple[str, ...]
 _INSTALLER_PARTS = ("installer", "plugin", "libfabric", "driver", "rdma_core", "open_mpi")
@@ -39,14 +40,36 @@ def installer_commands(release: str, *, in_image: bool = False) -> Commands:
 
 def _of_versions(finding: Finding, document: Document) -> Commands:
     """Return the commands that install what a finding about versions asks for, where the EFA installer brings it."""
-    if "nccl" in finding.about and set(finding.about) <= {"nccl"}:
+    named = finding.fix.partition(",")[0]
+    wanted = _version_in(named)
+    if wanted is None:
         return ()
-    components = [name for name in _INSTALLER_PARTS if name in finding.about]
-    wanted = _version_in(finding.fix)
-    if not components or wanted is None:
+    if COMPONENTS["nccl"] in named:
+        return _nccl_commands(wanted, document)
+    components = [name for name in _INSTALLER_PARTS if COMPONENTS[name] in named]
+    if not components:
         return ()
     release = _least_release(components, wanted, document)
     return installer_commands(release, in_image=document.in_image) if release else ()
+
+
+def _nccl_commands(wanted: str, document: Document) -> Commands:
+    """Return the commands that build and install a release of NCCL (README.md and Makefile of NVIDIA/nccl).
+
+    Its tags have three numbers: of a line, the earliest release that aws-ofi-nccl was tested with is taken.
+    """
+    release = wanted
+    if wanted.count(".") < 2:
+        tested = [version for line in PLUGIN_NCCL for version in line.tested_nccl if not within(version, None, wanted)]
+        if not tested:
+            return ()
+        release = min(tested, key=version_key)
+    as_root = "" if document.in_image else "sudo "
+    return (
+        f"git clone --depth 1 --branch v{release}-1 https://github.com/NVIDIA/nccl.git",
+        f"(cd nccl && make -j src.build && {as_root}make install)",
+        f"{as_root}ldconfig",
+    )
 
 
 def _version_in(fix: str) -> str | None:
@@ -97,6 +120,14 @@ def _attach(document: Document) -> tuple[str, Commands]:
         "replace it"
     )
     return fix, _replace(document)[1]
+
+
+def _enable(document: Document) -> tuple[str, Commands]:
+    fix = (
+        "see that EFA is enabled on all network cards of the node's compute resource or launch template; if fewer are "
+        "wanted, say how many in compute_resources of hook.json"
+    )
+    return fix, ()
 
 
 def _bind(document: Document) -> tuple[str, Commands]:
@@ -198,7 +229,7 @@ def _nothing(document: Document) -> tuple[str, Commands]:
 
 _MENDS: dict[str, Callable[[Document], tuple[str, Commands]]] = {
     "devices-missing": _attach,
-    "devices-fewer": _attach,
+    "devices-fewer": _enable,
     "devices-extra": lambda document: ("set expected_devices or compute_resources in hook.json", ()),
     "devices-unknown": _catalog,
     "devices-late": _nothing,
