@@ -45,9 +45,30 @@ def test_of_a_healthy_node_nothing_is_said(tmp_path, kind):
     assert (done.exit_code, done.output) == (0, "1 node: nothing found\n")
 
 
+DEVICE_FAULTS = [
+    "a device is missing that hook.json expects",
+    "a device has no driver",
+    "a device has no verbs device",
+    "a verbs device cannot be opened",
+    "counters give an I/O error",
+    "admin commands were not answered",
+]
+
+
 @pytest.mark.parametrize("port_counters", [5, 13, 17, 22])
-def test_no_driver_generation_is_a_fault(tmp_path, port_counters):
-    assert judged(trees.healthy(tmp_path / "root", "p4d.24xlarge", port_counters=port_counters)) == []
+def test_no_driver_generation_is_a_fault_and_each_shows_the_faults_of_devices(tmp_path, port_counters):
+    whole = trees.healthy(tmp_path / "root", "p4d.24xlarge", port_counters=port_counters)
+    assert judged(whole) == []
+    for number, fault in enumerate(DEVICE_FAULTS):
+        root = Path(shutil.copytree(whole, tmp_path / str(number), symlinks=True))
+        make, rule, severity, _ = trees.FAULTS[fault]
+        make(root)
+        assert (rule, severity) in [(item["rule"], item["severity"]) for item in judged(root)]
+
+
+def test_the_kernel_s_own_driver_which_tells_no_version_is_no_fault(tree):
+    (tree / "sys/module/efa/version").unlink()
+    assert judged(tree) == []
 
 
 def test_verbose_says_what_was_looked_at_and_what_was_not(p5):
@@ -134,6 +155,16 @@ def test_the_fix_script_is_a_script_that_holds_each_command_and_runs_nothing(tre
     subprocess.run(["/bin/sh", "-n", script], check=True)
     assert all(command in text.splitlines() for item in found for command in item["commands"])
     assert all(f"# on node-1: {item['severity']} {item['rule']}:" in text for item in found)
+
+
+def test_the_fix_script_is_written_again_but_over_nobody_else_s_file(tree, tmp_path):
+    script = tmp_path / "fix.sh"
+    judged(tree, "--fix-script", str(script))
+    judged(tree, "--fix-script", str(script))
+    script.write_text("#!/bin/sh\necho mine\n")
+    done = doctor("--root", tree, "--fix-script", script)
+    assert "doctor did not write it" in str(done.exception)
+    assert script.read_text() == "#!/bin/sh\necho mine\n"
 
 
 def test_a_hostile_name_of_a_node_cannot_break_out_of_the_script(tree, tmp_path):

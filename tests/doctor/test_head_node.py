@@ -14,11 +14,15 @@ from click.testing import CliRunner
 
 from efakit import __version__
 from efakit.cli.main import efakit
+from efakit.doctor.archive import Collected
 from efakit.doctor.cluster_checks import checks
 from efakit.doctor.cluster_judge import judge_cluster
+from efakit.doctor.document import document_of
+from efakit.doctor.examine import examine
 from efakit.doctor.site import look_at
 from efakit.doctor.site_data import collect_site, site_as_data, site_of
 from efakit.finding import Finding
+from efakit.hook.collect import look
 from efakit.slurm.config import parse_config
 from tests.doctor import trees
 from tests.doctor.test_cluster import Cluster, bare, cluster, installed  # noqa: F401 - fixtures
@@ -71,6 +75,26 @@ def test_an_open_circuit_breaker_is_told_with_its_nodes(cluster):  # noqa: F811
     told, _ = judge_cluster(site_as_data(look_at(parse_config(config_of(cluster)))), __version__, "x")
     (found,) = [item.finding for item in told if item.finding.rule == "breaker-open"]
     assert "2 nodes failed their prolog on purpose within the hour (gpu-1, gpu-2)" in found.message
+
+
+def test_a_slurm_release_with_a_known_fault_is_named(cluster):  # noqa: F811
+    for version, there in (("23.02.1", 2), ("23.02.7", 1), ("25.11.4", 0)):
+        text = config_of(cluster, SLURM_VERSION=version)
+        told, _ = judge_cluster(site_as_data(look_at(parse_config(text))), __version__, "x")
+        found = [item.finding for item in told if item.finding.rule == "slurm-release"]
+        assert len(found) == there
+        assert all(item.severity == "info" and version in item.message and item.fix for item in found)
+
+
+def test_pyxis_without_enroot_on_a_node_is_told(cluster, tmp_path):  # noqa: F811
+    data = site_as_data(look_at(parse_config(config_of(cluster))))
+    root = trees.healthy(tmp_path / "node", "p4d.24xlarge")
+    for pyxis, enroot, rules in ((True, False, ["enroot-missing"]), (False, False, []), (True, True, [])):
+        if enroot:
+            trees.write(root, "usr/bin/enroot", "")
+        document = document_of(json.loads(json.dumps(look(str(root), "gpu-1"))), "x")
+        found = examine(Collected((document,), (), {**data, "pyxis": pyxis}), __version__, "x").told
+        assert [item.finding.rule for item in found if item.node] == rules
 
 
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:

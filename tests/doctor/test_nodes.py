@@ -165,6 +165,36 @@ def test_settings_that_expect_more_devices_are_believed(node):
     assert told(node) == [("devices-missing", "error")]
 
 
+def test_a_spool_and_a_records_folder_that_cannot_be_used_are_told(node):
+    node.spool.mkdir(mode=0o700)
+    (node.spool / "outbox").mkdir(mode=0o777)
+    (node.spool / "outbox").chmod(0o777)
+    assert told(node) == [("spool-unusable", "error")]
+    (node.spool / "outbox").chmod(0o700)
+    assert told(node) == []
+    node.records.rmdir()
+    assert told(node) == [("records", "error")]
+
+
+def test_records_that_wait_and_files_set_aside_are_told(node):
+    for folder, count in (("outbox", 12), ("aside", 1)):
+        (node.spool / folder).mkdir(parents=True, mode=0o700)
+        node.spool.chmod(0o700)
+        for number in range(count):
+            (node.spool / folder / f"{number}.json").write_text("{}")
+    assert told(node) == [("spool-damaged", "warning"), ("records-wait", "warning")]
+
+
+def test_an_fi_info_that_hangs_is_told_in_time(node, monkeypatch):
+    from efakit.hook import collect
+
+    monkeypatch.setattr(collect, "_FABRIC_SECONDS", 1.0)
+    efa_software.write_fi_info(node.root, [], sleep_seconds=60)
+    document = look(str(node.root), "gpu-1", asks=lambda names: None)
+    found = examine(Collected((document_of(json.loads(json.dumps(document)), "x"),)), "0.1.0", "test").told
+    assert [(item.finding.rule, str(item.finding.severity)) for item in found] == [("fi-info-hangs", "error")]
+
+
 # srun.
 
 

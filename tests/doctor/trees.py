@@ -101,6 +101,11 @@ def _old_software(root: Path) -> None:
 OLD = "libfabric-aws-{libfabric}-1.amzn2.x86_64 openmpi40-aws-4.1.5-1.x86_64 efa-2.5.0-1.amzn2.x86_64"
 
 
+def _no_limits(root: Path) -> None:
+    efa_software.write_limits(root, locked="65536", huge_pages=6000)
+    (root / "etc/security/limits.d/01_efa.conf").unlink()
+
+
 def _bad_plugin(root: Path) -> None:
     efa_software.write_software(root, installer="1.36.0", libfabric="1.22.0", plugin="1.11.0")
     efa_software.write_loader_cache(root, [*PLUGIN, *EFA_LIBRARIES])
@@ -108,12 +113,14 @@ def _bad_plugin(root: Path) -> None:
 
 def _missing(root: Path) -> None:
     efa_tree.remove_device(root, first_device(root))
-    write(root, "opt/slurm/etc/efakit/hook.json", '{"expected_devices": 32}')
+    kind = (root / "sys/class/dmi/id/product_name").read_text().strip()
+    count = {"p4d.24xlarge": 4}.get(kind, 32)
+    write(root, "opt/slurm/etc/efakit/hook.json", f'{{"expected_devices": {count}}}')
 
 
 # A fault, the rule that must name it, its severity, and a word that its mend must have.
 FAULTS: dict[str, tuple[Callable[[Path], None], str, str, str]] = {
-    "a device is missing that hook.json expects": (_missing, "devices-missing", "error", "scontrol update NodeName="),
+    "a device is missing that hook.json expects": (_missing, "devices-missing", "error", "State=DRAIN"),
     "a device is missing by the type": (
         lambda root: efa_tree.remove_device(root, first_device(root)),
         "devices-fewer",
@@ -186,6 +193,30 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str, str, str]] = {
         "efa_installer.sh -y",
     ),
     "the NVIDIA driver is too old for CUDA": (_two_numbers, "nvidia-driver-low", "error", "driver"),
+    "no login limit and a limit of this process": (
+        _no_limits,
+        "login-memlock-unset",
+        "info",
+        "01_efa.conf",
+    ),
+    "more devices than hook.json expects": (
+        lambda root: write(root, "opt/slurm/etc/efakit/hook.json", '{"expected_devices": 16}'),
+        "devices-extra",
+        "warning",
+        "hook.json",
+    ),
+    "a type that nobody knows": (
+        lambda root: write(root, "sys/devices/virtual/dmi/id/product_name", "p9.48xlarge"),
+        "devices-unknown",
+        "warning",
+        "efakit catalog update",
+    ),
+    "settings that are no JSON": (
+        lambda root: write(root, "opt/slurm/etc/efakit/hook.json", "{"),
+        "settings",
+        "error",
+        "hooks install",
+    ),
     "neither dma-buf nor peer memory": (
         lambda root: _memory_of(root, "5.10.0-1.amzn2.x86_64"),
         "peer-memory-missing",

@@ -144,9 +144,11 @@ def _asked(nodes: str, options: tuple[str, ...], start_seconds: int) -> Collecte
 
 
 def _write_script(path: Path, told: list[Told]) -> None:
-    from efakit.doctor.fix_script import fix_script
+    from efakit.doctor.fix_script import HEAD, fix_script
 
     try:
+        if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(HEAD):
+            raise UsageError(f"{path}: exists already, and doctor did not write it; name another file")
         path.write_text(fix_script(told), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error

@@ -58,7 +58,10 @@ def _print(items: list[Told], *, several: bool) -> None:
         click.echo(f"    why: {printable(first.why)}")
     if finding.fix:
         click.echo(f"    fix: {printable(finding.fix)}")
-    for command in first.commands:
-        click.echo(f"    run: {printable(command)}")
+    if all(item.commands == first.commands for item in items):
+        for command in first.commands:
+            click.echo(f"    run: {printable(command)}")
+    else:
+        click.echo("    run: commands that name the node; --fix-script writes those of each")
     if finding.source:
         click.echo(f"    see: {printable(finding.source)}")

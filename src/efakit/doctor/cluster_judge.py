@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 
+from efakit.catalog.slurm_faults import slurm_faults
 from efakit.doctor.cluster_checks import Check, checks
 from efakit.doctor.judge import Told, tell
 from efakit.doctor.site import Site
 from efakit.doctor.site_data import site_of
 from efakit.finding import Finding
+from efakit.versions import is_version
 
 _INSTALL = 'sudo "$(command -v efakit)" hooks install SPEC'
 
@@ -20,6 +22,10 @@ def judge_cluster(data: object, version: str, where: str) -> tuple[list[Told], l
     told = [tell("", (item, _commands(item, site))) for item in found if isinstance(item, Finding)]
     if site.home is not None and len(failed) >= site.home.settings.breaker_nodes_per_hour > 0:
         told.append(tell("", (_breaker(site, failed), ())))
+    slurm = site.config.get("SLURM_VERSION") or ""
+    for row in slurm_faults(slurm) if is_version(slurm) else ():
+        message = f"Slurm {slurm}: {row.effect}"
+        told.append(tell("", (Finding("slurm-release", "info", message, fix=row.fix, source=row.source), ())))
     seen = [item.message for item in found if not isinstance(item, Finding)]
     return sorted(told, key=lambda item: item.finding.severity, reverse=True), seen
 

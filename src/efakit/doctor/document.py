@@ -122,6 +122,16 @@ _SHAPE = {
     "fabric_not_asked": Maybe(_TEXT),
 }
 _KERNEL = Maybe({"modules": Maybe(ListOf(_TEXT)), "peer_memory": MapOf(Maybe(_TEXT))})
+_KEEPING = Maybe(
+    {
+        "spool": _TEXT,
+        "spool_trouble": Maybe(_TEXT),
+        "waiting": Maybe(_INT),
+        "set_aside": Maybe(_INT),
+        "records": Maybe(_TEXT),
+        "records_trouble": Maybe(_TEXT),
+    }
+)
 _SETTINGS = Maybe(
     {
         "path": Maybe(_TEXT),
@@ -190,6 +200,7 @@ def document_of(data: object, where: str) -> Document:
     check_shape(data, _SHAPE, where)
     check_shape(data.get("kernel"), _KERNEL, where, "kernel")
     check_shape(data.get("settings"), _SETTINGS, where, "settings")
+    check_shape(data.get("keeping"), _KEEPING, where, "keeping")
     return Document(data)
 
 

@@ -8,7 +8,7 @@ from shlex import quote
 from efakit.doctor.judge import Told
 from efakit.printable import printable
 
-_HEAD = """\
+HEAD = """\
 #!/bin/sh
 # Written by 'efakit doctor --fix-script'. Nothing of it was run.
 # Read it, keep what you want, and run each part on the node that it names. Some commands install software, restart
@@ -28,7 +28,7 @@ def fix_script(told: Sequence[Told]) -> str:
     With several nodes, what is for a node runs on that node alone.
     """
     several = len({item.node for item in told if item.node}) > 1
-    parts = [_HEAD, _GUARD if several else ""]
+    parts = [HEAD, _GUARD if several else ""]
     done: set[tuple[str, tuple[str, ...]]] = set()
     for item in told:
         finding = item.finding

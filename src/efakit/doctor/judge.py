@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from efakit.doctor.container_checks import container_findings, image_findings
 from efakit.doctor.device_checks import device_findings, fabric_findings, image_fabric_findings
 from efakit.doctor.document import Document
+from efakit.doctor.keeping_checks import keeping_findings
 from efakit.doctor.limit_checks import limit_findings
 from efakit.doctor.loader_checks import loader_findings
 from efakit.doctor.mends import mended
@@ -61,7 +62,7 @@ def judge(document: Document, instance_type: str | None = None) -> list[Told]:
             name = f"the DMI product name is {subject.instance_type}, which is no type of EC2's"
         message = f"{name}: EFA is not judged"
         found.append(Finding("not-read", "info", message, fix="name the type with --instance"))
-    found += _settings(document)
+    found += [*_settings(document), *keeping_findings(document)]
     told = [tell(document.node, mended(finding, document)) for finding in dict.fromkeys(found)]
     return sorted(told, key=lambda item: item.finding.severity, reverse=True)
 

@@ -11,7 +11,7 @@ from typing import Any
 from efakit.doctor.archive import Collected
 from efakit.doctor.document import Document, document_of
 from efakit.doctor.site_data import collect_site
-from efakit.hook.collect import look, why_not_asked
+from efakit.hook.collect import add_keeping, look, why_not_asked
 from efakit.hook.settings import Settings, load_settings
 from efakit.node.bounded import NoChild, run_bounded
 from efakit.node.files import read_text_or_none, told
@@ -36,6 +36,8 @@ def collect_here(*, in_image: bool) -> Collected:
     job = os.environ.get("SLURM_JOB_ID", "")
     document = look("/", node, asks=lambda names: why_not_asked(settings, node, job))
     _add_settings(document, data, path)
+    if document["settings"]["path"] is not None:
+        add_keeping(document, settings)
     return Collected((_checked(document),), (), cluster, unread)
 
 

@@ -219,6 +219,28 @@ def _as_root(document: Document) -> tuple[str, Commands]:
     return "" if document.data["is_root"] else 'run as root: sudo "$(command -v efakit)" doctor', ()
 
 
+def _spool(document: Document) -> tuple[str, Commands]:
+    keeping: Any = document.part("keeping") or {"spool": "/var/spool/efakit"}
+    folder = shlex.quote(keeping["spool"])
+    return f"make root the owner of {keeping['spool']}, with mode 0700, and see that its disk has room", (
+        f"df -h {folder}",
+        f"sudo install -d -m 0700 -o root -g root {folder}",
+    )
+
+
+def _records(document: Document) -> tuple[str, Commands]:
+    keeping: Any = document.part("keeping") or {"records": None}
+    folder = keeping["records"] or "records_dir"
+    fix = f"mount the file system of {folder} on the node; root must own the folder, and nobody else may write there"
+    return fix, (f"findmnt --target {shlex.quote(folder)}",)
+
+
+def _flush(document: Document) -> tuple[str, Commands]:
+    settings: Any = document.part("settings") or {"path": None}
+    home = (settings["path"] or "/opt/slurm/etc/efakit/hook.json").rpartition("/")[0]
+    return "publish them now", (f"sudo sh {shlex.quote(home)}/run-hook flush",)
+
+
 def _settings(document: Document) -> tuple[str, Commands]:
     return "fix hook.json, or run 'efakit hooks install' on the head node, as root", ()
 
@@ -263,6 +285,10 @@ _MENDS: dict[str, Callable[[Document], tuple[str, Commands]]] = {
     "enroot-restricted": _enroot,
     "nvidia-driver-low": _driver,
     "peer-memory-missing": _kernel,
+    "spool-unusable": _spool,
+    "spool-damaged": lambda document: ("look at the files, then remove them", ()),
+    "records": _records,
+    "records-wait": _flush,
     "not-read": _as_root,
     "settings": _settings,
 }

@@ -11,9 +11,9 @@ import os
 import time
 
 from efakit import __version__
-from efakit.hook.folder import open_folder
+from efakit.hook.folder import Untrusted, open_folder
 from efakit.node.bounded import NoChild, run_bounded
-from efakit.node.files import below, read_text, told
+from efakit.node.files import OWN_LACK, below, read_text, told
 from efakit.node.inventory import (
     cuda_toolkit,
     enroot_settings,
@@ -63,6 +63,7 @@ def collect(run: Run) -> str:
     }
     document = look(settings.root, run.node, asks=lambda names: why_not_asked(settings, run.node, job))
     document["settings"] = given
+    add_keeping(document, settings)
     return dumps(document) + "\n"
 
 
@@ -90,6 +91,57 @@ def _busy(settings: Settings, node: str, job_id: str) -> bool:
             return any(str(item["job"].get("job_id")) != job_id and not is_at_rest(item, now) for item in kept)
     except OSError:
         return False  # no spool, so no baseline; or another user's, who may ask at any time
+
+
+def add_keeping(document: dict[str, Any], settings: Settings) -> None:
+    """Add what keeps the hook's records on this node: its spool, and the shared folder."""
+    document["keeping"] = _part("keeping", lambda unread: _keeping(settings, unread), document["unread"], _PART_SECONDS)
+
+
+def _keeping(settings: Settings, unread: list[Unread]) -> dict[str, Any]:
+    """Return why the spool and the shared folder cannot be used, and how many records wait; None: nothing is wrong.
+
+    What only this process may not do is unread: the hook runs as root.
+    """
+    found: dict[str, Any] = {
+        "spool": settings.spool_dir,
+        "spool_trouble": None,
+        "waiting": None,
+        "set_aside": None,
+        "records": settings.records_dir,
+        "records_trouble": None,
+    }
+    why, names = _folder_names(settings.spool_dir, "outbox", unread)
+    # No spool: no hook has run here yet.
+    found.update(spool_trouble=why, waiting=None if names is None else len(names))
+    if why is None and names is not None:
+        aside = _folder_names(settings.spool_dir, "aside", unread)[1]
+        found["set_aside"] = None if aside is None else len(aside)
+    if settings.records_dir is not None:
+        found["records_trouble"] = _folder_names(settings.records_dir, None, unread, must_be=True)[0]
+    return found
+
+
+def _folder_names(
+    path: str, inside: str | None, unread: list[Unread], *, must_be: bool = False
+) -> tuple[str | None, list[str] | None]:
+    """Return why root could not use a folder, and the names in it, or in a folder inside it."""
+    shown = path if inside is None else os.path.join(path, inside)
+    try:
+        with open_folder(shown) as folder:
+            return None, [name for name in folder.names() if not name.startswith(".")]
+    except Untrusted as error:
+        # Who is not root must not own what root keeps; that says nothing of the folder.
+        if os.geteuid() == 0:
+            return str(error), None
+        unread.append({"what": shown, "why": "only root can judge it"})
+    except (FileNotFoundError, NotADirectoryError) as error:
+        return ("%s: %s" % (shown, error.strerror), None) if must_be else (None, None)
+    except OSError as error:
+        if error.errno not in OWN_LACK:
+            return "%s: %s" % (shown, error.strerror), None
+        unread.append({"what": shown, "why": str(error.strerror)})
+    return None, None
 
 
 def look(

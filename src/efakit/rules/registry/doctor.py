@@ -88,6 +88,17 @@ RULES = (
         source=_DMABUF,
     ),
     Rule(
+        "records-wait",
+        room="doctor",
+        severity="warning",
+        what="Ten or more records wait in the node's spool to be published.",
+        why="Each run of a hook publishes what waits. Many that wait mean that the shared folder could not be written "
+        "for a while. They are lost if the node is terminated.",
+        wrong="40 files in /var/spool/efakit/outbox",
+        right="an empty /var/spool/efakit/outbox",
+        source="docs/architecture.md",
+    ),
+    Rule(
         "enroot-restricted",
         room="doctor",
         severity="error",
