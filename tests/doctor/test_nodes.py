@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from efakit.doctor.archive import Collected
+from efakit.doctor.ask import ask_nodes, why_not_asked
 from efakit.doctor.differences import differences
 from efakit.doctor.document import Document, document_of, parse_document
 from efakit.doctor.examine import examine
@@ -211,12 +212,14 @@ def fake_srun(folder: Path, answers: Path) -> dict[str, str]:
         "sys.stdout.write(path.read_text())\n"
     )
     script.chmod(0o755)
+    sinfo = folder / "sinfo"
+    states = " ".join(f"gpu-{number}\\ idle" for number in range(1, 7))
+    sinfo.write_text(f"#!/bin/sh\nprintf '%s\\n' {states} 'gpu-7 idle~' 'gpu-8 drained*' 'gpu-9 mixed'\n")
+    sinfo.chmod(0o755)
     return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
 def test_each_node_is_asked_by_itself_and_one_that_does_not_answer_costs_no_other(tmp_path, monkeypatch, data):
-    from efakit.doctor.ask import ask_nodes
-
     answers = tmp_path / "answers"
     answers.mkdir()
     for item in nodes_like(data, 3):
@@ -225,15 +228,32 @@ def test_each_node_is_asked_by_itself_and_one_that_does_not_answer_costs_no_othe
     (answers / "gpu-6").write_text('{"schema_version": 1}\n')
     for name, value in fake_srun(tmp_path, answers).items():
         monkeypatch.setenv(name, value)
-    found, silent = ask_nodes([f"gpu-{n}" for n in range(1, 7)], "/opt/slurm/etc/efakit", options=["--partition=gpu"])
+    names = [*(f"gpu-{number}" for number in range(1, 9)), "x"]
+    found, silent = ask_nodes(names, "/opt/slurm/etc/efakit", options=["--partition=gpu"])
     assert [item.node for item in found] == ["gpu-1", "gpu-2", "gpu-3"]
     why = dict(silent)
     assert why["gpu-4"] == "Unable to allocate resources: Requested nodes are busy"
     assert "older efakit" in why["gpu-5"]
+    assert why["gpu-7"] == "Slurm says idle~: it is powered down, and a job would start it"
+    assert why["gpu-8"].startswith("Slurm says drained*")
+    assert why["x"] == "Slurm knows no node of this name"
+    assert not [path for path in answers.glob("argv.*") if path.name in ("argv.gpu-7", "argv.gpu-8", "argv.x")]
     assert "is missing" in why["gpu-6"]
     argv = (answers / "argv.gpu-1").read_text().split("\n")
     assert argv[-3:] == ["/bin/sh", "/opt/slurm/etc/efakit/run-hook", "collect"]
     assert {"--nodelist=gpu-1", "--nodes=1", "--partition=gpu", "--export=NONE"} <= set(argv)
+
+
+@pytest.mark.parametrize(
+    ("state", "asked"),
+    [
+        *(("idle", True), ("mixed", True), ("allocated", True), ("idle-", True), ("planned", True), ("mixed+", True)),
+        *(("idle~", False), ("idle#", False), ("down*", False), ("idle%", False), ("powered_down", False)),
+        *(("drained", False), ("powering_up", False), ("idle!", False), ("fail", False), (None, False)),
+    ],
+)
+def test_no_node_is_started_only_to_be_asked(state, asked):
+    assert (why_not_asked(state) is None) == asked
 
 
 def test_nodes_that_did_not_answer_are_findings_and_no_errors(data):

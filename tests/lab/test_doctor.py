@@ -80,12 +80,29 @@ def test_a_node_that_cannot_be_asked_is_said_to_be_unknown_and_the_others_are_ju
     ward.wait_for_epilogs()
     ward.cluster.run(["scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test"])
     try:
-        code, data = ward.doctor("--node", ",".join(ward.nodes), "--start-seconds", "3")
+        code, data = ward.doctor("--node", ",".join([*ward.nodes, "nosuch"]), "--start-seconds", "3")
     finally:
         ward.cluster.run(["scontrol", "update", f"NodeName={node}", "State=RESUME"])
     assert code == 0
-    assert [(item["node"], item["rule"]) for item in data["findings"] if item["node"]] == [(node, "node-not-asked")]
+    found = [item for item in data["findings"] if item["node"]]
+    assert [(item["node"], item["rule"]) for item in found] == [(node, "node-not-asked"), ("nosuch", "node-not-asked")]
+    assert "drained" in found[0]["message"]
     assert len(data["nodes"]) == 3
+
+
+def test_a_node_whose_job_does_not_end_is_left_after_the_time_that_was_given(ward):
+    node = ward.nodes[0]
+    script = ward.work_dir / "sleep.sh"
+    script.write_text("#!/bin/sh\nsleep 600\n")
+    job = ward.cluster.submit(script, f"--nodelist={node}", "--exclusive", "--no-requeue")
+    ward.cluster.run(["sh", "-c", f'until [ "$(squeue -h -o %t -j {job})" = R ]; do sleep 0.1; done'])
+    try:
+        _, data = ward.doctor("--node", node, "--start-seconds", "2")
+    finally:
+        ward.cluster.run(["scancel", str(job)])
+        ward.wait_for_epilogs()
+    (found,) = [item for item in data["findings"] if item["node"]]
+    assert (found["rule"], found["severity"]) == ("node-not-asked", "warning")
 
 
 def test_on_the_head_node_the_findings_of_hooks_status_are_there(ward):

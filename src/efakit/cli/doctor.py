@@ -139,7 +139,7 @@ def _asked(nodes: str, options: tuple[str, ...], start_seconds: int) -> Collecte
     try:
         documents, silent = ask_nodes(names, home["path"], options=options, start_seconds=start_seconds)
     except SourceError as error:
-        raise UsageError(f"--node: srun: {error}") from error
+        raise UsageError(f"--node: {error}") from error
     return Collected(tuple(documents), tuple(silent), cluster, unread)
 
 
