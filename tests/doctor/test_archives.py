@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from efakit.cli.main import efakit
 from efakit.doctor.archive import Collected, read_collected, write_archive
 from efakit.doctor.document import MOST_BYTES, document_of
 from efakit.errors import UsageError
@@ -113,6 +116,53 @@ def test_a_cut_off_archive_is_refused(tmp_path, content):
 def test_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(UsageError, match="does not exist"):
         read_collected(tmp_path / "none")
+
+
+def test_a_node_that_is_there_twice_and_a_number_without_end_are_refused(tmp_path, content):
+    data = json.loads(content)
+    data["documents"] *= 2
+    with pytest.raises(UsageError, match="duplicate node node-1"):
+        read_collected(packed(tmp_path / "a.tar.gz", (GOOD, json.dumps(data).encode())))
+    with pytest.raises(UsageError, match="no JSON"):
+        read_collected(packed(tmp_path / "b.tar.gz", (GOOD, b"1" * 10_000_000)))
+
+
+def test_a_node_s_archive_is_no_image_s(tmp_path, content):
+    path = packed(tmp_path / "a.tar.gz", (GOOD, content))
+    done = CliRunner().invoke(efakit, ["doctor", "--container", "--root", str(path)])
+    assert "leave --container out" in str(done.exception)
+
+
+@pytest.mark.parametrize("name", ["x; touch owned", "x\ud800", "$(touch owned)", "\n touch owned", "x" * 4000])
+def test_texts_of_a_hostile_archive_do_not_run_in_its_fix_script(tmp_path, content, name):
+    data = json.loads(content)
+    (document,) = data["documents"]
+    document["node"] = name
+    document["machine"] = {"instance_type": "p5.48xlarge", "vendor": "Amazon EC2", "parallelcluster": name}
+    document["settings"] = {"path": name, "problems": [name], "expected_devices": 32, "compute_resources": {}}
+    document["keeping"] = {
+        "spool": name,
+        "spool_trouble": name,
+        "waiting": 40,
+        "set_aside": 1,
+        "records": name,
+        "records_trouble": name,
+    }
+    document["software"]["plugins"] = [f"{name}/libnccl-net.so"]
+    document["loader"]["cache"] = ["/lib64/libc.so.6"]
+    path, script = packed(tmp_path / "a.tar.gz", (GOOD, json.dumps(data).encode())), tmp_path / "fix.sh"
+    done = CliRunner().invoke(efakit, ["doctor", "--root", str(path), "--fix-script", str(script)])
+    assert done.exit_code == 1, done.exception
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for stub in ("sudo", "curl", "tar", "df", "findmnt"):
+        (folder / stub).write_text("#!/bin/sh\n")
+        (folder / stub).chmod(0o755)
+    text = script.read_text().replace("set -eu", "").replace("(cd aws-efa-installer", "(:")
+    script.write_text(text)
+    subprocess.run(["/bin/sh", script], cwd=tmp_path, env={"PATH": f"{folder}:/usr/bin:/bin"}, capture_output=True)
+    assert "sudo" in text
+    assert not (tmp_path / "owned").exists()
 
 
 def test_a_cluster_of_another_form_is_refused(tmp_path, content):

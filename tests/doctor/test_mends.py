@@ -84,6 +84,16 @@ def test_the_driver_that_a_cuda_needs_is_enough_and_one_before_is_not(data, row:
         assert [item.finding.rule for item in found if item.finding.rule == "nvidia-driver-low"] == rules
 
 
+@pytest.mark.parametrize(
+    ("efa", "nvidia", "there"), [("2.17.2g", "580.95.05", 1), ("2.17.3g", "580.95.05", 0), ("2.17.2g", "570.1", 0)]
+)
+def test_an_efa_driver_that_is_too_old_for_nvidia_s_is_told_with_an_installer(data, efa, nvidia, there):
+    versions: dict[str, str | None] = {"driver": efa, "nvidia_driver": nvidia, "cuda": None, "installer": "1.43.0"}
+    found = [item for item in told(data, "p5.48xlarge", versions) if item.finding.rule == "driver-nvidia"]
+    assert len(found) == there
+    assert all("aws-efa-installer-" in item.commands[0] for item in found)
+
+
 def test_a_fault_of_the_image_s_parallelcluster_is_told_and_a_later_release_is_not(data):
     for release, there in (("3.13.0", True), ("3.16.3", False)):
         changed = copy.deepcopy(data)

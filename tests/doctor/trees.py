@@ -34,11 +34,12 @@ def healthy(root: Path, instance_type: str = "p5.48xlarge", *, port_counters: in
     write(root, "etc/hostname", "node-1\n")
     write(root, "proc/modules", "efa 200704 0 - Live 0x0\nib_uverbs 188416 1 efa, Live 0x0\nib_core 1 0 - Live 0x0\n")
     if nvidia and instance_type.startswith("p"):
-        write(root, "sys/module/nvidia/version", "580.95.05\n")
+        # NVIDIA's 580 wants an EFA driver that the older generations are not.
+        write(root, "sys/module/nvidia/version", "580.95.05\n" if port_counters == 22 else "570.124.06\n")
         write(
             root,
             "usr/local/cuda/version.json",
-            '{\n "cuda" : {\n  "name" : "CUDA SDK",\n  "version" : "13.0.1"\n }\n}\n',
+            '{\n "cuda" : {\n  "name" : "CUDA SDK",\n  "version" : "12.8.1"\n }\n}\n',
         )
         (root / "proc/driver/nvidia").mkdir(parents=True)
     return root
@@ -162,6 +163,12 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str, str, str]] = {
     ),
     "the login limit is low": (
         lambda root: write(root, "etc/security/limits.d/01_efa.conf", "* soft memlock 64\n"),
+        "login-memlock-low",
+        "info",
+        "01_efa.conf",
+    ),
+    "a group's login limit is low": (
+        lambda root: write(root, "etc/security/limits.d/99_site.conf", "@users hard memlock 64\n"),
         "login-memlock-low",
         "info",
         "01_efa.conf",

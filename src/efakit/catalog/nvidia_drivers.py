@@ -1,4 +1,4 @@
-"""The least NVIDIA driver of each CUDA release line, as rows."""
+"""The least NVIDIA driver of each CUDA release line, and the least EFA driver for newer NVIDIA drivers, as rows."""
 
 from __future__ import annotations
 
@@ -19,6 +19,23 @@ LEAST_DRIVERS = (
     LeastDriver(cuda=11, least="450"),
     LeastDriver(cuda=12, least="525"),
     LeastDriver(cuda=13, least="580"),
+)
+
+
+class PeerMemory(NamedTuple):
+    """NVIDIA drivers from ``nvidia_since`` on, and the EFA driver without which they give EFA no peer memory."""
+
+    nvidia_since: str
+    least_efa: str
+    source: str
+
+
+PEER_MEMORY = (
+    PeerMemory(
+        nvidia_since="580",
+        least_efa="2.17.3",
+        source="https://github.com/amzn/amzn-drivers/blob/master/kernel/linux/efa/RELEASENOTES.md",
+    ),
 )
 
 

@@ -116,6 +116,8 @@ def _collected(
     from efakit.doctor.archive import read_collected
 
     found = read_collected(root)
+    if found is not None and container and not all(document.in_image for document in found.documents):
+        raise UsageError(f"{root}: was collected on a node, not in an image; leave --container out")
     return collect_tree(root, in_image=container) if found is None else found
 
 
@@ -149,7 +151,7 @@ def _write_script(path: Path, told: list[Told]) -> None:
     try:
         if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(HEAD):
             raise UsageError(f"{path}: exists already, and doctor did not write it; name another file")
-        path.write_text(fix_script(told), encoding="utf-8")
+        path.write_text(fix_script(told), encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     click.echo(f"wrote {path}; read it before you run anything of it", err=True)

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from efakit.doctor.document import MOST_BYTES, Document, document_of
+from efakit.doctor.document import MOST_BYTES, Document, document_of, load_json
 from efakit.errors import UsageError
+from efakit.printable import printable
 
 FOLDER, CONTENT, README = "efakit-doctor", "collected.json", "README.txt"
 _SCHEMA_VERSION = 1
@@ -134,8 +135,8 @@ def _from_archive(path: Path) -> bytes:
 
 def _content(data: bytes, where: str) -> Collected:
     try:
-        content = json.loads(data)
-    except (ValueError, RecursionError):
+        content = load_json(data)
+    except ValueError:
         raise UsageError(f"{where}: no JSON; it was changed, or another program wrote it") from None
     if isinstance(content, dict) and "documents" not in content:
         return Collected((document_of(content, where),))
@@ -144,6 +145,10 @@ def _content(data: bytes, where: str) -> Collected:
     if content.get("schema_version") != _SCHEMA_VERSION:
         raise UsageError(f"{where}: of another release of efakit; use that release")
     documents = [document_of(item, f"{where}: document {index + 1}") for index, item in enumerate(content["documents"])]
+    names = [document.node for document in documents]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UsageError(f"{where}: duplicate node {printable(twice)}; it was changed")
     unread = content.get("cluster_unread")
     return Collected(
         tuple(documents),

@@ -48,6 +48,6 @@ def _commands(finding: Check, site: Site) -> tuple[str, ...]:
     if finding.rule == "files-trust":
         path = shlex.quote(finding.file)
         return (f"sudo chown root:root {path}", f"sudo chmod 0755 {path}")
-    if finding.rule == "task-prolog" and finding.fix.startswith("chmod "):
-        return (f"sudo {finding.fix}",)
+    if finding.rule == "task-prolog" and finding.fix.startswith("chmod ") and site.home and site.home.closed:
+        return (f"sudo chmod a+rx {shlex.quote(site.home.closed)}",)
     return ()

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 
 from efakit.errors import UsageError
 from efakit.hook.collect import SCHEMA_VERSION
+from efakit.hook.settings import FIELDS
 from efakit.printable import printable
 
 MOST_BYTES = 16 << 20
 _LONGEST = 4096
 _MOST_ITEMS = 4096
+_MOST_DIGITS = 32
 
 Shape = Any
 _TEXT, _INT, _BOOL, _FLOAT = "text", "int", "bool", "float"
@@ -183,10 +185,18 @@ class Document(NamedTuple):
 def parse_document(text: str, where: str) -> Document:
     """Return the document in a JSON text; raise UsageError where it is none."""
     try:
-        data = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{where}: no JSON that doctor knows: {error or 'nested too deeply'}") from None
+        data = load_json(text)
+    except ValueError as error:
+        raise UsageError(f"{where}: no JSON that doctor knows: {error}") from None
     return document_of(data, where)
+
+
+def load_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text that anybody may have written; raise ValueError."""
+    try:
+        return json.loads(text, parse_constant=_refuse, parse_int=_int)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def document_of(data: object, where: str) -> Document:
@@ -201,6 +211,9 @@ def document_of(data: object, where: str) -> Document:
     check_shape(data.get("kernel"), _KERNEL, where, "kernel")
     check_shape(data.get("settings"), _SETTINGS, where, "settings")
     check_shape(data.get("keeping"), _KEEPING, where, "keeping")
+    for name in ("expected_devices", "compute_resources") if data.get("settings") else ():
+        if not FIELDS[name][1](data["settings"][name]):
+            raise UsageError(f"{where}: settings.{name} is no value of hook.json; it was changed")
     return Document(data)
 
 
@@ -209,6 +222,12 @@ def check_shape(value: object, shape: Shape, where: str, place: str = "") -> Non
     problem = _wrong(value, shape, place)
     if problem:
         raise UsageError(f"{where}: {problem}; it was changed, or another program wrote it")
+
+
+def _int(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:  # longer ones take Python quadratic time
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _refuse(constant: str) -> None:

@@ -22,6 +22,10 @@ def limit_findings(subject: Subject) -> Iterator[Finding]:
     for finding in check_limits({**limits, "locked_memory": own if running is None else running}):
         if finding.rule != "memlock-low":
             yield finding
+    for file, domain, kind, value in limits["login_limits"]:
+        if domain != "*" and not enough_to_lock(value):  # that of all is told above
+            message = f"{file} limits locked memory of {domain} to {value >> 10} KiB ({kind})"
+            yield Finding("login-memlock-low", "info", message)
     if not enough_to_lock(running):
         yield _low(f"slurmd, and so every job, may lock {running >> 10} KiB of memory")
     elif not enough_to_lock(own):

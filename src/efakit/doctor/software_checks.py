@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from efakit.catalog.known_faults import FAULTS
-from efakit.catalog.nvidia_drivers import least_driver
+from efakit.catalog.nvidia_drivers import PEER_MEMORY, least_driver
 from efakit.doctor.subject import Subject
 from efakit.finding import Finding
 from efakit.rules.stack import stack_findings
@@ -26,15 +26,23 @@ def software_findings(subject: Subject) -> Iterator[Finding]:
         # A job often brings its own NCCL, as wheel or in a container.
         is_noted = "nccl" in finding.about and not subject.document.in_image
         yield finding.replaced(severity="info") if is_noted else finding
-    yield from _nvidia(versions.get("nvidia_driver"), versions.get("cuda"))
+    yield from _nvidia(versions.get("nvidia_driver"), versions.get("cuda"), versions.get("driver"))
     yield from _release(subject)
 
 
-def _nvidia(driver: str | None, cuda: str | None) -> Iterator[Finding]:
+def _nvidia(driver: str | None, cuda: str | None, efa: str | None) -> Iterator[Finding]:
     row = least_driver(cuda) if cuda else None
     if row is not None and driver is not None and within(driver, None, row.least):
         message = f"NVIDIA driver {driver} is too old for CUDA {cuda}, which needs {row.least} or later"
         yield Finding("nvidia-driver-low", "error", message, source=row.source, about=("cuda",))
+    for pair in PEER_MEMORY:
+        if driver and efa and within(driver, pair.nvidia_since, None) and within(efa, None, pair.least_efa):
+            message = (
+                f"EFA driver {efa} supports no peer memory with NVIDIA driver {driver}: where dma-buf is not used, "
+                "GPUDirect RDMA does not work"
+            )
+            fix = f"use EFA driver {pair.least_efa} or later"
+            yield Finding("driver-nvidia", "info", message, fix=fix, source=pair.source, about=("driver",))
 
 
 def _release(subject: Subject) -> Iterator[Finding]:

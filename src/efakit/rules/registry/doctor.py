@@ -8,6 +8,7 @@ _OWN = "docs/doctor.md"
 _CHECK = "https://github.com/awslabs/libfabric-ci-scripts/blob/main/efa-check.sh"
 _CUDA = "https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html"
 _DMABUF = "https://github.com/aws/aws-ofi-nccl/blob/v1.21.1/src/nccl_ofi_dmabuf.cpp"
+_EFA_DRIVER = "https://github.com/amzn/amzn-drivers/blob/master/kernel/linux/efa/RELEASENOTES.md"
 _ENROOT = "https://github.com/NVIDIA/enroot/blob/main/conf/hooks/10-devices.sh"
 _PYXIS = "https://github.com/NVIDIA/pyxis#prerequisites"
 _PROVIDER = "https://ofiwg.github.io/libfabric/main/man/fi_efa.7.html"
@@ -75,6 +76,17 @@ RULES = (
         wrong="CUDA 12.8 with NVIDIA driver 470.82.01",
         right="CUDA 12.8 with NVIDIA driver 570.124.06",
         source=_CUDA,
+    ),
+    Rule(
+        "driver-nvidia",
+        room="doctor",
+        severity="info",
+        what="The EFA driver does not support peer memory with the NVIDIA driver.",
+        why="GPUDirect RDMA then works through dma-buf only. EFA driver 2.17.3 is the first that supports NVIDIA's "
+        "drivers 580 and later.",
+        wrong="EFA driver 2.17.2 with NVIDIA driver 580.95.05",
+        right="EFA driver 2.17.3 with NVIDIA driver 580.95.05",
+        source=_EFA_DRIVER,
     ),
     Rule(
         "peer-memory-missing",
