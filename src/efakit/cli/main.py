@@ -35,6 +35,11 @@ COMMANDS = {
         "diagnose",
         "Read a job's logs: which network it used, what failed first, and why.",
     ),
+    "exporter": (
+        "efakit.cli.exporter",
+        "exporter",
+        "Serve Prometheus metrics of this node's EFA devices and jobs.",
+    ),
     "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, check them, publish their installer."),
     "doctor": (
         "efakit.cli.doctor",
