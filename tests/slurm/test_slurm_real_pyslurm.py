@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -64,7 +64,7 @@ def test_running_job_is_what_squeue_says(pyslurm_slurm: SingleHostSlurm) -> None
     pyslurm_slurm.wait_for_state(job_id, "RUNNING")
     job = from_pyslurm(job_id)
     assert same(job, ask_squeue(JobRef.parse(job_id), 10))
-    assert job == SlurmJob(
+    assert SlurmJob(*(getattr(job, field.name) for field in fields(job)[:10])) == SlurmJob(
         int(job_id), AWKWARD_NAME, "RUNNING", job.elapsed_seconds, "n0", 0, "efa", OTHER_USER, None, "pyslurm"
     )
 
