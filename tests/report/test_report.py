@@ -207,7 +207,7 @@ def slurm_says(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
         "array": None,
         "source": "squeue",
     }
-    monkeypatch.setattr("efakit.cli.report.find_job", lambda _: SlurmAnswer(SlurmJob(**{**known, **changes}), ()))
+    monkeypatch.setattr("efakit.cli.report.find_job", lambda _, **__: SlurmAnswer(SlurmJob(**{**known, **changes}), ()))
 
 
 @pytest.mark.parametrize(

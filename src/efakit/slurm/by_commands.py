@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from efakit.slurm.commands import ask_sacct, ask_squeue, run_command, squeue_jobs
+from efakit.slurm.commands import ask_sacct, ask_squeue, run_command, sacct_jobs, squeue_jobs
 from efakit.slurm.config import SlurmConfig, parse_config
 from efakit.slurm.interface import TIMEOUT_SECONDS, NodeTable
 from efakit.slurm.job import Daemon, JobRef, SlurmJob, SourceError
@@ -51,6 +51,10 @@ class Commands:
         chosen = [f"--jobs={','.join(map(str, ids))}"] if ids else []
         chosen += [f"--user={user}"] if user is not None else []
         return squeue_jobs(chosen, self._timeout_seconds)
+
+    def past_jobs(self, job_id: int) -> list[SlurmJob]:
+        """Return what slurmdbd knows of an id, from one sacct."""
+        return sacct_jobs(JobRef(job_id), self._timeout_seconds)
 
     def config(self) -> SlurmConfig:
         """Return the configuration that slurmctld holds."""

@@ -83,6 +83,10 @@ class SlurmHere:
         """Return the jobs that slurmctld knows."""
         return self._ask(lambda one: one.jobs(ids, user))
 
+    def past_jobs(self, job_id: int) -> list[SlurmJob]:
+        """Return what slurmdbd knows of an id."""
+        return self._ask(lambda one: one.past_jobs(job_id))
+
     def config(self) -> SlurmConfig:
         """Return the configuration that runs."""
         return self._ask(lambda one: one.config())

@@ -57,5 +57,8 @@ class Slurm(Protocol):
     def jobs(self, ids: Sequence[int] = (), user: str | None = None) -> list[SlurmJob]:
         """Return the jobs that slurmctld knows: of these ids, with all tasks of an array; of a user; else all."""
 
+    def past_jobs(self, job_id: int) -> list[SlurmJob]:
+        """Return what slurmdbd knows of an id: a job, or the tasks of an array."""
+
     def config(self) -> SlurmConfig:
         """Return the configuration that runs."""

@@ -61,6 +61,10 @@ class Pyslurm:
         """Return the jobs that slurmctld knows."""
         return [_job(fields) for fields in self._ask("jobs", ids=list(ids), user=user)]
 
+    def past_jobs(self, job_id: int) -> list[SlurmJob]:
+        """Return what slurmdbd knows of an id."""
+        return [_job(fields) for fields in self._ask("past_jobs", job_id=job_id)]
+
     def config(self) -> SlurmConfig:
         """Leave the configuration to scontrol: pyslurm's has other names, and says less of the hooks' settings.
 

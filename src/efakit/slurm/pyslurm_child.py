@@ -98,6 +98,11 @@ def _jobs(pyslurm: Any, ids: list[int], user: str | None) -> list[dict[str, Any]
     ]
 
 
+def _past_jobs(pyslurm: Any, job_id: int) -> list[dict[str, Any]]:
+    jobs = pyslurm.db.Jobs.load(pyslurm.db.JobFilter(ids=[job_id]))
+    return [_fields(job, job.elapsed_time, job.nodelist) for job in jobs.values()]
+
+
 _ANSWERS: dict[str, Callable[..., Any]] = {
     "version": _version,
     "nodes": _nodes,
