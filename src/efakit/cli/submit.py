@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _OPTIONS = "efakit.submit.options"
 _LOOK_SECONDS = 10.0
 _TEST_SECONDS = 60.0
+LOOK_PAUSES_SECONDS = (1.0, 2.0, 4.0)
+"""Between tries to ask a slurmctld that does not answer."""
 _COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 _MOST_TASKS = 20
 
@@ -177,12 +180,18 @@ def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
     from efakit.submit.send import new_ticket, send
 
     slurm = SlurmHere(_LOOK_SECONDS)
-    try:
-        looks, estimate, folder = _look(task, slurm, wishes)
-    except SourceError as error:
-        raise UsageError(
-            f"Slurm does not answer: {error}. Nothing was submitted; try again when 'scontrol ping' says UP"
-        ) from error
+    for pause in (*LOOK_PAUSES_SECONDS, 0.0):
+        try:
+            looks, estimate, folder = _look(task, slurm, wishes)
+            break
+        except SourceError as error:
+            if not pause or error.outcome == "absent":
+                tries = f", after {len(LOOK_PAUSES_SECONDS) + 1} tries" if not pause else ""
+                raise UsageError(
+                    f"Slurm does not answer: {error}. Nothing was submitted{tries}; is slurmctld up (scontrol ping)?"
+                ) from error
+            screen.say(f"Slurm does not answer: {error}; next try in {pause:g} s")
+            time.sleep(pause)
     if wishes.verbose:
         screen.say(f"asked Slurm by {slurm.name}")
     screen.data["looks"] = list(looks.said)
@@ -252,6 +261,8 @@ def _report(job_id: int, ended: Ended, screen: _Screen, wishes: _Wishes) -> int:
             # A job that never started has none, and so has a cluster without hooks.
             reports.append({"job_id": job.job_id, "verdict": None, "error": str(error)})
             screen.tell(f"Job {shown}: {how_it_ended(job)}")
+            if job.output_file:
+                screen.tell(f"  output {job.output_file}")
             screen.tell(f"  no report: {error}")
             continue
         reports.append(as_data(found))

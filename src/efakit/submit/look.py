@@ -19,7 +19,7 @@ from efakit.submit.request import Request
 _PARTITIONS = "https://slurm.schedmd.com/slurm.conf.html#SECTION_PARTITION-CONFIGURATION"
 _SBATCH = "https://slurm.schedmd.com/sbatch.html"
 _SINFO = "https://slurm.schedmd.com/sinfo.html"
-_CONFIGS = "docs/submit.md"
+_OWN = "docs/submit.md"
 _MOST_NAMED = 5
 _OPERATORS = frozenset("&|*[]()!,")
 # What a partition's state means for a job (slurm.conf(5), State of a partition).
@@ -211,10 +211,10 @@ def _types(facts: Facts, chosen: Sequence[Partition], candidates: Sequence[Node]
     if None in found:
         message = f"the instance type of {_count(found[None], 'node')} of {_of(chosen)} is not known"
         fix = "give the nodes their type as a feature, or name a spec with --spec"
-        yield Finding("submit-type-unknown", "warning", message, fix=fix, source=_CONFIGS)
+        yield Finding("submit-type-unknown", "warning", message, fix=fix, source=_OWN)
     if strange:
         message = f"the catalog does not know the instance type {_some(strange)}"
-        yield Finding("submit-type-unknown", "warning", message, fix="efakit catalog update", source=_CONFIGS)
+        yield Finding("submit-type-unknown", "warning", message, fix="efakit catalog update", source=_OWN)
 
 
 def _records(facts: Facts, fitting: Sequence[Node], said: list[str]) -> Iterator[Finding]:
@@ -230,7 +230,7 @@ def _records(facts: Facts, fitting: Sequence[Node], said: list[str]) -> Iterator
     for what, names in bad.items():
         message = f"in their newest record, {_some(names)}: {what}"
         fix = f"look at the nodes, or leave them out: --exclude={','.join(names[:_MOST_NAMED])}"
-        yield Finding("submit-node-findings", "warning", message, fix=fix, source=_CONFIGS, about=tuple(names))
+        yield Finding("submit-node-findings", "warning", message, fix=fix, source=_OWN, about=tuple(names))
 
 
 def _hooks(facts: Facts, said: list[str]) -> Iterator[Finding]:
@@ -253,10 +253,10 @@ def _hooks(facts: Facts, said: list[str]) -> Iterator[Finding]:
             lost.append(item)
     if site.home is None:
         message = "the hooks are not installed: the job leaves no record, and its report cannot say what used EFA"
-        yield Finding("submit-hooks", "warning", message, fix="efakit hooks status", source=_CONFIGS)
+        yield Finding("submit-hooks", "warning", message, fix="efakit hooks status", source=_OWN)
     elif lost:
         message = f"the hooks cannot work: {lost[0].message}" + (f", and {len(lost) - 1} more" if lost[1:] else "")
-        yield Finding("submit-hooks", "warning", message, fix="efakit hooks status", source=_CONFIGS)
+        yield Finding("submit-hooks", "warning", message, fix="efakit hooks status", source=_OWN)
 
 
 def _expanded(value: str | None) -> frozenset[str]:
