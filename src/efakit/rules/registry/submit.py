@@ -15,8 +15,8 @@ RULES = (
         room="submit",
         severity="error",
         what="The job names no partition, one that does not exist, or one that is not up.",
-        why="Slurm refuses the job, or the job waits until an administrator sets the partition's state to UP. If the job "
-        "names several partitions and one of them is up, it is a warning.",
+        why="Slurm refuses the job, or the job waits until an administrator sets the partition's state to UP. If the "
+        "job names several partitions and one of them is up, it is a warning.",
         wrong="#SBATCH --partition=gpuu",
         right="#SBATCH --partition=gpu",
         source=_PARTITIONS,
