@@ -384,7 +384,11 @@ class SingleHostSlurm:
             check=True,
             timeout=120,
         )
+        # slurmdbd makes it, too, but then loses its connection with the client library of MariaDB 11.8.9 and ends.
+        first = self.root / "mariadb.sql"
+        first.write_text("CREATE DATABASE IF NOT EXISTS efakit_acct;\n")
         server = [
+            f"--init-file={first}",
             f"--socket={data / 'socket'}",
             f"--pid-file={data / 'pid'}",
             "--bind-address=127.0.0.1",
