@@ -471,5 +471,5 @@ class SingleHostSlurm:
         options = ["--noheader", "--parsable2", "--allocations", f"--jobs={job_id}", "--format=State,Partition"]
         wait_until(
             f"sacct shows job {job_id} as {state}",
-            lambda: re.fullmatch(rf"{state}( by [0-9]+)?\|efa\n", self.run("sacct", *options, check=False)),
+            lambda: re.fullmatch(rf"{state}( by [0-9]+)?\|.+\n", self.run("sacct", *options, check=False)),
         )
