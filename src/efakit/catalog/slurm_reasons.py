@@ -164,4 +164,5 @@ def slurm_reason(code: str) -> SlurmReason | None:
 def in_words(code: str) -> str:
     """Return a code in words, with the code: jobs of higher priority are ahead of it (Priority)."""
     row = slurm_reason(code)
-    return f"{row.words} ({code})" if row else code
+    shown = code[1:-1] if code.startswith("(") and code.endswith(")") else code
+    return f"{row.words} ({shown})" if row else shown
