@@ -13,7 +13,8 @@ from efakit.slurm.by_commands import parse_version
 from efakit.slurm.commands import SACCT_COLUMNS, SQUEUE_COLUMNS, _without_newer, job_of
 from efakit.slurm.config import parse_config
 from efakit.slurm.interface import NodeTable
-from efakit.slurm.job import SlurmJob
+from efakit.slurm.job import SlurmJob, SourceError
+from efakit.slurm.node_json import parse_node_json
 from efakit.slurm.nodes import NODE_COLUMNS, nodes_of
 from efakit.slurm.partitions import parse_partitions
 from efakit.slurm.table import long_format, read_table
@@ -157,6 +158,26 @@ def test_nodes_from_one_question(release):
         ("cpu", "hpc7a", 1),
         ("closed", "hpc7a", 1),
     }
+
+
+def test_the_json_of_nodes_says_the_same_as_the_table(release):
+    name = "scontrol-show-node.json" if release >= "23.02" else "sinfo.json"
+    found = {node["name"]: node for node in parse_node_json(sample(release, name))}
+    nodes, _ = nodes_of(read_table(sample(release, "efakit-nodes.txt"), BETWEEN, NODE_COLUMNS))
+    for node in nodes:
+        told = found[node.name]
+        assert set(told["partitions"]) == set(node.partitions)
+        assert (told["features"], told["cpus"], told["memory_mib"]) == (node.features, node.cpus, node.memory_mib)
+        assert told["reason"] == node.reason
+        states = (*told["state"], *told["state_flags"])
+        assert tuple(word.lower() for word in states) == node.state
+        assert told["instance_type"] is None
+
+
+def test_what_is_no_document_of_nodes_is_a_failure(release):
+    for strange in ("", "[]", '{"nodes": 1}', '{"nodes": [1]}', sample(release, "sinfo.txt")):
+        with pytest.raises(SourceError, match="unexpected form"):
+            parse_node_json(strange)
 
 
 def test_partitions(release):

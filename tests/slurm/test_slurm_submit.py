@@ -145,6 +145,16 @@ def test_partitions_nodes_and_their_states_as_slurm_has_them(slurm: SingleHostSl
     assert asked.name == "commands"
 
 
+def test_the_instance_type_that_slurm_was_told_of_a_node(slurm: SingleHostSlurm):
+    """Slurm has the field since 23.11; where it has not, nothing is told and nothing fails."""
+    if slurm.release() < (23, 11):
+        assert SlurmHere().instance_types() == {}
+        return
+    slurm.run("scontrol", "update", "NodeName=n0", "InstanceType=p5.48xlarge")
+    assert SlurmHere().instance_types() == {"n0": "p5.48xlarge"}
+    slurm.run("scontrol", "update", "NodeName=n0", "InstanceType=")
+
+
 def test_a_partition_that_is_down_is_so(slurm: SingleHostSlurm):
     slurm.run("scontrol", "update", "PartitionName=efa", "State=DOWN")
     try:

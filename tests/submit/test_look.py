@@ -132,6 +132,8 @@ def test_the_type_comes_from_features_else_from_the_spec_else_from_the_newest_re
     assert type_of(plain, {"gpu": ("p5.48xlarge", "p5en.48xlarge")}, record) == "p4d.24xlarge"
     assert type_of(plain, {}, record) == "p4d.24xlarge"
     assert type_of(plain, {}, None) is None
+    assert type_of(plain, {"gpu": ("p5.48xlarge",)}, record, {"n1": "p6-b200.48xlarge"}) == "p6-b200.48xlarge"
+    assert type_of(NODES[0], {}, None, {NODES[0].name: "p4d.24xlarge"}) == "p5.48xlarge"
 
 
 def test_a_type_that_nothing_tells_is_a_warning():

@@ -297,7 +297,7 @@ def _look(task: _Task, slurm: SlurmHere, wishes: _Wishes) -> tuple[Looks, str, P
     from efakit.finding import ERROR, Finding
     from efakit.jobs.newest import newest_records
     from efakit.slurm.submission import test_only
-    from efakit.submit.look import Facts, Looks, look
+    from efakit.submit.look import Facts, Looks, look, type_of
 
     config = slurm.config()
     facts = Facts(task.request, slurm.nodes(), slurm.partitions(), task.spec_types)
@@ -308,9 +308,20 @@ def _look(task: _Task, slurm: SlurmHere, wishes: _Wishes) -> tuple[Looks, str, P
     if folder is not None:
         names = [node.name for node in _of_job(facts)]
         facts = replace(facts, newest=newest_records(folder, names, cluster=config.get("ClusterName")))
+    if any(type_of(node, {}, None) is None for node in _of_job(facts)):
+        facts = replace(facts, told_types=_told_types(slurm))
     refused, estimate = test_only(task.script, task.options, _TEST_SECONDS)
     looks = look(replace(facts, refused=refused))
     return Looks(looks.said, (*looks.findings, *task.lint)), estimate, folder
+
+
+def _told_types(slurm: SlurmHere) -> dict[str, str]:
+    from efakit.slurm.job import SourceError
+
+    try:
+        return slurm.instance_types()
+    except SourceError:
+        return {}  # the spec or a record may tell
 
 
 def _records_folder(wishes: _Wishes, site: Site) -> Path | None:

@@ -9,6 +9,7 @@ from efakit.slurm.commands import ask_sacct, ask_squeue, run_command, sacct_jobs
 from efakit.slurm.config import SlurmConfig, parse_config
 from efakit.slurm.interface import TIMEOUT_SECONDS, NodeTable
 from efakit.slurm.job import Daemon, JobRef, SlurmJob, SourceError
+from efakit.slurm.node_json import parse_node_json
 from efakit.slurm.nodes import NODE_COLUMNS, nodes_of
 from efakit.slurm.partitions import Partition, parse_partitions
 from efakit.slurm.table import long_format, new_separator, read_table
@@ -36,6 +37,16 @@ class Commands:
         output = self._output("sinfo", ["--noheader", "--local", "--Node", f"--Format={form}"])
         nodes, default = nodes_of(read_table(output, separator, NODE_COLUMNS))
         return NodeTable(tuple(nodes), default)
+
+    def instance_types(self) -> dict[str, str]:
+        """Return the instance types that Slurm was told, from one scontrol; none where it has no JSON."""
+        try:
+            nodes = parse_node_json(self._output("scontrol", ["--json", "show", "node"]))
+        except SourceError as error:
+            if error.timed_out or error.outcome == "absent":
+                raise
+            return {}
+        return {node["name"]: node["instance_type"] for node in nodes if node["name"] and node["instance_type"]}
 
     def partitions(self) -> list[Partition]:
         """Return all partitions, from one scontrol."""

@@ -4,7 +4,8 @@ Text, not ``--json``. The JSON of squeue and sacct is whatever parser plugin the
 v0.0.38, 26.05: data_parser v0.0.42 to v0.0.45, none in common; ``job_state`` is a string in the one and a list in the
 other), it needs a Slurm that was built with json-c, and squeue 22.05 ignores ``--jobs`` in it and prints every job.
 ``--Format=FIELD:SIZE<suffix>`` and ``--parsable --delimiter`` read the same in every release from 22.05 to 26.05
-(source: ``src/squeue/opts.c``, ``src/sacct/sacct.c`` and ``src/plugins/`` of each).
+(source: ``src/squeue/opts.c``, ``src/sacct/sacct.c`` and ``src/plugins/`` of each). What no table of theirs has comes
+from JSON (``node_json.py``).
 """
 
 from __future__ import annotations

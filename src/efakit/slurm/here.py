@@ -71,6 +71,10 @@ class SlurmHere:
         """Return all nodes."""
         return self._ask(lambda one: one.nodes())
 
+    def instance_types(self) -> dict[str, str]:
+        """Return the instance types that Slurm was told, by node."""
+        return self._ask(lambda one: one.instance_types())
+
     def partitions(self) -> list[Partition]:
         """Return all partitions."""
         return self._ask(lambda one: one.partitions())

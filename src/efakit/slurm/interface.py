@@ -48,6 +48,9 @@ class Slurm(Protocol):
     def nodes(self) -> NodeTable:
         """Return all nodes, from one question."""
 
+    def instance_types(self) -> dict[str, str]:
+        """Return the instance types that slurmd or an administrator told Slurm (23.11 and later), by node."""
+
     def partitions(self) -> list[Partition]:
         """Return all partitions."""
 

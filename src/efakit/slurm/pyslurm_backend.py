@@ -48,6 +48,14 @@ class Pyslurm:
         found = self._ask("nodes")
         return NodeTable(tuple(_node(fields) for fields in found["nodes"]), found["default_partition"])
 
+    def instance_types(self) -> dict[str, str]:
+        """Leave the instance types to scontrol: pyslurm's nodes have no such field.
+
+        Raises:
+            SourceError: always.
+        """
+        raise SourceError("does not tell the nodes' instance types", absent=True)
+
     def partitions(self) -> list[Partition]:
         """Return all partitions."""
         return [Partition(**fields) for fields in self._ask("partitions")]

@@ -39,6 +39,8 @@ class Facts:
     partitions: Sequence[Partition]
     spec_types: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Instance types by partition, as a spec has them."""
+    told_types: Mapping[str, str] = field(default_factory=dict)
+    """Instance types by node, as Slurm was told them (23.11 and later)."""
     newest: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The newest record of each node, as far as there is one."""
     site: Site | None = None
@@ -82,14 +84,21 @@ def look(facts: Facts) -> Looks:
     return Looks(tuple(said), tuple(findings))
 
 
-def type_of(node: Node, spec_types: Mapping[str, Sequence[str]], record: Mapping[str, Any] | None) -> str | None:
-    """Return a node's instance type: by its features, as ParallelCluster sets them; else by the spec; else its record.
+def type_of(
+    node: Node,
+    spec_types: Mapping[str, Sequence[str]],
+    record: Mapping[str, Any] | None,
+    told_types: Mapping[str, str] | None = None,
+) -> str | None:
+    """Return a node's instance type: by its features, as ParallelCluster sets them, or its own InstanceType in Slurm.
 
-    None where nothing tells, or where the spec leaves a choice.
+    Else by the spec; else by its newest record. None where nothing tells, or where the spec leaves a choice.
     """
     for word in node.features:
         if instances.known(word):
             return word
+    if told_types and node.name in told_types:
+        return told_types[node.name]
     named = {kind for partition in node.partitions for kind in spec_types.get(partition, ())}
     if len(named) == 1:
         return next(iter(named))
@@ -201,7 +210,9 @@ def _out_of_use(facts: Facts, chosen: Sequence[Partition], fitting: Sequence[Nod
 
 
 def _types(facts: Facts, chosen: Sequence[Partition], candidates: Sequence[Node], said: list[str]) -> Iterator[Finding]:
-    found = Counter(type_of(node, facts.spec_types, facts.newest.get(node.name)) for node in candidates)
+    found = Counter(
+        type_of(node, facts.spec_types, facts.newest.get(node.name), facts.told_types) for node in candidates
+    )
     known = [name for name in found if name is not None]
     for name in known:
         instance = instances.get(name) if instances.known(name) else None
