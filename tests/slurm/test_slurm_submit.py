@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from efakit.slurm import SlurmHere
-from efakit.slurm.submission import BatchScript
+from efakit.slurm.job import SourceError
+from efakit.slurm.submission import BatchScript, set_admin_comment
 from efakit.submit.send import Refused, SubmitError, new_ticket, send
 from efakit.submit.wait import wait
 from tests.slurm.single_host import SingleHostSlurm, wait_until
@@ -48,6 +49,15 @@ def test_a_job_is_submitted_and_found_by_its_ticket_beside_the_user_s_own_commen
 def test_a_refusal_is_slurm_s_own_words_and_is_not_tried_again(slurm: SingleHostSlurm):
     with pytest.raises(Refused, match="invalid partition specified: nowhere"):
         send(SCRIPT, ("--partition=nowhere",), new_ticket(None), SlurmHere(), pytest.fail)
+
+
+def test_a_comment_of_the_administrator_is_kept_with_the_job(slurm: SingleHostSlurm):
+    job_id = slurm.submit("--hold")
+    set_admin_comment(int(job_id), "efakit: tcp-fallback, see 'efakit report'", 10)
+    (job,) = SlurmHere().jobs(ids=(int(job_id),))
+    assert job.admin_comment == "efakit: tcp-fallback, see 'efakit report'"
+    with pytest.raises(SourceError, match="Invalid job id"):
+        set_admin_comment(60000000, "none", 10)
 
 
 def test_a_controller_that_is_down_is_tried_so_often_and_no_more(mended: SingleHostSlurm):

@@ -46,6 +46,10 @@ class _SubmitCommand(Command):
         ctx.meta[_OPTIONS] = tuple(args[place + 1 :])
         return super().parse_args(ctx, args[:place])
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Show what may stand behind ``--``."""
+        return [*super().collect_usage_pieces(ctx), "[-- SBATCH-OPTION...]"]
+
 
 @click.command(
     short_help="Look before a job, submit it, wait for its report.",
@@ -94,14 +98,13 @@ def submit(
     form: str,
     verbose: bool,
 ) -> None:
-    """Look before a job, submit it once, and say what follows: efakit submit SPEC [JOB] [-- SBATCH-OPTION...]
-
-    or efakit submit SCRIPT [-- SBATCH-OPTION...].
+    """Look before a job, submit it once, and say what follows. The job is one of a SPEC, or a batch SCRIPT.
 
     It looks at the partition, its nodes and their instance types, the hooks, the findings in each node's newest
-    record and the script itself. Findings of severity error stop it, unless --force. Then it submits with sbatch; a
-    lost answer of Slurm's never submits the job twice. --wait shows on stderr why the job waits, and ends in the
-    report. Ctrl-C leaves the job as it is.
+    record and the script itself. Findings of severity error stop the job, unless --force. Then efakit submits it
+    with sbatch: --array, --dependency and all other options of sbatch stand behind --. If Slurm's answer is lost,
+    efakit looks for the job before it tries again. --wait says on stderr why the job waits, and ends in the report;
+    Ctrl-C then leaves the job as it is.
     """
     from efakit.cli.report import failing_verdicts
 
@@ -209,7 +212,16 @@ def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
         screen.tell(f"{task.name} was not submitted: mend the errors, or submit with --force")
         screen.end(1)
         return
-    job_id = send(task.script, task.options, new_ticket(task.request.get("comment")), slurm, screen.say)
+    ticket = new_ticket(task.request.get("comment"))
+    try:
+        job_id = send(task.script, task.options, ticket, slurm, screen.say)
+    except KeyboardInterrupt:
+        screen.say(
+            "stopped while the job was being submitted. Whether Slurm took it: squeue --me --states=all "
+            f"--Format=JobID,Comment:200 | grep {ticket.word}"
+        )
+        screen.end(130)
+        return
     commands = [f"efakit report {job_id}", f"squeue --jobs={job_id}", f"scancel {job_id}"]
     screen.data.update(job_id=job_id, submitted=True, commands=commands)
     screen.tell(f"submitted job {job_id} ({task.name})")

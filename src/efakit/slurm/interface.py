@@ -1,4 +1,7 @@
-"""What can be asked of Slurm, whoever asks it: one interface, of which pyslurm and Slurm's commands are two forms."""
+"""What can be asked of Slurm, whoever asks it: one interface, of which pyslurm and Slurm's commands are two forms.
+
+What is told to Slurm (a job, a comment) goes by its commands whoever asks: ``submission.py``.
+"""
 
 from __future__ import annotations
 
