@@ -109,6 +109,7 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "partitions": _partitions,
     "job": _job,
     "jobs": _jobs,
+    "past_jobs": _past_jobs,
 }
 
 
