@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import select
 import signal
 import subprocess
@@ -22,7 +21,8 @@ from pathlib import Path
 from . import network
 from .labspec import HEAD_NAME, LabSpec
 from .namespaces import detach_mounts, fresh_sysfs, mount, name_host, open_gate, spawn_init
-from .slurmconf import cgroup_conf, gres_conf, hosts_file, mpi_conf, slurm_conf
+from .releases import slurm_release
+from .slurmconf import cgroup_conf, gres_conf, hosts_file, mpi_conf, slurm_conf, with_shells
 from .state import LabState, Process, claim_slot, missing_folders
 
 MUNGE_DIR = Path("/run/munge")  # libmunge's own default, so clients need no setting
@@ -56,15 +56,7 @@ def write_config(spec: LabSpec, slot: int) -> None:
     (spec.etc_dir / "cgroup.conf").write_text(cgroup_conf(slurm_release()))
     (spec.etc_dir / "mpi.conf").write_text(mpi_conf())
     (spec.etc_dir / "hosts").write_text(hosts_file(spec, slot))
-
-
-def slurm_release() -> tuple[int, int]:
-    """Slurm's year and month, such as (22, 5), by `slurmctld -V` ("slurm-wlm 22.05.8")."""
-    text = subprocess.run(["slurmctld", "-V"], capture_output=True, text=True, check=True).stdout
-    match = re.search(r"(\d+)\.(\d+)\.", text)
-    if match is None:
-        raise RuntimeError(f"slurmctld -V says {text!r}")
-    return int(match[1]), int(match[2])
+    (spec.etc_dir / "passwd").write_text(with_shells(Path("/etc/passwd").read_text()))
 
 
 def run_head(spec: LabSpec, slot: int, owner_fd: int | None) -> None:
@@ -108,6 +100,7 @@ def _common_mounts(spec: LabSpec, name: str) -> None:
     detach_mounts()
     fresh_sysfs(spec.host_dir(name) / "cgroup-aside")
     mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/dev/shm")
+    mount("--bind", spec.etc_dir / "passwd", "/etc/passwd")
     name_host(name)
 
 

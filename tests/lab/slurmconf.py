@@ -105,3 +105,18 @@ def hosts_file(spec: LabSpec, slot: int) -> str:
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost", f"{head_address(slot)} {HEAD_NAME}"]
     lines += [f"{node_address(slot, index)} {name}" for index, name in enumerate(spec.node_names)]
     return "\n".join(lines) + "\n"
+
+
+def with_shells(passwd: str) -> str:
+    """The machine's /etc/passwd with a login shell, and a home that exists, for those who have none.
+
+    For `sbatch --export=NAME=...` slurmd asks the user's login shell for its environment. Where that fails, releases
+    after 22.05 hold the job ("user env retrieval failed requeued held").
+    """
+    lines = []
+    for line in passwd.splitlines():
+        fields = line.split(":")
+        if fields[-1].endswith(("/nologin", "/false")):
+            fields[-2:] = ["/", "/bin/sh"]
+        lines.append(":".join(fields) + "\n")
+    return "".join(lines)
