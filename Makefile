@@ -64,8 +64,11 @@ check: .venv/ready
 # Side by side, where one alone would leave a core idle.
 SIDE_BY_SIDE := $(MAKE) --jobs=4 --output-sync=target
 
-.PHONY: environments torch pythons test-images test-sagemaker
-environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons
+.PHONY: environments torch pythons prometheus test-images test-sagemaker
+environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons prometheus
+
+prometheus:
+	scripts/setup-prometheus.sh .cache/prometheus
 
 torch: .venv/ready
 	scripts/setup-torch.sh .venv-torch

@@ -108,7 +108,7 @@ _ROOMS = (
         ("spec", "plan", "emit", "lint", "doctor", "jobs", "diagnose", "slurm", "rules", "catalog"),
     ),
     Room("report", "shows what jobs/ found", ("diagnose", "jobs", "catalog"), ("rich",)),
-    Room("exporter", "Prometheus metrics of a node", ("node", "hook", "catalog")),
+    Room("exporter", "Prometheus metrics of a node", ("node", "hook", "catalog"), ("prometheus_client",)),
 )
 _CLI = Room(
     "cli",

@@ -35,6 +35,11 @@ COMMANDS = {
         "diagnose",
         "Read a job's logs: which network it used, what failed first, and why.",
     ),
+    "exporter": (
+        "efakit.cli.exporter",
+        "exporter",
+        "Serve Prometheus metrics of this node's EFA devices and jobs.",
+    ),
     "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, check them, publish their installer."),
     "catalog": ("efakit.cli.catalog", "catalog", "Show the data about EC2 instance types, and update it."),
 }
