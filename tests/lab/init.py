@@ -22,11 +22,22 @@ from . import network
 from .labspec import HEAD_NAME, LabSpec
 from .namespaces import detach_mounts, fresh_sysfs, mount, name_host, open_gate, spawn_init
 from .releases import slurm_release
-from .slurmconf import cgroup_conf, gres_conf, hosts_file, mpi_conf, slurm_conf, with_shells
+from .slurmconf import (
+    DATABASE,
+    cgroup_conf,
+    gres_conf,
+    hosts_file,
+    mpi_conf,
+    slurm_conf,
+    slurm_settings,
+    slurmdbd_conf,
+    with_shells,
+)
 from .state import LabState, Process, claim_slot, missing_folders
 
 MUNGE_DIR = Path("/run/munge")  # libmunge's own default, so clients need no setting
-SLURMCTLD_PORT = 6817
+SLURMCTLD_PORT, SLURMDBD_PORT = 6817, 6819
+DATABASE_SOCKET = Path("/run/mysqld/mysqld.sock")  # libmariadb's own default in Debian
 DAEMON_START_SECONDS = 30.0
 # What systemd would give a daemon, and nothing of the shell that started the lab.
 DAEMON_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
@@ -73,6 +84,8 @@ def run_head(spec: LabSpec, slot: int, owner_fd: int | None) -> None:
         pids[name], gates[name] = spawn_init(partial(run_host, spec, slot, index))
     network.plug_hosts(spec, pids)
     _start_munged(spec)
+    if spec.accounting:
+        _start_accounting(spec, slot)
     slurmctld = _start(spec, "slurmctld", ["slurmctld", "-D", "-f", str(spec.slurm_conf)])
     _wait_until(lambda: _listens(SLURMCTLD_PORT), slurmctld)
     for gate in gates.values():
@@ -139,14 +152,40 @@ def _start_munged(spec: LabSpec) -> None:
     _wait_until(socket_path.is_socket, _start(spec, "munged", argv))
 
 
-def _start(spec: LabSpec, name: str, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start_accounting(spec: LabSpec, slot: int) -> None:
+    """MariaDB for this host alone, slurmdbd, and the cluster's name in it."""
+    data = spec.database_dir
+    small = ["--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"]
+    own = ["--no-defaults", f"--datadir={data}", "--user=root", *small]
+    with (spec.log_dir / "mariadb-install-db.out").open("wb") as log:
+        install = ["mariadb-install-db", *own, "--skip-test-db", "--skip-name-resolve"]
+        subprocess.run(install, check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    # slurmdbd makes its database, too, but the client library of MariaDB 11.8.9 then loses the connection.
+    first = spec.etc_dir / "mariadb.sql"
+    first.write_text(f"CREATE DATABASE IF NOT EXISTS {DATABASE};\n")
+    DATABASE_SOCKET.parent.mkdir()
+    server = [f"--socket={DATABASE_SOCKET}", "--skip-networking", "--skip-grant-tables", f"--init-file={first}"]
+    _wait_until(DATABASE_SOCKET.is_socket, _start(spec, "mariadbd", ["mariadbd", *own, *server]))
+    conf = spec.etc_dir / "slurmdbd.conf"
+    conf.touch(mode=0o600)
+    conf.write_text(slurmdbd_conf(spec, slot))
+    own_conf = {"SLURM_CONF": str(spec.slurm_conf)}  # slurmdbd looks for its own beside it
+    _wait_until(lambda: _listens(SLURMDBD_PORT), _start(spec, "slurmdbd", ["slurmdbd", "-D"], own_conf))
+    name = slurm_settings(spec, slot)["ClusterName"]
+    argv = ["sacctmgr", "--immediate", "add", "cluster", name]
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, env={**DAEMON_ENVIRONMENT, **own_conf})
+
+
+def _start(
+    spec: LabSpec, name: str, argv: Sequence[str], environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     with (spec.log_dir / f"{name}.out").open("ab") as log:
         return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=DAEMON_ENVIRONMENT,
+            env={**DAEMON_ENVIRONMENT, **(environment or {})},
             cwd="/",
             start_new_session=True,
         )
