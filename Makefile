@@ -68,7 +68,7 @@ SIDE_BY_SIDE := $(MAKE) --jobs=4 --output-sync=target
 TREES := lab-tree-24.11 lab-tree-26.05
 
 .PHONY: environments torch pythons prometheus test-images test-sagemaker
-environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons prometheus
+environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons prometheus $(TREES)
 
 prometheus:
 	scripts/setup-prometheus.sh .cache/prometheus
@@ -118,8 +118,10 @@ test-lab-26.05:
 	scripts/as-root.sh scripts/lab-tree.sh 26.05 $(PYTEST) -m "lab and not alone" $(ON_LAB) tests/lab tests/slurm
 	scripts/as-root.sh scripts/lab-tree.sh 26.05 $(PYTEST) -m alone tests/lab
 
+# What installs hooks, and what they are told.
+HOOKS_ON_LAB := $(addprefix tests/lab/test_,$(addsuffix .py,cluster enforce hooks_commands loop production runs task_prolog uninstall))
 test-lab-24.11:
-	scripts/as-root.sh scripts/lab-tree.sh 24.11 $(PYTEST) -m lab -n 2 tests/hook
+	scripts/as-root.sh scripts/lab-tree.sh 24.11 $(PYTEST) -m lab $(ON_LAB) $(HOOKS_ON_LAB)
 
 lab-24.11 lab-26.05: lab-%: system
 	scripts/as-root.sh scripts/lab-tree.sh $* $(PYTEST) -m "lab and not alone" $(ON_LAB) tests/lab tests/slurm tests/hook
