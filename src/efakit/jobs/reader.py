@@ -142,7 +142,7 @@ def _leaders(records_dir: Path, cluster: str, job_id: int) -> Iterator[int]:
 
 
 def _sample(names: Sequence[str]) -> list[str]:
-    by_run = {_node_and_run(name)[1]: name for name in names}
+    by_run = {node_and_run(name)[1]: name for name in names}
     latest = [by_run[run] for run in sorted(by_run)[-_FILES_LOOKED_AT:]]
     step = max(1, len(names) // _FILES_LOOKED_AT)
     return list(dict.fromkeys([*latest, *names[::step][:_FILES_LOOKED_AT]]))
@@ -225,7 +225,7 @@ def add_records(
     for name, why in sorted(bad):
         fault = _fault(folder / name, why)
         found.faults.append(fault)
-        node, run = _node_and_run(name)
+        node, run = node_and_run(name)
         if node and record_id_of(f"{cluster}/{job_id}/{name}") not in elsewhere:
             found.damaged.append(DamagedRecord(cluster, job_id, node, run, _modified_at(folder / name), fault))
 
@@ -264,8 +264,14 @@ def placed(record: Record, below: str, folder_job_id: int, lists: NodeLists) -> 
     return record
 
 
+def load_record(path: Path, folder_job_id: int) -> Record:
+    """Return one record; raise Unusable where it cannot be used."""
+    below = f"{path.parent.parent.name}/{folder_job_id}/{path.name}"
+    return usable(read_json(path), below, folder_job_id, NodeLists())
+
+
 def record_files(folder: Path) -> list[str]:
-    """Return the names of a job's record files, in order."""
+    """Return the names of a job's records, sorted; raise OSError where the folder cannot be read."""
     # A name with a dot in front is a file that is being written.
     names = (path.name for path in folder.iterdir())
     return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
@@ -283,7 +289,7 @@ def record_id_of(below: str) -> str:
     return last if len(last) == _LETTERS_OF_AN_ID[0] and _HEX.issuperset(last) else id_by_path(below)
 
 
-def _node_and_run(name: str) -> tuple[str, str]:
+def node_and_run(name: str) -> tuple[str, str]:
     """Return node and run as a file's name has them, empty where it has not: NODE.RUN.json, NODE.RUN.RECORDID.json."""
     parts = name.removesuffix(".json").split(".")[: -1 if _has_record_id(name) else None]
     return ".".join(parts[:-1]), parts[-1]
