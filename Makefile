@@ -4,6 +4,7 @@
 # make coverage which lines the fast part runs
 # make platforms-check the vendors' tools that are too large for make test: SageMaker's SDK, line 3
 # make lab-24.11 and make lab-26.05: the lab's tests on other releases of Slurm, each in a Debian tree of its own
+# make test-spark the store's queries on a real local Spark
 # make bench   speed, as ratios
 # A Debian or Ubuntu machine with Python 3.10 or later, and root or sudo, is all that they need.
 SHELL := /bin/bash
@@ -14,12 +15,12 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
 PYTEST := python -m pytest
 # What needs nothing but the virtual environment.
-PLAIN := not pcluster and not dstack and not eks and not sagemaker and not images and not lab and not registry
+PLAIN := not spark and not pcluster and not dstack and not eks and not sagemaker and not images and not lab and not registry
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
 
-.PHONY: help demo test check platforms-check coverage bench format clean system
+.PHONY: help demo test test-spark check platforms-check coverage bench format clean system
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -46,6 +47,10 @@ OLDER := 3.13.2
 
 .venv-sagemaker3/ready: pyproject.toml scripts/setup-venv.sh
 	scripts/setup-venv.sh .venv-sagemaker3 --editable '.[sagemaker]' sagemaker-training
+
+# A site's own Spark reads the store by the same queries: 600 MB with Java, so it is not in make test.
+.venv-spark/ready: pyproject.toml scripts/setup-venv.sh
+	scripts/setup-venv.sh .venv-spark --editable '.[fleet]' 'pyspark>=4,<5'
 
 system:
 	scripts/setup-system.sh
@@ -99,6 +104,10 @@ test-images:
 
 test-sagemaker:
 	.venv-sagemaker/bin/python -m pytest -q -m sagemaker tests/sagemaker
+
+test-spark: .venv-spark/ready
+	command -v java >/dev/null || scripts/as-root.sh apt-get install --yes --quiet --no-install-recommends default-jre-headless
+	.venv-spark/bin/python -m pytest -q -m spark tests/spark
 
 platforms-check: .venv-sagemaker3/ready
 	scripts/as-root.sh .venv-sagemaker3/bin/python -m pytest -m sagemaker tests/sagemaker

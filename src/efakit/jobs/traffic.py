@@ -5,7 +5,7 @@ What was not read is not zero. An amount of which a part was not read may be any
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,15 +115,16 @@ class Traffic:
 
 def traffic_of(record: Record) -> Traffic:
     """Return the bytes of one node's record."""
-    devices, interfaces = _Items(record["devices"]), _Items(record["interfaces"])
+    devices = [_Item(item) for item in record["devices"]]
+    interfaces = [_Item(item) for item in record["interfaces"]]
     no_devices, no_interfaces = bool(record["devices_unknown"]), bool(record["interfaces_unknown"])
     return Traffic(
-        efa_tx=devices.sum("tx_bytes", no_devices),
-        efa_rx=devices.sum("rx_bytes", no_devices),
-        tcp_tx=interfaces.sum("tx_bytes", no_interfaces),
-        tcp_rx=interfaces.sum("rx_bytes", no_interfaces),
-        by_class=tuple((devices.sum(out, no_devices), devices.sum(into, no_devices)) for out, into in CLASSES),
-        classless=devices.some_lack_all(_BY_CLASS),
+        efa_tx=_sum(devices, "tx_bytes", no_devices),
+        efa_rx=_sum(devices, "rx_bytes", no_devices),
+        tcp_tx=_sum(interfaces, "tx_bytes", no_interfaces),
+        tcp_rx=_sum(interfaces, "rx_bytes", no_interfaces),
+        by_class=tuple((_sum(devices, out, no_devices), _sum(devices, into, no_devices)) for out, into in CLASSES),
+        classless=any(device.lacks_all(_BY_CLASS) for device in devices),
     )
 
 
@@ -134,8 +135,6 @@ def unknown_parts(record: Record) -> list[str]:
         parts.append("the EFA devices could not all be recognised")
     for kind, names in (("devices", (*_TOTALS, *_BY_CLASS)), ("interfaces", _TOTALS)):
         for item in record[kind]:
-            if _has_totals_and_all(item):
-                continue
             amounts = _Item(item)
             unread = [name for name in names if not amounts.amount(name).complete]
             if unread:
@@ -159,32 +158,8 @@ class _Item:
         return not any(name in self._counters or name in self._unknown for name in names)
 
 
-class _Items:
-    """Devices or interfaces; most have all of their counters, and thousands of records are summed up."""
-
-    def __init__(self, items: Sequence[Mapping[str, Any]]) -> None:
-        self._items = items
-        self._counters = [item["counters"] for item in items]
-        self._are_whole = not any(item["unknown"] for item in items)
-
-    def sum(self, name: str, unknown: bool) -> Amount:
-        """Return the sum of one counter; ``unknown``: there may be more items."""
-        if self._are_whole:
-            try:
-                return Amount(sum([counters[name] for counters in self._counters]), complete=not unknown)
-            except KeyError:
-                pass
-        return sum((_Item(item).amount(name) for item in self._items), UNKNOWN if unknown else Amount())
-
-    def some_lack_all(self, names: Sequence[str]) -> bool:
-        """Return whether an item has none of these counters."""
-        if all(names[0] in counters for counters in self._counters):
-            return False
-        return any(_Item(item).lacks_all(names) for item in self._items)
-
-
-def _has_totals_and_all(item: Mapping[str, Any]) -> bool:
-    return not item["unknown"] and all(name in item["counters"] for name in _TOTALS)
+def _sum(items: Iterable[_Item], name: str, unknown: bool) -> Amount:
+    return sum((item.amount(name) for item in items), UNKNOWN if unknown else Amount())
 
 
 def _few(names: list[str]) -> str:

@@ -13,6 +13,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from efakit.catalog.counters import PORT_COUNTERS
@@ -150,9 +151,11 @@ def _row_of(value: Mapping[str, Any]) -> Row:
             row[column] = [item.get(name) for item in own]
         more: dict[str, Any] = {}
         for group, before, names in groups:
-            _add_counters(row, more, [item[group] for item in own], group, before, names) if all(
-                group in item for item in own
-            ) else more.setdefault(group, [item.get(group) for item in own])
+            counted: list[Any] = [item.get(group) for item in own]
+            if None in counted:
+                more[group] = counted
+            else:
+                _add_counters(row, more, counted, group, before, names)
         for name in rest:
             if any(item.get(name) for item in own):
                 more[name] = [item.get(name) for item in own]
@@ -167,13 +170,14 @@ def _add_counters(
     if not own:
         return
     first = tuple(own[0])
-    if all(tuple(one) == first for one in own) and _known(first, names):
-        # Nearly always: each device has the same counters, in the same order.
-        for name, column in zip(first, zip(*(one.values() for one in own), strict=True), strict=True):
-            row[before + name] = column
-        if not first:
-            more[group] = {}
-        return
+    if len(first) > 1 and _known(first, names) and len(set(map(len, own))) == 1:
+        # Nearly always: each device has the same counters.
+        try:
+            columns = zip(*map(itemgetter(*first), own), strict=True)
+            row.update(zip([before + name for name in first], columns, strict=True))
+            return
+        except KeyError:
+            pass
     others = [{name: count for name, count in one.items() if name not in names} for one in own]
     if any(others):
         more[group] = others

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -47,14 +48,19 @@ def table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
 def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
     if kind != _TYPES["ints"]:
         return pa.array(values, kind)
-    offsets, flat, place = [0], [], 0
-    for value in values:
-        if value is not None:
-            flat.extend(value)
-            place += len(value)
-        offsets.append(place)
+    offsets, flat, place = array("i", [0]), array("q"), 0
+    try:
+        for value in values:
+            if value is not None:
+                flat.extend(value)
+                place += len(value)
+            offsets.append(place)
+    except TypeError:
+        return pa.array(values, kind)  # a device of some lacks the counter
     missing = pa.array([value is None for value in values]) if None in values else None
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(flat, pa.int64()), mask=missing)
+    flat_array = pa.Array.from_buffers(pa.int64(), len(flat), [None, pa.py_buffer(flat)])
+    offset_array = pa.Array.from_buffers(pa.int32(), len(offsets), [None, pa.py_buffer(offsets)])
+    return pa.ListArray.from_arrays(offset_array, flat_array, mask=missing)
 
 
 class Writer:

@@ -1,0 +1,116 @@
+"""Records as today's hooks write them are decoded by type; the common reader says the same of every one."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+import pytest
+
+pytest.importorskip("msgspec")
+
+from efakit.jobs.fields import check_record
+from efakit.jobs.json_file import Unusable, parse_json
+from efakit.jobs.node_list import NodeLists
+from efakit.jobs.reader import usable
+from efakit.store import decode
+from efakit.store.columns import kinds, value_of
+from scripts.bench_store import record
+
+VALUES = (
+    *(
+        None,
+        True,
+        -1,
+        0,
+        1.5,
+        2**63 - 1,
+        2**63,
+        2**64,
+        1e300,
+        "",
+        "x",
+        "a:b",
+        "n\u0663",
+        "\ud800",
+        "A" * 16,
+        "a" * 2000,
+    ),
+    *([], {}, ["x"], [1], {"x": 1}, [{"name": "d"}], list(range(1, 20)), 253_402_300_800),
+)
+
+
+def data_of(value):
+    return json.dumps(value, indent=1).encode()
+
+
+def test_the_hooks_own_records_go_the_quick_way_and_nothing_of_them_is_lost():
+    for number in range(20):
+        value = record(number, 1 + number)
+        if number % 3 == 0:
+            value["findings"] = [{"rule": "a:b", "severity": "error", "message": "devices: 3 of 4"}]
+            value["late_devices"] = {"devices_at_first": 3, "waited_seconds": 1.5}
+            value["hugepages"] = {"size_kib": 2048, "count": 5, "wanted": 6}
+            value["devices"][0]["unknown"] = ["tx_bytes"]
+            del value["devices"][0]["counters"]["tx_bytes"]
+        assert decode._quick(data_of(value)) == value
+        below = f"bench/{value['job_id']}/x.json"
+        row, found = decode.decode(data_of(value), below, value["job_id"], NodeLists())
+        assert row.get("whole") is None
+        assert value_of(row) == value
+        expected = usable(value, below, value["job_id"], NodeLists())
+        assert {name: found[name] for name in expected if name != "devices"} == {
+            name: one for name, one in expected.items() if name != "devices"
+        }
+
+
+def changed(random, value):
+    """Return a record with one thing changed, anywhere in it."""
+    value = json.loads(json.dumps(value))
+    place = value
+    while True:
+        key = random.choice(list(place) if isinstance(place, dict) else range(len(place)))
+        inner = place[key]
+        if isinstance(inner, (dict, list)) and inner and random.random() < 0.7:
+            place = inner
+            continue
+        kind = random.randrange(3)
+        if kind == 0 or isinstance(place, list):
+            place[key] = random.choice(VALUES)
+        elif kind == 1:
+            del place[key]
+        else:
+            place[f"new{random.randrange(9)}"] = random.choice(VALUES)
+        return value
+
+
+def test_the_quick_way_takes_nothing_that_the_common_reader_refuses_and_loses_nothing():
+    random = Random(1)  # noqa: S311
+    outcomes = {"quick": 0, "common": 0, "refused": 0}
+    for _ in range(1500):
+        value = changed(random, record(3, 2))
+        data = data_of(value)
+        try:
+            check_record(parse_json(data))
+        except Unusable:
+            outcomes["refused"] += 1
+            assert decode._quick(data) is None, value
+            continue
+        quick = decode._quick(data)
+        outcomes["common" if quick is None else "quick"] += 1
+        assert quick is None or quick == value
+        row = decode.row_of(value, sure=quick is not None)
+        assert value_of(row) == value
+    assert min(outcomes.values()) > 50, outcomes
+
+
+def test_a_name_that_is_there_twice_is_refused():
+    text = data_of(record(1, 1)).decode()
+    twice = text.replace('"node":', '"node": "other", "node":', 1)
+    assert decode._quick(twice.encode()) is None
+    with pytest.raises(Unusable):
+        decode.decode(twice.encode(), "bench/1/x.json", 1, NodeLists())
+
+
+def test_every_field_of_a_record_has_a_column():
+    assert set(record(1, 1)) - {"devices", "interfaces"} <= set(kinds())
