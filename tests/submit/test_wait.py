@@ -140,6 +140,7 @@ def test_a_job_that_nobody_knows_any_more_ends_the_waiting():
         (job("TIMEOUT", "TimeLimit", exit_code="0:0"), "timeout after 0:00:12: its time limit was over (TimeLimit)"),
         (job("OUT_OF_MEMORY", elapsed_seconds=None), "out of memory"),
         (job("CANCELLED", exit_code="0:15"), "cancelled after 0:00:12, signal 15"),
+        (job("CANCELLED", "JobArrayTaskLimit", elapsed_seconds=0), "cancelled after 0:00:00"),
     ],
 )
 def test_how_a_job_ended(ended: SlurmJob, words: str):

@@ -16,6 +16,7 @@ import click
 from efakit.cli import complete
 from efakit.cli.command import Command
 from efakit.errors import RecordError, UsageError
+from efakit.inputs import is_stdin
 from efakit.printable import printable
 
 if TYPE_CHECKING:
@@ -263,8 +264,10 @@ def _report(job_id: int, ended: Ended, screen: _Screen, wishes: _Wishes) -> int:
     from efakit.submit.wait import how_it_ended
 
     code = 0 if ended.succeeded else 1
+    is_array = any(job.array for job in ended.jobs)
     reports = []
-    for job in ended.jobs:
+    # Any component of a heterogeneous job has the report of the whole.
+    for job in ended.jobs if is_array else ended.jobs[:1]:
         shown = f"{job.array[0]}_{job.array[1]}" if job.array else str(job_id)
         try:
             folder = wishes.records or installed_records_dir()
@@ -284,10 +287,10 @@ def _report(job_id: int, ended: Ended, screen: _Screen, wishes: _Wishes) -> int:
             print_report(found, sys.stdout)
     if len(ended.jobs) > _MOST_TASKS:
         screen.tell(f"and {len(ended.jobs) - _MOST_TASKS} more tasks: efakit report {job_id}_TASK")
-    if ended.jobs and not ended.jobs[0].array:
-        screen.data["report"] = reports[0]
-    else:
+    if is_array:
         screen.data["reports"] = reports
+    else:
+        screen.data["report"] = reports[0]
     return code
 
 
@@ -357,6 +360,8 @@ def _of_job(facts: Facts) -> list[Any]:
 
 def _task(path: Path, job: str | None, of_spec: Path | None, options: tuple[str, ...]) -> _Task:
     """Return what is to be submitted; raise UsageError or SpecError where it cannot be read."""
+    if is_stdin(path):
+        raise UsageError("standard input is not read here: give a spec or a batch script as a file")
     if path.suffix in (".yaml", ".yml"):
         if of_spec is not None:
             raise click.UsageError("--spec is for a script: SPEC itself is given already")
