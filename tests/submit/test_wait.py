@@ -153,6 +153,7 @@ def test_reasons_are_known_with_and_without_what_slurm_adds_to_them():
     assert in_words("RaisedSignal:9(Killed)") == "a signal ended its script (RaisedSignal:9(Killed))"
     assert in_words("QOSMaxGRESPerUser").startswith("it asks for more than its QOS allows")
     assert in_words("SomethingNew") == "SomethingNew"
+    assert in_words("None") == "Slurm has not looked at it yet"
     assert slurm_reason("QOSMaxJobsPerUserLimit") != slurm_reason("QOSMaxGRESPerUser")
 
 
