@@ -36,7 +36,7 @@ def test_every_help_tells_the_exit_codes(call, words):
 
 @pytest.mark.parametrize(
     "words",
-    [["render"], ["validate"], ["lint"], ["submit"], ["report"], ["diagnose"], ["hooks", "status"]],
+    [["render"], ["validate"], ["lint"], ["submit"], ["report"], ["diagnose"], ["doctor"], ["hooks", "status"]],
     ids=" ".join,
 )
 def test_what_can_find_something_says_when_it_ends_with_1(call, words):
@@ -76,6 +76,7 @@ def completed(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     [
         ("efakit explain --instance p5.", ["p5.48xlarge", "p5.4xlarge"]),
         ("efakit lint --instance p5en", ["p5en.48xlarge"]),
+        ("efakit doctor --instance p5en", ["p5en.48xlarge"]),
         ("efakit init --instance trn1.", ["trn1.2xlarge", "trn1.32xlarge"]),
         ("efakit catalog show p4de", ["p4de.24xlarge"]),
         ("efakit explain --rule head-", ["head-architecture", "head-memory", "head-small"]),

@@ -42,6 +42,11 @@ COMMANDS = {
         "Serve Prometheus metrics of this node's EFA devices and jobs.",
     ),
     "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, check them, publish their installer."),
+    "doctor": (
+        "efakit.cli.doctor",
+        "doctor",
+        "Find what is wrong with EFA on a node, on several nodes, on a head node or in an image.",
+    ),
     "catalog": ("efakit.cli.catalog", "catalog", "Show the data about EC2 instance types, and update it."),
 }
 
