@@ -15,7 +15,7 @@ import click
 
 from efakit.cli import complete
 from efakit.cli.command import Command
-from efakit.errors import RecordError, UsageError
+from efakit.errors import EfakitError, RecordError, UsageError
 from efakit.inputs import is_stdin
 from efakit.printable import printable
 
@@ -168,6 +168,12 @@ class _Screen:
                 if item.fix:
                     click.echo(f"    fix: {printable(item.fix)}")
 
+    def fail(self, error: EfakitError) -> None:
+        """Say an error, keep it beside what is known already, and end with its exit code."""
+        self.say(str(error))
+        self.data["error"] = {"message": str(error), "exit_code": error.exit_code}
+        self.end(error.exit_code)
+
     def end(self, code: int) -> None:
         """Print the document, and end with ``code``."""
         if not self.for_people:
@@ -181,7 +187,7 @@ class _Screen:
 def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
     from efakit.slurm import SlurmHere
     from efakit.slurm.job import SourceError
-    from efakit.submit.send import new_ticket, send
+    from efakit.submit.send import SubmitError, new_ticket, send
 
     slurm = SlurmHere(_LOOK_SECONDS)
     for pause in (*LOOK_PAUSES_SECONDS, 0.0):
@@ -216,6 +222,9 @@ def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
     ticket = new_ticket(task.request.get("comment"))
     try:
         job_id = send(task.script, task.options, ticket, slurm, screen.say)
+    except SubmitError as error:
+        screen.fail(error)
+        return
     except KeyboardInterrupt:
         screen.say(
             "stopped while the job was being submitted. Whether Slurm took it: squeue --me --states=all "
@@ -235,10 +244,13 @@ def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
 
 
 def _wait(job_id: int, slurm: SlurmHere, screen: _Screen, wishes: _Wishes) -> None:
-    from efakit.submit.wait import wait
+    from efakit.submit.wait import WaitError, wait
 
     try:
         ended = wait(job_id, slurm, screen.say)
+    except WaitError as error:
+        screen.fail(error)
+        return
     except KeyboardInterrupt:
         screen.say(
             f"stopped waiting; job {job_id} goes on. Its report when it has ended: efakit report {job_id}; how it "
