@@ -10,6 +10,7 @@ from efakit.spec.load import load_spec
 from scripts.golden_jobs import golden_jobs
 from scripts.outdated_advice import document as advice_page
 from scripts.reference import architecture, cli_reference, spec_reference
+from scripts.report_reference import report_page
 from scripts.write_rules_docs import document as rules_page
 from scripts.write_stricter import document as stricter_page
 
@@ -40,6 +41,7 @@ def golden_files() -> dict[Path, bytes]:
     files[ROOT / "docs/rules.md"] = rules_page().encode()
     files[ROOT / "docs/outdated-advice.md"] = advice_page().encode()
     files[ROOT / "docs/stricter.md"] = stricter_page().encode()
+    files[ROOT / "docs/report.md"] = report_page().encode()
     files[ROOT / "docs/architecture.md"] = architecture().encode()
     return files
 

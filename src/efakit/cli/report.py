@@ -12,13 +12,19 @@ from pathlib import Path
 import click
 
 from efakit.cli.command import Command
+from efakit.cli.report_causes import read_logs, script_findings
+from efakit.diagnose.causes import causes_of, next_step
 from efakit.errors import RecordError, UsageError
+from efakit.finding import Severity
+from efakit.jobs.findings import Job, Limits, limits_with, line_rate, stands_out
 from efakit.jobs.json_file import Unusable, read_json
 from efakit.jobs.records import JobRun, expand, find_runs
 from efakit.jobs.verdict import VERDICTS, judge
+from efakit.nearness import nearest
 from efakit.printable import printable
 from efakit.report.job import JobReport, SlurmFacts, as_data
 from efakit.report.text import print_report
+from efakit.rules.registry import rules_of
 from efakit.slurm.job import SlurmAnswer, SlurmJob
 from efakit.slurm.lookup import find_job
 
@@ -28,12 +34,13 @@ _SLURM_ETC = "/opt/slurm/etc"
 _RUNNING = ("RUNNING", "COMPLETING")
 _MOST_SECONDS_BETWEEN_CLOCKS = 300
 _MOST_NAMES = 20
+_SEVERITIES = ("error", "warning", "info")
 
 
 @click.command(
     short_help="Report whether a job's traffic used EFA.",
     cls=Command,
-    exit_1="--fail-on lists the verdict.",
+    exit_1="--fail-on lists the verdict, or the rule or severity of a finding of the report.",
     fine="The report was printed.",
 )
 @click.argument("job_id", metavar="JOBID")
@@ -52,43 +59,137 @@ _MOST_NAMES = 20
     help="One run: its name (r0, r1 after a requeue), its SLUID, or t and its start time in seconds.  "
     "[default: the newest]",
 )
+@click.option("--nodes", "all_nodes", is_flag=True, help="List every node, and do not fold those that agree.")
+@click.option(
+    "--devices", "all_devices", is_flag=True, help="List every device of every node; in JSON, with all its counters."
+)
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="A log of the job, for causes (as efakit diagnose); may be repeated.",
+)
+@click.option(
+    "--script",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="The job's script, for causes (as efakit lint).",
+)
+@click.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a threshold of what stands out; docs/report.md lists them. May be repeated.",
+)
 @click.option(
     "--fail-on",
-    metavar="VERDICT[,VERDICT...]",
-    help=f"Exit with 1 on these verdicts: {', '.join(VERDICTS)}.",
+    metavar="WORD[,WORD...]",
+    help=f"Exit with 1 on these verdicts ({', '.join(VERDICTS)}), rules (such as job-device-idle), or findings of "
+    "this severity or worse (error, warning, info).",
 )
 def report(
-    job_id: str, records: Path | None, form: str, cluster: str | None, run_name: str | None, fail_on: str | None
+    job_id: str,
+    records: Path | None,
+    form: str,
+    cluster: str | None,
+    run_name: str | None,
+    all_nodes: bool,
+    all_devices: bool,
+    logs: tuple[Path, ...],
+    script: Path | None,
+    thresholds: tuple[str, ...],
+    fail_on: str | None,
 ) -> None:
-    """Report whether the traffic of job JOBID used EFA, on which nodes and devices.
+    """Report whether the traffic of job JOBID used EFA, on which nodes and devices, what stands out and why.
 
     JOBID is a job's number, or 123_4 for an array task that Slurm still knows; for a heterogeneous job, the number
     of any component. The verdict is the first of these that is true: incomplete (a node has no record, no
     baseline, or was reset, or the records may be of different runs), shared, single-node; then by traffic
     no-traffic, tcp-fallback, mixed or efa. Name, state and elapsed time come from Slurm, if it answers.
 
+    What stands out: errors, time-outs, retransmits and drops, idle devices, nodes unlike the others.
+    'efakit explain --rule RULE' explains a finding. Nodes that agree are one line.
+
     The report lists unusable files and uses the others. Without a usable record the command fails.
     """
-    failing = _verdicts(fail_on)
+    failing = _failing(fail_on)
+    limits = _limits(thresholds)
     answer = find_job(job_id)
     number = answer.job.job_id if answer.job else _number(job_id)
     folder = records or _installed_records_dir()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
-    found = JobReport(run, judge(run.node_names, run.records, run.damaged, run.doubts), _facts(answer, run), others)
+    found = _report(run, others, _facts(answer, run), limits, logs, script)
     if form == "json":
-        click.echo(json.dumps(as_data(found), indent=2))
+        click.echo(json.dumps(as_data(found, devices=all_devices), indent=2))
     else:
-        print_report(found, sys.stdout)
-    if found.verdict.verdict in failing:
+        print_report(found, sys.stdout, nodes=all_nodes, with_devices=all_devices)
+    if _fails(found, failing):
         raise click.exceptions.Exit(1)
 
 
-def _verdicts(text: str | None) -> frozenset[str]:
+def _report(
+    run: JobRun,
+    others: tuple[str, ...],
+    facts: SlurmFacts,
+    limits: Limits,
+    logs: Sequence[Path],
+    script: Path | None,
+) -> JobReport:
+    verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
+    job = Job(run.records, verdict.verdict, verdict.traffic, {node.node: node.traffic for node in verdict.nodes})
+    said = read_logs(logs)
+    in_script = script_findings(script, run.records) if script is not None else []
+    remarks = tuple(stands_out(job, limits))
+    causes = causes_of(verdict, run.records, said, in_script)
+    step = next_step(
+        verdict, str(run.job_id), said, has_script=script is not None, remarkable=any(item.devices for item in remarks)
+    )
+    return JobReport(run, verdict, facts, others, remarks, tuple(causes), step, line_rate(job))
+
+
+def _failing(text: str | None) -> frozenset[str]:
+    """Return the words of --fail-on; raise UsageError for one that is no verdict, rule of jobs or severity."""
     chosen = frozenset(word.strip() for word in (text or "").split(",") if word.strip())
-    unknown = sorted(chosen - set(VERDICTS))
-    if unknown:
-        raise UsageError(f"--fail-on: {unknown[0]!r} is not a verdict (verdicts: {', '.join(VERDICTS)})")
+    if chosen <= set(VERDICTS):
+        return chosen
+    known = (*VERDICTS, *_SEVERITIES, *rules_of("job"))
+    for word in sorted(chosen - set(known)):
+        raise UsageError(
+            f"--fail-on: {word!r} is not a verdict, a severity or a rule of jobs{nearest(word, known)} "
+            f"(verdicts: {', '.join(VERDICTS)}; severities: {', '.join(_SEVERITIES)}; "
+            f"rules: {', '.join(rules_of('job'))})"
+        )
     return chosen
+
+
+def _fails(found: JobReport, failing: frozenset[str]) -> bool:
+    """Return whether a verdict, a rule or a severity that was named is met; the severity by rules of jobs."""
+    if found.verdict.verdict in failing:
+        return True
+    least = min((Severity(word).rank for word in failing & set(_SEVERITIES)), default=None)
+    return any(
+        item.finding.rule in failing or (least is not None and item.finding.severity.rank >= least)
+        for item in found.stands_out
+    )
+
+
+def _limits(given: Sequence[str]) -> Limits:
+    changes = {}
+    for text in given:
+        name, is_set, value = text.partition("=")
+        try:
+            changes[name.strip()] = float(value)
+        except ValueError:
+            is_set = ""
+        if not is_set or not 0 <= changes.get(name.strip(), -1) < float("inf"):
+            raise UsageError(f"--threshold: {text!r} must be NAME=VALUE, with a number from 0 up")
+    try:
+        return limits_with(changes)
+    except UsageError as error:
+        raise UsageError(f"--threshold: {error}") from error
 
 
 def _number(job_id: str) -> int:

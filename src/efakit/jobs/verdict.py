@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from efakit.catalog.counters import FAULTS, PORT_COUNTERS
 from efakit.catalog.thresholds import EFA_FLOOR, TCP_FLOOR
 from efakit.jobs.traffic import CLASSES, UNKNOWN, Traffic, traffic_of, unknown_parts
 
@@ -36,8 +35,6 @@ Record = Mapping[str, Any]
 _NOTHING_KNOWN = Traffic(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, ((UNKNOWN, UNKNOWN),) * len(CLASSES))
 # Of a number in a node's name: int() refuses some thousand digits.
 _MOST_DIGITS = 20
-
-_MEANINGS = {counter.name: counter.meaning for counter in PORT_COUNTERS}
 
 VERDICTS = ("efa", "tcp-fallback", "mixed", "no-traffic", "single-node", "shared", "incomplete")
 
@@ -51,7 +48,8 @@ class NodeVerdict:
     traffic: Traffic | None
     devices_expected: int | None
     devices_found: int | None
-    devices: tuple[Mapping[str, Any], ...]
+    devices: Sequence[Mapping[str, Any]]
+    """As the record has them."""
     notes: tuple[str, ...]
     unknown: tuple[str, ...] = ()
     """What is not known of its bytes."""
@@ -195,7 +193,7 @@ def _judge_node(name: str, record: Record, known: Traffic, whole: Traffic, *, si
     findings = [item["message"] for item in record["findings"] if item.get("severity") != "info"]
     traffic = None if troubles else known
     unknown = () if traffic is None else tuple(unknown_parts(record))
-    notes = [*troubles, *(() if traffic is None else _faults(record)), *unknown, *findings]
+    notes = [*troubles, *unknown, *findings]
     if traffic is None:
         verdict = "incomplete"
     elif record["shared_with"]:
@@ -212,19 +210,10 @@ def _judge_node(name: str, record: Record, known: Traffic, whole: Traffic, *, si
         traffic,
         record["devices_expected"],
         record["devices_found"],
-        tuple({"name": device["name"], "counters": device["counters"]} for device in record["devices"]),
+        record["devices"],
         tuple(dict.fromkeys(notes)),
         unknown,
     )
-
-
-def _faults(record: Record) -> Iterator[str]:
-    """Give what the devices counted of failed peers, paths and operations: it changes no verdict, and may say why."""
-    for name in FAULTS:
-        counted = [count for device in record["devices"] if (count := device["counters"].get(name)) and count > 0]
-        if counted:
-            where = f"{len(counted)} of {len(record['devices'])} devices"
-            yield f"{sum(counted)} {name} on {where}: {_MEANINGS[name]}"
 
 
 def _troubles(record: Record) -> list[str]:

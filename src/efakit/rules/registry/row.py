@@ -18,6 +18,7 @@ ROOMS = {
     "stack": "software versions: of a spec, a container or a node",
     "hook": "a compute node, in the hook's records",
     "cluster": "a Slurm cluster, by efakit hooks status",
+    "job": "a job's records, by efakit report",
     "log": "logs of jobs and nodes, by efakit diagnose",
     "vendor": "ParallelCluster configs, by a vendor's own judge",
     "input": "what a command is given",
