@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -118,6 +119,8 @@ def report(
     failing = _failing(fail_on)
     limits = _limits(thresholds)
     answer = find_job(job_id)
+    gc.disable()  # the records have no cycles, and looking for some doubles the time of thousands
+    click.get_current_context().call_on_close(gc.enable)
     number = answer.job.job_id if answer.job else _number(job_id)
     folder = records or _installed_records_dir()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from efakit.diagnose.judge import FALLBACK, Diagnosis
 from efakit.finding import INFO, WARNING, Finding
 from efakit.jobs.verdict import JobVerdict
+
+if TYPE_CHECKING:
+    from efakit.diagnose.judge import Diagnosis
 
 _LOST_EFA = ("tcp-fallback", "mixed")
 # What a prolog finds that keeps ranks from EFA, or from a part of it.
@@ -118,8 +120,8 @@ def _of_logs(logs: Diagnosis | None) -> Iterator[Cause]:
             return
         finding = item.finding
         place = f" ({finding.place})" if finding.file else ""
-        sure = item.sure or finding.rule == FALLBACK
-        yield Cause(f"{finding.message}{place}", "log", sure, finding.rule, finding.fix, finding.source, item.hosts)
+        text = f"{finding.message}{place}"
+        yield Cause(text, "log", item.sure, finding.rule, finding.fix, finding.source, item.hosts)
 
 
 def _of_script(found: Iterable[Finding]) -> Iterator[Cause]:

@@ -8,33 +8,35 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any, overload
 
 Column = Sequence["int | None"]
-
-_PLAIN = ("name", "counters", "device_counters", "pci_address", "driver", "unknown", "errors")
 
 
 class PackedDevices(Sequence[Mapping[str, Any]]):
     """Devices of which every counter was read, as the record has them, in a tenth of the memory."""
 
-    __slots__ = ("_counters", "_device_counters", "_port", "_software", "about", "names")
+    __slots__ = ("_counters", "_device_counters", "_port", "_software", "_sums", "about", "names")
 
     def __init__(
         self,
         names: tuple[str, ...],
-        about: tuple[tuple[str | None, str | None], ...],
+        about: tuple[str | None, ...],
         port: tuple[str, ...],
         counters: array[int],
         software: tuple[str, ...],
         device_counters: array[int],
+        sums: tuple[int, ...] = (),
     ) -> None:
-        """``port`` and ``software`` name the counters of which the arrays hold a row for each device."""
+        """``port`` and ``software`` name the counters of which the arrays hold a row for each device.
+
+        ``about`` has PCI address and driver of one device after the other.
+        """
         self.names = names
         self.about = about
         self._port, self._counters = port, counters
         self._software, self._device_counters = software, device_counters
+        self._sums = sums or (*_sums(counters, len(port)), *_sums(device_counters, len(software)))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -56,8 +58,8 @@ class PackedDevices(Sequence[Mapping[str, Any]]):
         other = self._device_counters[place * narrow : (place + 1) * narrow]
         return {
             "name": self.names[place],
-            "pci_address": self.about[place][0],
-            "driver": self.about[place][1],
+            "pci_address": self.about[2 * place],
+            "driver": self.about[2 * place + 1],
             "counters": dict(zip(self._port, own, strict=True)),
             "device_counters": dict(zip(self._software, other, strict=True)),
             "unknown": [],
@@ -72,7 +74,16 @@ class PackedDevices(Sequence[Mapping[str, Any]]):
             self._counters,
             self._software,
             self._device_counters,
+            self._sums,
         )
+
+    def total(self, name: str) -> int | None:
+        """Return the sum of a counter over the devices; None where the driver has no such counter."""
+        if name in self._port:
+            return self._sums[self._port.index(name)]
+        if name in self._software:
+            return self._sums[len(self._port) + self._software.index(name)]
+        return None
 
     def column(self, name: str) -> Column | None:
         """Return a counter of each device; None where the driver has no such counter."""
@@ -81,6 +92,10 @@ class PackedDevices(Sequence[Mapping[str, Any]]):
         if name in self._software:
             return self._device_counters[self._software.index(name) :: len(self._software)]
         return None
+
+
+def _sums(counters: array[int], width: int) -> Iterator[int]:
+    return (sum(counters[place::width]) for place in range(width))
 
 
 class ListedDevices:
@@ -97,6 +112,11 @@ class ListedDevices:
             return values
         return values if any(name in device["unknown"] for device in self._devices) else None
 
+    def total(self, name: str) -> int | None:
+        """Return the sum of a counter over the devices that were read; None where no driver has it."""
+        column = self.column(name)
+        return None if column is None else sum(value for value in column if value is not None)
+
 
 Devices = PackedDevices | ListedDevices
 
@@ -111,31 +131,52 @@ def pack(devices: Sequence[Mapping[str, Any]]) -> PackedDevices | None:
     """Return devices packed; None where they have not all the same counters, or one was not read.
 
     Raises:
-        OverflowError, TypeError: a counter is not a whole number of 64 bits.
+        OverflowError: a counter is not a number of 64 bits.
+        KeyError: a device lacks a field.
     """
-    first = devices[0] if devices else None
-    if first is None or not first["counters"]:
+    if not devices:
         return None
-    port, software = tuple(first["counters"]), tuple(first.get("device_counters") or ())
-    ports, softwares = list(port), list(software)
-    if "tx_bytes" not in port or "rx_bytes" not in port:
+    first = devices[0]
+    fields, port, software = list(first), list(first["counters"]), list(first["device_counters"])
+    if "tx_bytes" not in port or "rx_bytes" not in port or set(fields) != _FIELDS:
         return None
+    counters: list[int] = []
+    device_counters: list[int] = []
+    names: list[str] = []
+    about: list[str | None] = []
     for device in devices:
-        if device["unknown"] or device["errors"] or list(device["counters"]) != ports:
+        own, other = device["counters"], device["device_counters"]
+        if list(own) != port or list(other) != software or list(device) != fields:
             return None
-        if list(device.get("device_counters") or ()) != softwares or not device.keys() <= _KEYS:
+        if device["unknown"] or device["errors"]:
             return None
+        counters += own.values()
+        device_counters += other.values()
+        names.append(device["name"])
+        about += (device["pci_address"], device["driver"])
+    if set(map(type, counters)) != _WHOLE or (device_counters and set(map(type, device_counters)) != _WHOLE):
+        return None
     return PackedDevices(
-        tuple([device["name"] for device in devices]),
-        tuple([(device.get("pci_address"), device.get("driver")) for device in devices]),
-        port,
-        array("Q", chain.from_iterable([device["counters"].values() for device in devices])),
-        software,
-        array("Q", chain.from_iterable([device["device_counters"].values() for device in devices] if software else ())),
+        _shared(tuple(names)),
+        _shared(tuple(about)),
+        _shared(tuple(port)),
+        array("Q", counters),
+        _shared(tuple(software)),
+        array("Q", device_counters),
     )
 
 
-_KEYS = frozenset(_PLAIN)
+_FIELDS = {"name", "counters", "device_counters", "pci_address", "driver", "unknown", "errors"}
+_WHOLE = {int}
+_MOST_SHARED = 4096
+_SHARED: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+
+
+def _shared(names: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the same tuple for the same names: nodes of one type have one set of devices."""
+    if len(_SHARED) > _MOST_SHARED:
+        _SHARED.clear()
+    return _SHARED.setdefault(names, names)
 
 
 def _value(device: Mapping[str, Any], name: str) -> int | None:
@@ -143,8 +184,3 @@ def _value(device: Mapping[str, Any], name: str) -> int | None:
     if value is None and name not in device["unknown"]:
         value = (device.get("device_counters") or {}).get(name)
     return value
-
-
-def each(column: Column) -> Iterator[int]:
-    """Give the values of a column that are known."""
-    return (value for value in column if value is not None)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import NamedTuple
 
+from efakit.jobs.devices import PackedDevices
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, count, share, some, standout
 
 _LOOK = "compare the node with its peers over several jobs; where it stays, drain it"
@@ -141,7 +142,7 @@ def _retransmits(nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]:
     ratios: list[tuple[float, Node]] = []
     for node in nodes:
         packets = node.total("tx_pkts")
-        if packets >= limits["retransmit-packets"] and node.column("retrans_pkts") is not None:
+        if packets >= limits["retransmit-packets"] and node.devices.total("retrans_pkts") is not None:
             ratios.append((node.total("retrans_pkts") / packets, node))
     over = [item for item in ratios if item[0] > limits["retransmit-ratio"]]
     if not over:
@@ -181,7 +182,7 @@ def _unread(nodes: Sequence[Node]) -> Iterator[Standout]:
     unread: dict[str, tuple[list[str], dict[str, None]]] = {}
     lacking: list[str] = []
     for node in nodes:
-        for counter in _READ:
+        for counter in () if isinstance(node.devices, PackedDevices) else _READ:
             column = node.column(counter)
             if column is not None and None in column:
                 names, devices = unread.setdefault(counter, ([], {}))
@@ -189,7 +190,7 @@ def _unread(nodes: Sequence[Node]) -> Iterator[Standout]:
                 devices.update(
                     {name: None for name, value in zip(node.devices.names, column, strict=True) if value is None}
                 )
-        if node.devices.names and all(node.column(counter) is None for counter in _OF_DRIVER_2_17):
+        if node.devices.names and all(node.devices.total(counter) is None for counter in _OF_DRIVER_2_17):
             lacking.append(node.name)
     if unread:
         nodes_of = dict.fromkeys(name for names, _ in unread.values() for name in names)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from efakit.catalog.thresholds import STANDS_OUT
 from efakit.errors import UsageError
 from efakit.finding import Finding
-from efakit.jobs.devices import Column, Devices, devices_of, each
+from efakit.jobs.devices import Column, Devices, devices_of
 from efakit.jobs.traffic import CLASSES, Traffic
 from efakit.printable import printable
 from efakit.rules.registry import rules_of
@@ -60,8 +60,7 @@ class Node:
 
     def total(self, counter: str) -> int:
         """Return the sum over the devices that were read."""
-        column = self.column(counter)
-        return 0 if column is None else sum(each(column))
+        return (self.devices.total(counter) or 0) if self.counted else 0
 
     @cached_property
     def moved(self) -> list[int | None]:

@@ -113,6 +113,9 @@ def _note_differing(
         parts = {node: value / middle_of[node] for node, value in values.items() if middle_of[node]}
         if len(parts) < limits["peers-least"]:
             continue
+        middle, off = median(parts.values()), limits["peers-off"]
+        if max(parts.values()) <= (1 + off) * middle and min(parts.values()) >= (1 - off) * middle:
+            continue
         for node, part, middle in split(parts, limits)[1]:
             expected = middle * middle_of[node]
             words = f"{size(part * middle_of[node])} against {size(expected)}"
