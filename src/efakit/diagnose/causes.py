@@ -51,7 +51,7 @@ def causes_of(
     findings are told all the same: who gave it wants to know.
     """
     found = [*_of_records(verdict, records), *_of_logs(logs), *_of_script(script)]
-    if verdict.verdict == "tcp-fallback" and not found:
+    if verdict.verdict in _LOST_EFA and not found:
         found = list(_healthy_nodes(verdict))
     return sorted(found, key=lambda cause: not cause.sure)
 
@@ -97,13 +97,14 @@ def _of_records(verdict: JobVerdict, records: Mapping[str, Mapping[str, Any]]) -
 
 
 def _healthy_nodes(verdict: JobVerdict) -> Iterator[Cause]:
-    """Give what is left where the nodes had all their devices and the hooks found nothing wrong with them."""
-    whole = [node for node in verdict.nodes if node.devices_expected and node.devices_found == node.devices_expected]
-    if len(whole) == len(verdict.nodes):
+    """Give what is left where nodes without EFA traffic had all their devices and the hooks found nothing wrong."""
+    fallen = [node for node in verdict.nodes if node.verdict == "tcp-fallback"]
+    if fallen and all(node.devices_expected and node.devices_found == node.devices_expected for node in fallen):
         yield Cause(
             "all EFA devices were there and the hooks found no fault in them: the program did not use them, so look at "
             "its container, its plugin and its variables",
             "record",
+            nodes=tuple(node.node for node in fallen) if len(fallen) < len(verdict.nodes) else (),
         )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from efakit.jobs.node_list import fold
 from efakit.jobs.sizes import size
 from efakit.jobs.traffic import Amount
-from efakit.jobs.verdict import VERDICTS, NodeVerdict
+from efakit.jobs.verdict import NodeVerdict
 from efakit.printable import printable
 from efakit.report.job import byte_counts
 
@@ -31,8 +31,7 @@ def groups(nodes: Iterable[NodeVerdict]) -> list[Group]:
     found: dict[tuple[str, str], list[NodeVerdict]] = {}
     for node in nodes:
         found.setdefault((node.verdict, devices(node)), []).append(node)
-    order = {verdict: place for place, verdict in enumerate((*_ORDER, *VERDICTS))}
-    ordered = sorted(found.items(), key=lambda item: (order.get(item[0][0], 0), len(item[1])))
+    ordered = sorted(found.items(), key=lambda item: (_ORDER.index(item[0][0]), len(item[1])))
     return [Group(verdict, own, members) for (verdict, own), members in ordered]
 
 

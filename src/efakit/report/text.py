@@ -83,6 +83,11 @@ def _head(report: JobReport, width: int) -> Iterator[Line]:
     name = f" {printable(slurm.name, 200)}" if slurm.name else ""
     yield f"Job {run.job_id}{name}: {verdict.verdict}", verdict.verdict
     yield from _wrapped("", answer(verdict), width)
+    remarkable = [item for item in report.stands_out if item.finding.severity != "info" and not item.whole]
+    named = {node for item in remarkable for node in item.nodes} | _with_errors(report)
+    if named:
+        names = [node.node for node in verdict.nodes if node.node in named]
+        yield from _wrapped("", f"Look at {folded(names, width)}.", width)
     yield from _wrapped("  ", ", ".join(_facts(report)), width)
     for doubt in run.doubts[:_MOST_NOTES]:
         yield from _wrapped("  in doubt: ", doubt, width)
@@ -90,6 +95,12 @@ def _head(report: JobReport, width: int) -> Iterator[Line]:
         yield f"  in doubt: and {len(run.doubts) - _MOST_NOTES} more", ""
     for note in verdict.notes:
         yield from _wrapped("  note: ", note, width)
+
+
+def _with_errors(report: JobReport) -> set[str]:
+    """Return the nodes of which the hooks found an error."""
+    records = report.run.records.items()
+    return {node for node, record in records if any(item.get("severity") == "error" for item in record["findings"])}
 
 
 def _facts(report: JobReport) -> list[str]:

@@ -106,7 +106,7 @@ def _devices(counters: Sequence[str], nodes: Sequence[Node]) -> list[str]:
             for name, value in zip(node.devices.names, node.column(counter) or (), strict=False):
                 if value:
                     totals[name] = totals.get(name, 0) + value
-    return sorted(totals, key=lambda name: (-totals[name], name))
+    return sorted(totals, key=lambda name: -totals[name])
 
 
 def _where(devices: Sequence[str]) -> str:

@@ -34,7 +34,7 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
     if len(busy) < limits["peers-least"]:
         return
     by_node: dict[str, list[str]] = {}
-    groups: list[str] = []
+    groups: dict[str, list[str]] = {}
     fewer: dict[str, None] = {}
     for counter, word in _DIRECTIONS:
         values = {node.name: float(node.total(counter)) for node in busy}
@@ -42,15 +42,16 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
         for name, value, middle in others:
             by_node.setdefault(name, []).append(f"{size(value)} {word} against {size(middle)}")
         if len(main) > 1:
-            told = "; ".join(f"{len(group)} nodes about {size(middle)}" for middle, group in main)
-            groups.append(f"{word}: {told} ({some(main[-1][1], 2)})")
+            told = ", ".join(f"{len(group)} about {size(middle)}" for middle, group in main)
+            groups.setdefault(told, []).append(word)
             fewer.update(dict.fromkeys(name for _, group in main[1:] for name in group))
     if by_node:
         name, words = next(iter(by_node.items()))
         where = f"{some([name])}: " if len(by_node) > 1 else ""
         yield standout("job-node-differs", f"its bytes differ from its peers': {where}{', '.join(words)}", by_node)
     if groups:
-        message = f"the nodes fall into groups by their EFA bytes; {', '.join(groups)}"
+        told = "; ".join(f"{sizes} {' and '.join(words)}" for sizes, words in groups.items())
+        message = f"the job's nodes fall into groups by their EFA bytes: {told}"
         yield standout("job-node-groups", message, fewer, whole=True)
 
 
@@ -91,7 +92,7 @@ def split(
 
 def _spread(values: list[float], middle: float, limits: Limits) -> float:
     deviation = median(abs(value - middle) for value in values)
-    return max(deviation, limits["peers-spread"] * middle, 1.0)
+    return max(deviation, limits["peers-spread"] * middle) or 1.0
 
 
 def _differs(value: float, middle: float, spread: float, limits: Limits) -> bool:

@@ -48,7 +48,9 @@ def _drivers(nodes: Sequence[Node]) -> Iterator[Standout]:
         few = [name for _, names in ordered[1:] for name in names]
         message = f"the nodes have different EFA drivers: {told}"
         fix = "use one image for all nodes of a partition"
-        yield standout("job-drivers-differ", message, few, fix=fix)
+        # Of two equal halves, nobody can say which is the odd one.
+        tied = len(ordered[0][1]) == len(ordered[1][1])
+        yield standout("job-drivers-differ", message, few, fix=fix, whole=tied)
 
 
 def _line_rate(job: Job, nodes: Sequence[Node], limit: float) -> Iterator[Standout]:
