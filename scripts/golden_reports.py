@@ -61,6 +61,6 @@ def _report(job: Labelled) -> JobReport:
     known = Job(job.records, verdict.verdict, verdict.traffic, {node.node: node.traffic for node in verdict.nodes})
     run = JobRun("lab", 42, "r0", job.records, job.nodes, 1_790_036_000.0)
     remarks = tuple(stands_out(known))
-    step = next_step(verdict, "42", None, has_script=False, remarkable=any(item.devices for item in remarks))
+    step = next_step(verdict, "42", None, remarkable=any(item.devices for item in remarks))
     facts = SlurmFacts("train", "COMPLETED", 36_000)
     return JobReport(run, verdict, facts, (), remarks, tuple(causes_of(verdict, job.records)), step, line_rate(known))

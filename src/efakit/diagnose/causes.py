@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from efakit.finding import INFO, WARNING, Finding
@@ -56,12 +57,26 @@ def causes_of(
     return sorted(found, key=lambda cause: not cause.sure)
 
 
-def next_step(verdict: JobVerdict, job: str, logs: Diagnosis | None, *, has_script: bool, remarkable: bool) -> str:
-    """Return the next command, or what to change for the next run; empty where there is nothing to do."""
+def next_step(
+    verdict: JobVerdict,
+    job: str,
+    logs: Diagnosis | None,
+    *,
+    log_file: str = "",
+    script_file: str | None = "",
+    remarkable: bool = False,
+) -> str:
+    """Return the next command, or what to change for the next run; empty where there is nothing to do.
+
+    ``log_file`` and ``script_file`` are the job's output and script as far as they are known; the script None: it has
+    been read already. ``remarkable``: a device stands out.
+    """
+    log = quote(log_file) if log_file else "LOG"
+    where = "" if log_file else ", where LOG is the job's output"
     if verdict.verdict in _LOST_EFA:
         if logs is None:
-            script = "" if has_script else " --script SCRIPT"
-            return f"efakit report {job} --log LOG{script}, where LOG is the job's output"
+            script = "" if script_file is None else f" --script {quote(script_file) if script_file else 'SCRIPT'}"
+            return f"efakit report {job} --log {log}{script}{where}"
         if not logs.choices:
             return "run it again with NCCL_DEBUG=INFO: these logs do not show which network NCCL chose"
         return "NCCL_NET=Libfabric lets a job fail instead of falling back to TCP"
@@ -69,8 +84,8 @@ def next_step(verdict: JobVerdict, job: str, logs: Diagnosis | None, *, has_scri
         return "efakit hooks status, on the head node: it tells whether prolog and epilog can work"
     if verdict.verdict == "shared":
         return "#SBATCH --exclusive, where the job's own traffic matters"
-    if verdict.verdict == "no-traffic":
-        return f"efakit report {job} --log LOG, where LOG is the job's output: it may have failed early"
+    if verdict.verdict == "no-traffic" and logs is None:
+        return f"efakit report {job} --log {log}{where}: it may have failed early"
     return f"efakit report {job} --devices" if remarkable else ""
 
 

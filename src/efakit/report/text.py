@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TextIO
 
+from efakit.catalog.slurm_reasons import in_words
 from efakit.catalog.thresholds import EFA_FLOOR
 from efakit.jobs.sizes import size
 from efakit.jobs.verdict import NodeVerdict
 from efakit.printable import printable
 from efakit.report.folding import amount, amounts, devices, folded, groups
-from efakit.report.job import JobReport, byte_counts, component_names
+from efakit.report.job import JobReport, SlurmFacts, byte_counts, component_names
 
 _CODES = {
     "efa": "1;32",
@@ -89,6 +90,8 @@ def _head(report: JobReport, width: int) -> Iterator[Line]:
         names = [node.node for node in verdict.nodes if node.node in named]
         yield from _wrapped("", f"Look at {folded(names, width)}.", width)
     yield from _wrapped("  ", ", ".join(_facts(report)), width)
+    for line in _slurm_lines(slurm):
+        yield from _wrapped("  ", line, width)
     for doubt in run.doubts[:_MOST_NOTES]:
         yield from _wrapped("  in doubt: ", doubt, width)
     if len(run.doubts) > _MOST_NOTES:
@@ -126,6 +129,26 @@ def _facts(report: JobReport) -> list[str]:
         own = f"run {run.run} (other runs: " if run.run else "(runs: "
         facts.append(f"{own}{', '.join(shown)}{more})")
     return facts
+
+
+def _slurm_lines(slurm: SlurmFacts) -> Iterator[str]:
+    """Give what else is known of the job: whose it is, how it ended, its files."""
+    code, _, signal = (slurm.exit_code or "").partition(":")
+    facts = (
+        ("user", slurm.user),
+        ("account", slurm.account),
+        ("partition", slurm.partition),
+        ("exit code", code),
+        ("signal", signal if signal != "0" else ""),
+        ("reason", in_words(slurm.reason) if slurm.reason else ""),
+    )
+    told = [f"{name} {printable(value, 200)}" for name, value in facts if value]
+    if told:
+        yield ", ".join(told)
+    if slurm.script:
+        yield f"script {slurm.script}"
+    if slurm.output_file:
+        yield f"output {slurm.output_file}"
 
 
 def _stands_out(report: JobReport, width: int) -> Iterator[Line]:
