@@ -405,3 +405,15 @@ def test_without_slurm_the_records_say_what_they_have(records):
 def test_who_was_asked_is_said_with_verbose(records):
     done = CliRunner().invoke(efakit, ["report", "7", "--records", str(records), "--verbose"], standalone_mode=False)
     assert "efakit: Slurm cannot be asked about job 7; SLURM_CONF names" in done.stderr
+
+
+def test_the_next_step_names_the_output_and_the_script_that_slurm_knows(tmp_path, monkeypatch):
+    for node in ("gpu-st-p5-1", "gpu-st-p5-2"):
+        much = {"tx_bytes": GB, "rx_bytes": GB}
+        none = {"tx_bytes": 0, "rx_bytes": 0}
+        devices = [{"name": "rdmap79s0", "counters": none, "errors": []}]
+        interfaces = [{"name": "eth0", "counters": much, "errors": []}]
+        write(tmp_path, record(node, devices=devices, interfaces=interfaces))
+    slurm_says(monkeypatch, script="/home/me/train.sbatch --fast", output_file="/fsx/my out.log")
+    data = json.loads(report(7, "--records", tmp_path, "--format", "json")[1])
+    assert data["next"] == "efakit report 7 --log '/fsx/my out.log' --script /home/me/train.sbatch"

@@ -23,9 +23,6 @@ from efakit.jobs.findings import Job, Limits, limits_with, line_rate, stands_out
 from efakit.jobs.json_file import Unusable, read_json
 from efakit.jobs.records import JobRun, expand, find_runs
 from efakit.jobs.verdict import VERDICTS, judge
-from efakit.lint.script.model import Word
-from efakit.lint.script.options import SBATCH, slurm_options
-from efakit.lint.script.text import Span
 from efakit.nearness import nearest
 from efakit.printable import printable
 from efakit.report.job import JobReport, SlurmFacts, as_data
@@ -398,6 +395,10 @@ def _script(job: SlurmJob) -> str | None:
     """Return the batch script's path: as slurmctld has it, else out of the command line that slurmdbd keeps."""
     if job.script or not job.submit_line:
         return job.script
+    from efakit.lint.script.model import Word
+    from efakit.lint.script.options import SBATCH, slurm_options
+    from efakit.lint.script.text import Span
+
     program, *words = job.submit_line.split()
     if PurePosixPath(program).name != "sbatch":
         return None

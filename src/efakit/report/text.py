@@ -90,8 +90,7 @@ def _head(report: JobReport, width: int) -> Iterator[Line]:
         names = [node.node for node in verdict.nodes if node.node in named]
         yield from _wrapped("", f"Look at {folded(names, width)}.", width)
     yield from _wrapped("  ", ", ".join(_facts(report)), width)
-    for line in _slurm_lines(slurm):
-        yield from _wrapped("  ", line, width)
+    yield from _slurm_lines(slurm, width)
     for doubt in run.doubts[:_MOST_NOTES]:
         yield from _wrapped("  in doubt: ", doubt, width)
     if len(run.doubts) > _MOST_NOTES:
@@ -131,8 +130,8 @@ def _facts(report: JobReport) -> list[str]:
     return facts
 
 
-def _slurm_lines(slurm: SlurmFacts) -> Iterator[str]:
-    """Give what else is known of the job: whose it is, how it ended, its files."""
+def _slurm_lines(slurm: SlurmFacts, width: int) -> Iterator[Line]:
+    """Give what else is known of the job: whose it is, how it ended, its files; these are not wrapped."""
     code, _, signal = (slurm.exit_code or "").partition(":")
     facts = (
         ("user", slurm.user),
@@ -144,11 +143,10 @@ def _slurm_lines(slurm: SlurmFacts) -> Iterator[str]:
     )
     told = [f"{name} {printable(value, 200)}" for name, value in facts if value]
     if told:
-        yield ", ".join(told)
-    if slurm.script:
-        yield f"script {slurm.script}"
-    if slurm.output_file:
-        yield f"output {slurm.output_file}"
+        yield from _wrapped("  ", ", ".join(told), width)
+    for name, path in (("script", slurm.script), ("output", slurm.output_file)):
+        if path:
+            yield f"  {name} {printable(path)}", ""
 
 
 def _stands_out(report: JobReport, width: int) -> Iterator[Line]:
