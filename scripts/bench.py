@@ -23,6 +23,7 @@ from efakit.vendor.simulated_account import account_for, config_in
 from efakit.vendor.simulated_account.environment import isolated_environment
 from scripts.bench_diagnose import bench_diagnose
 from scripts.bench_hook import bench_hook
+from scripts.bench_report import bench_report
 from scripts.bench_store import bench_store
 from scripts.ratios import median_ratio, seconds
 
@@ -109,6 +110,7 @@ def main() -> int:
         parse_nodes()
         failed += bench_diagnose([efakit, "diagnose"], Path(folder))
         failed += bench_hook(Path(folder))
+        failed += bench_report([efakit], Path(folder))
         failed += bench_store()
     return 1 if failed else 0
 

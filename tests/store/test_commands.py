@@ -178,6 +178,8 @@ def test_damaged_files_are_counted_and_named(folder):
         (("report", "--since", "7d", "--until", "8d"), "is not before"),
         (("report", "--since", "7d", "--verdict", "fine"), "'fine' is not a verdict"),
         (("report", "--since", "7d", "--run", "r0"), "--run"),
+        (("report", "--since", "7d", "--devices"), "--devices"),
+        (("report", "--since", "7d", "--fail-on", "error"), "'error' is not a verdict"),
         (("report", "--since", "7d", "--top", "0"), "--top"),
         (("records", "compact", "--grace", "soon"), "--grace: 'soon'"),
         (("records", "prune", "--older-than", "1y"), "--older-than: '1y'"),

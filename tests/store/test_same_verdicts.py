@@ -58,7 +58,7 @@ def told(runs):
     return [
         (
             (run.cluster, run.job_id, run.run, run.key, run.started_at, run.began_at, run.ended_at, run.het),
-            {node: dict(record) for node, record in run.records.items()},
+            {node: {**record, "devices": list(record["devices"])} for node, record in run.records.items()},
             (sorted(run.node_names), sorted(run.doubts), sorted(run.notes)),
             sorted(record["record_id"] for record in run.more),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,8 +55,8 @@ def report_fleet(
     records: Path | None,
     form: str,
     cluster: str | None,
-    run_name: str | None,
     failing: frozenset[str],
+    of_one_job: Mapping[str, Any],
     **given: Any,
 ) -> None:
     """Print the report of all jobs; end with 1 where one has a verdict of ``failing``."""
@@ -64,8 +64,11 @@ def report_fleet(
         raise UsageError("which job? Give a JOBID, or --since 7d for a report of all jobs")
     if job_id is not None:
         raise UsageError(f"--since is for a report of all jobs: leave out the JOBID {job_id}")
-    if run_name is not None:
-        raise UsageError("--run is for the report of one job: give its JOBID in place of --since")
+    for name, value in of_one_job.items():
+        if value:
+            raise UsageError(f"--{name} is for the report of one job: give its JOBID in place of --since")
+    for word in sorted(failing - set(VERDICTS)):
+        raise UsageError(f"--fail-on: {word!r} is not a verdict, and a report of all jobs has no other findings")
     now = time.time()
     since = moment(given["since"], "--since", now)
     until = moment(given["until"], "--until", now) if given["until"] else now + 1

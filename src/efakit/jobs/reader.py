@@ -6,6 +6,7 @@ heterogeneous job has its records in the folder of the leader, whose id is the l
 
 from __future__ import annotations
 
+import os
 import stat
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -15,8 +16,10 @@ from typing import Any, Protocol
 
 from efakit.errors import RecordError
 from efakit.jobs.fields import MOST_COMPONENTS, Record, check_record
-from efakit.jobs.json_file import Unusable, read_bytes, read_json, why_unreadable
+from efakit.jobs.json_file import Unusable, parse_json, read_bytes, why_unreadable
+from efakit.jobs.many import read_all
 from efakit.jobs.node_list import NodeLists
+from efakit.jobs.quick import read_quickly
 from efakit.jobs.version_1 import id_by_path, lift
 from efakit.node.record import safe_name
 from efakit.printable import printable
@@ -189,12 +192,15 @@ def read_folder(records_dir: Path, cluster: str, job_id: int, found: Found, stor
         found.cut.add(cluster)
     good: list[tuple[str, Record]] = []
     bad: list[tuple[str, str]] = []
-    for name in names[:MOST_FILES]:
+    below = f"{cluster}/{job_id}/"
+    for name, record in read_all(names[:MOST_FILES], lambda name: _read(folder / name, below + name)):
         try:
-            below = f"{cluster}/{job_id}/{name}"
-            good.append((name, usable(read_json(folder / name), below, job_id, found.lists)))
+            if isinstance(record, Unusable):
+                raise record
+            check_place(record, cluster, job_id, found.lists)
+            good.append((name, record))
         except Unusable as error:
-            if not (stored and isinstance(error.__cause__, FileNotFoundError)):
+            if not stored or os.path.lexists(folder / name):  # else it has come into the store meanwhile
                 bad.append((name, str(error)))
     elsewhere: set[str] = set()
     if stored:
@@ -244,12 +250,24 @@ def usable(value: Any, below: str, folder_job_id: int, lists: NodeLists) -> Reco
     Raises:
         Unusable: it is no record of this efakit's, or none of this folder's job.
     """
+    record = _checked(value, below)
+    check_place(record, below.partition("/")[0], folder_job_id, lists)
+    return record
+
+
+def _checked(value: Any, below: str) -> Record:
     record = check_record(value)
-    return placed(lift(record, below) if record["schema_version"] == 1 else record, below, folder_job_id, lists)
+    return lift(record, below) if record["schema_version"] == 1 else record
 
 
-def placed(record: Record, below: str, folder_job_id: int, lists: NodeLists) -> Record:
-    """Return a record of version 2 that may lie where it lies; raise Unusable as ``usable`` does."""
+def _read(path: Path, below: str) -> Record:
+    data = read_bytes(path)
+    record = read_quickly(data)
+    return _checked(parse_json(data), below) if record is None else record
+
+
+def check_place(record: Record, cluster: str, folder_job_id: int, lists: NodeLists) -> None:
+    """Raise Unusable where a record is not of this folder, or its node lists are none."""
     leader, job_id = record["het_job_id"], record["job_id"]
     if leader is not None and not leader <= job_id < leader + MOST_COMPONENTS:
         raise Unusable(f"is damaged: job {job_id} is not a component of job {leader}")
@@ -258,16 +276,17 @@ def placed(record: Record, below: str, folder_job_id: int, lists: NodeLists) -> 
     try:
         for node_list in (record["node_list"], record["node_list_at_end"]):
             if node_list:
-                lists.use(node_list, (below.partition("/")[0], job_id, record["run"]))
+                lists.use(node_list, (cluster, job_id, record["run"]))
     except RecordError as error:
         raise Unusable(f"is damaged: {error}") from error
-    return record
 
 
 def load_record(path: Path, folder_job_id: int) -> Record:
     """Return one record; raise Unusable where it cannot be used."""
-    below = f"{path.parent.parent.name}/{folder_job_id}/{path.name}"
-    return usable(read_json(path), below, folder_job_id, NodeLists())
+    cluster = path.parent.parent.name
+    record = _read(path, f"{cluster}/{folder_job_id}/{path.name}")
+    check_place(record, cluster, folder_job_id, NodeLists())
+    return record
 
 
 def record_files(folder: Path) -> list[str]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import types
 import typing
+from array import array
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, TypedDict
 
 import msgspec
 
-from efakit.jobs.fields import Record, field_checks
+from efakit.jobs.devices import PackedDevices
+from efakit.jobs.fields import Record, checks_of
 from efakit.jobs.json_file import parse_json
 from efakit.jobs.node_list import NodeLists
-from efakit.jobs.reader import placed, usable
+from efakit.jobs.reader import check_place, usable
 from efakit.node.record import SCHEMA_VERSION
 from efakit.node.record_type import Record as RecordType
 from efakit.store.columns import MOST_INT, row_of
@@ -38,11 +41,34 @@ def decode(data: bytes, below: str, folder_job_id: int, lists: NodeLists) -> tup
     """
     value = _quick(data)
     if value is not None:
-        record: Record = value
-        return row_of(value, sure=True), placed(record, below, folder_job_id, lists)
+        row = row_of(value, sure=True)
+        record: Record = {**value, "devices": _packed(row, value["devices"])}
+        check_place(record, below.partition("/")[0], folder_job_id, lists)
+        return row, record
     value = parse_json(data)
     record = usable(value, below, folder_job_id, lists)
     return row_of(value), record
+
+
+def _packed(row: Mapping[str, Any], devices: list[dict[str, Any]]) -> Any:
+    """Return devices as a reader has them: packed where each has the same counters and all were read."""
+    if row["devices_more"] is not None or not devices:
+        return devices
+    counters, software = (tuple(devices[0][name]) for name in ("counters", "device_counters"))
+    if not {"tx_bytes", "rx_bytes"} <= set(counters):
+        return devices
+    columns = [row[f"device_{name}"] for name in counters] + [row[f"driver_{name}"] for name in software]
+    if any(None in column for column in columns):
+        return devices
+    return PackedDevices(
+        tuple(row["device_names"]),
+        tuple([text for device in devices for text in (device["pci_address"], device["driver"])]),
+        counters,
+        array("Q", [count for device in devices for count in device["counters"].values()]),
+        software,
+        array("Q", [count for device in devices for count in device["device_counters"].values()]),
+        tuple(map(sum, columns)),
+    )
 
 
 def _quick(data: bytes) -> Value | None:
@@ -80,7 +106,7 @@ def _quick(data: bytes) -> Value | None:
 def _checks() -> tuple[tuple[str, Any], ...]:
     """Return the checks of what no type of msgspec's says: names and ids."""
     names = ("cluster", "node", "run", "sluid", "installation_id", "record_id")
-    return tuple((name, check) for name, check in field_checks(SCHEMA_VERSION).items() if name in names)
+    return tuple((name, check) for name, check in checks_of(SCHEMA_VERSION).items() if name in names)
 
 
 @cache

@@ -120,7 +120,9 @@ def _judge(records_dir: Path, unit: Unit, view: View, *, with_records: bool) -> 
         place = {"cluster_folder": unit.cluster, "folder_job_id": unit.job_id}
         stored = {f"{row.record_id:016x}" for _, row in unit.rows}
         view.records += [
-            {**row_of(record), **place} for _, record in found.records if record["record_id"] not in stored
+            {**row_of({**record, "devices": list(record["devices"])}), **place}
+            for _, record in found.records
+            if record["record_id"] not in stored
         ]
 
 

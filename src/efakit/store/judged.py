@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from efakit.jobs.devices import Devices, devices_of
 from efakit.jobs.fields import Record
 from efakit.jobs.reader import Found
 from efakit.jobs.runs import JobRun, runs_of
@@ -124,7 +125,7 @@ def _node_rows(common: Mapping[str, Any], run: JobRun, verdict: JobVerdict) -> I
 
 
 def _of_record(record: Record, node: NodeVerdict) -> Row:
-    devices = [device["counters"] for device in record["devices"]]
+    devices = devices_of(record)
     return {
         "record_id": record["record_id"],
         "ended_at": float(record["ended_at"]),
@@ -133,21 +134,19 @@ def _of_record(record: Record, node: NodeVerdict) -> Row:
         "devices_expected": _number(node.devices_expected),
         "devices_found": _number(node.devices_found),
         "devices_idle": _idle(devices),
-        **{name: _sum(devices, name) for name in _SUMS},
+        **{name: _number(devices.total(name)) for name in _SUMS},
     }
 
 
-def _idle(devices: list[Mapping[str, int]]) -> int | None:
+def _idle(devices: Devices) -> int | None:
     """Return how many devices moved nothing where another one of the node did; None where nothing was counted."""
-    moved = [one["tx_bytes"] + one["rx_bytes"] for one in devices if "tx_bytes" in one and "rx_bytes" in one]
+    sent, received = devices.column("tx_bytes"), devices.column("rx_bytes")
+    if not sent or not received:
+        return None
+    moved = [one + other for one, other in zip(sent, received, strict=True) if one is not None and other is not None]
     if not moved:
         return None
-    return sum(not one for one in moved) if any(moved) else 0
-
-
-def _sum(devices: list[Mapping[str, int]], name: str) -> int | None:
-    counted = [one[name] for one in devices if name in one]
-    return min(sum(counted), MOST_INT) if counted else None
+    return moved.count(0) if any(moved) else 0
 
 
 def _bytes(traffic: Traffic | None) -> Row:

@@ -6,18 +6,21 @@ opened where a record is no file any more.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from efakit.errors import MissingExtra, RecordError
+from efakit.jobs.devices import pack
 from efakit.jobs.fields import MOST_COMPONENTS, Record
 from efakit.jobs.json_file import Unusable
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import Found, read_folder, usable
 from efakit.jobs.records import JobRun
 from efakit.jobs.records import find_runs as find_runs_in
+from efakit.node.record import SCHEMA_VERSION
 from efakit.store.index import Index
 from efakit.store.layout import RECORDS, STORE, Generation
 from efakit.store.listing import Held
@@ -101,10 +104,21 @@ def _latest(files: list[Generation], job_id: int) -> dict[str, dict[str, Any]]:
     return {row["record_id"]: row for one in files for row in of_jobs(one.file(RECORDS), [job_id])}
 
 
-def _record(row: dict[str, Any], job_id: int, lists: NodeLists) -> Record | None:
+def record_of(row: Mapping[str, Any], job_id: int, lists: NodeLists) -> Record:
+    """Return the record of a stored row, as its JSON file is read; raise Unusable where it is none."""
     from efakit.store.columns import value_of
 
+    value = value_of(row)
+    record = usable(value, row["source"] or "", job_id, lists)
+    packed = None
+    if record["schema_version"] == SCHEMA_VERSION:
+        with contextlib.suppress(KeyError, OverflowError, TypeError):
+            packed = pack(value["devices"])
+    return record if packed is None else {**record, "devices": packed}
+
+
+def _record(row: Mapping[str, Any], job_id: int, lists: NodeLists) -> Record | None:
     try:
-        return usable(value_of(row), row["source"] or "", job_id, lists)
+        return record_of(row, job_id, lists)
     except Unusable:
         return None

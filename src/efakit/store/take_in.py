@@ -11,13 +11,13 @@ import pyarrow as pa
 
 from efakit.jobs.fields import Record
 from efakit.jobs.json_file import Unusable, read_bytes
-from efakit.jobs.reader import Found, add_records, usable
-from efakit.store.columns import value_of
+from efakit.jobs.reader import Fault, Found, add_records
 from efakit.store.decode import decode
 from efakit.store.index import Row as IndexRow
 from efakit.store.judged import NODE_COLUMNS, RUN_COLUMNS, judged_rows
 from efakit.store.layout import RECORDS, day_of
 from efakit.store.listing import Unit
+from efakit.store.stored import record_of
 from efakit.store.tables import of_jobs, records_schema, schema_of, table
 
 _MOST_FAULTS = 100
@@ -121,7 +121,7 @@ def _take_unit(
     known = {record["record_id"] for _, record in good}
     for record_id, held_row in held.items():
         if record_id not in known:
-            stored = record_of_row(held_row, unit, found)
+            stored = _stored(held_row, unit, found)
             if stored is not None:
                 good.append(("", stored))
     before = len(bad)
@@ -154,12 +154,10 @@ def _take_unit(
         taken.units.append((unit.cluster, unit.job_id))
 
 
-def record_of_row(row: Mapping[str, Any], unit: Unit, found: Found) -> Record | None:
+def _stored(row: Mapping[str, Any], unit: Unit, found: Found) -> Record | None:
     """Return the record of a stored row; None, with a fault, where it is no record."""
-    from efakit.jobs.reader import Fault
-
     try:
-        return usable(value_of(row), row["source"] or "", unit.job_id, found.lists)
+        return record_of(row, unit.job_id, found.lists)
     except Unusable as error:
         found.faults.append(Fault(f"store: record {row['record_id']}", str(error)))
         return None
