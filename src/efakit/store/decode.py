@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, TypedDict
 
@@ -60,15 +60,43 @@ def _packed(row: Mapping[str, Any], devices: list[dict[str, Any]]) -> Any:
     columns = [row[f"device_{name}"] for name in counters] + [row[f"driver_{name}"] for name in software]
     if any(None in column for column in columns):
         return devices
-    return PackedDevices(
-        tuple(row["device_names"]),
-        tuple([text for device in devices for text in (device["pci_address"], device["driver"])]),
-        counters,
-        array("Q", [count for device in devices for count in device["counters"].values()]),
-        software,
-        array("Q", [count for device in devices for count in device["device_counters"].values()]),
-        tuple(map(sum, columns)),
-    )
+    about = tuple([text for device in devices for text in (device["pci_address"], device["driver"])])
+    return _Columns(tuple(row["device_names"]), about, counters, software, columns)
+
+
+class _Columns(PackedDevices):
+    """Packed devices of which the columns are there already; a device by itself is hardly ever asked for."""
+
+    __slots__ = ("_columns",)
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        about: tuple[str | None, ...],
+        port: tuple[str, ...],
+        software: tuple[str, ...],
+        columns: list[tuple[int, ...]],
+    ) -> None:
+        super().__init__(names, about, port, array("Q"), software, array("Q"), tuple(map(sum, columns)))
+        self._columns = dict(zip((*port, *software), columns, strict=True))
+
+    def column(self, name: str) -> Sequence[int | None] | None:
+        """Return a counter of each device; None where the driver has no such counter."""
+        return self._columns.get(name)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._whole()[index]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._whole().__reduce__()
+
+    def _whole(self) -> PackedDevices:
+        places = range(len(self.names))
+        counters, software = (
+            array("Q", [self._columns[name][place] for place in places for name in names])
+            for names in (self._port, self._software)
+        )
+        return PackedDevices(self.names, self.about, self._port, counters, self._software, software)
 
 
 def _quick(data: bytes) -> Value | None:
