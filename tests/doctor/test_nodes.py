@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from efakit.cli.doctor_text import folded, print_examined
 from efakit.doctor.archive import Collected
 from efakit.doctor.ask import ask_nodes, why_not_asked
 from efakit.doctor.differences import differences
@@ -104,6 +105,32 @@ def test_without_a_majority_the_groups_are_told_and_nobody_is_called_odd(data):
     ((node, rule, message),) = odd(many)
     assert (node, rule) == ("", "nodes-in-groups")
     assert "2.8.0g on 2 (gpu-1, gpu-2); 3.1.0g on 2 (gpu-3, gpu-4)" in message
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["a1"], "a1"),
+        (["gpu-3", "gpu-1", "gpu-2", "gpu-7"], "gpu-[1-3,7]"),
+        (["n01", "n02", "n10"], "n[01-02], n10"),
+        (["head", "gpu-1", "x" * 3], "gpu-1, head, xxx"),
+        ([f"n{'9' * 30}"], f"n{'9' * 30}"),
+    ],
+)
+def test_names_of_many_nodes_are_written_as_ranges(names, text):
+    assert folded(names) == text
+
+
+def test_a_finding_of_many_nodes_is_printed_once_and_the_worst_first(data, capsys):
+    many = nodes_like(data, 64)
+    for item in many:
+        item["limits"]["ptrace_scope"] = 1
+    many[9]["devices"]["devices"][0]["unusable"] = "/dev/infiniband/uverbs0 cannot be opened: No such device"
+    print_examined(examine(Collected(tuple(documents(many))), "0.1.0", "x"), verbose=False)
+    lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("    ")]
+    assert lines[0].startswith("gpu-10: error verbs-unusable")
+    assert lines[1].startswith("gpu-[1-64]: info ptrace-restricted")
+    assert lines[2:] == ["64 nodes: 1 error, 0 warnings, 64 info"]
 
 
 # The hook's own file.

@@ -14,7 +14,7 @@ from efakit.finding import Finding
 
 
 class Examined(NamedTuple):
-    """All findings, the odd nodes first and then the worst, and what was looked at, by node ("": the cluster)."""
+    """All findings, first which nodes differ, then the worst; what was looked at, by node ("": the cluster)."""
 
     told: list[Told]
     looked_at: dict[str, list[str]]
@@ -36,10 +36,9 @@ class Examined(NamedTuple):
 
 def examine(collected: Collected, version: str, where: str, instance_type: str | None = None) -> Examined:
     """Judge what was collected; ``version`` is this efakit's own, ``where`` names the source in messages."""
+    odd = [tell(node, (finding, ())) for node, finding in differences(collected.documents)]
     told: list[Told] = []
     seen: dict[str, list[str]] = {}
-    if len(collected.documents) > 1:
-        told += [tell(node, (finding, ())) for node, finding in differences(collected.documents)]
     for node, why in collected.not_asked:
         message = f"{node} did not answer: {why}"
         fix = "see 'sinfo --nodes=NODE --long'; --start-seconds gives a busy node more time"
@@ -64,4 +63,5 @@ def examine(collected: Collected, version: str, where: str, instance_type: str |
         seen[document.node] = looked_at(document, instance_type)
         kind = instance_type or document.instance_type
         nodes.append({"node": document.node, "instance_type": kind, "software": dict(document.versions)})
-    return Examined(told, seen, nodes)
+    told.sort(key=lambda item: item.finding.severity, reverse=True)
+    return Examined([*odd, *told], seen, nodes)
