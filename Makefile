@@ -3,6 +3,7 @@
 # make check   the fast part of it, for the inner loop
 # make coverage which lines the fast part runs
 # make platforms-check the vendors' tools that are too large for make test: SageMaker's SDK, line 3
+# make lab-24.11 and make lab-26.05: the lab's tests on other releases of Slurm, each in a Debian tree of its own
 # make bench   speed, as ratios
 # A Debian or Ubuntu machine with Python 3.10 or later, and root or sudo, is all that they need.
 SHELL := /bin/bash
@@ -98,6 +99,12 @@ test-sagemaker:
 
 platforms-check: .venv-sagemaker3/ready
 	scripts/as-root.sh .venv-sagemaker3/bin/python -m pytest -m sagemaker tests/sagemaker
+
+# Of this machine's time the lab takes little: it waits. So there are more workers than cores.
+ON_LAB := -m pytest -m lab -n 4 --dist loadfile
+.PHONY: lab-24.11 lab-26.05
+lab-24.11 lab-26.05: lab-%: system
+	scripts/as-root.sh scripts/lab-tree.sh $* python $(ON_LAB) tests/lab tests/slurm tests/hook
 
 coverage: .venv/ready
 	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto --cov --cov-report=term:skip-covered

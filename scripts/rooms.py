@@ -46,7 +46,7 @@ _ROOMS = (
     ),
     Room(
         "slurm",
-        "what Slurm knows of jobs and of its own configuration: pyslurm, or Slurm's commands",
+        "what Slurm knows: nodes, partitions, jobs, its configuration; submits: pyslurm, or Slurm's commands",
         packages=("pyslurm",),
     ),
     Room(

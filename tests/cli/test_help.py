@@ -36,7 +36,7 @@ def test_every_help_tells_the_exit_codes(call, words):
 
 @pytest.mark.parametrize(
     "words",
-    [["render"], ["validate"], ["lint"], ["report"], ["diagnose"], ["doctor"], ["hooks", "status"]],
+    [["render"], ["validate"], ["lint"], ["submit"], ["report"], ["diagnose"], ["doctor"], ["hooks", "status"]],
     ids=" ".join,
 )
 def test_what_can_find_something_says_when_it_ends_with_1(call, words):
@@ -97,6 +97,8 @@ def test_the_shell_completes_the_jobs_of_the_spec(monkeypatch, tmp_path):
     spec = Path(__file__).resolve().parents[2] / "cluster-configs/p5.yaml"
     assert completed(f"efakit render {spec} --show ", monkeypatch) == ["train", "nccl-tests"]
     assert completed(f"efakit explain {spec} --job tr", monkeypatch) == ["train"]
+    assert completed(f"efakit submit {spec} ", monkeypatch) == ["train", "nccl-tests"]
+    assert completed(f"efakit submit --wait {spec} nc", monkeypatch) == ["nccl-tests"]
     (tmp_path / "x.yaml").write_text("jobs: [")
     assert completed(f"efakit render {tmp_path}/x.yaml --show ", monkeypatch) == []
 

@@ -29,6 +29,7 @@ COMMANDS = {
         "explain",
         "Explain efakit's decisions for a spec or instance type, and its variables, rules and templates.",
     ),
+    "submit": ("efakit.cli.submit", "submit", "Look before a job, submit it, wait for its report."),
     "report": ("efakit.cli.report", "report", "Report whether a job's traffic used EFA."),
     "diagnose": (
         "efakit.cli.diagnose",

@@ -19,6 +19,7 @@ ROOMS = {
     "hook": "a compute node, in the hook's records",
     "cluster": "a Slurm cluster, by efakit doctor and efakit hooks status",
     "doctor": "a node, several nodes or an image, by efakit doctor",
+    "submit": "a job, by efakit submit before it submits it",
     "log": "logs of jobs and nodes, by efakit diagnose",
     "vendor": "ParallelCluster configs, by a vendor's own judge",
     "input": "what a command is given",
