@@ -97,6 +97,28 @@ def test_pyxis_without_enroot_on_a_node_is_told(cluster, tmp_path):  # noqa: F81
         assert [item.finding.rule for item in found if item.node] == rules
 
 
+def test_a_head_node_of_a_type_that_can_have_efa_needs_none_but_its_shells_limits_count(tmp_path):
+    trees.write(tmp_path, "sys/class/dmi/id/product_name", "c5n.18xlarge\n")
+    trees.write(tmp_path, "proc/77/comm", "slurmctld\n")
+    trees.efa_software.write_limits(tmp_path)
+    judged = [CliRunner().invoke(efakit, ["doctor", "--root", str(tmp_path), "--format", "json"]).stdout]
+    trees.efa_software.write_limits(tmp_path, locked="65536")
+    judged.append(CliRunner().invoke(efakit, ["doctor", "--root", str(tmp_path), "--format", "json"]).stdout)
+    rules = [[item["rule"] for item in json.loads(text)["findings"]] for text in judged]
+    assert rules == [[], ["login-memlock-low"]]
+
+
+def test_a_slurmd_with_a_low_limit_is_told_whatever_the_limit_of_the_one_who_looks(tmp_path):
+    root = trees.healthy(tmp_path / "root", "p4d.24xlarge")
+    trees.write(root, "proc/4711/comm", "slurmd\n")
+    trees.write(root, "proc/4711/limits", "Max locked memory         65536                65536                bytes\n")
+    done = CliRunner().invoke(efakit, ["doctor", "--root", str(root), "--format", "json"])
+    (found,) = json.loads(done.stdout)["findings"]
+    assert (found["rule"], found["severity"]) == ("memlock-low", "warning")
+    assert found["message"].startswith("slurmd, and so every job, may lock 64 KiB")
+    assert "LimitMEMLOCK=infinity" in "\n".join(found["commands"])
+
+
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from efakit.cli.main import main; main()", "doctor", *map(str, arguments)]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}

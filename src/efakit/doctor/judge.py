@@ -9,7 +9,7 @@ from efakit.doctor.container_checks import container_findings, image_findings
 from efakit.doctor.device_checks import device_findings, fabric_findings, image_fabric_findings
 from efakit.doctor.document import Document
 from efakit.doctor.keeping_checks import keeping_findings
-from efakit.doctor.limit_checks import limit_findings
+from efakit.doctor.limit_checks import limit_findings, login_findings
 from efakit.doctor.loader_checks import loader_findings
 from efakit.doctor.mends import mended
 from efakit.doctor.software_checks import software_findings
@@ -56,6 +56,8 @@ def judge(document: Document, instance_type: str | None = None) -> list[Told]:
         checks = _IMAGE_CHECKS if document.in_image else _NODE_CHECKS
         found = [finding for check in checks for finding in check(subject)]
         found += list(_unread(document))
+    elif subject.is_controller:
+        found += [*login_findings(subject), *_unread(document)]
     elif not subject.is_ec2:
         name = "the DMI product name is not known"
         if subject.instance_type:

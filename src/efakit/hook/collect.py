@@ -195,9 +195,13 @@ def _part(name: str, work: Callable[[list[Unread]], Any], unread: list[Unread], 
         yield value
         yield own
 
+    seconds = max(0.1, seconds)
+    ends_at = time.monotonic() + seconds
     why = "no answer within %.0f s" % seconds
     try:
-        values, _ = run_bounded(both, max(0.1, seconds))
+        values, _ = run_bounded(both, seconds)
+        if time.monotonic() < ends_at:
+            why = "its process ended"
     except NoChild as error:
         values, why = [], str(error.strerror)
     if len(values) == 2:
