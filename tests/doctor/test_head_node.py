@@ -161,12 +161,13 @@ def test_wrong_input_is_refused_with_what_and_what_to_do(arguments, words):
     assert "Traceback" not in done.stderr
 
 
-def test_a_node_cannot_be_asked_where_slurm_is_not_or_has_no_hooks(tmp_path):
-    (tmp_path / "scontrol").write_text("#!/bin/sh\necho 'SLURM_VERSION = 25.11.4'\n")
+def test_a_node_cannot_be_asked_where_slurm_does_not_answer(tmp_path):
+    (tmp_path / "scontrol").write_text("#!/bin/sh\necho 'scontrol: error: Unable to contact controller' >&2\nexit 1\n")
     (tmp_path / "scontrol").chmod(0o755)
     done = run("--node", "gpu-1", PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "the hooks are not installed" in done.stderr
+    assert "Unable to contact controller" in done.stderr
+    assert "run this where Slurm's commands work" in done.stderr
 
 
 # Inside an image.

@@ -15,14 +15,14 @@ import pytest
 
 from efakit.cli.doctor_text import folded, print_examined
 from efakit.doctor.archive import Collected
-from efakit.doctor.ask import ask_nodes, why_not_asked
+from efakit.doctor.ask import ask_nodes, installed_hooks, own_file, why_not_asked
 from efakit.doctor.differences import differences
 from efakit.doctor.document import Document, document_of, parse_document
 from efakit.doctor.examine import examine
 from efakit.errors import UsageError
 from efakit.hook.collect import look
 from tests.doctor import trees
-from tests.hook.hookrun import Node
+from tests.hook.hookrun import Node, built_hook
 from tests.lab import efa_software
 
 pytestmark = pytest.mark.thorough
@@ -256,7 +256,7 @@ def test_each_node_is_asked_by_itself_and_one_that_does_not_answer_costs_no_othe
     for name, value in fake_srun(tmp_path, answers).items():
         monkeypatch.setenv(name, value)
     names = [*(f"gpu-{number}" for number in range(1, 9)), "x"]
-    found, silent = ask_nodes(names, "/opt/slurm/etc/efakit", options=["--partition=gpu"])
+    found, silent = ask_nodes(names, installed_hooks("/opt/slurm/etc/efakit"), options=["--partition=gpu"])
     assert [item.node for item in found] == ["gpu-1", "gpu-2", "gpu-3"]
     why = dict(silent)
     assert why["gpu-4"] == "Unable to allocate resources: Requested nodes are busy"
@@ -269,6 +269,16 @@ def test_each_node_is_asked_by_itself_and_one_that_does_not_answer_costs_no_othe
     argv = (answers / "argv.gpu-1").read_text().split("\n")
     assert argv[-3:] == ["/bin/sh", "/opt/slurm/etc/efakit/run-hook", "collect"]
     assert {"--nodelist=gpu-1", "--nodes=1", "--partition=gpu", "--export=NONE"} <= set(argv)
+
+
+def test_nodes_without_hooks_are_asked_by_a_file_that_does_not_stay():
+    command = own_file(built_hook())
+    before = set(Path("/tmp").glob("efakit-collect.*"))
+    done = subprocess.run(command.command, input=command.stdin, capture_output=True, env={})
+    document = parse_document(done.stdout.decode(), "the node")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert document.part("settings") is None
+    assert set(Path("/tmp").glob("efakit-collect.*")) <= before
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,9 @@ def collect(run: Run) -> str:
         "compute_resources": settings.compute_resources,
     }
     document = look(settings.root, run.node, asks=lambda names: why_not_asked(settings, run.node, job))
-    document["settings"] = given
-    add_keeping(document, settings)
+    if run.config is not None:
+        document["settings"] = given
+        add_keeping(document, settings)
     return dumps(document) + "\n"
 
 
