@@ -272,12 +272,13 @@ def test_each_node_is_asked_by_itself_and_one_that_does_not_answer_costs_no_othe
 
 
 def test_nodes_without_hooks_are_asked_by_a_file_that_does_not_stay():
-    command = own_file(built_hook())
     before = set(Path("/tmp").glob("efakit-collect.*"))
-    done = subprocess.run(command.command, input=command.stdin, capture_output=True, env={})
-    document = parse_document(done.stdout.decode(), "the node")
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert document.part("settings") is None
+    for config in ("", "/nowhere/hook.json"):
+        means = own_file(built_hook(), config)
+        done = subprocess.run(means.command, input=means.stdin, capture_output=True, env={})
+        document = parse_document(done.stdout.decode(), "the node")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert (document.part("settings") or {"path": ""})["path"] == config
     assert set(Path("/tmp").glob("efakit-collect.*")) <= before
 
 

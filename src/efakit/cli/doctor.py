@@ -138,7 +138,7 @@ def _asked(nodes: str, options: tuple[str, ...], start_seconds: int) -> Collecte
     if home is None or home["version"] != __version__:
         from efakit.emit.hook_archive import hook_archive
 
-        means = own_file(hook_archive())
+        means = own_file(hook_archive(), f"{home['path']}/hook.json" if home else "")
     else:
         means = installed_hooks(home["path"])
     try:

@@ -33,19 +33,21 @@ _NOT_UP = {
 _WORDS_NOT_UP = ("down", "drained", "draining", "fail", "failing", "error", "future", "inval", "unknown", "perfctrs")
 
 
-# Where no hooks are installed: the hook's file comes on stdin, and goes again. The Pythons are those of prolog/run-hook.
+# Where this release's hooks are not installed: their file comes on stdin, and goes again. Its Pythons are those of
+# prolog/run-hook.
 _FROM_STDIN = """\
 PATH=/usr/bin:/bin; umask 077
 file=$(mktemp /tmp/efakit-collect.XXXXXX) || exit 1
 trap 'rm -f "$file"' EXIT
 cat >"$file"
-for python in /usr/bin/python3.9 /usr/bin/python3.[1-9][0-9] /usr/local/bin/python3.9 /usr/local/bin/python3.[1-9][0-9] \
+for python in /usr/bin/python3.9 /usr/bin/python3.[1-9][0-9] \
+  /usr/local/bin/python3.9 /usr/local/bin/python3.[1-9][0-9] \
   /opt/parallelcluster/pyenv/versions/3.9*/bin/python3 /opt/parallelcluster/pyenv/versions/3.[1-9][0-9]*/bin/python3; do
   [ ! -x "$python" ] || break
   python=
 done
 [ -n "$python" ] || { echo "no Python 3.9 or later on this node"; exit 0; }
-"$python" -I -S "$file" collect
+"$python" -I -S "$file" collect ${1:+--config "$1"}
 """
 
 
@@ -61,9 +63,12 @@ def installed_hooks(home: str) -> Means:
     return Means(("/bin/sh", f"{home}/run-hook", "collect"))
 
 
-def own_file(archive: bytes) -> Means:
-    """Return how nodes without hooks are asked: by the hook's file, which srun brings and which does not stay."""
-    return Means(("/bin/sh", "-c", _FROM_STDIN), archive)
+def own_file(archive: bytes, config: str = "") -> Means:
+    """Return how other nodes are asked: by the hook's file, which srun brings and which does not stay.
+
+    ``config``: the hook.json of other hooks that are installed there.
+    """
+    return Means(("/bin/sh", "-c", _FROM_STDIN, "sh", config), archive)
 
 
 def ask_nodes(
