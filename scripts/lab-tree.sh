@@ -125,8 +125,7 @@ if [ -d "$tree" ]; then
     echo "$wanted" >"$place/venv.ready"
   fi
 fi
-flock --unlock "$lock"
-exec {lock}>&-
+flock --shared "$lock" # who would make it anew waits
 if [ ! -d "$tree" ]; then
   echo "lab-tree.sh: nothing was run on Slurm $release" >&2
   exit 0

@@ -29,15 +29,17 @@ __all__ = ["LabCluster", "LabCommandError", "LabError", "default_node_names", "m
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NEEDED_COMMANDS = ("slurmctld", "slurmd", "munged", "sbatch", "ip", "mount", "nsenter", "timeout")
+NEEDED_FOR_ACCOUNTING = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacct", "sacctmgr")
 
 
-def missing_requirements() -> list[str]:
-    """Why no lab can run here, for a test's skip message; empty if one can."""
+def missing_requirements(*, accounting: bool = False) -> list[str]:
+    """Why no lab, or none with accounting, can run here, for a test's skip message; empty if one can."""
     if sys.platform != "linux":
         return ["Linux"]
     reasons = [] if os.geteuid() == 0 else ["root"]
     search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    return reasons + [f"the command {name}" for name in NEEDED_COMMANDS if not shutil.which(name, path=search)]
+    needed = NEEDED_COMMANDS + (NEEDED_FOR_ACCOUNTING if accounting else ())
+    return reasons + [f"the command {name}" for name in needed if not shutil.which(name, path=search)]
 
 
 class LabCluster(LabClient):
@@ -52,6 +54,8 @@ class LabCluster(LabClient):
     `sys/class/net` shows the host's own real interfaces.
 
     `slurm_settings` adds to slurm.conf or replaces a setting; None leaves one out.
+
+    `accounting` starts slurmdbd, and a MariaDB with its data in the work directory and its socket in the lab.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class LabCluster(LabClient):
         private: Mapping[Path, str] | None = None,
         root: Path | None = None,
         slurm_settings: Mapping[str, str | None] | None = None,
+        accounting: bool = False,
         start_timeout_seconds: float = 60.0,
     ) -> None:
         private = dict(private or {})
@@ -85,6 +90,7 @@ class LabCluster(LabClient):
             private=private,
             root=root,
             slurm_settings=dict(slurm_settings or {}),
+            accounting=accounting,
         )
         super().__init__(spec)
         self._start_timeout_seconds = start_timeout_seconds
@@ -135,7 +141,7 @@ class LabCluster(LabClient):
 
         Raises LabError, with the ends of the logs, when it does not come up; nothing is left then.
         """
-        missing = missing_requirements()
+        missing = missing_requirements(accounting=self.spec.accounting)
         if missing:
             raise LabError(f"a lab needs {', '.join(missing)}")
         self._refuse_running_lab()
@@ -171,7 +177,7 @@ class LabCluster(LabClient):
     def _forget_last_run(self) -> None:
         spec = self.spec
         spec.ready_file.unlink(missing_ok=True)
-        for stale in (spec.ctld_state_dir, spec.log_dir, spec.gpu_dir):
+        for stale in (spec.ctld_state_dir, spec.log_dir, spec.gpu_dir, spec.database_dir):
             shutil.rmtree(stale, ignore_errors=True)
         for name in spec.node_names:
             shutil.rmtree(spec.host_dir(name) / "run", ignore_errors=True)
