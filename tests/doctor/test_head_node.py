@@ -191,7 +191,10 @@ def image_findings(root: Path, *arguments: str) -> list[tuple[str, str]]:
 
 
 def test_an_image_needs_no_device_and_no_driver(tmp_path):
-    assert image_findings(image(tmp_path / "a", gpu=True), "--instance", "p5.48xlarge") == []
+    root = image(tmp_path / "a", gpu=True)
+    assert image_findings(root, "--instance", "p5.48xlarge") == []
+    done = CliRunner().invoke(efakit, ["doctor", "--container", "--root", str(root)])
+    assert done.output == "1 image: nothing found\n"
 
 
 def test_an_image_without_efa_and_one_for_gpus_without_the_plugin_are_told(tmp_path):

@@ -27,7 +27,8 @@ def print_examined(examined: Examined, *, verbose: bool) -> None:
     counts = {
         name: sum(item.finding.severity == name for item in examined.told) for name in ("error", "warning", "info")
     }
-    nodes = f"{len(examined.nodes)} nodes" if several else "1 node" if examined.nodes else "no node"
+    one = "1 image" if any(node["in_image"] for node in examined.nodes) else "1 node"
+    nodes = f"{len(examined.nodes)} nodes" if several else one if examined.nodes else "no node"
     where = f"{nodes} and the cluster" if "" in examined.looked_at else nodes
     if examined.told:
         click.echo(

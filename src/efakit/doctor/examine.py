@@ -60,7 +60,14 @@ def examine(collected: Collected, version: str, where: str, instance_type: str |
         told += [item for item in judge(document, instance_type) if not _is_told(item.finding, of_cluster, collected)]
         seen[document.node] = looked_at(document, instance_type)
         kind = instance_type or document.instance_type
-        nodes.append({"node": document.node, "instance_type": kind, "software": dict(document.versions)})
+        nodes.append(
+            {
+                "node": document.node,
+                "instance_type": kind,
+                "in_image": document.in_image,
+                "software": dict(document.versions),
+            }
+        )
     told.sort(key=lambda item: item.finding.severity, reverse=True)
     return Examined([*odd, *told], seen, nodes)
 
