@@ -16,6 +16,7 @@ from efakit.doctor.software_checks import software_findings
 from efakit.doctor.subject import Subject, subject_of
 from efakit.finding import Finding
 from efakit.hook.collect import SAVED
+from efakit.hook.installed import check_stack
 from efakit.rules.registry import rule_of
 
 
@@ -63,7 +64,7 @@ def judge(document: Document, instance_type: str | None = None) -> list[Told]:
         if subject.instance_type:
             name = f"the DMI product name is {subject.instance_type}, which is no type of EC2's"
         message = f"{name}: EFA is not judged"
-        found.append(Finding("not-read", "info", message, fix="name the type with --instance"))
+        found += [Finding("not-read", "info", message, fix="name the type with --instance"), *_unread(document)]
     found += [*_settings(document), *keeping_findings(document)]
     told = [tell(document.node, mended(finding, document)) for finding in dict.fromkeys(found)]
     return sorted(told, key=lambda item: item.finding.severity, reverse=True)
@@ -110,5 +111,9 @@ def _unread(document: Document) -> Iterator[Finding]:
 
 
 def _settings(document: Document) -> list[Finding]:
-    given = document.part("settings") or {"problems": []}
-    return [Finding("settings", "error", problem) for problem in given["problems"]]
+    """Return what is wrong with hook.json, and what is installed otherwise than the cluster was rendered for."""
+    given = document.part("settings")
+    if given is None:
+        return []
+    wrong = [Finding("settings", "error", problem) for problem in given["problems"]]
+    return [*wrong, *check_stack(document.versions, given["stack"])]
