@@ -132,13 +132,14 @@ def _node_list(job: int) -> str:
 
 def write_records(folder: Path, count: int, devices: int) -> None:
     """Write JSON files as the hooks publish them."""
+    from efakit.hook.json_text import dumps_lines
     from efakit.node.record import record_path
 
     for number in range(count):
         made = record(number, devices)
         path = folder.joinpath(*record_path(made))
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(made, indent=1))
+        path.write_text(dumps_lines(made))
 
 
 def compaction(folder: Path, count: int, devices: int) -> tuple[float, float]:

@@ -282,6 +282,14 @@ def test_the_files_have_the_permissions_that_their_records_have_in_common(folder
     assert days == {"2026-09-21": 0o640, "2026-09-22": 0o644}
 
 
+def test_a_job_folder_that_has_been_empty_for_a_day_goes_and_a_young_one_stays(folder):
+    for _ in in_both(folder):
+        pass
+    os.utime(folder / "lab/1", (1, 1))
+    run(folder, "records", "compact")
+    assert sorted(path.name for path in (folder / "lab").iterdir()) == ["2", "3", "4"]
+
+
 IMPORTS = """
 import sys
 from efakit.cli.main import main

@@ -93,7 +93,9 @@ def damaged(random, number):
         return json.dumps({**record, "user": "=cmd|' /C calc'!A0", "partition": "<script>\x1b[2J"}).encode()
     if kind == 6:
         return b"[" * random.randrange(100_000)
-    return json.dumps({**record, "findings": [{"message": "x" * random.randrange(5 << 20)}]}).encode()
+    return json.dumps(
+        {**record, "findings": [{"message": "x" * (5 << 20 if random.random() < 0.02 else random.randrange(20_000))}]}
+    ).encode()
 
 
 def hold_with(folder, count, seed):

@@ -8,6 +8,7 @@ that is killed at any point leaves what the next one needs to go on.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -38,6 +39,8 @@ from efakit.store.workers import spread
 
 GRACE_SECONDS = 3600
 """Longer than a report takes that has listed the files before."""
+_FOLDER_SECONDS = 86_400
+"""A hook makes a job's folder and then writes into it: a young one stays."""
 _FILES_OF_A_PIECE = 500
 _FILES_OF_A_ROUND = 100_000
 _MOST_ROWS_KEPT = 30_000
@@ -80,6 +83,7 @@ def compact(records_dir: Path, *, grace_seconds: float = GRACE_SECONDS, workers:
         hold(units, held)
         _remove_json(records_dir, units, now - grace_seconds, outcome)
         _remove_generations(records_dir, now - grace_seconds, outcome)
+        _remove_empty_folders(records_dir, now - max(grace_seconds, _FOLDER_SECONDS))
         new = [unit for unit in units if unit.new_files()]
         newest = max((one.path.stat().st_mtime_ns for one in held.generations), default=0)
         judged = max(int(now * 1e9), newest + 1)
@@ -215,6 +219,16 @@ def _remove_json(records_dir: Path, units: list[Unit], before: float, outcome: O
             else:
                 kept.append(file)
         unit.files = kept
+
+
+def _remove_empty_folders(records_dir: Path, before: float) -> None:
+    for cluster in records_dir.iterdir():
+        if cluster.name.startswith((".", "@")) or not cluster.is_dir():
+            continue
+        for folder in cluster.iterdir():
+            with contextlib.suppress(OSError):  # it has files, or is none
+                if folder.lstat().st_mtime < before:
+                    folder.rmdir()
 
 
 def _remove_generations(records_dir: Path, before: float, outcome: Outcome) -> None:
