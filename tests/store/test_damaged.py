@@ -73,7 +73,7 @@ def test_what_can_be_used_comes_back_from_the_store_as_it_was(tmp_path, name, pu
 
 def damaged(random, number):
     """Return a record's file with something wrong, as bytes; it may still be a good one."""
-    record = version_2(f"n{number}", job_id=1 + number % 40, node_list=None, node_list_at_end=None, node_count=100_000)
+    record = version_2(f"n{number}", f"{number:016x}", job_id=1 + number % 40, node_list=None, node_list_at_end=None)
     data = bytearray(json.dumps(record).encode())
     kind = random.randrange(8)
     if kind == 0:
@@ -104,7 +104,7 @@ def hold_with(folder, count, seed):
     for number in range(count):
         good = version_2(f"g{number}", job_id=1 + number % 40, node_list=None, node_list_at_end=None, node_count=9)
         write(folder, good)
-        path = path_of(folder, version_2(f"n{number}", job_id=1 + number % 40))
+        path = path_of(folder, version_2(f"n{number}", f"{number:016x}", job_id=1 + number % 40))
         path.write_bytes(damaged(random, number))
     accepted = {job_id: ids_read(folder, job_id) for job_id in range(1, 41)}
     total = sum(map(len, accepted.values()))
@@ -117,7 +117,8 @@ def hold_with(folder, count, seed):
     for job_id, expected in accepted.items():
         assert ids(find_runs(folder, job_id)) == expected
     view, _ = ask(folder, EVERYTHING, [("verdict", EVERYTHING, None)])
-    assert view.damaged == outcome.damaged
+    # A file of another id than its name's may also be another cluster's.
+    assert outcome.damaged <= view.damaged <= outcome.damaged + outcome.misplaced
     return outcome
 
 
