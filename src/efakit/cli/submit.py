@@ -46,8 +46,8 @@ class _SubmitCommand(Command):
 @click.command(
     short_help="Look before a job, submit it, wait for its report.",
     cls=_SubmitCommand,
-    exit_1="Something speaks against the job, Slurm refused it, or with --wait: it failed, or --fail-on lists its "
-    "verdict.",
+    exit_1="Something speaks against the job, Slurm refused it, or with --wait: it failed, or its report has what "
+    "--fail-on lists.",
     fine="The job was submitted; with --wait: it completed.",
     options_metavar="[OPTIONS]",
 )
@@ -58,8 +58,8 @@ class _SubmitCommand(Command):
 @click.option("--wait", "waits", is_flag=True, help="Wait for the job's end, then print its report.")
 @click.option(
     "--fail-on",
-    metavar="VERDICT[,VERDICT...]",
-    help="With --wait: exit with 1 on these verdicts of the report.",
+    metavar="WORD[,WORD...]",
+    help="With --wait: exit with 1 on these verdicts, rules or severities, as efakit report does.",
 )
 @click.option(
     "--spec",
@@ -98,9 +98,9 @@ def submit(
     efakit looks for the job before it tries again. --wait says on stderr why the job waits, and ends in the report;
     Ctrl-C then leaves the job as it is.
     """
-    from efakit.cli.report import failing_verdicts
+    from efakit.cli.report import failing_words
 
-    failing = failing_verdicts(fail_on)
+    failing = failing_words(fail_on)
     if fail_on and not waits:
         raise click.UsageError("--fail-on needs --wait")
     if waits and dry_run:
@@ -236,7 +236,7 @@ def _wait(job_id: int, slurm: SlurmHere, screen: Screen, wishes: _Wishes) -> Non
 
 def _report(job_id: int, ended: Ended, screen: Screen, wishes: _Wishes) -> int:
     """Print the report of a job, or of each task of an array; return the exit code."""
-    from efakit.cli.report import installed_records_dir, job_report
+    from efakit.cli.report import fails, installed_records_dir, job_report
     from efakit.report.job import as_data
     from efakit.report.text import print_report
     from efakit.slurm.job import SlurmAnswer
@@ -260,7 +260,7 @@ def _report(job_id: int, ended: Ended, screen: Screen, wishes: _Wishes) -> int:
             screen.tell(f"  no report: {error}")
             continue
         reports.append(as_data(found))
-        if found.verdict.verdict in wishes.failing:
+        if fails(found, wishes.failing):
             code = 1
         if len(reports) <= _MOST_TASKS and screen.for_people:
             print_report(found, sys.stdout)
