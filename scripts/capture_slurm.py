@@ -19,6 +19,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from efakit.slurm.commands import SACCT_COLUMNS, SQUEUE_COLUMNS
+from efakit.slurm.nodes import NODE_COLUMNS
+from efakit.slurm.table import long_format
 from tests.slurm.single_host import NoSlurmHere, SingleHostSlurm, wait_until
 
 SAMPLES = Path(__file__).resolve().parents[1] / "tests/slurm/samples"
@@ -32,13 +35,31 @@ FEATURES = {  # as ParallelCluster gives them to its nodes
 }
 REASON = "efakit: 31 of 32 EFA devices found (devices-missing), see 'efakit report 7'"
 JOB_TEXT = ["--comment=mine, efakit=off | a=b", "--account=research"]
+BETWEEN = "<|>"
+"""Between the fields in what efakit's own questions print, where efakit itself takes a new random word each time."""
 ONE_OF_ALL = "%all"  # of squeue and sinfo: every field, between bars
+
+
+def own_questions() -> dict[str, list[str]]:
+    """File -> what efakit's room slurm/ asks, by its tables."""
+    squeue, sinfo = (long_format(columns, BETWEEN) for columns in (SQUEUE_COLUMNS, NODE_COLUMNS))
+    sacct = ["--noheader", "--local", "--allocations", "--parsable", f"--delimiter={BETWEEN}", "--allusers"]
+    questions = {
+        "efakit-squeue.txt": ["squeue", "--noheader", "--local", "--states=all", f"--Format={squeue}"],
+        "efakit-nodes.txt": ["sinfo", "--noheader", "--local", "--Node", f"--Format={sinfo}"],
+        "efakit-partitions.txt": ["scontrol", "--oneliner", "show", "partition"],
+    }
+    for since in ("", *sorted({column.since for column in SACCT_COLUMNS if column.since})):
+        fields = ",".join(column.asked for column in SACCT_COLUMNS if column.since <= since)
+        questions[f"efakit-sacct{since and '-'}{since}.txt"] = ["sacct", *sacct, f"--format={fields}"]
+    return questions
 
 
 def commands(jobs: dict[str, str]) -> dict[str, list[str]]:
     """File -> command. JSON is long, so it is asked of a few jobs only."""
     few = ",".join(jobs[name] for name in ("good", "failing", "array", "waiting"))
     return {
+        **own_questions(),
         "version.txt": ["squeue", "--version"],
         "squeue.txt": ["squeue", "--states=all"],
         "squeue-all-fields.txt": ["squeue", "--states=all", f"--format={ONE_OF_ALL}"],

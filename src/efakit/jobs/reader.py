@@ -14,8 +14,10 @@ from pathlib import Path
 
 from efakit.errors import RecordError
 from efakit.jobs.fields import MOST_COMPONENTS, Record, check_record
-from efakit.jobs.json_file import Unusable, read_bytes, read_json, why_unreadable
+from efakit.jobs.json_file import Unusable, parse_json, read_bytes, why_unreadable
+from efakit.jobs.many import read_all
 from efakit.jobs.node_list import NodeLists
+from efakit.jobs.quick import read_quickly
 from efakit.jobs.version_1 import lift
 from efakit.node.record import safe_name
 from efakit.printable import printable
@@ -111,7 +113,7 @@ def _leaders(records_dir: Path, cluster: str, job_id: int) -> Iterator[int]:
     for leader in range(job_id - 1, max(job_id - MOST_COMPONENTS, 0), -1):
         folder = records_dir / cluster / str(leader)
         try:
-            names = [name for name in _record_files(folder) if _has_record_id(name)]
+            names = [name for name in record_files(folder) if _has_record_id(name)]
         except OSError:
             continue  # it is not this job's folder, and most ids have none
         if any(_names_leader(folder / name, leader) for name in _sample(names)):
@@ -119,7 +121,7 @@ def _leaders(records_dir: Path, cluster: str, job_id: int) -> Iterator[int]:
 
 
 def _sample(names: Sequence[str]) -> list[str]:
-    by_run = {_node_and_run(name)[1]: name for name in names}
+    by_run = {node_and_run(name)[1]: name for name in names}
     latest = [by_run[run] for run in sorted(by_run)[-_FILES_LOOKED_AT:]]
     step = max(1, len(names) // _FILES_LOOKED_AT)
     return list(dict.fromkeys([*latest, *names[::step][:_FILES_LOOKED_AT]]))
@@ -153,7 +155,7 @@ def _read_folder(records_dir: Path, cluster: str, job_id: int, found: Found) -> 
     """Read all files of one job's folder; one that is not there holds nothing."""
     folder = records_dir / cluster / str(job_id)
     try:
-        names = _record_files(folder)
+        names = record_files(folder)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
@@ -164,9 +166,13 @@ def _read_folder(records_dir: Path, cluster: str, job_id: int, found: Found) -> 
         found.cut.add(cluster)
     good: list[tuple[str, Record]] = []
     bad: list[tuple[str, str]] = []
-    for name in names[:MOST_FILES]:
+    below = f"{cluster}/{job_id}/"
+    for name, record in read_all(names[:MOST_FILES], lambda name: _read(folder / name, below + name)):
         try:
-            good.append((name, _load(folder / name, f"{cluster}/{job_id}/{name}", job_id, found.lists)))
+            if isinstance(record, Unusable):
+                raise record
+            _check_place(record, cluster, job_id, found.lists)
+            good.append((name, record))
         except Unusable as error:
             bad.append((name, str(error)))
     own = _own_cluster(cluster, Counter(record["cluster"] for _, record in good))
@@ -178,7 +184,7 @@ def _read_folder(records_dir: Path, cluster: str, job_id: int, found: Found) -> 
     for name, why in sorted(bad):
         fault = _fault(folder / name, why)
         found.faults.append(fault)
-        node, run = _node_and_run(name)
+        node, run = node_and_run(name)
         if node:
             found.damaged.append(DamagedRecord(cluster, job_id, node, run, _modified_at(folder / name), fault))
 
@@ -191,10 +197,18 @@ def _own_cluster(folder: str, names: Counter[str]) -> str | None:
     return max(names, key=lambda name: (folder in (name, safe_name(name)), names[name], name), default=None)
 
 
-def _load(path: Path, below: str, folder_job_id: int, lists: NodeLists) -> Record:
-    record = check_record(read_json(path))
-    if record["schema_version"] == 1:
-        record = lift(record, below)
+def _read(path: Path, below: str) -> Record:
+    data = read_bytes(path)
+    record = read_quickly(data)
+    if record is None:
+        record = check_record(parse_json(data))
+        if record["schema_version"] == 1:
+            record = lift(record, below)
+    return record
+
+
+def _check_place(record: Record, cluster: str, folder_job_id: int, lists: NodeLists) -> None:
+    """Raise Unusable where a record is not of this folder, or its node lists are none."""
     leader, job_id = record["het_job_id"], record["job_id"]
     if leader is not None and not leader <= job_id < leader + MOST_COMPONENTS:
         raise Unusable(f"is damaged: job {job_id} is not a component of job {leader}")
@@ -203,13 +217,21 @@ def _load(path: Path, below: str, folder_job_id: int, lists: NodeLists) -> Recor
     try:
         for node_list in (record["node_list"], record["node_list_at_end"]):
             if node_list:
-                lists.use(node_list, (below.partition("/")[0], job_id, record["run"]))
+                lists.use(node_list, (cluster, job_id, record["run"]))
     except RecordError as error:
         raise Unusable(f"is damaged: {error}") from error
+
+
+def load_record(path: Path, folder_job_id: int) -> Record:
+    """Return one record; raise Unusable where it cannot be used."""
+    cluster = path.parent.parent.name
+    record = _read(path, f"{cluster}/{folder_job_id}/{path.name}")
+    _check_place(record, cluster, folder_job_id, NodeLists())
     return record
 
 
-def _record_files(folder: Path) -> list[str]:
+def record_files(folder: Path) -> list[str]:
+    """Return the names of a job's records, sorted; raise OSError where the folder cannot be read."""
     # A name with a dot in front is a file that is being written.
     names = (path.name for path in folder.iterdir())
     return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
@@ -221,7 +243,7 @@ def _has_record_id(name: str) -> bool:
     return len(parts) > 2 and len(parts[-1]) in _LETTERS_OF_AN_ID and _HEX.issuperset(parts[-1])
 
 
-def _node_and_run(name: str) -> tuple[str, str]:
+def node_and_run(name: str) -> tuple[str, str]:
     """Return node and run as a file's name has them, empty where it has not: NODE.RUN.json, NODE.RUN.RECORDID.json."""
     parts = name.removesuffix(".json").split(".")[: -1 if _has_record_id(name) else None]
     return ".".join(parts[:-1]), parts[-1]
