@@ -141,4 +141,5 @@ format: .venv/ready
 	ruff check --fix $(CODE)
 
 clean:
+	scripts/as-root.sh rm -rf --one-file-system .cache/lab
 	rm -rf .venv .venv-* .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
