@@ -51,6 +51,8 @@ def slurm_settings(spec: LabSpec, slot: int) -> dict[str, str]:
         "ReturnToService": "2",
         "KillWait": "5",
     }
+    if spec.configless:
+        settings["SlurmctldParameters"] = "enable_configless"
     settings.update(spec.slurm_settings)
     return {name: value for name, value in settings.items() if value is not None}
 
