@@ -11,7 +11,7 @@ from efakit.diagnose.search import engine
 from scripts.ratios import seconds
 
 RANKS = 10_000
-BYTES = 400_000_000
+BYTES = 1_000_000_000
 # Of the time of `grep -c` of ten texts, which reads the log and searches it; by what searches.
 LIMITS = {"re2": 20.0, "find": 100.0}
 MOST_MEMORY_KIB = 200 << 10

