@@ -158,10 +158,11 @@ class SingleFile(Cluster):
 
 
 class NodeFolders(Cluster):
-    """As on AWS PCS: folders of our own on each node, which Slurm's settings name; the task prolog is shared."""
+    """As on AWS PCS: configless, with folders of our own on each node, which Slurm's settings name."""
 
     layout = "pcs"
     local = True
+    configless = True
     says = "on this node alone"
 
     def __init__(self, work_dir: Path) -> None:
