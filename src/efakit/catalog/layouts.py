@@ -57,7 +57,9 @@ class Layout:
     """What makes a changed setting count, and who does it."""
     source: str
     settings: frozenset[str] | None = None
-    """The only settings of Slurm's that can be made, in lower case; None: all of them."""
+    """Settings of Slurm's that surely can be made, in lower case; None: all of them."""
+    refused: frozenset[str] = frozenset()
+    """Settings that surely cannot be made. Of others nothing is known."""
     partitions: tuple[str, ...] = ()
     """Partitions that belong to the platform: nothing of ours changes their nodes' state."""
     reservations: tuple[str, ...] = ()
@@ -65,16 +67,23 @@ class Layout:
     unverified: tuple[str, ...] = ()
 
     def allows(self, setting: str) -> bool:
-        """Say whether a setting of Slurm's can be made there."""
+        """Say whether a setting of Slurm's surely can be made there."""
         return self.settings is None or setting.lower() in self.settings
 
 
-# As the guide's page has them, as far as hooks are concerned. Not on it, and so not here: time-outs of prolog and
-# epilog, PrologSlurmctld, EpilogSlurmctld, JobSubmitPlugins, SlurmctldParameters.
+# As the guide's page has them, as far as hooks are concerned.
 _PCS_ALLOWED = frozenset(
     (
         *("prolog", "epilog", "prologflags", "taskprolog", "taskepilog", "clifilterplugins"),
         *("healthcheckprogram", "healthcheckinterval", "healthchecknodestate"),
+    )
+)
+
+# Not on that page.
+_PCS_REFUSED = frozenset(
+    (
+        *("prologtimeout", "epilogtimeout", "prologepilogtimeout", "prologslurmctld", "epilogslurmctld"),
+        *("jobsubmitplugins", "slurmctldparameters"),
     )
 )
 
@@ -105,6 +114,7 @@ LAYOUTS = (
         takes_effect="an update of the cluster (aws pcs update-cluster): nobody has a shell on the controller",
         source=PCS_SETTINGS,
         settings=_PCS_ALLOWED,
+        refused=_PCS_REFUSED,
         unverified=("whether slurmd on a node rereads Prolog at such an update without a restart",),
     ),
     Layout(

@@ -70,7 +70,7 @@ def plan_hooks(hooks: Hooks, cluster: ClusterPlan, stack: Stack, site: SlurmSite
         "deadline_seconds": hooks.deadline_seconds or _DEADLINE_SECONDS[hooks.mode == "enforce"],
     }
     publication = _publication(hooks.bucket)
-    installed_first = site.installs_itself and publication is not None
+    installed_first = site.installs_itself and (publication is not None or site.brings_hooks)
     programs = plan_programs(hooks, site, installed_first=installed_first, pyxis=pyxis)
     decisions = [site.installation(publication), _records(hooks, site), *_policy(hooks, cluster.nodes, site)]
     if not site.writes_settings:
