@@ -3,6 +3,7 @@
 # make check   the fast part of it, for the inner loop
 # make coverage which lines the fast part runs
 # make platforms-check the vendors' tools that are too large for make test: SageMaker's SDK, line 3
+# make lab-24.11 and make lab-26.05: the lab's tests on other releases of Slurm, each in a Debian tree of its own
 # make bench   speed, as ratios
 # A Debian or Ubuntu machine with Python 3.10 or later, and root or sudo, is all that they need.
 SHELL := /bin/bash
@@ -63,8 +64,14 @@ check: .venv/ready
 # Side by side, where one alone would leave a core idle.
 SIDE_BY_SIDE := $(MAKE) --jobs=4 --output-sync=target
 
-.PHONY: environments torch pythons test-images test-sagemaker
-environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons
+# Debian trees with other releases of Slurm.
+TREES := lab-tree-24.11 lab-tree-26.05
+
+.PHONY: environments torch pythons prometheus test-images test-sagemaker
+environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons prometheus $(TREES)
+
+prometheus:
+	scripts/setup-prometheus.sh .cache/prometheus
 
 torch: .venv/ready
 	scripts/setup-torch.sh .venv-torch
@@ -82,8 +89,8 @@ test: system
 	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
 	$(SIDE_BY_SIDE) test-images test-sagemaker
 	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
-	# Not in memory: the lab mounts a /dev/shm of its own over it. A file's tests share a cluster.
-	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m "lab and not alone" -n auto --dist loadfile --ignore=tests/hook
+	# The lab waits more than it computes: releases side by side. What compares the machine before and after is last.
+	$(SIDE_BY_SIDE) test-lab test-lab-26.05 test-lab-24.11
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
 
@@ -95,6 +102,30 @@ test-sagemaker:
 
 platforms-check: .venv-sagemaker3/ready
 	scripts/as-root.sh .venv-sagemaker3/bin/python -m pytest -m sagemaker tests/sagemaker
+
+# A file's tests share a cluster. More workers than cores: they wait.
+ON_LAB := -n 4 --dist loadfile
+.PHONY: lab-24.11 lab-26.05 test-lab test-lab-24.11 test-lab-26.05 $(TREES)
+$(TREES): lab-tree-%:
+	scripts/as-root.sh scripts/lab-tree.sh $*
+
+# Not in memory: the lab mounts a /dev/shm of its own over it.
+test-lab:
+	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m "lab and not alone" $(ON_LAB) --ignore=tests/hook
+
+# In a tree those of them that compare the machine are alone, in namespaces of their own.
+test-lab-26.05:
+	scripts/as-root.sh scripts/lab-tree.sh 26.05 $(PYTEST) -m "lab and not alone" $(ON_LAB) tests/lab tests/slurm
+	scripts/as-root.sh scripts/lab-tree.sh 26.05 $(PYTEST) -m alone tests/lab
+
+# What installs hooks, and what they are told.
+HOOKS_ON_LAB := $(addprefix tests/lab/test_,$(addsuffix .py,cluster enforce hooks_commands loop production runs task_prolog uninstall))
+test-lab-24.11:
+	scripts/as-root.sh scripts/lab-tree.sh 24.11 $(PYTEST) -m lab $(ON_LAB) $(HOOKS_ON_LAB)
+
+lab-24.11 lab-26.05: lab-%: system
+	scripts/as-root.sh scripts/lab-tree.sh $* $(PYTEST) -m "lab and not alone" $(ON_LAB) tests/lab tests/slurm tests/hook
+	scripts/as-root.sh scripts/lab-tree.sh $* $(PYTEST) -m alone tests/lab
 
 coverage: .venv/ready
 	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto --cov --cov-report=term:skip-covered

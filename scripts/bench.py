@@ -12,9 +12,13 @@ import shutil
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from efakit.slurm import NodeTable
+from efakit.slurm.nodes import NODE_COLUMNS, nodes_of
+from efakit.slurm.table import read_table
 from efakit.vendor.simulated_account import account_for, config_in
 from efakit.vendor.simulated_account.environment import isolated_environment
 from scripts.bench_diagnose import bench_diagnose
@@ -60,6 +64,26 @@ def lint_is_quick(lint: Sequence[str], folder: Path) -> bool:
     return taken <= LINT_SECONDS
 
 
+def parse_nodes() -> None:
+    """Print how long efakit takes to read what sinfo prints of 10,000 nodes in three partitions each."""
+    separator = "|0123456789abcdef|"
+    row = "{}-dy-p5-{}", "{}", "idle+cloud+powered_down", "dynamic,p5.48xlarge,p5,efa,gpu", "none", "192", "2000000"
+    output = "".join(
+        separator.join((*row, "gpu:h100:8", "\n")).format("gpu", number, partition)
+        for number in range(10_000)
+        for partition in ("gpu*", "all", "low")
+    )
+    start = time.perf_counter()
+    nodes, default = nodes_of(read_table(output, separator, NODE_COLUMNS))
+    read = time.perf_counter()
+    groups = NodeTable(tuple(nodes), default).groups()
+    grouped = time.perf_counter()
+    print(
+        f"sinfo of {len(nodes)} nodes, {len(output) / 1e6:.1f} MB: read in {read - start:.2f} s, "
+        f"{len(groups)} groups in {grouped - read:.2f} s"
+    )
+
+
 def main() -> int:
     """Print each comparison with its limit; return 1 where one is exceeded."""
     efakit, pcluster = str(BIN / "efakit"), str(BIN / "pcluster")
@@ -81,6 +105,7 @@ def main() -> int:
             print(ratio.line(title, f"(limit {limit:.3f}) {'ok' if ratio.value <= limit else 'TOO SLOW'}"))
             failed += ratio.value > limit
         failed += not lint_is_quick([efakit, "lint", "--fail-on", "error"], Path(folder))
+        parse_nodes()
         failed += bench_diagnose([efakit, "diagnose"], Path(folder))
         failed += bench_hook(Path(folder))
     return 1 if failed else 0

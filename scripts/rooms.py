@@ -46,7 +46,7 @@ _ROOMS = (
     ),
     Room(
         "slurm",
-        "what Slurm knows of jobs and of its own configuration: pyslurm, or Slurm's commands",
+        "what Slurm knows: nodes, partitions, jobs, its configuration; submits: pyslurm, or Slurm's commands",
         packages=("pyslurm",),
     ),
     Room(
@@ -108,7 +108,7 @@ _ROOMS = (
         ("spec", "plan", "emit", "lint", "doctor", "jobs", "diagnose", "slurm", "rules", "catalog"),
     ),
     Room("report", "shows what jobs/ found", ("diagnose", "jobs", "catalog"), ("rich",)),
-    Room("exporter", "Prometheus metrics of a node", ("node", "hook", "catalog")),
+    Room("exporter", "Prometheus metrics of a node", ("node", "hook", "catalog"), ("prometheus_client",)),
 )
 _CLI = Room(
     "cli",

@@ -12,12 +12,7 @@ give_up() {
   exit 0
 }
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-if [ ! -r "$keyring" ] || ! command -v apt-get >/dev/null; then give_up "No apt with Debian's keys"; fi
-# Wherever this machine has its own packages from.
-# shellcheck disable=SC2016 # apt's own variables
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
-  awk '$2 == "Debian" && $3 == "main" && $1 !~ /security/ {print $1; exit}')
-if [ -z "$mirror" ]; then give_up "No mirror of Debian's among apt's sources"; fi
+mirror=$("$(dirname "$0")/debian-mirror.sh" 2>&1) || give_up "$mirror"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 0755 "$work"

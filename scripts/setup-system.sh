@@ -3,6 +3,7 @@
 set -euo pipefail
 # libpmix-dev: srun --mpi=pmix; gcc: the library that lets calls of the hook's fail
 packages=(slurm-wlm munge iproute2 libfabric-bin openmpi-bin iperf3 procps libpmix-dev fuse3 gcc libc6-dev)
+packages+=(slurmdbd mariadb-server-core mariadb-client-core) # accounting; no package that starts the database as a service
 packages+=(buildah mmdebstrap gnupg openssl git) # container images, the tree that they are built on, their stand-ins
 command -v node >/dev/null || packages+=(nodejs) # pcluster refuses to start without it
 missing=()

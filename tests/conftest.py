@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +79,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             for name, value in getattr(report, "user_properties", []):
                 if name == "says" and report.when == "call":
                     terminalreporter.write_line(str(value))
+    _count_lab_tests(terminalreporter)
+
+
+def _count_lab_tests(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say on which Slurm the lab's tests ran, and how many."""
+    ran = {
+        report.nodeid
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, [])
+        if report.when == "call" and "lab" in report.keywords
+    }
+    if ran and (slurmctld := shutil.which("slurmctld", path=f"{os.environ.get('PATH', '')}:/usr/sbin")):
+        slurm = subprocess.run([slurmctld, "-V"], capture_output=True, text=True, check=False).stdout.split()
+        python = ".".join(map(str, sys.version_info[:3]))
+        terminalreporter.write_line(f"lab: {len(ran)} tests ran on Slurm {slurm[-1]}, Python {python}")
 
 
 def pytest_sessionfinish() -> None:

@@ -35,7 +35,9 @@ def test_every_help_tells_the_exit_codes(call, words):
 
 
 @pytest.mark.parametrize(
-    "words", [["render"], ["validate"], ["lint"], ["report"], ["diagnose"], ["hooks", "status"]], ids=" ".join
+    "words",
+    [["render"], ["validate"], ["lint"], ["submit"], ["report"], ["diagnose"], ["doctor"], ["hooks", "status"]],
+    ids=" ".join,
 )
 def test_what_can_find_something_says_when_it_ends_with_1(call, words):
     assert "\n  1  " in call(*words, "--help").out
@@ -74,6 +76,7 @@ def completed(line: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     [
         ("efakit explain --instance p5.", ["p5.48xlarge", "p5.4xlarge"]),
         ("efakit lint --instance p5en", ["p5en.48xlarge"]),
+        ("efakit doctor --instance p5en", ["p5en.48xlarge"]),
         ("efakit init --instance trn1.", ["trn1.2xlarge", "trn1.32xlarge"]),
         ("efakit catalog show p4de", ["p4de.24xlarge"]),
         ("efakit explain --rule head-", ["head-architecture", "head-memory", "head-small"]),
@@ -94,6 +97,8 @@ def test_the_shell_completes_the_jobs_of_the_spec(monkeypatch, tmp_path):
     spec = Path(__file__).resolve().parents[2] / "cluster-configs/p5.yaml"
     assert completed(f"efakit render {spec} --show ", monkeypatch) == ["train", "nccl-tests"]
     assert completed(f"efakit explain {spec} --job tr", monkeypatch) == ["train"]
+    assert completed(f"efakit submit {spec} ", monkeypatch) == ["train", "nccl-tests"]
+    assert completed(f"efakit submit --wait {spec} nc", monkeypatch) == ["nccl-tests"]
     (tmp_path / "x.yaml").write_text("jobs: [")
     assert completed(f"efakit render {tmp_path}/x.yaml --show ", monkeypatch) == []
 

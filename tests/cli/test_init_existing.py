@@ -18,10 +18,10 @@ pytestmark = pytest.mark.thorough
 # Stands in for sinfo: prints each line of rows, its fields separated as --format asks.
 SINFO = """\
 #!/bin/sh
-for word; do case $word in --format=*) form=${word#--format=} ;; esac; done
-separator=${form#%P}
-separator=${separator%%%N*}
-while IFS= read -r row; do printf '%s\\n' "$row" | sed "s/ ; /$separator/g; s/\\$/$separator/"; done <<'ROWS'
+for word; do case $word in --Format=*) form=${word#--Format=NodeList:0} ;; esac; done
+separator=${form%%,Partition:*}
+while IFS= read -r row; do printf '%s\\n' "$row" | awk -v s="$separator" -F ' ; ' \\
+'{ print $2 s $1 s "idle" s $3 s "none" s $4 s "1000" s $5 s }'; done <<'ROWS'
 """
 PARALLELCLUSTER = """\
 gpu* ; gpu-st-p5-1 ; static,p5.48xlarge,p5,efa,gpu ; 192 ; gpu:h100:8

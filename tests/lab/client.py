@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .labspec import HEAD_NAME, LabSpec
 from .namespaces import inside_argv
+from .releases import WORDS
 
 POLL_SECONDS = 0.1
 LOG_TAIL_LINES = 25
@@ -166,10 +167,13 @@ class LabClient:
         self.run(["scontrol", "requeue", str(job_id)])
 
     def node_states(self) -> dict[str, str]:
-        """Node -> sinfo's word for its state, such as idle, allocated, completing, drained, or idle* (no answer)."""
+        """Node -> sinfo's word for its state, such as idle, allocated, completing, drained, or idle* (no answer).
+
+        An idle node that the scheduler has plans for is idle here, in the word of every release.
+        """
         output = self.run(["sinfo", "--noheader", "--Node", "--format=%N %T"]).stdout
         words = output.split()
-        return dict(zip(words[::2], words[1::2], strict=True))
+        return {node: WORDS.get(word, word) for node, word in zip(words[::2], words[1::2], strict=True)}
 
     def logs(self, lines: int = LOG_TAIL_LINES) -> str:
         """The ends of all daemons' logs, each under its file name."""

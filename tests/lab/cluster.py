@@ -29,15 +29,17 @@ __all__ = ["LabCluster", "LabCommandError", "LabError", "default_node_names", "m
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NEEDED_COMMANDS = ("slurmctld", "slurmd", "munged", "sbatch", "ip", "mount", "nsenter", "timeout")
+NEEDED_FOR_ACCOUNTING = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacct", "sacctmgr")
 
 
-def missing_requirements() -> list[str]:
-    """Why no lab can run here, for a test's skip message; empty if one can."""
+def missing_requirements(*, accounting: bool = False) -> list[str]:
+    """Why no lab, or none with accounting, can run here, for a test's skip message; empty if one can."""
     if sys.platform != "linux":
         return ["Linux"]
     reasons = [] if os.geteuid() == 0 else ["root"]
     search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    return reasons + [f"the command {name}" for name in NEEDED_COMMANDS if not shutil.which(name, path=search)]
+    needed = NEEDED_COMMANDS + (NEEDED_FOR_ACCOUNTING if accounting else ())
+    return reasons + [f"the command {name}" for name in needed if not shutil.which(name, path=search)]
 
 
 class LabCluster(LabClient):
@@ -53,6 +55,8 @@ class LabCluster(LabClient):
 
     `slurm_settings` adds to slurm.conf or replaces a setting; None leaves one out. `configless` nodes get it from the
     controller.
+
+    `accounting` starts slurmdbd, and a MariaDB with its data in the work directory and its socket in the lab.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class LabCluster(LabClient):
         root: Path | None = None,
         slurm_settings: Mapping[str, str | None] | None = None,
         configless: bool = False,
+        accounting: bool = False,
         start_timeout_seconds: float = 60.0,
     ) -> None:
         private = dict(private or {})
@@ -88,6 +93,7 @@ class LabCluster(LabClient):
             root=root,
             slurm_settings=dict(slurm_settings or {}),
             configless=configless,
+            accounting=accounting,
         )
         super().__init__(spec)
         self._start_timeout_seconds = start_timeout_seconds
@@ -138,7 +144,7 @@ class LabCluster(LabClient):
 
         Raises LabError, with the ends of the logs, when it does not come up; nothing is left then.
         """
-        missing = missing_requirements()
+        missing = missing_requirements(accounting=self.spec.accounting)
         if missing:
             raise LabError(f"a lab needs {', '.join(missing)}")
         self._refuse_running_lab()
@@ -174,7 +180,7 @@ class LabCluster(LabClient):
     def _forget_last_run(self) -> None:
         spec = self.spec
         spec.ready_file.unlink(missing_ok=True)
-        for stale in (spec.ctld_state_dir, spec.log_dir, spec.gpu_dir):
+        for stale in (spec.ctld_state_dir, spec.log_dir, spec.gpu_dir, spec.database_dir):
             shutil.rmtree(stale, ignore_errors=True)
         for name in spec.node_names:
             shutil.rmtree(spec.host_dir(name) / "run", ignore_errors=True)

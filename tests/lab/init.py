@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import select
 import signal
 import subprocess
@@ -22,11 +21,23 @@ from pathlib import Path
 from . import network
 from .labspec import HEAD_NAME, LabSpec
 from .namespaces import detach_mounts, fresh_sysfs, mount, name_host, open_gate, spawn_init
-from .slurmconf import cgroup_conf, gres_conf, hosts_file, mpi_conf, slurm_conf
+from .releases import slurm_release
+from .slurmconf import (
+    DATABASE,
+    cgroup_conf,
+    gres_conf,
+    hosts_file,
+    mpi_conf,
+    slurm_conf,
+    slurm_settings,
+    slurmdbd_conf,
+    with_shells,
+)
 from .state import LabState, Process, claim_slot, missing_folders
 
 MUNGE_DIR = Path("/run/munge")  # libmunge's own default, so clients need no setting
-SLURMCTLD_PORT = 6817
+SLURMCTLD_PORT, SLURMDBD_PORT = 6817, 6819
+DATABASE_SOCKET = Path("/run/mysqld/mysqld.sock")  # libmariadb's own default in Debian
 DAEMON_START_SECONDS = 30.0
 # What systemd would give a daemon, and nothing of the shell that started the lab.
 DAEMON_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
@@ -56,15 +67,7 @@ def write_config(spec: LabSpec, slot: int) -> None:
     (spec.etc_dir / "cgroup.conf").write_text(cgroup_conf(slurm_release()))
     (spec.etc_dir / "mpi.conf").write_text(mpi_conf())
     (spec.etc_dir / "hosts").write_text(hosts_file(spec, slot))
-
-
-def slurm_release() -> tuple[int, int]:
-    """Slurm's year and month, such as (22, 5), by `slurmctld -V` ("slurm-wlm 22.05.8")."""
-    text = subprocess.run(["slurmctld", "-V"], capture_output=True, text=True, check=True).stdout
-    match = re.search(r"(\d+)\.(\d+)\.", text)
-    if match is None:
-        raise RuntimeError(f"slurmctld -V says {text!r}")
-    return int(match[1]), int(match[2])
+    (spec.etc_dir / "passwd").write_text(with_shells(Path("/etc/passwd").read_text()))
 
 
 def run_head(spec: LabSpec, slot: int, owner_fd: int | None) -> None:
@@ -81,6 +84,8 @@ def run_head(spec: LabSpec, slot: int, owner_fd: int | None) -> None:
         pids[name], gates[name] = spawn_init(partial(run_host, spec, slot, index))
     network.plug_hosts(spec, pids)
     _start_munged(spec)
+    if spec.accounting:
+        _start_accounting(spec, slot)
     slurmctld = _start(spec, "slurmctld", ["slurmctld", "-D", "-f", str(spec.slurm_conf)])
     _wait_until(lambda: _listens(SLURMCTLD_PORT), slurmctld)
     for gate in gates.values():
@@ -109,6 +114,7 @@ def _common_mounts(spec: LabSpec, name: str) -> None:
     detach_mounts()
     fresh_sysfs(spec.host_dir(name) / "cgroup-aside")
     mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/dev/shm")
+    mount("--bind", spec.etc_dir / "passwd", "/etc/passwd")
     name_host(name)
 
 
@@ -147,14 +153,40 @@ def _start_munged(spec: LabSpec) -> None:
     _wait_until(socket_path.is_socket, _start(spec, "munged", argv))
 
 
-def _start(spec: LabSpec, name: str, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+def _start_accounting(spec: LabSpec, slot: int) -> None:
+    """MariaDB for this host alone, slurmdbd, and the cluster's name in it."""
+    data = spec.database_dir
+    small = ["--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"]
+    own = ["--no-defaults", f"--datadir={data}", "--user=root", *small]
+    with (spec.log_dir / "mariadb-install-db.out").open("wb") as log:
+        install = ["mariadb-install-db", *own, "--skip-test-db", "--skip-name-resolve"]
+        subprocess.run(install, check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    # slurmdbd makes its database, too, but the client library of MariaDB 11.8.9 then loses the connection.
+    first = spec.etc_dir / "mariadb.sql"
+    first.write_text(f"CREATE DATABASE IF NOT EXISTS {DATABASE};\n")
+    DATABASE_SOCKET.parent.mkdir()
+    server = [f"--socket={DATABASE_SOCKET}", "--skip-networking", "--skip-grant-tables", f"--init-file={first}"]
+    _wait_until(DATABASE_SOCKET.is_socket, _start(spec, "mariadbd", ["mariadbd", *own, *server]))
+    conf = spec.etc_dir / "slurmdbd.conf"
+    conf.touch(mode=0o600)
+    conf.write_text(slurmdbd_conf(spec, slot))
+    own_conf = {"SLURM_CONF": str(spec.slurm_conf)}  # slurmdbd looks for its own beside it
+    _wait_until(lambda: _listens(SLURMDBD_PORT), _start(spec, "slurmdbd", ["slurmdbd", "-D"], own_conf))
+    name = slurm_settings(spec, slot)["ClusterName"]
+    argv = ["sacctmgr", "--immediate", "add", "cluster", name]
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, env={**DAEMON_ENVIRONMENT, **own_conf})
+
+
+def _start(
+    spec: LabSpec, name: str, argv: Sequence[str], environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     with (spec.log_dir / f"{name}.out").open("ab") as log:
         return subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=DAEMON_ENVIRONMENT,
+            env={**DAEMON_ENVIRONMENT, **(environment or {})},
             cwd="/",
             start_new_session=True,
         )

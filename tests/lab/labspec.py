@@ -35,6 +35,7 @@ class LabSpec:
     root: Path | None = None
     slurm_settings: Mapping[str, str | None] = field(default_factory=dict)
     configless: bool = False  # the nodes have no slurm.conf: the controller sends it
+    accounting: bool = False
 
     def __post_init__(self) -> None:
         if not self.node_names or len(self.node_names) > MAX_NODES:
@@ -83,6 +84,10 @@ class LabSpec:
     def gpu_dir(self) -> Path:
         """Stand-ins for /dev/nvidia*: links to a character device, since slurmd takes nothing else for a GPU."""
         return self.work_dir / "gpus"
+
+    @property
+    def database_dir(self) -> Path:
+        return self.work_dir / "mariadb"
 
     @property
     def ready_file(self) -> Path:

@@ -25,11 +25,17 @@ def main() -> None:
         "size": size.value,
         "sum": total.value,
         "host": socket.gethostname(),
-        "launcher": "mpirun" if "OMPI_MCA_orte_app_num" in os.environ else "srun",
+        "launcher": _launcher(),
         "greeting": os.environ["GREETING"],
     }
     os.write(1, f"{json.dumps(says)}\n".encode())  # at once, so that the ranks' lines stay whole
     mpi.MPI_Finalize()
+
+
+def _launcher() -> str:
+    """Return what started this rank, by a variable of Open MPI 4 or the name space of a newer one's mpirun."""
+    namespace = os.environ.get("PMIX_NAMESPACE", "")
+    return "mpirun" if "OMPI_MCA_orte_app_num" in os.environ or namespace.startswith("prterun") else "srun"
 
 
 def _handle(mpi: ctypes.CDLL, symbol: str) -> ctypes.c_void_p:

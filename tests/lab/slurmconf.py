@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .labspec import HEAD_NAME, LabSpec, head_address, node_address
 
+DATABASE = "efakit_acct"
+
 
 def slurm_settings(spec: LabSpec, slot: int) -> dict[str, str]:
     """The global settings: ParallelCluster's where a job or a hook can notice them, else what a small machine needs."""
@@ -53,6 +55,9 @@ def slurm_settings(spec: LabSpec, slot: int) -> dict[str, str]:
     }
     if spec.configless:
         settings["SlurmctldParameters"] = "enable_configless"
+    if spec.accounting:
+        settings["AccountingStorageType"] = "accounting_storage/slurmdbd"
+        settings["AccountingStorageHost"] = HEAD_NAME
     settings.update(spec.slurm_settings)
     return {name: value for name, value in settings.items() if value is not None}
 
@@ -97,6 +102,24 @@ def cgroup_conf(slurm_release: tuple[int, int]) -> str:
     return "CgroupPlugin=disabled\n" if slurm_release >= (23, 2) else "CgroupPlugin=cgroup/v1\n"
 
 
+def slurmdbd_conf(spec: LabSpec, slot: int) -> str:
+    """A database on this host is asked through MariaDB's usual socket, which the head node has in a /run of its own."""
+    settings = {
+        "DbdHost": HEAD_NAME,
+        "DbdAddr": head_address(slot),
+        "SlurmUser": "root",
+        "AuthType": "auth/munge",
+        "CommitDelay": "1",
+        "LogFile": f"{spec.log_dir}/slurmdbd.log",
+        "PidFile": "/run/slurmdbd.pid",
+        "StorageType": "accounting_storage/mysql",
+        "StorageHost": "localhost",
+        "StorageUser": "root",
+        "StorageLoc": DATABASE,
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
 def mpi_conf() -> str:
     """Where `srun --mpi=pmix` keeps its sockets: by default in /tmp, which the lab's hosts share as nodes do not."""
     return "PMIxCliTmpDirBase=/dev/shm\n"
@@ -107,3 +130,18 @@ def hosts_file(spec: LabSpec, slot: int) -> str:
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost", f"{head_address(slot)} {HEAD_NAME}"]
     lines += [f"{node_address(slot, index)} {name}" for index, name in enumerate(spec.node_names)]
     return "\n".join(lines) + "\n"
+
+
+def with_shells(passwd: str) -> str:
+    """The machine's /etc/passwd with a login shell, and a home that exists, for those who have none.
+
+    For `sbatch --export=NAME=...` slurmd asks the user's login shell for its environment. Where that fails, releases
+    after 22.05 hold the job ("user env retrieval failed requeued held").
+    """
+    lines = []
+    for line in passwd.splitlines():
+        fields = line.split(":")
+        if fields[-1].endswith(("/nologin", "/false")):
+            fields[-2:] = ["/", "/bin/sh"]
+        lines.append(":".join(fields) + "\n")
+    return "".join(lines)

@@ -13,7 +13,7 @@ import pytest
 
 from . import efa_tree, move_counters
 from .cluster import LabCluster, LabCommandError, default_node_names
-from .init import slurm_release
+from .releases import hook_variables, slurm_release, why_no_pmix
 
 pytestmark = pytest.mark.lab
 
@@ -181,61 +181,20 @@ def test_the_prolog_runs_on_nodes_without_a_step_because_of_alloc(cluster: LabCl
     assert len(ran) == 3
 
 
-# Measured on Slurm 22.05.8, with PrologFlags=Alloc and without accounting.
-ALWAYS = {
-    "SLURMD_NODENAME",
-    "SLURM_CLUSTER_NAME",
-    "SLURM_CONF",
-    "SLURM_JOBID",
-    "SLURM_JOB_CPUS_PER_NODE",
-    "SLURM_JOB_GID",
-    "SLURM_JOB_ID",
-    "SLURM_JOB_NUM_NODES",
-    "SLURM_JOB_PARTITION",
-    "SLURM_JOB_RESTART_COUNT",
-    "SLURM_JOB_STDIN",
-    "SLURM_JOB_UID",
-    "SLURM_JOB_USER",
-    "SLURM_JOB_WORK_DIR",
-    "SLURM_NODELIST",
-    "SLURM_SCRIPT_CONTEXT",
-    "SLURM_UID",
-}
-# For a job with GPUs, which in an exclusive partition every job has.
-GPU = {
-    "CUDA_VISIBLE_DEVICES",
-    "GPU_DEVICE_ORDINAL",
-    "ROCR_VISIBLE_DEVICES",
-    "SLURM_JOB_GPUS",
-    "ZE_AFFINITY_MASK",
-}
-EPILOG_ONLY = {"SLURM_JOB_DERIVED_EC", "SLURM_JOB_EXIT_CODE", "SLURM_JOB_EXIT_CODE2"}
-# For a job that was submitted with --account, --comment, --ntasks, --error and --output.
-ON_REQUEST = {
-    "SLURM_JOB_ACCOUNT",
-    "SLURM_JOB_COMMENT",
-    "SLURM_JOB_NTASKS",
-    "SLURM_JOB_STDERR",
-    "SLURM_JOB_STDOUT",
-}
-
-
-@pytest.mark.skipif(shutil.which("slurmctld") is None or slurm_release() != (22, 5), reason="measured on Slurm 22.05")
 def test_prolog_and_epilog_get_these_variables_and_no_others(cluster: LabCluster) -> None:
-    """No PATH, no HOME, no SLURM_JOB_NODELIST, no start time on 22.05."""
+    """No PATH and no HOME; which else by release: see ``releases``."""
+    release = slurm_release()
     plain = cluster.submit(batch(cluster, "true"))
     options = ("--ntasks=2", "--comment=c", "--account=a", "--output=%j.o", "--error=%j.e")
     full = cluster.submit(batch(cluster, "exit 3"), "--nodes=2", *options)
     cluster.wait(plain)
     assert cluster.wait(full) == "FAILED"
-    node = next(node for node in NODES if (spool(cluster, node) / f"{plain}.calls").exists())
-    assert set(environment(cluster, node, "prolog_slurmd", plain)) == ALWAYS | GPU
-    assert set(environment(cluster, node, "epilog_slurmd", plain)) == ALWAYS | GPU | EPILOG_ONLY
-    node = next(node for node in NODES if (spool(cluster, node) / f"{full}.calls").exists())
-    prolog = environment(cluster, node, "prolog_slurmd", full)
-    epilog = environment(cluster, node, "epilog_slurmd", full)
-    assert set(prolog) == ALWAYS | GPU | ON_REQUEST
-    assert set(epilog) == ALWAYS | GPU | ON_REQUEST | EPILOG_ONLY
+    for job, kinds in ((plain, ["gpu"]), (full, ["gpu", "asked"])):
+        node = next(node for node in NODES if (spool(cluster, node) / f"{job}.calls").exists())
+        prolog = environment(cluster, node, "prolog_slurmd", job)
+        epilog = environment(cluster, node, "epilog_slurmd", job)
+        assert set(prolog) == hook_variables(release, *kinds)
+        assert set(epilog) == hook_variables(release, *kinds, "epilog")
     assert epilog["SLURM_JOB_EXIT_CODE"] == str(3 << 8)  # a wait(2) status
     assert epilog["SLURM_JOB_EXIT_CODE2"] == "3:0"
     assert prolog["SLURM_JOB_STDOUT"].endswith("/%j.o")  # patterns are not filled in
@@ -260,10 +219,7 @@ def test_the_epilog_of_a_requeued_run_shows_the_next_runs_restart_count(cluster:
     assert sum(len(lines) for lines in ran) == 2 * len(expected)
 
 
-@pytest.mark.skipif(
-    not list(Path("/usr/lib").glob("*/pmix2/lib/libpmix.so")),
-    reason="srun --mpi=pmix needs libpmix.so (Debian: libpmix-dev)",
-)
+@pytest.mark.skipif(bool(why_no_pmix()), reason=str(why_no_pmix()))
 def test_srun_starts_pmix_ranks_on_several_hosts(cluster: LabCluster) -> None:
     output = cluster.run(["srun", "--mpi=pmix", "-N2", "--ntasks-per-node=2", "printenv", "PMIX_RANK"]).stdout
     assert sorted(output.split()) == ["0", "1", "2", "3"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 
 from tests.lab.cluster import missing_requirements
 from tests.lab.jobs_lab import BROKEN, CPU_HOSTS, LIMITED, SHARED_HOSTS, SOUND_HOSTS, SPARE, TORCH_PYTHON, JobsLab
+from tests.lab.releases import open_mpi, why_no_open_mpi, why_no_pmix
 
 MISSING = missing_requirements()
 pytestmark = [
@@ -118,9 +118,7 @@ def test_other_launchers_join_the_hosts(lab, name, key, value):
 
 @pytest.mark.parametrize(("name", "launcher"), [("hello-srun", "srun"), ("hello-mpirun", "mpirun")])
 def test_open_mpi_says_hello(lab, name, launcher):
-    if launcher == "srun" and not list(Path("/usr/lib").glob("*/pmix2/lib/libpmix.so")):
-        pytest.skip("srun --mpi=pmix needs libpmix.so: apt-get install libpmix-dev")
-    _need_open_mpi()
+    _need_open_mpi(launcher)
     ranks = lab.run(name).said
     assert [(rank["rank"], rank["size"], rank["sum"]) for rank in ranks] == [(number, 4, 10) for number in range(4)]
     assert [rank["host"] for rank in ranks] == [CPU_HOSTS[0], CPU_HOSTS[0], CPU_HOSTS[1], CPU_HOSTS[1]]
@@ -130,16 +128,17 @@ def test_open_mpi_says_hello(lab, name, launcher):
 
 def test_open_mpi_s_environment_ends_a_job_that_finds_no_efa(lab):
     """The devices' files pass the check, and libfabric finds no EFA behind them: no quiet way over TCP is left."""
-    _need_open_mpi()
+    _need_open_mpi("srun")
     outcome = lab.run("hello-efa", "FAILED")
     assert outcome.said == []
-    assert "PML cm cannot be selected" in outcome.output
+    # From Open MPI 5 on, the words go to PMIx, and Slurm's prints none of them.
+    assert int(open_mpi().split(".")[0]) >= 5 or "PML cm cannot be selected" in outcome.output
 
 
-def _need_open_mpi() -> None:
-    load = [sys.executable, "-c", "import ctypes; ctypes.CDLL('libmpi.so.40')"]
-    if subprocess.run(load, capture_output=True).returncode != 0:
-        pytest.skip("no libmpi.so.40: apt-get install openmpi-bin")
+def _need_open_mpi(launcher: str) -> None:
+    reason = (why_no_pmix() if launcher == "srun" else None) or why_no_open_mpi()
+    if reason:
+        pytest.skip(reason)
 
 
 def test_sound_nodes_pass_the_check_and_the_body_runs(lab, record_property):

@@ -20,6 +20,7 @@ import yaml
 from tests.lab.cluster import missing_requirements
 from tests.lab.loop import BYTES_PER_DEVICE, REPOSITORY, Loop, efa_job, efakit_argv, tcp_job
 from tests.lab.move_counters import amounts
+from tests.lab.releases import why_no_pmix
 
 MISSING = missing_requirements()
 pytestmark = [
@@ -193,8 +194,8 @@ def test_a_spec_made_from_the_running_slurm_has_a_job_that_slurm_takes(loop):
 
 def test_rendered_nccl_tests_start_one_rank_a_gpu_through_pmix(tmp_path_factory):
     """The program is a stand-in: nccl-tests needs GPUs. srun, PMIx and the ranks are real."""
-    if not list(Path("/usr/lib").glob("*/pmix2/lib/libpmix.so")):
-        pytest.skip("srun --mpi=pmix needs libpmix.so: apt-get install libpmix-dev")
+    if reason := why_no_pmix():
+        pytest.skip(reason)
     loop = Loop(Path(tmp_path_factory.mktemp("nccl")))
     loop.write_spec([{"name": "bandwidth", "template": "nccl-tests", "program": "printenv", "args": ["PMIX_RANK"]}])
     loop.render()

@@ -162,8 +162,7 @@ def day(tmp_path_factory) -> Day:
 
 def test_no_node_was_drained(day):
     assert set(day.node_words) == set(day.nodes)
-    # Planned is an idle node's word, from one round of Slurm's scheduler to the next.
-    assert set(day.node_words.values()) <= {"idle", "planned"}
+    assert set(day.node_words.values()) == {"idle"}
     assert day.reasons == ""
     log = (day.cluster.spec.log_dir / "slurmctld.log").read_text()
     assert not re.search(r"drain|Prolog hung|Prolog error|Epilog error", log, re.IGNORECASE)

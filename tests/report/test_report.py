@@ -207,7 +207,7 @@ def slurm_says(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
         "array": None,
         "source": "squeue",
     }
-    monkeypatch.setattr("efakit.cli.report.find_job", lambda _: SlurmAnswer(SlurmJob(**{**known, **changes}), ()))
+    monkeypatch.setattr("efakit.cli.report.find_job", lambda _, **__: SlurmAnswer(SlurmJob(**{**known, **changes}), ()))
 
 
 @pytest.mark.parametrize(
@@ -335,3 +335,70 @@ def test_a_list_of_very_many_nodes_gets_so_many_rows_and_those_with_a_record_are
     assert named == ["n7", "n19999"]
     assert "and 19000 more nodes: --format json shows all" in out
     assert len(json.loads(report(7, "--records", tmp_path, "--format", "json")[1])["nodes"]) == 20000
+
+
+def test_what_slurm_says_of_the_job_is_in_text_and_data(records, monkeypatch):
+    slurm_says(
+        monkeypatch,
+        state="FAILED",
+        account="research",
+        exit_code="3:0",
+        reason="NonZeroExitCode",
+        node_count=2,
+        script="/home/me/train.sbatch --fast",
+        output_file="/fsx/train-7.out",
+    )
+    text = report(7, "--records", records)[1]
+    assert "user me, account research, partition gpu, exit code 3, reason its script ended with another exit" in text
+    assert "script /home/me/train.sbatch --fast\n" in text
+    assert "output /fsx/train-7.out\n" in text
+    data = json.loads(report(7, "--records", records, "--format", "json")[1])
+    names = ("user", "account", "partition", "exit_code", "state_reason", "node_count", "output_file", "told_by")
+    assert [data[name] for name in names] == [
+        "me",
+        "research",
+        "gpu",
+        "3:0",
+        "NonZeroExitCode",
+        2,
+        "/fsx/train-7.out",
+        "squeue",
+    ]
+    assert data["script"] == "/home/me/train.sbatch --fast"
+
+
+@pytest.mark.parametrize(
+    ("line", "script"),
+    [
+        ("sbatch -N 2 --exclusive train.sbatch --fast", "/home/me/train.sbatch"),
+        ("/opt/slurm/bin/sbatch --job-name=x /fsx/train.sbatch", "/fsx/train.sbatch"),
+        ("sbatch --wrap=hostname", None),
+        ("srun hostname", None),
+    ],
+)
+def test_the_script_comes_out_of_the_command_line_that_accounting_keeps(records, monkeypatch, line, script):
+    slurm_says(monkeypatch, source="sacct", submit_line=line, work_dir="/home/me")
+    assert json.loads(report(7, "--records", records, "--format", "json")[1])["script"] == script
+
+
+def test_without_slurm_the_records_say_what_they_have(records):
+    for node in ("gpu-st-p5-1", "gpu-st-p5-2"):
+        write(records, record(node, user="alice", partition="gpu", exit_code="1:0", node_count=2))
+    data = json.loads(report(7, "--records", records, "--format", "json")[1])
+    names = ("name", "state", "user", "partition", "exit_code", "node_count", "node_list", "told_by")
+    assert [data[name] for name in names] == [
+        None,
+        None,
+        "alice",
+        "gpu",
+        "1:0",
+        2,
+        "gpu-st-p5-[1-2]",
+        "records",
+    ]
+    assert "user alice, partition gpu, exit code 1\n" in report(7, "--records", records)[1]
+
+
+def test_who_was_asked_is_said_with_verbose(records):
+    done = CliRunner().invoke(efakit, ["report", "7", "--records", str(records), "--verbose"], standalone_mode=False)
+    assert "efakit: Slurm cannot be asked about job 7; SLURM_CONF names" in done.stderr

@@ -14,18 +14,29 @@ from hypothesis import strategies as st
 
 from efakit.slurm import commands
 from efakit.slurm.commands import (
+    SACCT_COLUMNS,
+    SQUEUE_COLUMNS,
     array_task,
     ask_sacct,
     ask_squeue,
+    exit_code,
     find_command,
-    sacct_job,
-    split_rows,
-    squeue_job,
+    job_of,
     time_used_seconds,
 )
 from efakit.slurm.job import JobRef, SlurmJob, SourceError
+from efakit.slurm.table import Column, read_table
 
 SEPARATOR = "|9a3c|"
+
+# Prints job 7, each field that --Format asks for.
+SQUEUE_STANDIN = """\
+for option; do case "$option" in --Format=*) fields=${option#--Format=};; esac; done
+separator=${fields##*:0}
+IFS=,; for field in $fields; do case $field in
+JobID:*|JobArrayID:*) value=7;; RestartCnt:*|NumNodes:*|BatchFlag:*) value=1;; TimeUsed:*) value=0:01;;
+State:*) value=RUNNING;; Name:*) value='NAME';; *) value=;; esac
+printf '%b%s' "$value" "$separator"; done; echo"""
 
 
 def program(folder: Path, name: str, script: str) -> None:
@@ -39,14 +50,15 @@ def test_any_text_survives_as_a_field(tails: list[list[str]]) -> None:
     rows = [[str(number), *tail] for number, tail in enumerate(tails)]
     text = "".join("".join(field + SEPARATOR for field in row) + "\n" for row in rows)
     if text.count(SEPARATOR) == 3 * len(rows):  # the real separator is random, so never in a name
-        assert split_rows(text, SEPARATOR, 3) == rows
+        columns = [Column(str(place), "") for place in range(3)]
+        assert [list(row.values()) for row in read_table(text, SEPARATOR, columns)] == rows
 
 
 def test_output_that_is_no_table_is_a_failure_and_no_job() -> None:
     with pytest.raises(SourceError, match="unexpected form"):
-        split_rows("slurm_load_jobs: strange days\n", SEPARATOR, 3)
+        read_table("slurm_load_jobs: strange days\n", SEPARATOR, SQUEUE_COLUMNS)
     with pytest.raises(SourceError, match="unexpected form"):
-        split_rows(f"1{SEPARATOR}2{SEPARATOR}", SEPARATOR, 3)
+        read_table(f"1{SEPARATOR}2{SEPARATOR}", SEPARATOR, SQUEUE_COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -74,14 +86,26 @@ def test_array_task_of_the_shown_id(shown: str, array: tuple[int, int] | None) -
     assert array_task(shown) == array
 
 
+@pytest.mark.parametrize(
+    ("printed", "code"), [("768", "3:0"), ("9", "0:9"), ("0", "0:0"), ("3:0", "3:0"), ("0:15", "0:15"), ("", None)]
+)
+def test_exit_code_as_older_and_newer_releases_print_it(printed: str, code: str | None) -> None:
+    assert exit_code(printed) == code
+
+
+def _table(rows: list[list[str]]) -> str:
+    return "".join("".join(value + SEPARATOR for value in row) + "\n" for row in rows)
+
+
 def test_squeue_rows_as_recorded() -> None:
     # squeue 22.05.8 --jobs=2: what is left of an array, and two tasks that are split off.
-    recorded = (
-        "2|9a3c|2_[2-3]|9a3c|wrap|9a3c|PENDING|9a3c|0:00|9a3c||9a3c|efa|9a3c|root|9a3c|0|9a3c|\n"
-        "4|9a3c|2_1|9a3c|wrap|9a3c|RUNNING|9a3c|0:03|9a3c|n0|9a3c|efa|9a3c|root|9a3c|0|9a3c|\n"
-        "3|9a3c|2_0|9a3c|wr\nap|9a3c|RUNNING|9a3c|0:06|9a3c|n1|9a3c|efa|9a3c|root|9a3c|1|9a3c|\n"
-    )
-    assert [squeue_job(row) for row in split_rows(recorded, SEPARATOR, 9)] == [
+    recorded = [
+        ["2", "2_[2-3]", "wrap", "PENDING", "0:00", "", "efa", "root", "0"],
+        ["4", "2_1", "wrap", "RUNNING", "0:03", "n0", "efa", "root", "0"],
+        ["3", "2_0", "wr\nap", "RUNNING", "0:06", "n1", "efa", "root", "1"],
+    ]
+    columns = SQUEUE_COLUMNS[:9]
+    assert [job_of(row, "squeue") for row in read_table(_table(recorded), SEPARATOR, columns)] == [
         SlurmJob(2, "wrap", "PENDING", 0, "", 0, "efa", "root", None, "squeue"),
         SlurmJob(4, "wrap", "RUNNING", 3, "n0", 0, "efa", "root", (2, 1), "squeue"),
         SlurmJob(3, "wr\nap", "RUNNING", 6, "n1", 1, "efa", "root", (2, 0), "squeue"),
@@ -90,18 +114,38 @@ def test_squeue_rows_as_recorded() -> None:
 
 def test_sacct_rows_as_recorded() -> None:
     # sacct 26.05.3, then 22.05.8, which has no restarts.
-    newer = (
-        "1|9a3c|1|9a3c|a|b,c\n%x|9a3c|CANCELLED by 0|9a3c|3|9a3c|n[0-1]|9a3c|efa|9a3c|root|9a3c|1|9a3c|\n"
-        "2|9a3c|2_[1-3]|9a3c|wrap|9a3c|PENDING|9a3c|0|9a3c|None assigned|9a3c|efa|9a3c|root|9a3c|0|9a3c|\n"
-    )
-    assert [sacct_job(row) for row in split_rows(newer, SEPARATOR, 9)] == [
+    by_name = {column.asked: column for column in SACCT_COLUMNS}
+    named = ["JobIDRaw", "JobID", "JobName", "State", "ElapsedRaw", "NodeList", "Partition", "User", "Restarts"]
+    columns = [by_name[name] for name in named]
+    newer = [
+        ["1", "1", "a|b,c\n%x", "CANCELLED by 0", "3", "n[0-1]", "efa", "root", "1"],
+        ["2", "2_[1-3]", "wrap", "PENDING", "0", "None assigned", "efa", "root", "0"],
+    ]
+    assert [job_of(row, "sacct") for row in read_table(_table(newer), SEPARATOR, columns)] == [
         SlurmJob(1, "a|b,c\n%x", "CANCELLED", 3, "n[0-1]", 1, "efa", "root", None, "sacct"),
         SlurmJob(2, "wrap", "PENDING", 0, "", 0, "efa", "root", None, "sacct"),
     ]
-    older = "3|9a3c|2_0|9a3c|wrap|9a3c|RUNNING|9a3c|6|9a3c|n1|9a3c|efa|9a3c|root|9a3c|\n"
-    assert [sacct_job(row) for row in split_rows(older, SEPARATOR, 8)] == [
+    older = [["3", "2_0", "wrap", "RUNNING", "6", "n1", "efa", "root"]]
+    assert [job_of(row, "sacct") for row in read_table(_table(older), SEPARATOR, columns[:-1])] == [
         SlurmJob(3, "wrap", "RUNNING", 6, "n1", None, "efa", "root", (2, 0), "sacct"),
     ]
+
+
+def test_an_older_sacct_is_asked_again_without_the_fields_that_it_does_not_know(bare_machine: Path) -> None:
+    program(
+        bare_machine,
+        "sacct",
+        'for option; do case "$option" in --format=*) fields=${option#--format=},;; '
+        "--delimiter=*) separator=${option#--delimiter=};; esac; done\n"
+        "for newer in Restarts StdOut; do case $fields in *,$newer,*)\n"
+        'echo "sacct: error: Invalid field requested: \\"$newer\\"" >&2; exit 1;; esac; done\n'
+        "IFS=,; for field in $fields; do case $field in JobIDRaw|JobID|ElapsedRaw|NNodes) value=7;;"
+        " State) value=FAILED;; ExitCode) value=3:0;; *) value=;; esac\n"
+        'printf "%s%s" "$value" "$separator"; done; echo',
+    )
+    job = ask_sacct(JobRef(7), 5)
+    assert job is not None
+    assert (job.state, job.exit_code, job.restart_count, job.output_file) == ("FAILED", "3:0", None, None)
 
 
 def test_command_outside_path_is_found_where_installations_put_it(bare_machine: Path) -> None:
@@ -166,10 +210,7 @@ def test_name_that_is_not_utf8_is_no_failure(bare_machine: Path) -> None:
     program(
         bare_machine,
         "squeue",
-        'for option; do case "$option" in --Format=*) format=$option;; esac; done\n'
-        "separator=${format##*:0}\n"
-        "for field in 7 7 '\\0351t\\0351' RUNNING 0:01 n0 efa root 0; do "
-        'printf \'%b%s\' "$field" "$separator"; done; echo',
+        SQUEUE_STANDIN.replace("NAME", "\\0351t\\0351"),
     )
     job = ask_squeue(JobRef(7), 5)
     assert job is not None

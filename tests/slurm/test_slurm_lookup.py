@@ -14,14 +14,20 @@ import pytest
 from efakit.errors import UsageError
 from efakit.slurm import SlurmAnswer, find_job
 
+# Each prints job 7, field by field as it is asked.
 ROW = """\
 for option; do case "$option" in
-  --Format=*) separator=${option##*:0};;
+  --Format=*) fields=${option#--Format=}; separator=${fields##*:0};;
+  --format=*) fields=${option#--format=};;
   --delimiter=*) separator=${option#--delimiter=};;
 esac; done
-"""
-SQUEUE_ROW = ROW + 'for field in 7 7 train RUNNING 0:09 n0 efa root 0; do printf "%s%s" $field "$separator"; done; echo'
-SACCT_ROW = ROW + 'for field in 7 7 train COMPLETED 9 n0 efa root 0; do printf "%s%s" $field "$separator"; done; echo'
+IFS=,; for field in $fields; do case ${field%%:*} in
+  JobID|JobArrayID|JobIDRaw) value=7;; Name|JobName) value=train;; State) value=STATE;; TimeUsed) value=0:09;;
+  ElapsedRaw) value=9;; NodeList) value=n0;; Partition) value=efa;; User|UserName) value=root;;
+  RestartCnt|Restarts|NumNodes|NNodes|BatchFlag) value=1;; *) value=;;
+esac; printf "%s%s" "$value" "$separator"; done; echo"""
+SQUEUE_ROW = ROW.replace("STATE", "RUNNING")
+SACCT_ROW = ROW.replace("STATE", "COMPLETED")
 SQUEUE_UNKNOWN = "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1"
 
 

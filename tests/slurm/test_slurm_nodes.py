@@ -8,7 +8,8 @@ import pytest
 
 from efakit.slurm import NodeGroup, node_groups
 from efakit.slurm.job import SourceError
-from efakit.slurm.nodes import grouped
+from efakit.slurm.nodes import NODE_COLUMNS, grouped, nodes_of
+from efakit.slurm.table import read_table
 from tests.slurm.single_host import SingleHostSlurm
 
 # As sinfo --Node prints them on a cluster of ParallelCluster: partition, node, features, CPUs, generic resources.
@@ -26,15 +27,27 @@ PLAIN = [
 ]
 
 
+def groups_of(rows: list[list[str]]) -> list[NodeGroup]:
+    """The groups of what sinfo prints for such nodes, idle and with 1000 MiB each."""
+    printed = [
+        [name, partition, "idle", features, "none", cpus, "1000", gres]
+        for partition, name, features, cpus, gres in rows
+    ]
+    nodes, default = nodes_of(
+        read_table("".join("".join(f"{value}|" for value in row) + "\n" for row in printed), "|", NODE_COLUMNS)
+    )
+    return grouped(nodes, default)
+
+
 def test_nodes_of_one_compute_resource_are_one_group_whether_static_or_dynamic():
-    assert grouped(PARALLELCLUSTER) == [
+    assert groups_of(PARALLELCLUSTER) == [
         NodeGroup("gpu", True, "p5", ("p5.48xlarge", "p5", "efa", "gpu"), 192, 8, 3),
         NodeGroup("cpu", False, "any-type", ("any-type",), 16, 0, 1),
     ]
 
 
 def test_on_other_clusters_nodes_that_are_alike_are_one_group():
-    assert grouped(PLAIN) == [
+    assert groups_of(PLAIN) == [
         NodeGroup("batch", False, "", (), 64, 0, 2),
         NodeGroup("batch", False, "", ("a100", "rack7"), 96, 6, 1),
         NodeGroup("all", False, "", (), 64, 0, 1),
@@ -42,11 +55,11 @@ def test_on_other_clusters_nodes_that_are_alike_are_one_group():
 
 
 def test_a_node_that_is_shown_twice_counts_once():
-    assert grouped(PLAIN[:1] * 2) == [NodeGroup("batch", False, "", (), 64, 0, 1)]
+    assert groups_of(PLAIN[:1] * 2) == [NodeGroup("batch", False, "", (), 64, 0, 1)]
 
 
 def test_a_name_that_only_looks_like_parallelclusters_names_no_compute_resource():
-    assert grouped([["q", "q-st-p5-1", "fast", "8", "(null)"]])[0].resource == ""
+    assert groups_of([["q", "q-st-p5-1", "fast", "8", "(null)"]])[0].resource == ""
 
 
 def test_where_slurm_is_not_the_reason_is_given(bare_machine: Path, monkeypatch: pytest.MonkeyPatch):

@@ -8,14 +8,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from efakit.slurm import SlurmAnswer, SlurmJob, find_job
+from efakit.slurm.by_commands import Commands
 from efakit.slurm.commands import ask_sacct, ask_squeue
 from efakit.slurm.job import JobRef
+from efakit.slurm.pyslurm_backend import Pyslurm
 from tests.slurm.single_host import NoSlurmHere, SingleHostSlurm, pyslurm_prefix
 
 try:
@@ -64,9 +66,29 @@ def test_running_job_is_what_squeue_says(pyslurm_slurm: SingleHostSlurm) -> None
     pyslurm_slurm.wait_for_state(job_id, "RUNNING")
     job = from_pyslurm(job_id)
     assert same(job, ask_squeue(JobRef.parse(job_id), 10))
-    assert job == SlurmJob(
+    assert SlurmJob(*(getattr(job, field.name) for field in fields(job)[:10])) == SlurmJob(
         int(job_id), AWKWARD_NAME, "RUNNING", job.elapsed_seconds, "n0", 0, "efa", OTHER_USER, None, "pyslurm"
     )
+
+
+def test_nodes_and_partitions_are_what_the_commands_say(pyslurm_slurm: SingleHostSlurm) -> None:
+    pyslurm_slurm.run("scontrol", "update", "NodeName=n0", "State=DRAIN", "Reason=bad cable")
+    try:
+        ours, theirs = Pyslurm().nodes(), Commands().nodes()
+    finally:
+        pyslurm_slurm.run("scontrol", "update", "NodeName=n0", "State=RESUME")
+    assert ours == theirs
+    assert Pyslurm().partitions() == Commands().partitions()
+    assert Pyslurm().version().split(".")[:2] == Commands().version().split(".")[:2]
+
+
+def test_all_jobs_are_what_squeue_says(pyslurm_slurm: SingleHostSlurm) -> None:
+    job_ids = [int(pyslurm_slurm.submit("--hold", f"--job-name={name}")) for name in ("one", "two")]
+    ours, theirs = Pyslurm().jobs(job_ids), Commands().jobs(job_ids)
+    assert [(job.job_id, job.name, job.reason, job.work_dir) for job in ours] == [
+        (job.job_id, job.name, job.reason, job.work_dir) for job in sorted(theirs, key=lambda job: job.job_id)
+    ]
+    assert [job.job_id for job in Pyslurm().jobs(user="daemon")] == []
 
 
 def test_pending_job_is_what_squeue_says(pyslurm_slurm: SingleHostSlurm) -> None:

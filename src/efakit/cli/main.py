@@ -29,13 +29,24 @@ COMMANDS = {
         "explain",
         "Explain efakit's decisions for a spec or instance type, and its variables, rules and templates.",
     ),
+    "submit": ("efakit.cli.submit", "submit", "Look before a job, submit it, wait for its report."),
     "report": ("efakit.cli.report", "report", "Report whether a job's traffic used EFA."),
     "diagnose": (
         "efakit.cli.diagnose",
         "diagnose",
         "Read a job's logs: which network it used, what failed first, and why.",
     ),
+    "exporter": (
+        "efakit.cli.exporter",
+        "exporter",
+        "Serve Prometheus metrics of this node's EFA devices and jobs.",
+    ),
     "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, check them, publish their installer."),
+    "doctor": (
+        "efakit.cli.doctor",
+        "doctor",
+        "Find what is wrong with EFA on a node, on several nodes, on a head node or in an image.",
+    ),
     "catalog": ("efakit.cli.catalog", "catalog", "Show the data about EC2 instance types, and update it."),
 }
 

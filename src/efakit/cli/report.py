@@ -7,7 +7,9 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import click
 
@@ -16,6 +18,9 @@ from efakit.errors import RecordError, UsageError
 from efakit.jobs.json_file import Unusable, read_json
 from efakit.jobs.records import JobRun, expand, find_runs
 from efakit.jobs.verdict import VERDICTS, judge
+from efakit.lint.script.model import Word
+from efakit.lint.script.options import SBATCH, slurm_options
+from efakit.lint.script.text import Span
 from efakit.printable import printable
 from efakit.report.job import JobReport, SlurmFacts, as_data
 from efakit.report.text import print_report
@@ -28,6 +33,8 @@ _SLURM_ETC = "/opt/slurm/etc"
 _RUNNING = ("RUNNING", "COMPLETING")
 _MOST_SECONDS_BETWEEN_CLOCKS = 300
 _MOST_NAMES = 20
+# Of each question to one of Slurm's daemons: the records say most of it too.
+TIMEOUT_SECONDS = 4.0
 
 
 @click.command(
@@ -57,24 +64,32 @@ _MOST_NAMES = 20
     metavar="VERDICT[,VERDICT...]",
     help=f"Exit with 1 on these verdicts: {', '.join(VERDICTS)}.",
 )
+@click.option("--verbose", is_flag=True, help="Say on stderr who was asked about the job, and how that went.")
 def report(
-    job_id: str, records: Path | None, form: str, cluster: str | None, run_name: str | None, fail_on: str | None
+    job_id: str,
+    records: Path | None,
+    form: str,
+    cluster: str | None,
+    run_name: str | None,
+    fail_on: str | None,
+    verbose: bool,
 ) -> None:
     """Report whether the traffic of job JOBID used EFA, on which nodes and devices.
 
     JOBID is a job's number, or 123_4 for an array task that Slurm still knows; for a heterogeneous job, the number
     of any component. The verdict is the first of these that is true: incomplete (a node has no record, no
     baseline, or was reset, or the records may be of different runs), shared, single-node; then by traffic
-    no-traffic, tcp-fallback, mixed or efa. Name, state and elapsed time come from Slurm, if it answers.
+    no-traffic, tcp-fallback, mixed or efa. Name, state, user, account, exit code, script and output file
+    come from Slurm, if it answers; else what the records have of them.
 
     The report lists unusable files and uses the others. Without a usable record the command fails.
     """
-    failing = _verdicts(fail_on)
-    answer = find_job(job_id)
+    failing = failing_verdicts(fail_on)
+    answer = find_job(job_id, timeout_seconds=TIMEOUT_SECONDS)
+    if verbose:
+        click.echo(f"efakit: {asked_of(answer)}", err=True)
     number = answer.job.job_id if answer.job else _number(job_id)
-    folder = records or _installed_records_dir()
-    run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
-    found = JobReport(run, judge(run.node_names, run.records, run.damaged, run.doubts), _facts(answer, run), others)
+    found = job_report(answer, number, records or installed_records_dir(), cluster, run_name)
     if form == "json":
         click.echo(json.dumps(as_data(found), indent=2))
     else:
@@ -83,7 +98,29 @@ def report(
         raise click.exceptions.Exit(1)
 
 
-def _verdicts(text: str | None) -> frozenset[str]:
+def job_report(
+    answer: SlurmAnswer, number: int, folder: Path, cluster: str | None = None, run_name: str | None = None
+) -> JobReport:
+    """Return the report of a job, from its records in ``folder`` and what Slurm says of it.
+
+    Raises:
+        RecordError: there is no usable record of it.
+        UsageError: it is not clear which job or run is meant.
+    """
+    run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
+    return JobReport(run, judge(run.node_names, run.records, run.damaged, run.doubts), _facts(answer, run), others)
+
+
+def asked_of(answer: SlurmAnswer) -> str:
+    """Return in one line who was asked about a job, and how that went."""
+    if not answer.attempts:
+        return answer.reason
+    told = [f"{item.source} ({item.daemon}): {item.detail or item.outcome}" for item in answer.attempts]
+    return f"asked Slurm by {'; '.join(told)}"
+
+
+def failing_verdicts(text: str | None) -> frozenset[str]:
+    """Return the verdicts that ``--fail-on`` lists; raise UsageError for a word that is none."""
     chosen = frozenset(word.strip() for word in (text or "").split(",") if word.strip())
     unknown = sorted(chosen - set(VERDICTS))
     if unknown:
@@ -97,7 +134,7 @@ def _number(job_id: str) -> int:
     return int(job_id)
 
 
-def _installed_records_dir() -> Path:
+def installed_records_dir() -> Path:
     """Return the records folder that the installed hook's settings name."""
     conf = os.environ.get("SLURM_CONF")
     candidates = [Path(conf).parent] if conf else []
@@ -202,15 +239,58 @@ def _why_none(runs: list[JobRun], cluster: str | None, answer: SlurmAnswer) -> s
 
 
 def _facts(answer: SlurmAnswer, run: JobRun) -> SlurmFacts:
-    job = answer.job
+    job, own = answer.job, _of_records(run)
     if job is None:
-        return SlurmFacts(note=f"name and state unknown: {answer.reason}" if answer.reason else None)
+        return replace(own, note=f"name and state unknown: {answer.reason}" if answer.reason else None)
     other = why_another_job(job, run)
     if other is not None:
-        return SlurmFacts(note=f"Slurm knows another job of this id ({job.state.lower()}): {other}")
+        return replace(own, note=f"Slurm knows another job of this id ({job.state.lower()}): {other}")
     counts = _restart_counts(run)
     if job.restart_count is not None and counts and job.restart_count not in counts:
         # Slurm answers for the job's latest run.
         note = f"Slurm knows the job's restart {job.restart_count} ({job.state.lower()}), not this run"
-        return SlurmFacts(job.name, note=note)
-    return SlurmFacts(job.name, job.state, job.elapsed_seconds, job.node_list)
+        return replace(own, name=job.name, account=job.account, script=_script(job), note=note)
+    return SlurmFacts(
+        name=job.name,
+        state=job.state,
+        elapsed_seconds=job.elapsed_seconds,
+        node_list=job.node_list,
+        user=job.user or own.user,
+        account=job.account,
+        partition=job.partition or own.partition,
+        exit_code=job.exit_code or own.exit_code,
+        reason=job.reason,
+        node_count=job.node_count or own.node_count,
+        script=_script(job),
+        output_file=job.output_file,
+        source=job.source,
+    )
+
+
+def _of_records(run: JobRun) -> SlurmFacts:
+    """Return what the records themselves have of the job: Slurm told it to the hooks."""
+    records = sorted(run.records.values(), key=lambda record: float(record.get("ended_at") or 0), reverse=True)
+
+    def told(name: str) -> Any:
+        return next((record[name] for record in records if record.get(name) is not None), None)
+
+    return SlurmFacts(
+        node_list=told("node_list"),
+        user=told("user"),
+        partition=told("partition"),
+        exit_code=told("exit_code"),
+        node_count=told("node_count"),
+        source="records" if records else None,
+    )
+
+
+def _script(job: SlurmJob) -> str | None:
+    """Return the batch script's path: as slurmctld has it, else out of the command line that slurmdbd keeps."""
+    if job.script or not job.submit_line:
+        return job.script
+    program, *words = job.submit_line.split()
+    if PurePosixPath(program).name != "sbatch":
+        return None
+    _, taken = slurm_options([Word(Span(0, 0), (word,)) for word in words], SBATCH)
+    rest = words[taken:]
+    return str(PurePosixPath(job.work_dir or "", rest[0])) if rest else None

@@ -17,6 +17,27 @@ from efakit.node.files import below
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import TypedDict
+
+    class Answer(TypedDict):
+        """One answer of ``fi_info -p efa``; ``error`` says why it could not be run.
+
+        ``status`` None: none came within ``seconds``. ``domains`` None: it is no answer about EFA.
+        """
+
+        error: str | None
+        status: int | None
+        domains: list[str] | None
+        first_line: str
+        seconds: int
+
+    class Asked(TypedDict):
+        """What came of asking: the node's fi_info (None: there is none), why it was not run, its answers."""
+
+        path: str | None
+        distrust: str | None
+        answers: list[Answer]
+
 
 _CANDIDATES = ("opt/amazon/efa/bin/fi_info", "usr/bin/fi_info")
 # libfabric's domains are the verbs device's name and one of these (man/fi_efa.7.md in ofiwg/libfabric).
@@ -55,56 +76,87 @@ def check_fabric(root: str, devices: list[str], seconds: float) -> tuple[list[Fi
 
     ``devices`` are those that sysfs shows.
     """
-    path = fi_info_path(root)
+    asked = ask_fabric(root, devices, seconds)
+    domains = asked["answers"][-1]["domains"] if asked["answers"] else None
+    return judge_fabric(asked, devices), domains
+
+
+def ask_fabric(root: str, devices: list[str], seconds: float) -> Asked:
+    """Ask ``fi_info -p efa``, and once more where the answer is bad news: a prolog may fail for it."""
+    asked: Asked = {"path": fi_info_path(root), "distrust": None, "answers": []}
+    path = asked["path"]
+    if path is None:
+        return asked
+    asked["distrust"] = distrust(os.path.realpath(path))
+    if asked["distrust"]:
+        return asked
+    ends_at = time.monotonic() + seconds
+    asked["answers"].append(_ask(path, seconds / 2))
+    first = _of_answer(path, asked["answers"][0], devices, ())
+    if first is not None and first.severity == "error":
+        asked["answers"].append(_ask(path, ends_at - time.monotonic()))
+    return asked
+
+
+def judge_fabric(asked: Asked, devices: list[str]) -> list[Finding]:
+    """Return the findings about what ``ask_fabric`` gave. What a busy node does once is not told."""
+    path, answers = asked["path"], asked["answers"]
     if path is None:
         message = "no fi_info on this node: libfabric's EFA provider is not checked"
-        return [Finding("fi-info-missing", "warning", message)], None
-    reason = distrust(os.path.realpath(path))
-    if reason:
-        message = "fi_info is not run as root, since somebody else may have put it there: %s" % reason
-        return [Finding("fi-info-untrusted", "warning", message)], None
-    ends_at = time.monotonic() + seconds
-    first, domains = _ask(path, devices, seconds / 2, ())
-    if first is None or first.severity != "error":
-        return [] if first is None else [first], domains
-    # A prolog may fail for it: what a busy node does once is not told.
-    second, domains = _ask(path, devices, ends_at - time.monotonic(), domains or ())
+        return [Finding("fi-info-missing", "warning", message)]
+    if asked["distrust"]:
+        message = "fi_info is not run as root, since somebody else may have put it there: %s" % asked["distrust"]
+        return [Finding("fi-info-untrusted", "warning", message)]
+    if not answers:
+        return []
+    first = _of_answer(path, answers[0], devices, ())
+    if first is None or first.severity != "error" or len(answers) == 1:
+        return [] if first is None else [first]
+    second = _of_answer(path, answers[1], devices, answers[0]["domains"] or ())
     if second is not None and second.rule not in (first.rule, "fi-info-failed"):
         message = "%s -p efa gave two answers: %s; then: %s" % (path, first.message, second.message)
         second = Finding("fi-info-failed", "warning", message)
-    return [] if second is None else [second], domains
+    return [] if second is None else [second]
 
 
-def _ask(
-    path: str, devices: list[str], seconds: float, seen: Collection[str]
-) -> tuple[Finding | None, list[str] | None]:
-    """Ask once; return what is wrong, and the EFA domains where there was an answer. Those ``seen`` are not lost."""
+def _ask(path: str, seconds: float) -> Answer:
+    answer: Answer = {"error": None, "status": None, "domains": None, "first_line": "", "seconds": round(seconds)}
     try:
-        status, text = run_program([path, "-p", "efa"], {"PATH": "/usr/bin:/bin"}, seconds)
+        answer["status"], text = run_program([path, "-p", "efa"], {"PATH": "/usr/bin:/bin"}, seconds)
     except NoChild as error:
-        return Finding("fi-info-failed", "warning", "%s cannot be run: %s" % (path, error.strerror)), None
+        answer["error"] = error.strerror
+        return answer
+    answer["first_line"] = _first_line(text)
+    if answer["status"] in (0, _NO_DATA):
+        answer["domains"] = efa_domains(text)
+    return answer
+
+
+def _of_answer(path: str, answer: Answer, devices: list[str], seen: Collection[str]) -> Finding | None:
+    """Return what is wrong with an answer, None where nothing is. The domains ``seen`` are not lost."""
+    status, line, domains = answer["status"], answer["first_line"], answer["domains"]
+    if answer["error"] is not None:
+        return Finding("fi-info-failed", "warning", "%s cannot be run: %s" % (path, answer["error"]))
     if status is None:
-        message = "%s -p efa gave no answer within %.0f s" % (path, seconds)
-        return Finding("fi-info-hangs", "error", message), None
-    if status not in (0, _NO_DATA):
-        message = "%s -p efa ended with status %d: %s" % (path, status, _first_line(text))
-        return Finding("fi-info-failed", "warning", message), None
-    domains = efa_domains(text)
+        message = "%s -p efa gave no answer within %.0f s" % (path, answer["seconds"])
+        return Finding("fi-info-hangs", "error", message)
+    if domains is None:
+        return Finding("fi-info-failed", "warning", "%s -p efa ended with status %d: %s" % (path, status, line))
     lost = [name for name in devices if name not in domains and name not in seen]
     if devices and not domains:
         message = (
             "libfabric offers no EFA domain, though %d EFA devices are there (%s): its efa provider or libefa is "
-            "missing, or a verbs device cannot be opened" % (len(devices), _first_line(text))
+            "missing, or a verbs device cannot be opened" % (len(devices), line)
         )
-        return Finding("provider-missing", "error", message), domains
+        return Finding("provider-missing", "error", message)
     if lost:
         message = "libfabric offers %d of %d EFA devices; not %s" % (
             len(devices) - len(lost),
             len(devices),
             ", ".join(lost[:8]),
         )
-        return Finding("domains-missing", "error", message), domains
-    return None, domains
+        return Finding("domains-missing", "error", message)
+    return None
 
 
 def _first_line(text: str) -> str:

@@ -58,10 +58,14 @@ def job_from(environment: Mapping[str, str], node: str, *, at_end: bool = False)
 def is_exclusive(environment: Mapping[str, str]) -> bool:
     """Return whether Slurm says that no other job may run on the node: not said does not mean that one may.
 
-    SLURM_JOB_EXCLUSIVE since 26.05; SLURM_JOB_OVERSUBSCRIBE since 23.02, whose NO is a job that has its nodes to itself
-    (squeue(1), format %h).
+    SLURM_JOB_EXCLUSIVE since 26.05, whose NODE is a job that has its nodes to itself. Before it, since 23.02, NO in
+    SLURM_JOB_OVERSUBSCRIBE said that; from 26.05 on NO says only that no CPU is shared (``job_share_string``,
+    ``job_oversubscribe_string`` and ``job_exclusive_display_string`` in SchedMD/slurm, ``slurm_protocol_defs.c``).
     """
-    return environment.get("SLURM_JOB_EXCLUSIVE") == "1" or environment.get("SLURM_JOB_OVERSUBSCRIBE") == "NO"
+    exclusive = environment.get("SLURM_JOB_EXCLUSIVE")
+    if exclusive is not None:
+        return exclusive == "NODE"
+    return environment.get("SLURM_JOB_OVERSUBSCRIBE") == "NO"
 
 
 def id_in_tasks(job: JobFields) -> int:

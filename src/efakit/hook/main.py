@@ -1,4 +1,4 @@
-"""The hook's command line: ``efakit-hook.pyz prolog|epilog|task-prolog|health-check|flush --config hook.json``.
+"""The hook's command line: ``efakit-hook.pyz prolog|epilog|task-prolog|health-check|flush|collect --config hook.json``.
 
 Whatever happens here, the job goes on: every way out is exit code 0, but that of a prolog which is to fail on purpose
 (mode ``enforce``): that one is 1, or what ``--refusal-status`` says. Python's own way to fail is 1 too, so whoever
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "Usage", "main"]
 
-_COMMANDS = ("prolog", "epilog", "task-prolog", "health-check", "flush", "compile")
+_COMMANDS = ("prolog", "epilog", "task-prolog", "health-check", "flush", "collect", "compile")
 # Slurm obeys each line of a task prolog (export, unset, print): there nothing but its own lines is printed.
 _TASK_PROLOG = "task-prolog"
+# What it prints is for a program, and nothing is added to it.
+_COLLECT = "collect"
 
 
 class Usage(Exception):
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], carried: Mapp
         if run.refusal:
             status = int(options.get("--refusal-status", "1"))
             _say(run.refusal)
-        _print(text) if quiet else _say(text)
+        _print(text) if quiet or command == _COLLECT else _say(text)
     except Unreadable:
         raise
     except Exception as error:
@@ -91,6 +93,8 @@ def _load(command: str) -> Callable[[Run], str]:
             from efakit.hook.task_prolog import task_prolog as program
         elif command == "health-check":
             from efakit.hook.health import health_check as program
+        elif command == _COLLECT:
+            from efakit.hook.collect import collect as program
         else:
             from efakit.hook.outbox import flush as program
     except Exception as error:
@@ -145,8 +149,10 @@ def _say(text: str) -> None:
 def _print(text: str) -> None:
     # slurmd may have gone away, or its log's disk may be full.
     # Not through sys.stdout: what it cannot write it tries again at the end, and that failure is an exit code.
+    data = text.encode("ascii", "backslashreplace")
     try:
-        os.write(1, text.encode("ascii", "backslashreplace"))
+        while data:
+            data = data[os.write(1, data) :]
     except OSError:
         pass
 

@@ -111,7 +111,7 @@ def _leaders(records_dir: Path, cluster: str, job_id: int) -> Iterator[int]:
     for leader in range(job_id - 1, max(job_id - MOST_COMPONENTS, 0), -1):
         folder = records_dir / cluster / str(leader)
         try:
-            names = [name for name in _record_files(folder) if _has_record_id(name)]
+            names = [name for name in record_files(folder) if _has_record_id(name)]
         except OSError:
             continue  # it is not this job's folder, and most ids have none
         if any(_names_leader(folder / name, leader) for name in _sample(names)):
@@ -119,7 +119,7 @@ def _leaders(records_dir: Path, cluster: str, job_id: int) -> Iterator[int]:
 
 
 def _sample(names: Sequence[str]) -> list[str]:
-    by_run = {_node_and_run(name)[1]: name for name in names}
+    by_run = {node_and_run(name)[1]: name for name in names}
     latest = [by_run[run] for run in sorted(by_run)[-_FILES_LOOKED_AT:]]
     step = max(1, len(names) // _FILES_LOOKED_AT)
     return list(dict.fromkeys([*latest, *names[::step][:_FILES_LOOKED_AT]]))
@@ -153,7 +153,7 @@ def _read_folder(records_dir: Path, cluster: str, job_id: int, found: Found) -> 
     """Read all files of one job's folder; one that is not there holds nothing."""
     folder = records_dir / cluster / str(job_id)
     try:
-        names = _record_files(folder)
+        names = record_files(folder)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
@@ -178,7 +178,7 @@ def _read_folder(records_dir: Path, cluster: str, job_id: int, found: Found) -> 
     for name, why in sorted(bad):
         fault = _fault(folder / name, why)
         found.faults.append(fault)
-        node, run = _node_and_run(name)
+        node, run = node_and_run(name)
         if node:
             found.damaged.append(DamagedRecord(cluster, job_id, node, run, _modified_at(folder / name), fault))
 
@@ -209,7 +209,13 @@ def _load(path: Path, below: str, folder_job_id: int, lists: NodeLists) -> Recor
     return record
 
 
-def _record_files(folder: Path) -> list[str]:
+def load_record(path: Path, folder_job_id: int) -> Record:
+    """Return one record; raise Unusable where it cannot be used."""
+    return _load(path, f"{path.parent.parent.name}/{folder_job_id}/{path.name}", folder_job_id, NodeLists())
+
+
+def record_files(folder: Path) -> list[str]:
+    """Return the names of a job's records, sorted; raise OSError where the folder cannot be read."""
     # A name with a dot in front is a file that is being written.
     names = (path.name for path in folder.iterdir())
     return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
@@ -221,7 +227,7 @@ def _has_record_id(name: str) -> bool:
     return len(parts) > 2 and len(parts[-1]) in _LETTERS_OF_AN_ID and _HEX.issuperset(parts[-1])
 
 
-def _node_and_run(name: str) -> tuple[str, str]:
+def node_and_run(name: str) -> tuple[str, str]:
     """Return node and run as a file's name has them, empty where it has not: NODE.RUN.json, NODE.RUN.RECORDID.json."""
     parts = name.removesuffix(".json").split(".")[: -1 if _has_record_id(name) else None]
     return ".".join(parts[:-1]), parts[-1]

@@ -39,11 +39,14 @@ class _OutOfTime(BaseException):
     """The alarm of ``run_here``. No Exception: work handles those."""
 
 
-def run_bounded(work: Callable[[], Iterable[Any]], seconds: float) -> tuple[list[Any], bool]:
+def run_bounded(
+    work: Callable[[], Iterable[Any]], seconds: float, left: list[int] | None = None
+) -> tuple[list[Any], bool]:
     """Run ``work`` in a child process for at most ``seconds``.
 
     ``work`` gives values of JSON's types. Returns those that arrived in time, and whether the child came to its end. An
-    exception in the child ends its values; nothing is raised here but NoChild.
+    exception in the child ends its values; nothing is raised here but NoChild. A child that has not ended is put into
+    ``left``: a caller that lives on reaps it.
     """
     ends_at = time.monotonic() + seconds
     child, end = fork_with_pipe(seconds)
@@ -63,7 +66,8 @@ def run_bounded(work: Callable[[], Iterable[Any]], seconds: float) -> tuple[list
         if not _take_values(rest, values):
             break
     close(end)
-    _leave(child)
+    if not _leave(child) and left is not None:
+        left.append(child)
     finished = values[-1:] == [_DONE]
     return values[:-1] if finished else values, finished
 
@@ -142,11 +146,15 @@ def _write_value(writer: int, value: Any) -> None:
                 raise
 
 
-def _leave(child: int) -> None:
-    """Reap the child if it has ended; otherwise kill it and do not wait, since it may be beyond killing."""
+def _leave(child: int) -> bool:
+    """Reap the child if it has ended; otherwise kill it and do not wait, since it may be beyond killing.
+
+    Returns whether it has ended.
+    """
     try:
         if os.waitpid(child, os.WNOHANG)[0] == 0:
             os.kill(child, _signal.SIGKILL)
-            os.waitpid(child, os.WNOHANG)
+            return os.waitpid(child, os.WNOHANG)[0] != 0
     except OSError:
         pass
+    return True

@@ -32,7 +32,7 @@ def locked_memory_limit(root: str) -> int | None:
     for line in (read_text_or_none(below(root, "proc/self/limits")) or "").splitlines():
         if line.startswith("Max locked memory"):
             soft = line[len("Max locked memory") :].split()[:1]
-            return _limit(soft[0]) if soft else None
+            return read_limit(soft[0]) if soft else None
     return None
 
 
@@ -51,7 +51,7 @@ def login_limits(root: str) -> list[tuple[str, str, str, int]]:
         for line in (read_text_or_none(below(root, name)) or "").splitlines():
             words = line.partition("#")[0].split()
             if len(words) == 4 and words[2] == "memlock":
-                value = _limit(words[3])
+                value = read_limit(words[3])
                 if value is not None:
                     # limits.conf(5) counts in KiB
                     rows.append(("/" + name, words[0], words[1], value if value == UNLIMITED else value * 1024))
@@ -76,7 +76,8 @@ def ptrace_scope(root: str) -> int | None:
     return int(text) if text and text.isdigit() else None
 
 
-def _limit(text: str) -> int | None:
+def read_limit(text: str) -> int | None:
+    """Return a limit as the kernel or limits.conf(5) writes it: a number, UNLIMITED, or None where it is neither."""
     if text in ("unlimited", "infinity", "-1"):
         return UNLIMITED
     return int(text) if text.isdigit() and len(text) <= 20 else None

@@ -16,7 +16,7 @@ from efakit.node.parallel import in_parallel_when_slow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from typing import Any, TypedDict
 
     from efakit.node.devices import Device, Unknown
@@ -95,8 +95,11 @@ def pieces(
     tcp_interfaces: str | Sequence[str],
     expected: Callable[[str | None], int | None] | None = None,
     wait_seconds: float = 0.0,
+    without: Container[str] = (),
 ) -> Iterator[dict[str, Any]]:
     """Read the node below ``root`` and give the snapshot's pieces: machine, devices, interfaces, end.
+
+    The counters of the devices ``without`` are not read.
 
     ``expected`` tells the number of devices of an instance type. As long as fewer are ready, and for ``wait_seconds``
     at most, they are looked for again: p5en's come late (awslabs/awsome-distributed-ai, GPU cluster health check).
@@ -130,7 +133,7 @@ def pieces(
 
     # Interfaces and devices alike: one whose read never returns costs its own result only.
     reads: list[Callable[[], dict[str, Any]]] = [partial(_read_interface, root, name) for name in interfaces]
-    reads += [partial(_read_device, root, device) for device in devices]
+    reads += [partial(_read_device, root, device) for device in devices if device["name"] not in without]
     yield from in_parallel_when_slow(_call, reads)
     if listed:
         yield {"piece": "end"}

@@ -15,13 +15,25 @@ _MOST_LISTED = 100
 
 @dataclass(frozen=True)
 class SlurmFacts:
-    """What Slurm knows of the job; None where it could not be asked. ``note`` says why not."""
+    """What Slurm knows of the job, else its records; None where neither tells. ``note`` says why Slurm did not."""
 
     name: str | None = None
     state: str | None = None
     elapsed_seconds: int | None = None
     node_list: str | None = None
     note: str | None = None
+    user: str | None = None
+    account: str | None = None
+    partition: str | None = None
+    exit_code: str | None = None
+    """Slurm's EXIT:SIGNAL."""
+    reason: str | None = None
+    """Slurm's word for why the job ended as it did, or waits."""
+    node_count: int | None = None
+    script: str | None = None
+    output_file: str | None = None
+    source: str | None = None
+    """Who told it: ``squeue``, ``sacct`` or ``pyslurm``; ``records`` where Slurm did not."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,15 @@ def as_data(report: JobReport) -> dict[str, Any]:
         "state": report.slurm.state,
         "elapsed_seconds": report.slurm.elapsed_seconds,
         "node_list": report.slurm.node_list,
+        "user": report.slurm.user,
+        "account": report.slurm.account,
+        "partition": report.slurm.partition,
+        "exit_code": report.slurm.exit_code,
+        "state_reason": report.slurm.reason,
+        "node_count": report.slurm.node_count,
+        "script": report.slurm.script,
+        "output_file": report.slurm.output_file,
+        "told_by": report.slurm.source,
         **_bytes(verdict.traffic),
         "storage_sent_bytes": verdict.traffic.storage_bytes()[0],
         "storage_received_bytes": verdict.traffic.storage_bytes()[1],

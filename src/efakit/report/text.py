@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TextIO
 
@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from efakit.catalog.slurm_reasons import in_words
 from efakit.catalog.thresholds import EFA_FLOOR
 from efakit.jobs.traffic import Amount
 from efakit.jobs.verdict import NodeVerdict
 from efakit.printable import printable
-from efakit.report.job import JobReport, byte_counts, component_names
+from efakit.report.job import JobReport, SlurmFacts, byte_counts, component_names
 
 _STYLES = {"efa": "bold green", "tcp-fallback": "bold red", "mixed": "bold yellow", "incomplete": "yellow"}
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
@@ -42,6 +43,8 @@ def print_report(report: JobReport, file: TextIO) -> None:
     console.print(title)
     console.print(_line(f"  {verdict.reason}"))
     console.print(_line("  " + ", ".join(_facts(report))))
+    for line in _slurm_lines(report.slurm):
+        console.print(_line(f"  {line}"))
     _print_some(console, "  in doubt: ", run.doubts)
     _print_some(console, "  note: ", verdict.notes)
     shown = _shown(verdict.nodes)
@@ -87,6 +90,26 @@ def _facts(report: JobReport) -> list[str]:
         own = f"run {run.run} (other runs: " if run.run else "(runs: "
         facts.append(f"{own}{', '.join(shown)}{more})")
     return facts
+
+
+def _slurm_lines(slurm: SlurmFacts) -> Iterator[str]:
+    """Give what else is known of the job: whose it is, how it ended, its files."""
+    code, _, signal = (slurm.exit_code or "").partition(":")
+    facts = (
+        ("user", slurm.user),
+        ("account", slurm.account),
+        ("partition", slurm.partition),
+        ("exit code", code),
+        ("signal", signal if signal != "0" else ""),
+        ("reason", in_words(slurm.reason) if slurm.reason else ""),
+    )
+    told = [f"{name} {printable(value, 200)}" for name, value in facts if value]
+    if told:
+        yield ", ".join(told)
+    if slurm.script:
+        yield f"script {slurm.script}"
+    if slurm.output_file:
+        yield f"output {slurm.output_file}"
 
 
 def _shown(nodes: Sequence[NodeVerdict]) -> Sequence[NodeVerdict]:

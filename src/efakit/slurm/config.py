@@ -10,10 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from efakit.slurm.commands import run_command
-from efakit.slurm.job import SourceError
-from efakit.slurm.lookup import TIMEOUT_SECONDS, missing_configuration
-
 _LINE = re.compile(r"^([A-Za-z_]\w*)(?:\[(\d+)\])?\s*= ?(.*)$")
 _NOT_SET = ("", "(null)", "N/A")
 
@@ -42,21 +38,6 @@ class SlurmConfig:
         number = int(match[0]) if match else None
         # INFINITE16 and NO_VAL16 (slurm/slurm.h) and their 32-bit kin.
         return None if number in (65534, 65535, 2**32 - 2, 2**32 - 1) else number
-
-
-def running_config(*, timeout_seconds: float = TIMEOUT_SECONDS) -> SlurmConfig:
-    """Ask slurmctld for its configuration.
-
-    Raises:
-        SourceError: scontrol is not here, or slurmctld does not answer.
-    """
-    missing = missing_configuration()
-    if missing:
-        raise SourceError(missing)
-    done = run_command("scontrol", ["show", "config"], timeout_seconds)
-    if done.exit_code:
-        raise SourceError(done.complaint())
-    return parse_config(done.stdout)
 
 
 def parse_config(text: str) -> SlurmConfig:

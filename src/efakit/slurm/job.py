@@ -13,6 +13,22 @@ Daemon = Literal["slurmctld", "slurmdbd"]
 Outcome = Literal["found", "unknown", "absent", "failed"]
 Status = Literal["found", "unknown", "unavailable"]
 
+# squeue(1), JOB STATE CODES (https://slurm.schedmd.com/squeue.html#SECTION_JOB-STATE-CODES).
+FINAL_STATES = frozenset(
+    (
+        "BOOT_FAIL",
+        "CANCELLED",
+        "COMPLETED",
+        "DEADLINE",
+        "FAILED",
+        "NODE_FAIL",
+        "OUT_OF_MEMORY",
+        "PREEMPTED",
+        "REVOKED",
+        "TIMEOUT",
+    )
+)
+
 # At most ten digits: Slurm's job ids are 32 bits wide.
 _JOB_ID = re.compile(r"([1-9][0-9]{0,9})(?:_([0-9]{1,10}))?", re.ASCII)
 
@@ -76,6 +92,27 @@ class SlurmJob:
     array: tuple[int, int] | None
     """The array's job id and this task's index; None outside an array, and for tasks that are not split off yet."""
     source: SourceName
+    # What the source does not tell is None from here on; what is empty is not there either.
+    reason: str | None = None
+    """Slurm's one word for why the job waits, or why it ended as it did: Resources, NonZeroExitCode."""
+    account: str | None = None
+    exit_code: str | None = None
+    """Slurm's EXIT:SIGNAL of the batch script, once the job has ended."""
+    node_count: int | None = None
+    script: str | None = None
+    """The batch script's path with its arguments, as slurmctld keeps it; slurmdbd keeps ``submit_line`` instead."""
+    submit_line: str | None = None
+    output_file: str | None = None
+    """Of a batch job, with Slurm's patterns filled in."""
+    work_dir: str | None = None
+    dependency: str | None = None
+    comment: str | None = None
+    admin_comment: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen by itself: the state is final, and no epilog runs any more."""
+        return self.state in FINAL_STATES
 
 
 @dataclass(frozen=True)

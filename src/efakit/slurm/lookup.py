@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
-from efakit.slurm.commands import ask_sacct, ask_squeue
+from efakit.slurm.here import askers, missing_configuration
+from efakit.slurm.interface import TIMEOUT_SECONDS, Slurm
 from efakit.slurm.job import Attempt, Daemon, JobRef, SlurmAnswer, SlurmJob, SourceError, SourceName
-from efakit.slurm.pyslurm_backend import ask_pyslurm
-
-# One source's question takes tens of milliseconds; a daemon that is gone takes as long as we let it.
-TIMEOUT_SECONDS = 10.0
 
 _CANNOT_ASK = "Slurm cannot be asked about job"
-
-_Ask = Callable[[JobRef, float], "SlurmJob | None"]
+_DAEMONS: tuple[Daemon, ...] = ("slurmctld", "slurmdbd")
+# What the commands are called that ask a daemon about a job.
+_COMMAND_OF: dict[Daemon, SourceName] = {"slurmctld": "squeue", "slurmdbd": "sacct"}
 
 
 def find_job(job_id: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> SlurmAnswer:
@@ -27,42 +22,28 @@ def find_job(job_id: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> SlurmA
     error: the answer then has no job and says why.
 
     Raises:
-        UsageError: ``job_id`` is no job id.
+        UsageError: ``job_id`` is no job id, or the setting that chooses who asks is wrong.
     """
     ref = JobRef.parse(job_id)
     missing = missing_configuration()
     if missing:
         return SlurmAnswer(None, (), f"{_CANNOT_ASK} {ref}; {missing}")
     attempts: list[Attempt] = []
-    for daemon, sources in _sources():
-        job = _ask_daemon(daemon, sources, ref, timeout_seconds, attempts)
+    chosen = askers(timeout_seconds)
+    for daemon in _DAEMONS:
+        job = _ask_daemon(daemon, chosen, ref, attempts)
         if job is not None:
             return SlurmAnswer(job, tuple(attempts))
     return SlurmAnswer(None, tuple(attempts), _reason(ref, attempts))
 
 
-def _sources() -> list[tuple[Daemon, list[tuple[SourceName, _Ask]]]]:
-    def pyslurm(daemon: Daemon) -> _Ask:
-        return lambda ref, timeout_seconds: ask_pyslurm(ref, daemon, timeout_seconds)
-
-    return [
-        ("slurmctld", [("pyslurm", pyslurm("slurmctld")), ("squeue", ask_squeue)]),
-        ("slurmdbd", [("pyslurm", pyslurm("slurmdbd")), ("sacct", ask_sacct)]),
-    ]
-
-
-def _ask_daemon(
-    daemon: Daemon,
-    sources: list[tuple[SourceName, _Ask]],
-    ref: JobRef,
-    timeout_seconds: float,
-    attempts: list[Attempt],
-) -> SlurmJob | None:
+def _ask_daemon(daemon: Daemon, chosen: tuple[Slurm, ...], ref: JobRef, attempts: list[Attempt]) -> SlurmJob | None:
     """Ask until one source answers, whatever it answers: the next one would ask the same daemon."""
-    for name, ask in sources:
+    for asker in chosen:
+        name: SourceName = "pyslurm" if asker.name == "pyslurm" else _COMMAND_OF[daemon]
         note = partial(Attempt, name, daemon)
         try:
-            job = ask(ref, timeout_seconds)
+            job = asker.job(ref, daemon)
         except SourceError as error:
             attempts.append(note(error.outcome, str(error)))
             if error.timed_out:
@@ -71,15 +52,6 @@ def _ask_daemon(
         attempts.append(note("unknown" if job is None else "found"))
         return job
     return None
-
-
-def missing_configuration() -> str:
-    """Why no command of Slurm's should be tried, empty where one may be.
-
-    Slurm's clients wait a whole minute for a file that SLURM_CONF names and that is not there (22.05 to 26.05).
-    """
-    named = os.environ.get("SLURM_CONF")
-    return f"SLURM_CONF names {named}, which is not there" if named and not Path(named).exists() else ""
 
 
 def _reason(ref: JobRef, attempts: list[Attempt]) -> str:

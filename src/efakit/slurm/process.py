@@ -29,26 +29,27 @@ class Finished:
         return _LOG_PREFIX.sub("", lines[-1])
 
 
-def run(argv: Sequence[str], timeout_seconds: float, environment: Mapping[str, str]) -> Finished:
-    """Run ``argv`` and give its output; the caller judges the exit code.
+def run(
+    argv: Sequence[str], timeout_seconds: float, environment: Mapping[str, str], text: bytes | None = None
+) -> Finished:
+    """Run ``argv`` with ``text`` on its stdin and give its output; the caller judges the exit code.
 
     Raises:
         SourceError: it did not start, or took longer than ``timeout_seconds`` (and was killed).
     """
     try:
-        # A job name is whatever bytes the user typed: UTF-8 nearly always, but never a reason to fail.
         done = subprocess.run(
             argv,
-            stdin=subprocess.DEVNULL,
+            input=text or b"",
             capture_output=True,
             timeout=timeout_seconds,
             env=environment,
             check=False,
-            encoding="utf-8",
-            errors="replace",
         )
     except subprocess.TimeoutExpired:
         raise SourceError(f"no answer within {timeout_seconds:g} s", timed_out=True) from None
     except OSError as error:
         raise SourceError(f"{argv[0]} does not start: {error.strerror or error}") from error
-    return Finished(done.returncode, done.stdout, done.stderr)
+    # A job name is whatever bytes the user typed: UTF-8 nearly always, but never a reason to fail.
+    stdout, stderr = (part.decode("utf-8", "replace") for part in (done.stdout, done.stderr))
+    return Finished(done.returncode, stdout, stderr)

@@ -60,7 +60,7 @@ VERSIONS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "25.11": ({**NODE_LIST, **SLUID}, {**CREDENTIAL, **SINCE_23_02, "SLURM_JOB_SELINUX_CONTEXT": "(null)"}),
     "26.05": (
         {**NODE_LIST, **SLUID},
-        {**CREDENTIAL, **SINCE_23_02, "SLURM_JOB_EXCLUSIVE": "1", "SLURM_JOB_QOS": "normal"},
+        {**CREDENTIAL, **SINCE_23_02, "SLURM_JOB_EXCLUSIVE": "NODE", "SLURM_JOB_QOS": "normal"},
     ),
 }
 EPILOG_ONLY = {"SLURM_JOB_EXIT_CODE": "768", "SLURM_JOB_EXIT_CODE2": "3:0", "SLURM_JOB_DERIVED_EC": "0"}

@@ -417,8 +417,16 @@ STALE = [
     ),
     Case(
         "the next job has the node to itself, by EXCLUSIVE",
-        lost_then(*one_node(SLURM_JOB_EXCLUSIVE="1")),
+        lost_then(*one_node(SLURM_JOB_EXCLUSIVE="NODE", SLURM_JOB_OVERSUBSCRIBE="NO")),
         (not_shared(), has("baseline-given-up")),
+    ),
+    *(
+        Case(
+            f"the next job may share: OVERSUBSCRIBE is NO from Slurm 26.05 on, and EXCLUSIVE is {word}",
+            lost_then(*one_node(SLURM_JOB_EXCLUSIVE=word, SLURM_JOB_OVERSUBSCRIBE="NO")),
+            (field("shared_with", [5]),),
+        )
+        for word in ("NO", "USER", "MCS")
     ),
     Case(
         "the lost job had the node to itself",

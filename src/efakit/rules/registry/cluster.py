@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from efakit.rules.registry.row import Rule
+from efakit.rules.registry.script.sources import SLURM_FORGETS_CPUS
 
 _PROLOG_GUIDE = "https://slurm.schedmd.com/prolog_epilog.html"
 _SLURM_CONF = "https://slurm.schedmd.com/slurm.conf.html"
@@ -220,5 +221,27 @@ RULES = (
         wrong="PrologEpilogTimeout=5, with deadline_seconds 5",
         right="PrologEpilogTimeout=60",
         source=_PROLOG_GUIDE,
+    ),
+    Rule(
+        "slurm-release",
+        room="cluster",
+        severity="info",
+        what="The Slurm release of the cluster has a known fault that changes how jobs start.",
+        why="A script that is right for other releases gets other CPUs or ranks. efakit lint --slurm finds such "
+        "scripts.",
+        wrong="Slurm 23.02.1",
+        right="Slurm 23.11.0",
+        source=SLURM_FORGETS_CPUS,
+    ),
+    Rule(
+        "breaker-open",
+        room="cluster",
+        severity="warning",
+        what="So many nodes failed their prolog on purpose within the hour that the circuit breaker is open.",
+        why="In mode enforce a prolog that finds a fault now lets its job start. Many nodes at once often mean a wrong "
+        "expectation in hook.json.",
+        wrong="breaker_nodes_per_hour 2, and the folder .breaker has young notes of 2 nodes",
+        right="no young note in the folder .breaker beside the records",
+        source=_OWN,
     ),
 )

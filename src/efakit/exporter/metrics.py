@@ -1,0 +1,144 @@
+"""A node's reading as metrics: names as sysfs has them, with the prefix ``efa_`` and, of counters, ``_total``.
+
+AWS's documents, CloudWatch and others call these counters so as well, so that they can be found. What was not read has
+no series: a series of zeros would say that nothing was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from threading import Lock
+from typing import Any
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.registry import Collector
+
+from efakit import __version__
+from efakit.catalog.counters import PORT_COUNTERS
+from efakit.exporter.reading import Job, Reading
+from efakit.node.bounded import NoChild
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_MEANINGS = {row.name: f"{row.unit.capitalize()}: {row.meaning}" for row in PORT_COUNTERS}
+_OF_TCP = {"tx_bytes": "sent", "rx_bytes": "received"}
+
+Families = Iterator[Any]
+
+
+class NodeCollector(Collector):
+    """Reads the node at each scrape; one scrape at a time.
+
+    ``read`` takes a reading, ``line_rate`` gives the bytes a second that an instance type can send, None: unknown.
+    """
+
+    def __init__(
+        self, read: Callable[[], Reading], line_rate: Callable[[str], float | None], *, device_detail: bool
+    ) -> None:
+        self._read = read
+        self._line_rate = line_rate
+        self._detail = device_detail
+        self._one = Lock()
+
+    def describe(self) -> Iterable[Any]:
+        """Give nothing: which counters there are only a reading tells."""
+        return ()
+
+    def collect(self) -> Families:
+        """Give the families of one reading."""
+        with self._one:
+            try:
+                reading = self._read()
+            except NoChild:
+                yield _gauge("efa_scrape_success", "Whether the node could be read: 1, or 0", 0)
+                return
+        yield from families(reading, self._line_rate, device_detail=self._detail)
+
+
+def families(reading: Reading, line_rate: Callable[[str], float | None], *, device_detail: bool) -> Families:
+    """Give the metrics of a reading; without ``device_detail`` the sum over all devices where all were read."""
+    snapshot = reading.snapshot
+    yield _gauge("efa_scrape_success", "Whether the node could be read: 1, or 0", int(snapshot["devices_listed"]))
+    yield _gauge("efa_scrape_duration_seconds", "Seconds that reading the node took", reading.seconds)
+    yield _node(reading)
+    if snapshot["devices_listed"]:
+        yield _gauge("efa_devices_found", "EFA devices of the node", len(snapshot["devices_present"]))
+    if reading.expected is not None:
+        yield _gauge("efa_devices_expected", "EFA devices that the node should have", reading.expected)
+    rate = line_rate(snapshot["instance_type"]) if snapshot["instance_type"] else None
+    if rate is not None:
+        text = "Bytes a second that the instance type's network can move each way, EFA and TCP together"
+        yield _gauge("efa_line_rate_bytes_per_second", text, rate)
+    if snapshot["devices_listed"]:
+        yield from _devices(reading, device_detail=device_detail)
+    yield from _interfaces(reading)
+    if reading.jobs is not None:
+        yield _jobs(reading.jobs)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _node(reading: Reading) -> InfoMetricFamily:
+    labels = {
+        "instance_type": reading.snapshot["instance_type"] or "",
+        "driver_version": reading.snapshot["driver_version"] or "",
+        "version": __version__,
+    }
+    return InfoMetricFamily("efa_node", "The node, its EFA driver and efakit's release", value=labels)
+
+
+def _devices(reading: Reading, *, device_detail: bool) -> Families:
+    snapshot = reading.snapshot
+    values = {device["name"]: _counters(device) for device in snapshot["devices"]}
+    success = GaugeMetricFamily(
+        "efa_device_read_success", "Whether all counters of the device were read: 1, or 0", labels=["device"]
+    )
+    whole = {device["name"] for device in snapshot["devices"] if not device["errors"]}
+    for name in snapshot["devices_present"]:
+        success.add_metric([name], int(name in whole))
+    if device_detail:
+        yield success
+    else:
+        text = "EFA devices all of whose counters were read"
+        yield _gauge("efa_devices_read", text, len(whole))
+    for counter in sorted({counter for found in values.values() for counter in found}):
+        family = CounterMetricFamily(
+            f"efa_{counter}", _MEANINGS.get(counter, f"Driver: {counter}"), labels=["device"] * device_detail
+        )
+        if device_detail:
+            for name, found in values.items():
+                if counter in found:
+                    family.add_metric([name], found[counter])
+            yield family
+        elif all(counter in values.get(name, {}) for name in snapshot["devices_present"]):
+            family.add_metric([], sum(found[counter] for found in values.values()))
+            yield family
+
+
+def _counters(device: Mapping[str, Any]) -> dict[str, int]:
+    """Return a device's counters by name; drivers before 1.14 show each at both levels."""
+    both = {**device["device_counters"], **device["counters"]}
+    return {name: value for name, value in both.items() if _NAME.fullmatch(name)}
+
+
+def _interfaces(reading: Reading) -> Families:
+    for counter, done in _OF_TCP.items():
+        family = CounterMetricFamily(
+            f"efa_node_tcp_{counter}", f"Bytes {done} by an interface that carries TCP", labels=["interface"]
+        )
+        for interface in reading.snapshot["interfaces"]:
+            if counter in interface["counters"]:
+                family.add_metric([interface["name"]], interface["counters"][counter])
+        yield family
+
+
+def _jobs(jobs: Iterable[Job]) -> InfoMetricFamily:
+    family = InfoMetricFamily(
+        "efa_job", "A job that runs on the node; join it to the counters by instance", labels=["job_id"]
+    )
+    for job in jobs:
+        nodes = "" if job.nodes is None else str(job.nodes)
+        family.add_metric([str(job.job_id)], {"user": job.user, "partition": job.partition, "nodes": nodes})
+    return family

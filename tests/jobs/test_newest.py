@@ -1,0 +1,51 @@
+"""The newest record of each node."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from efakit.jobs.newest import newest_records
+from tests.report.test_report import record
+
+
+def write(folder: Path, job: int, node: str, written_at: float, **changes: Any) -> Path:
+    path = folder / "lab" / str(job) / f"{node}.r0.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record(node, job_id=job, node_list=node, **changes)))
+    os.utime(path, (written_at, written_at))
+    return path
+
+
+def test_the_record_of_the_latest_job_is_taken_by_number_and_not_by_name(tmp_path: Path):
+    write(tmp_path, 9, "n1", 100, instance_type="p4d.24xlarge")
+    write(tmp_path, 10, "n1", 200, instance_type="p5.48xlarge")
+    write(tmp_path, 8, "n2", 50)
+    found = newest_records(tmp_path, ["n1", "n2", "n3"])
+    assert {node: one["job_id"] for node, one in found.items()} == {"n1": 10, "n2": 8}
+    assert found["n1"]["instance_type"] == "p5.48xlarge"
+
+
+def test_a_record_that_cannot_be_used_gives_way_to_an_earlier_one(tmp_path: Path):
+    write(tmp_path, 9, "n1", 100)
+    write(tmp_path, 10, "n1", 200).write_text("{")
+    assert newest_records(tmp_path, ["n1"])["n1"]["job_id"] == 9
+
+
+def test_other_clusters_do_not_count(tmp_path: Path):
+    write(tmp_path, 9, "n1", 100)
+    assert newest_records(tmp_path, ["n1"], cluster="other") == {}
+    assert set(newest_records(tmp_path, ["n1"], cluster="lab")) == {"n1"}
+
+
+def test_only_so_many_folders_are_looked_at(tmp_path: Path):
+    for job in range(1, 6):
+        write(tmp_path, job, "n1" if job == 1 else "n2", job)
+    assert set(newest_records(tmp_path, ["n1", "n2"], most_folders=4)) == {"n2"}
+    assert set(newest_records(tmp_path, ["n1", "n2"])) == {"n1", "n2"}
+
+
+def test_a_folder_that_is_not_there_has_no_records(tmp_path: Path):
+    assert newest_records(tmp_path / "none", ["n1"]) == {}

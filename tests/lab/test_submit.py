@@ -1,0 +1,180 @@
+"""efakit submit on a real Slurm with the hooks installed: from a spec's job, or a script, to its report.
+
+Real: Slurm, the hooks, efakit's commands. Simulated: the EFA devices, as in test_loop.py.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.cluster import missing_requirements
+from tests.lab.loop import BYTES_PER_DEVICE, Loop, efa_job, efakit_argv
+
+MISSING = missing_requirements()
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(bool(MISSING), reason=f"no lab without {', '.join(MISSING)}: run 'make test' as root"),
+]
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+    loop = Loop(Path(tmp_path_factory.mktemp("lab")), nodes=2)
+    loop.write_spec([efa_job(loop.root)])
+    loop.render()
+    loop.make_devices()
+    with loop.cluster:
+        loop.install_hooks()
+        yield loop
+
+
+def script(loop: Loop, name: str, body: str) -> Path:
+    path = loop.work_dir / f"{name}.sbatch"
+    path.write_text(f"#!/bin/bash\n#SBATCH --job-name={name} --partition=gpu --nodes=1\n{body}\n")
+    return path
+
+
+def submitted(loop: Loop, *arguments: str | Path) -> tuple[int, dict[str, Any], str]:
+    """Exit code, the JSON document and what was said on the way."""
+    done = loop.efakit("submit", *arguments[:1], "--format", "json", *arguments[1:], check=False)
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def test_from_a_spec_s_job_to_its_report_in_one_command(loop):
+    done = loop.efakit("submit", loop.spec, "over-efa", "--wait")
+    assert "partition gpu: up, 2 nodes" in done.stdout
+    assert "nodes of p5.48xlarge: 2, 32 EFA interfaces each" in done.stdout
+    assert f"hooks: installed in {loop.home}" in done.stdout
+    assert "over-efa: efa" in done.stdout
+    assert "32 of 32" in done.stdout
+    assert ": completed after " in done.stderr
+
+
+def test_the_report_in_the_document_is_that_of_efakit_report(loop):
+    code, data, _ = submitted(loop, loop.spec, "--wait")
+    assert (code, data["submitted"], data["report"]["verdict"]) == (0, True, "efa")
+    assert data["report"]["efa_tx_bytes"] == 2 * BYTES_PER_DEVICE * 32 * 33 // 2
+    assert data["report"] == loop.report(data["job_id"])
+    assert data["commands"][0] == f"efakit report {data['job_id']}"
+    told = {name: data["report"][name] for name in ("name", "state", "user", "partition", "exit_code", "node_count")}
+    assert told == {
+        "name": "over-efa",
+        "state": "COMPLETED",
+        "user": "root",
+        "partition": "gpu",
+        "exit_code": "0:0",
+        "node_count": 2,
+    }
+
+
+def test_the_report_s_verdict_can_fail_the_command(loop):
+    assert submitted(loop, loop.spec, "--wait", "--fail-on", "efa")[0] == 1
+
+
+def test_a_failing_job_ends_in_its_report_and_with_1(loop):
+    path = script(loop, "failing", "exit 3")
+    code, data, said = submitted(loop, path, "--wait")
+    assert (code, data["report"]["state"], data["report"]["exit_code"]) == (1, "FAILED", "3:0")
+    assert "exit code 3" in said
+    assert data["report"]["script"] == str(path)
+    assert data["report"]["output_file"] == f"{loop.cluster.spec.jobs_dir}/slurm-{data['job_id']}.out"
+    assert Path(data["report"]["output_file"]).exists()
+    text = loop.efakit("report", str(data["job_id"])).stdout
+    assert "user root, partition gpu, exit code 3" in text
+    assert f"output {data['report']['output_file']}" in text
+
+
+def test_an_array_waits_for_all_of_its_tasks_and_reports_each(loop):
+    path = script(loop, "tasks", "exit $((SLURM_ARRAY_TASK_ID == 2))")
+    code, data, _ = submitted(loop, path, "--wait", "--", "--array=1-3%2")
+    assert code == 1
+    assert [(job["array"][1], job["state"]) for job in data["jobs"]] == [
+        (1, "COMPLETED"),
+        (2, "FAILED"),
+        (3, "COMPLETED"),
+    ]
+    assert [report["verdict"] for report in data["reports"]] == ["single-node"] * 3
+
+
+def test_a_job_that_is_cancelled_while_it_runs_is_told_so(loop):
+    path = script(loop, "cancelled", "scancel $SLURM_JOB_ID; sleep 60")
+    code, data, said = submitted(loop, path, "--wait")
+    assert (code, data["report"]["state"]) == (1, "CANCELLED")
+    assert ": cancelled after " in said
+
+
+def test_a_job_whose_dependency_can_never_hold_is_told_in_words_and_not_waited_for(loop):
+    failed = submitted(loop, script(loop, "first", "exit 1"), "--wait")[1]["job_id"]
+    path = script(loop, "second", "true")
+    code, data, said = submitted(
+        loop, path, "--wait", "--", f"--dependency=afterok:{failed}", "--kill-on-invalid-dep=no"
+    )
+    loop.cluster.run(["scancel", str(data["job_id"])])
+    assert code == 1
+    assert "did not end as the dependency says, so it can never start (DependencyNeverSatisfied)" in said
+
+
+def test_ctrl_c_leaves_the_job_and_says_so(loop):
+    path = script(loop, "endless", "sleep 120")
+    # Its own number comes first: the programs that lead into the host are not to be interrupted.
+    shell = ["sh", "-c", 'echo $$ >&2; exec "$@"', "sh", *efakit_argv(), "submit", str(path), "--wait"]
+    process = subprocess.Popen(
+        loop.cluster.entering_argv(shell),
+        env=loop.cluster.client_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    number = process.stderr.readline().strip()
+    line = next(line for line in process.stderr if ": running on" in line)
+    loop.cluster.run(["kill", "-INT", number])
+    _, rest = process.communicate(timeout=60)
+    job = int(line.partition("job ")[2].partition(":")[0])
+    state = loop.cluster.job_states(job)
+    loop.cluster.run(["scancel", str(job)])
+    assert f"stopped waiting; job {job} goes on" in rest
+    assert f"scancel {job}" in rest
+    assert (process.returncode, state) == (130, ["RUNNING"])
+
+
+def test_what_the_newest_record_of_a_node_found_is_held_against_the_job(loop):
+    node = loop.nodes[0]
+    device = next(loop.cluster.host_path(node, loop.root).glob("sys/class/infiniband/rdmap*"))
+    aside = loop.work_dir / "device-aside"
+    device.rename(aside)
+    try:
+        loop.cluster.wait(loop.cluster.submit(script(loop, "finder", "true"), f"--nodelist={node}"))
+    finally:
+        aside.rename(device)
+    code, data, _ = submitted(loop, script(loop, "after", "true"), "--dry-run")
+    found = [item for item in data["findings"] if item["rule"] == "submit-node-findings"]
+    assert (code, data["submitted"]) == (0, False)
+    assert [item["about"] for item in found] == [[node]]
+    assert "devices" in found[0]["message"]
+    assert f"--exclude={node}" in found[0]["fix"]
+
+
+def test_a_job_that_is_too_large_is_stopped_and_force_submits_it(loop):
+    path = script(loop, "large", "true")
+    code, data, _ = submitted(loop, path, "--", "--nodes=3")
+    assert (code, data["submitted"], data["job_id"]) == (1, False, None)
+    assert [item["rule"] for item in data["findings"] if item["severity"] == "error"] == ["submit-too-large"]
+    code, data, _ = submitted(loop, path, "--force", "--", "--nodes=3")
+    try:
+        assert (code, data["submitted"]) == (0, True)
+    finally:
+        loop.cluster.run(["scancel", str(data["job_id"])])
+
+
+def test_what_slurm_refuses_is_said_in_its_words_and_ends_with_1_whatever_is_forced(loop):
+    done = loop.efakit("submit", script(loop, "refused", "true"), "--force", "--", "--partition=nowhere", check=False)
+    assert (done.returncode, "submitted job" in done.stdout) == (1, False)
+    assert "there is no partition 'nowhere'" in done.stdout
+    assert "Slurm refused the job: invalid partition specified: nowhere" in done.stderr
