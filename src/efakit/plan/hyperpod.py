@@ -93,7 +93,10 @@ def _strategy(section: HyperPod) -> Decision:
 
 def _left_alone() -> Decision:
     named = ", ".join((*_LAYOUT.partitions, *_LAYOUT.reservations))
-    reason = "HyperPod repairs and checks nodes there: the hooks change no node's state and run no jobs"
+    reason = (
+        "HyperPod repairs and checks nodes there: the hooks record, and fail no prolog in any mode (never_enforced_in "
+        "in hook.json)"
+    )
     return Decision("partitions and reservations of HyperPod's", f"left alone: {named}", reason, rows.HEALTH)
 
 
