@@ -23,6 +23,7 @@ from efakit.vendor.simulated_account import account_for, config_in
 from efakit.vendor.simulated_account.environment import isolated_environment
 from scripts.bench_diagnose import bench_diagnose
 from scripts.bench_hook import bench_hook
+from scripts.bench_report import bench_report
 from scripts.ratios import median_ratio, seconds
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -108,6 +109,7 @@ def main() -> int:
         parse_nodes()
         failed += bench_diagnose([efakit, "diagnose"], Path(folder))
         failed += bench_hook(Path(folder))
+        failed += bench_report([efakit], Path(folder))
     return 1 if failed else 0
 
 

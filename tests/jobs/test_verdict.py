@@ -226,22 +226,6 @@ def test_a_finding_that_only_informs_is_no_note():
     assert verdict_of(record(findings=findings)).nodes[0].notes == ("late devices",)
 
 
-def test_what_the_devices_counted_of_failed_peers_is_a_note_and_changes_no_verdict():
-    """A security group that is deleted during a run: awslabs/awsome-distributed-ai PR #885."""
-    bytes_moved = {"tx_bytes": MUCH, "rx_bytes": MUCH, "rx_drops": 3}
-    devices = [
-        device("rdmap0s31", unresponsive_remote_events=8, retrans_timeout_events=2, rdma_read_wr_err=0, **bytes_moved),
-        device("rdmap0s32", unresponsive_remote_events=1, retrans_timeout_events=0, rdma_read_wr_err=0, **bytes_moved),
-    ]
-    found = verdict_of(record("n0", devices=devices), record("n1", (MUCH, MUCH)))
-    assert found.verdict == "efa"
-    assert found.nodes[0].notes == (
-        "9 unresponsive_remote_events on 2 of 2 devices: remote devices that did not respond",
-        "2 retrans_timeout_events on 1 of 2 devices: time-outs after which the device changed its path",
-    )
-    assert found.nodes[1].notes == ()
-
-
 def test_counters_that_began_anew_tell_nothing_of_peers():
     devices = [device(tx_bytes=MUCH, rx_bytes=MUCH, unresponsive_remote_events=8)]
     found = verdict_of(record("n0", devices=devices, resets=["rdmap0s31: tx_bytes fell"]))

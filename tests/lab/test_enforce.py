@@ -95,7 +95,7 @@ def test_a_host_with_half_its_devices_is_drained_and_the_reason_is_told(site, re
     assert told
     for word in (f"{HALF} of {DEVICES} EFA devices found", "devices-missing", bad, f"efakit report {job}"):
         assert word in told[0], told
-    report = site.efakit("report", str(job)).stdout
+    report = " ".join(site.efakit("report", str(job)).stdout.split())
     assert f"{HALF} of {DEVICES}" in report
     assert "prolog failed on purpose" in report, report
     assert f"{HALF} of {DEVICES} EFA devices found" in report
@@ -116,7 +116,7 @@ def test_the_breaker_stops_the_second_and_the_third(site):
         assert site.cluster.wait(job) == "COMPLETED", site.cluster.logs()
         (found,) = site.report(job)["nodes"]
         assert (found["devices_found"], found["devices_expected"]) == (HALF, DEVICES)
-        text = site.efakit("report", str(job)).stdout
+        text = " ".join(site.efakit("report", str(job)).stdout.split())
         assert "circuit breaker" in text, text
     assert set(site.reasons()) == {site.nodes[1]}
     words = site.cluster.node_states()

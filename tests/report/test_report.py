@@ -76,6 +76,11 @@ def report(*arguments: object) -> tuple[int, str, str]:
     return done.return_value or 0, done.output, ""
 
 
+def unwrapped(text: str) -> str:
+    """Return a text with each run of blanks and line breaks as one blank."""
+    return " ".join(text.split())
+
+
 def test_json_has_its_fixed_fields(records):
     _, output, _ = report(7, "--records", records, "--format", "json")
     data = json.loads(output)
@@ -86,14 +91,16 @@ def test_json_has_its_fixed_fields(records):
     assert (node["node"], node["verdict"]) == ("gpu-st-p5-1", "efa")
     assert (node["devices_expected"], node["devices_found"]) == (32, 31)
     assert [node[name] for name in sums] == [GB, GB, 10, 20]
-    assert node["devices"] == [{"name": "rdmap79s0", "counters": {"tx_bytes": GB, "rx_bytes": GB}}]
+    assert "devices" not in node
+    data = json.loads(report(7, "--records", records, "--format", "json", "--devices")[1])
+    assert data["nodes"][0]["devices"] == [{"name": "rdmap79s0", "counters": {"tx_bytes": GB, "rx_bytes": GB}}]
 
 
 def test_text_says_the_same(records):
     _, output, _ = report(7, "--records", records)
     assert "Job 7: efa" in output
-    assert "31 of 32" in output
-    assert "name and state unknown" in output
+    assert "gpu-st-p5-[1-2]: efa, 31 of 32 devices" in output
+    assert "name and state unknown" in unwrapped(output)
 
 
 def test_a_node_of_the_job_without_record_is_named(records):
@@ -225,10 +232,10 @@ def test_the_records_of_an_earlier_job_of_this_id_are_not_the_report_of_the_one_
     assert (data["verdict"], data["run"], data["other_runs"]) == ("incomplete", "", ["r0"])
     assert {note for node in data["nodes"] for note in node["notes"]} == {"no record"}
     assert data["notes"] == [f"no record of the job that Slurm shows: {words}"]
-    assert words in report(7, "--records", records)[1]
+    assert words in unwrapped(report(7, "--records", records)[1])
     chosen = json.loads(report(7, "--records", records, "--format", "json", "--run", "r0")[1])
     assert (chosen["verdict"], chosen["name"]) == ("efa", None)
-    assert words in report(7, "--records", records, "--run", "r0")[1]
+    assert words in unwrapped(report(7, "--records", records, "--run", "r0")[1])
 
 
 def test_the_run_of_the_restart_that_slurm_knows_is_taken_whatever_the_clocks_say(records, monkeypatch):
@@ -242,7 +249,7 @@ def test_the_run_of_the_restart_that_slurm_knows_is_taken_whatever_the_clocks_sa
 
 def test_a_requeued_job_that_runs_on_other_nodes_is_still_the_one_of_its_earlier_runs(records, monkeypatch):
     slurm_says(monkeypatch, restart_count=1, state="RUNNING", node_list="gpu-st-p5-9")
-    text = report(7, "--records", records)[1]
+    text = unwrapped(report(7, "--records", records)[1])
     assert "Job 7 train: efa" in text
     assert "Slurm knows the job's restart 1 (running), not this run" in text
 
@@ -321,19 +328,16 @@ def test_settings_of_the_hook_that_name_no_folder_are_told(tmp_path, monkeypatch
     assert (code, words in message) == (2, True)
 
 
-def test_a_list_of_very_many_nodes_gets_so_many_rows_and_those_with_a_record_are_among_them(tmp_path):
+def test_a_list_of_very_many_nodes_is_folded_and_all_are_listed_where_asked_for(tmp_path):
     many = "n[1-20000]"
     for node in ("n7", "n19999"):
         write(tmp_path, record(node, node_list=many, node_list_at_end=many))
     status, out, _ = report(7, "--records", tmp_path)
-    rows = [
-        line.split()[0] for line in out.splitlines() if line.startswith("n") and line.split()[1:2] == ["incomplete"]
-    ]
-    named = [line.split()[0] for line in out.splitlines() if line.split()[1:2] and line.split()[0] in ("n7", "n19999")]
     assert status == 0
-    assert len(rows) == 998
-    assert named == ["n7", "n19999"]
-    assert "and 19000 more nodes: --format json shows all" in out
+    assert "  n[1-6,8-19998,20000]: incomplete, - devices" in out
+    assert len(out.splitlines()) < 25
+    listed = report(7, "--records", tmp_path, "--nodes")[1].splitlines()
+    assert sum(line.startswith("n") and " incomplete " in line for line in listed) == 19998
     assert len(json.loads(report(7, "--records", tmp_path, "--format", "json")[1])["nodes"]) == 20000
 
 
@@ -348,10 +352,9 @@ def test_what_slurm_says_of_the_job_is_in_text_and_data(records, monkeypatch):
         script="/home/me/train.sbatch --fast",
         output_file="/fsx/train-7.out",
     )
-    text = report(7, "--records", records)[1]
+    text = unwrapped(report(7, "--records", records)[1])
     assert "user me, account research, partition gpu, exit code 3, reason its script ended with another exit" in text
-    assert "script /home/me/train.sbatch --fast\n" in text
-    assert "output /fsx/train-7.out\n" in text
+    assert "script /home/me/train.sbatch --fast output /fsx/train-7.out " in text
     data = json.loads(report(7, "--records", records, "--format", "json")[1])
     names = ("user", "account", "partition", "exit_code", "state_reason", "node_count", "output_file", "told_by")
     assert [data[name] for name in names] == [
@@ -365,6 +368,13 @@ def test_what_slurm_says_of_the_job_is_in_text_and_data(records, monkeypatch):
         "squeue",
     ]
     assert data["script"] == "/home/me/train.sbatch --fast"
+
+
+def test_a_job_that_waits_says_why_in_place_of_its_report(records, monkeypatch):
+    slurm_says(monkeypatch, job_id=8, state="PENDING", reason="Resources", node_list="")
+    code, _, told = report(8, "--records", records)
+    assert code == 2
+    assert "Slurm says it is pending (the nodes that it needs are in use (Resources)), and records appear" in told
 
 
 @pytest.mark.parametrize(
@@ -402,3 +412,15 @@ def test_without_slurm_the_records_say_what_they_have(records):
 def test_who_was_asked_is_said_with_verbose(records):
     done = CliRunner().invoke(efakit, ["report", "7", "--records", str(records), "--verbose"], standalone_mode=False)
     assert "efakit: Slurm cannot be asked about job 7; SLURM_CONF names" in done.stderr
+
+
+def test_the_next_step_names_the_output_and_the_script_that_slurm_knows(tmp_path, monkeypatch):
+    for node in ("gpu-st-p5-1", "gpu-st-p5-2"):
+        much = {"tx_bytes": GB, "rx_bytes": GB}
+        none = {"tx_bytes": 0, "rx_bytes": 0}
+        devices = [{"name": "rdmap79s0", "counters": none, "errors": []}]
+        interfaces = [{"name": "eth0", "counters": much, "errors": []}]
+        write(tmp_path, record(node, devices=devices, interfaces=interfaces))
+    slurm_says(monkeypatch, script="/home/me/train.sbatch --fast", output_file="/fsx/my out.log")
+    data = json.loads(report(7, "--records", tmp_path, "--format", "json")[1])
+    assert data["next"] == "efakit report 7 --log '/fsx/my out.log' --script /home/me/train.sbatch"

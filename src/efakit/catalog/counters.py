@@ -94,15 +94,3 @@ BYTES_BY_OPERATION = (
     "rdma_write_bytes",
     "rdma_write_recv_bytes",
 )
-
-# What the device counts where the network, a peer or an operation failed. AWS names these as signs of degraded or
-# failed connections, and rx_drops with them:
-# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-working-monitor.html (as NVIDIA/NVSentinel PR #1750 has it).
-# Public use: awslabs/awsome-distributed-ai PR #885, a security group deleted during a run.
-FAULTS = (
-    "unresponsive_remote_events",
-    "impaired_remote_conn_events",
-    "retrans_timeout_events",
-    "rdma_read_wr_err",
-    "rdma_write_wr_err",
-)

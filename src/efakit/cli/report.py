@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -9,21 +10,25 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
+from efakit.catalog.slurm_reasons import in_words
 from efakit.cli.command import Command
+from efakit.cli.report_causes import read_logs, script_findings
+from efakit.diagnose.causes import causes_of, next_step
 from efakit.errors import RecordError, UsageError
+from efakit.finding import Severity
+from efakit.jobs.findings import Job, Limits, limits_with, line_rate, stands_out
 from efakit.jobs.json_file import Unusable, read_json
 from efakit.jobs.records import JobRun, expand, find_runs
 from efakit.jobs.verdict import VERDICTS, judge
-from efakit.lint.script.model import Word
-from efakit.lint.script.options import SBATCH, slurm_options
-from efakit.lint.script.text import Span
+from efakit.nearness import nearest
 from efakit.printable import printable
 from efakit.report.job import JobReport, SlurmFacts, as_data
 from efakit.report.text import print_report
+from efakit.rules.registry import rules_of
 from efakit.slurm.job import SlurmAnswer, SlurmJob
 from efakit.slurm.lookup import find_job
 
@@ -33,6 +38,7 @@ _SLURM_ETC = "/opt/slurm/etc"
 _RUNNING = ("RUNNING", "COMPLETING")
 _MOST_SECONDS_BETWEEN_CLOCKS = 300
 _MOST_NAMES = 20
+_SEVERITIES = ("error", "warning", "info")
 # Of each question to one of Slurm's daemons: the records say most of it too.
 TIMEOUT_SECONDS = 4.0
 
@@ -40,7 +46,7 @@ TIMEOUT_SECONDS = 4.0
 @click.command(
     short_help="Report whether a job's traffic used EFA.",
     cls=Command,
-    exit_1="--fail-on lists the verdict.",
+    exit_1="--fail-on lists the verdict, or the rule or severity of a finding of the report.",
     fine="The report was printed.",
 )
 @click.argument("job_id", metavar="JOBID")
@@ -59,10 +65,36 @@ TIMEOUT_SECONDS = 4.0
     help="One run: its name (r0, r1 after a requeue), its SLUID, or t and its start time in seconds.  "
     "[default: the newest]",
 )
+@click.option("--nodes", "all_nodes", is_flag=True, help="List every node, and do not fold those that agree.")
+@click.option(
+    "--devices", "all_devices", is_flag=True, help="List every device of every node; in JSON, with all its counters."
+)
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="A log of the job, for causes (as efakit diagnose); may be repeated.",
+)
+@click.option(
+    "--script",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="The job's script, for causes (as efakit lint).",
+)
+@click.option(
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a threshold of what stands out; docs/report.md lists them. May be repeated.",
+)
 @click.option(
     "--fail-on",
-    metavar="VERDICT[,VERDICT...]",
-    help=f"Exit with 1 on these verdicts: {', '.join(VERDICTS)}.",
+    metavar="WORD[,WORD...]",
+    help=f"Exit with 1 on these verdicts ({', '.join(VERDICTS)}), rules (such as job-device-idle), or findings of "
+    "this severity or worse (error, warning, info).",
 )
 @click.option("--verbose", is_flag=True, help="Say on stderr who was asked about the job, and how that went.")
 def report(
@@ -71,10 +103,15 @@ def report(
     form: str,
     cluster: str | None,
     run_name: str | None,
+    all_nodes: bool,
+    all_devices: bool,
+    logs: tuple[Path, ...],
+    script: Path | None,
+    thresholds: tuple[str, ...],
     fail_on: str | None,
     verbose: bool,
 ) -> None:
-    """Report whether the traffic of job JOBID used EFA, on which nodes and devices.
+    """Report whether the traffic of job JOBID used EFA, on which nodes and devices, what stands out and why.
 
     JOBID is a job's number, or 123_4 for an array task that Slurm still knows; for a heterogeneous job, the number
     of any component. The verdict is the first of these that is true: incomplete (a node has no record, no
@@ -82,33 +119,71 @@ def report(
     no-traffic, tcp-fallback, mixed or efa. Name, state, user, account, exit code, script and output file
     come from Slurm, if it answers; else what the records have of them.
 
+    What stands out: errors, time-outs, retransmits and drops, idle devices, nodes unlike the others.
+    'efakit explain --rule RULE' explains a finding. Nodes that agree are one line.
+
     The report lists unusable files and uses the others. Without a usable record the command fails.
     """
-    failing = failing_verdicts(fail_on)
+    failing = failing_words(fail_on)
+    limits = _limits(thresholds)
     answer = find_job(job_id, timeout_seconds=TIMEOUT_SECONDS)
     if verbose:
         click.echo(f"efakit: {asked_of(answer)}", err=True)
+    gc.disable()  # the records have no cycles, and looking for some doubles the time of thousands
+    click.get_current_context().call_on_close(gc.enable)
     number = answer.job.job_id if answer.job else _number(job_id)
-    found = job_report(answer, number, records or installed_records_dir(), cluster, run_name)
+    beside = Beside(limits, logs, script)
+    found = job_report(answer, number, records or installed_records_dir(), cluster, run_name, beside)
     if form == "json":
-        click.echo(json.dumps(as_data(found), indent=2))
+        click.echo(json.dumps(as_data(found, devices=all_devices), indent=2))
     else:
-        print_report(found, sys.stdout)
-    if found.verdict.verdict in failing:
+        print_report(found, sys.stdout, nodes=all_nodes, with_devices=all_devices)
+    if fails(found, failing):
         raise click.exceptions.Exit(1)
 
 
+class Beside(NamedTuple):
+    """What a report is given beside records and Slurm: thresholds, the job's logs and its script."""
+
+    limits: Limits | None = None
+    logs: tuple[Path, ...] = ()
+    script: Path | None = None
+
+
 def job_report(
-    answer: SlurmAnswer, number: int, folder: Path, cluster: str | None = None, run_name: str | None = None
+    answer: SlurmAnswer,
+    number: int,
+    folder: Path,
+    cluster: str | None = None,
+    run_name: str | None = None,
+    beside: Beside | None = None,
 ) -> JobReport:
     """Return the report of a job, from its records in ``folder`` and what Slurm says of it.
 
     Raises:
         RecordError: there is no usable record of it.
-        UsageError: it is not clear which job or run is meant.
+        UsageError: it is not clear which job or run is meant, or a log or the script cannot be read.
     """
+    limits, logs, script = beside or Beside()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
-    return JobReport(run, judge(run.node_names, run.records, run.damaged, run.doubts), _facts(answer, run), others)
+    verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
+    job = Job(run.records, verdict.verdict, verdict.traffic, {node.node: node.traffic for node in verdict.nodes})
+    said = read_logs(logs)
+    in_script = script_findings(script, run.records) if script is not None else []
+    remarks = tuple(stands_out(job, limits))
+    causes = tuple(causes_of(verdict, run.records, said, in_script))
+    has_devices = any(item.devices for item in remarks)
+    facts = _facts(answer, run)
+    step = next_step(
+        verdict,
+        str(run.job_id),
+        said,
+        log_file=facts.output_file or "",
+        # Slurm shows the script with its arguments.
+        script_file=None if script is not None else (facts.script or "").partition(" ")[0],
+        remarkable=has_devices,
+    )
+    return JobReport(run, verdict, facts, others, remarks, causes, step, line_rate(job))
 
 
 def asked_of(answer: SlurmAnswer) -> str:
@@ -119,13 +194,46 @@ def asked_of(answer: SlurmAnswer) -> str:
     return f"asked Slurm by {'; '.join(told)}"
 
 
-def failing_verdicts(text: str | None) -> frozenset[str]:
-    """Return the verdicts that ``--fail-on`` lists; raise UsageError for a word that is none."""
+def failing_words(text: str | None) -> frozenset[str]:
+    """Return the words of --fail-on; raise UsageError for one that is no verdict, rule of jobs or severity."""
     chosen = frozenset(word.strip() for word in (text or "").split(",") if word.strip())
-    unknown = sorted(chosen - set(VERDICTS))
-    if unknown:
-        raise UsageError(f"--fail-on: {unknown[0]!r} is not a verdict (verdicts: {', '.join(VERDICTS)})")
+    if chosen <= set(VERDICTS):
+        return chosen
+    known = (*VERDICTS, *_SEVERITIES, *rules_of("job"))
+    for word in sorted(chosen - set(known)):
+        raise UsageError(
+            f"--fail-on: {word!r} is not a verdict, a severity or a rule of jobs{nearest(word, known)} "
+            f"(verdicts: {', '.join(VERDICTS)}; severities: {', '.join(_SEVERITIES)}; "
+            f"rules: {', '.join(rules_of('job'))})"
+        )
     return chosen
+
+
+def fails(found: JobReport, failing: frozenset[str]) -> bool:
+    """Return whether a verdict, a rule or a severity that was named is met; the severity by rules of jobs."""
+    if found.verdict.verdict in failing:
+        return True
+    least = min((Severity(word).rank for word in failing & set(_SEVERITIES)), default=None)
+    return any(
+        item.finding.rule in failing or (least is not None and item.finding.severity.rank >= least)
+        for item in found.stands_out
+    )
+
+
+def _limits(given: Sequence[str]) -> Limits:
+    changes = {}
+    for text in given:
+        name, is_set, value = text.partition("=")
+        try:
+            changes[name.strip()] = float(value)
+        except ValueError:
+            is_set = ""
+        if not is_set or not 0 <= changes.get(name.strip(), -1) < float("inf"):
+            raise UsageError(f"--threshold: {text!r} must be NAME=VALUE, with a number from 0 up")
+    try:
+        return limits_with(changes)
+    except UsageError as error:
+        raise UsageError(f"--threshold: {error}") from error
 
 
 def _number(job_id: str) -> int:
@@ -234,7 +342,9 @@ def _why_none(runs: list[JobRun], cluster: str | None, answer: SlurmAnswer) -> s
     if runs:
         return f" of cluster {cluster!r} (clusters: {_some(sorted({run.cluster for run in runs}))})"
     if answer.job:
-        return f"; Slurm says it is {answer.job.state.lower()}, and records appear when the job ends"
+        job = answer.job
+        why = f" ({in_words(job.reason)})" if job.state == "PENDING" and job.reason else ""
+        return f"; Slurm says it is {job.state.lower()}{why}, and records appear when the job ends"
     return f" ({answer.reason})" if answer.reason else ""
 
 
@@ -288,6 +398,10 @@ def _script(job: SlurmJob) -> str | None:
     """Return the batch script's path: as slurmctld has it, else out of the command line that slurmdbd keeps."""
     if job.script or not job.submit_line:
         return job.script
+    from efakit.lint.script.model import Word
+    from efakit.lint.script.options import SBATCH, slurm_options
+    from efakit.lint.script.text import Span
+
     program, *words = job.submit_line.split()
     if PurePosixPath(program).name != "sbatch":
         return None

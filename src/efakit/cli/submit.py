@@ -15,7 +15,8 @@ import click
 
 from efakit.cli import complete
 from efakit.cli.command import Command
-from efakit.errors import RecordError, UsageError
+from efakit.errors import EfakitError, RecordError, UsageError
+from efakit.inputs import is_stdin
 from efakit.printable import printable
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class _SubmitCommand(Command):
 @click.command(
     short_help="Look before a job, submit it, wait for its report.",
     cls=_SubmitCommand,
-    exit_1="Something speaks against the job, Slurm refused it, or with --wait: it failed, or --fail-on lists its "
-    "verdict.",
+    exit_1="Something speaks against the job, Slurm refused it, or with --wait: it failed, or its report has what "
+    "--fail-on lists.",
     fine="The job was submitted; with --wait: it completed.",
     options_metavar="[OPTIONS]",
 )
@@ -66,8 +67,8 @@ class _SubmitCommand(Command):
 @click.option("--wait", "waits", is_flag=True, help="Wait for the job's end, then print its report.")
 @click.option(
     "--fail-on",
-    metavar="VERDICT[,VERDICT...]",
-    help="With --wait: exit with 1 on these verdicts of the report.",
+    metavar="WORD[,WORD...]",
+    help="With --wait: exit with 1 on these verdicts, rules or severities, as efakit report does.",
 )
 @click.option(
     "--spec",
@@ -106,9 +107,9 @@ def submit(
     efakit looks for the job before it tries again. --wait says on stderr why the job waits, and ends in the report;
     Ctrl-C then leaves the job as it is.
     """
-    from efakit.cli.report import failing_verdicts
+    from efakit.cli.report import failing_words
 
-    failing = failing_verdicts(fail_on)
+    failing = failing_words(fail_on)
     if fail_on and not waits:
         raise click.UsageError("--fail-on needs --wait")
     if waits and dry_run:
@@ -167,6 +168,12 @@ class _Screen:
                 if item.fix:
                     click.echo(f"    fix: {printable(item.fix)}")
 
+    def fail(self, error: EfakitError) -> None:
+        """Say an error, keep it beside what is known already, and end with its exit code."""
+        self.say(str(error))
+        self.data["error"] = {"message": str(error), "exit_code": error.exit_code}
+        self.end(error.exit_code)
+
     def end(self, code: int) -> None:
         """Print the document, and end with ``code``."""
         if not self.for_people:
@@ -180,7 +187,7 @@ class _Screen:
 def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
     from efakit.slurm import SlurmHere
     from efakit.slurm.job import SourceError
-    from efakit.submit.send import new_ticket, send
+    from efakit.submit.send import SubmitError, new_ticket, send
 
     slurm = SlurmHere(_LOOK_SECONDS)
     for pause in (*LOOK_PAUSES_SECONDS, 0.0):
@@ -215,6 +222,9 @@ def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
     ticket = new_ticket(task.request.get("comment"))
     try:
         job_id = send(task.script, task.options, ticket, slurm, screen.say)
+    except SubmitError as error:
+        screen.fail(error)
+        return
     except KeyboardInterrupt:
         screen.say(
             "stopped while the job was being submitted. Whether Slurm took it: squeue --me --states=all "
@@ -234,10 +244,13 @@ def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
 
 
 def _wait(job_id: int, slurm: SlurmHere, screen: _Screen, wishes: _Wishes) -> None:
-    from efakit.submit.wait import wait
+    from efakit.submit.wait import WaitError, wait
 
     try:
         ended = wait(job_id, slurm, screen.say)
+    except WaitError as error:
+        screen.fail(error)
+        return
     except KeyboardInterrupt:
         screen.say(
             f"stopped waiting; job {job_id} goes on. Its report when it has ended: efakit report {job_id}; how it "
@@ -256,15 +269,17 @@ def _wait(job_id: int, slurm: SlurmHere, screen: _Screen, wishes: _Wishes) -> No
 
 def _report(job_id: int, ended: Ended, screen: _Screen, wishes: _Wishes) -> int:
     """Print the report of a job, or of each task of an array; return the exit code."""
-    from efakit.cli.report import installed_records_dir, job_report
+    from efakit.cli.report import fails, installed_records_dir, job_report
     from efakit.report.job import as_data
     from efakit.report.text import print_report
     from efakit.slurm.job import SlurmAnswer
     from efakit.submit.wait import how_it_ended
 
     code = 0 if ended.succeeded else 1
+    is_array = any(job.array for job in ended.jobs)
     reports = []
-    for job in ended.jobs:
+    # Any component of a heterogeneous job has the report of the whole.
+    for job in ended.jobs if is_array else ended.jobs[:1]:
         shown = f"{job.array[0]}_{job.array[1]}" if job.array else str(job_id)
         try:
             folder = wishes.records or installed_records_dir()
@@ -278,16 +293,16 @@ def _report(job_id: int, ended: Ended, screen: _Screen, wishes: _Wishes) -> int:
             screen.tell(f"  no report: {error}")
             continue
         reports.append(as_data(found))
-        if found.verdict.verdict in wishes.failing:
+        if fails(found, wishes.failing):
             code = 1
         if len(reports) <= _MOST_TASKS and screen.for_people:
             print_report(found, sys.stdout)
     if len(ended.jobs) > _MOST_TASKS:
         screen.tell(f"and {len(ended.jobs) - _MOST_TASKS} more tasks: efakit report {job_id}_TASK")
-    if ended.jobs and not ended.jobs[0].array:
-        screen.data["report"] = reports[0]
-    else:
+    if is_array:
         screen.data["reports"] = reports
+    else:
+        screen.data["report"] = reports[0]
     return code
 
 
@@ -357,6 +372,8 @@ def _of_job(facts: Facts) -> list[Any]:
 
 def _task(path: Path, job: str | None, of_spec: Path | None, options: tuple[str, ...]) -> _Task:
     """Return what is to be submitted; raise UsageError or SpecError where it cannot be read."""
+    if is_stdin(path):
+        raise UsageError("standard input is not read here: give a spec or a batch script as a file")
     if path.suffix in (".yaml", ".yml"):
         if of_spec is not None:
             raise click.UsageError("--spec is for a script: SPEC itself is given already")

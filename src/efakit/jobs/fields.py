@@ -27,7 +27,8 @@ _LATEST = 253_402_300_799
 _MOST_ITEMS = 10_000
 _MOST_LETTERS_OF_A_NAME = 1024
 _DIGITS = "0123456789"
-_MISSING = object()
+MISSING = object()
+"""Stands for the value of a field that a record lacks."""
 # The least and the greatest number of each kind. Slurm's job ids are 32 bits wide.
 _RANGES = {
     "": (0, (1 << 64) - 1),
@@ -54,12 +55,12 @@ def check_record(value: Any) -> dict[str, Any]:
             "install a newer efakit"
         )
     checks = _CHECKS[version]
-    damaged = [name for name, check in checks.items() if not check(value.get(name, _MISSING))]
+    damaged = [name for name, check in checks.items() if not check(value.get(name, MISSING))]
     if damaged:
         raise Unusable(f"is damaged: {', '.join(damaged)} missing, of the wrong type or out of range")
     record = {name: value.get(name) for name in checks}
     for name in ("devices", "interfaces"):
-        known = _KNOWN[version, name]
+        known = KNOWN[version, name]
         record[name] = [{key: item[key] for key in known if key in item} for item in value[name]]
     return record
 
@@ -163,7 +164,7 @@ def _has_fields(checks: Mapping[str, _Check]) -> _Check:
     pairs = tuple(checks.items())
 
     def has_fields(value: Any) -> bool:
-        return isinstance(value, dict) and all(check(value.get(name, _MISSING)) for name, check in pairs)
+        return isinstance(value, dict) and all(check(value.get(name, MISSING)) for name, check in pairs)
 
     return has_fields
 
@@ -173,12 +174,17 @@ def _or_null(check: _Check) -> _Check:
 
 
 def _or_missing(check: _Check) -> _Check:
-    return lambda value: value is _MISSING or value is None or check(value)
+    return lambda value: value is MISSING or value is None or check(value)
+
+
+def checks_of(version: int) -> Mapping[str, Callable[[Any], bool]]:
+    """Return the check of each field that a reader knows of records of a version, by its name."""
+    return _CHECKS[version]
 
 
 _VERSIONS = range(1, NEWEST_VERSION + 1)
 _CHECKS = {version: _fields_of(RecordType, version) for version in _VERSIONS}
-_KNOWN = {
+KNOWN = {
     (version, name): tuple(_fields_of(item, version))
     for version in _VERSIONS
     for name, item in (("devices", DeviceRecord), ("interfaces", InterfaceRecord))

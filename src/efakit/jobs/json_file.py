@@ -121,7 +121,8 @@ def _fraction(text: str) -> float:
     return value
 
 
-def _constant(name: str) -> NoReturn:
+def refuse_constant(name: str) -> NoReturn:
+    """Raise ValueError for NaN and Infinity, which Python's json takes and JSON has not."""
     raise ValueError(f"{name} is not a number of JSON")
 
 
@@ -137,5 +138,5 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_fraction, parse_constant=refuse_constant
 )

@@ -7,7 +7,7 @@ SchedMD/slurm, ``src/common/hostlist.c``), and what stands before a bracket is n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
 from efakit.errors import RecordError
@@ -19,7 +19,8 @@ MOST_LETTERS = 1 << 18
 _MOST_PARTS_WITH_BRACKETS = 4096
 _MOST_BRACKETS_OF_A_PART = 8
 _MOST_DIGITS = 18
-_DIGITS = frozenset("0123456789")
+_DIGITS_TEXT = "0123456789"
+_DIGITS = frozenset(_DIGITS_TEXT)
 _NAME = _DIGITS | frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.")
 
 
@@ -42,6 +43,56 @@ def expand(node_list: str) -> tuple[str, ...]:
     for part, _ in parts:
         names.update(dict.fromkeys(_names(part)))
     return tuple(names)
+
+
+def fold(names: Iterable[str]) -> str:
+    """Return names as Slurm's list, in order: gpu-st-p5-1, gpu-st-p5-2 -> gpu-st-p5-[1-2]. ``expand`` is its inverse.
+
+    Numbers at the end of names are folded, those with leading zeros by their width. What is no name for Slurm stays as
+    it is.
+    """
+    numbered: dict[tuple[str, int], list[int]] = {}
+    for name in dict.fromkeys(names):
+        stem = name.rstrip(_DIGITS_TEXT)
+        digits = name[len(stem) :]
+        if not digits or len(digits) > _MOST_DIGITS or not _NAME.issuperset(stem):
+            numbered.setdefault((name, -1), [])
+        else:
+            # 7 and 10 go together, and so do 007 and 010; 7 and 007 do not.
+            numbered.setdefault((stem, len(digits) if digits[0] == "0" and len(digits) > 1 else 0), []).append(
+                int(digits)
+            )
+    numbered = _with_their_width(numbered)
+    return ",".join(
+        stem if width < 0 else f"{stem}{_ranges(sorted(numbers), width)}" for (stem, width), numbers in numbered.items()
+    )
+
+
+def _with_their_width(numbered: dict[tuple[str, int], list[int]]) -> dict[tuple[str, int], list[int]]:
+    """Return the numbers with those that fill a width without zeros beside those that need some: 099, 100."""
+    joined: dict[tuple[str, int], list[int]] = {}
+    for (stem, width), numbers in numbered.items():
+        widths = sorted(other for own, other in numbered if own == stem and other > 0)
+        for number in numbers if width >= 0 else ():
+            fit = width or next((own for own in widths if own == len(str(number))), 0)
+            joined.setdefault((stem, fit), []).append(number)
+        if width < 0:
+            joined[stem, width] = []
+    return joined
+
+
+def _ranges(numbers: list[int], width: int) -> str:
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    texts = [
+        str(first).zfill(width) if first == last else f"{str(first).zfill(width)}-{str(last).zfill(width)}"
+        for first, last in runs
+    ]
+    return texts[0] if len(numbers) == 1 else f"[{','.join(texts)}]"
 
 
 class NodeLists:

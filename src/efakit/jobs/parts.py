@@ -147,7 +147,7 @@ def _without_copies(records: list[Record]) -> list[Record]:
 def _digest(record: Record) -> str:
     # Of version 1 the id follows from the file's name.
     content = {name: value for name, value in record.items() if name != "record_id"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()
 
 
 def _with_loose_ones(parts: list[Part], lists: NodeLists) -> list[Part]:

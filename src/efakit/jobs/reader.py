@@ -14,8 +14,10 @@ from pathlib import Path
 
 from efakit.errors import RecordError
 from efakit.jobs.fields import MOST_COMPONENTS, Record, check_record
-from efakit.jobs.json_file import Unusable, read_bytes, read_json, why_unreadable
+from efakit.jobs.json_file import Unusable, parse_json, read_bytes, why_unreadable
+from efakit.jobs.many import read_all
 from efakit.jobs.node_list import NodeLists
+from efakit.jobs.quick import read_quickly
 from efakit.jobs.version_1 import lift
 from efakit.node.record import safe_name
 from efakit.printable import printable
@@ -164,9 +166,13 @@ def _read_folder(records_dir: Path, cluster: str, job_id: int, found: Found) -> 
         found.cut.add(cluster)
     good: list[tuple[str, Record]] = []
     bad: list[tuple[str, str]] = []
-    for name in names[:MOST_FILES]:
+    below = f"{cluster}/{job_id}/"
+    for name, record in read_all(names[:MOST_FILES], lambda name: _read(folder / name, below + name)):
         try:
-            good.append((name, _load(folder / name, f"{cluster}/{job_id}/{name}", job_id, found.lists)))
+            if isinstance(record, Unusable):
+                raise record
+            _check_place(record, cluster, job_id, found.lists)
+            good.append((name, record))
         except Unusable as error:
             bad.append((name, str(error)))
     own = _own_cluster(cluster, Counter(record["cluster"] for _, record in good))
@@ -191,10 +197,18 @@ def _own_cluster(folder: str, names: Counter[str]) -> str | None:
     return max(names, key=lambda name: (folder in (name, safe_name(name)), names[name], name), default=None)
 
 
-def _load(path: Path, below: str, folder_job_id: int, lists: NodeLists) -> Record:
-    record = check_record(read_json(path))
-    if record["schema_version"] == 1:
-        record = lift(record, below)
+def _read(path: Path, below: str) -> Record:
+    data = read_bytes(path)
+    record = read_quickly(data)
+    if record is None:
+        record = check_record(parse_json(data))
+        if record["schema_version"] == 1:
+            record = lift(record, below)
+    return record
+
+
+def _check_place(record: Record, cluster: str, folder_job_id: int, lists: NodeLists) -> None:
+    """Raise Unusable where a record is not of this folder, or its node lists are none."""
     leader, job_id = record["het_job_id"], record["job_id"]
     if leader is not None and not leader <= job_id < leader + MOST_COMPONENTS:
         raise Unusable(f"is damaged: job {job_id} is not a component of job {leader}")
@@ -203,15 +217,17 @@ def _load(path: Path, below: str, folder_job_id: int, lists: NodeLists) -> Recor
     try:
         for node_list in (record["node_list"], record["node_list_at_end"]):
             if node_list:
-                lists.use(node_list, (below.partition("/")[0], job_id, record["run"]))
+                lists.use(node_list, (cluster, job_id, record["run"]))
     except RecordError as error:
         raise Unusable(f"is damaged: {error}") from error
-    return record
 
 
 def load_record(path: Path, folder_job_id: int) -> Record:
     """Return one record; raise Unusable where it cannot be used."""
-    return _load(path, f"{path.parent.parent.name}/{folder_job_id}/{path.name}", folder_job_id, NodeLists())
+    cluster = path.parent.parent.name
+    record = _read(path, f"{cluster}/{folder_job_id}/{path.name}")
+    _check_place(record, cluster, folder_job_id, NodeLists())
+    return record
 
 
 def record_files(folder: Path) -> list[str]:

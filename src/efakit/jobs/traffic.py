@@ -5,9 +5,12 @@ What was not read is not zero. An amount of which a part was not read may be any
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
+
+from efakit.jobs.devices import PackedDevices
 
 Record = Mapping[str, Any]
 
@@ -34,12 +37,18 @@ class Amount:
         """Return the sum of both."""
         return Amount(self.known_bytes + other.known_bytes, self.complete and other.complete)
 
+    @staticmethod
+    def sum(amounts: Sequence[Amount]) -> Amount:
+        """Return the sum of any number of amounts."""
+        return Amount(sum([one.known_bytes for one in amounts]), all(one.complete for one in amounts))
+
     def bounds(self) -> tuple[float, ...]:
         """Return the least and the greatest value that it can have: one number where it is known."""
         return (self.known_bytes,) if self.complete else (self.known_bytes, float("inf"))
 
 
 UNKNOWN = Amount(0, complete=False)
+_NOTHING = Amount()
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,24 @@ class Traffic:
             self.tcp_rx + other.tcp_rx,
             tuple((a + c, b + d) for (a, b), (c, d) in zip(self.by_class, other.by_class, strict=True)),
             self.classless or other.classless,
+        )
+
+    @staticmethod
+    def sum(parts: Sequence[Traffic]) -> Traffic:
+        """Return the sum of the traffic of any number of nodes."""
+        return Traffic(
+            Amount.sum([one.efa_tx for one in parts]),
+            Amount.sum([one.efa_rx for one in parts]),
+            Amount.sum([one.tcp_tx for one in parts]),
+            Amount.sum([one.tcp_rx for one in parts]),
+            tuple(
+                (
+                    Amount.sum([one.by_class[place][0] for one in parts]),
+                    Amount.sum([one.by_class[place][1] for one in parts]),
+                )
+                for place in range(len(CLASSES))
+            ),
+            any(one.classless for one in parts),
         )
 
     def counts_classes(self) -> bool:
@@ -105,16 +132,19 @@ class Traffic:
         received = sum(max(0, into.known_bytes - out.known_bytes) for out, into in pairs)
         return sent, received
 
+    @cached_property
     def efa_moved(self) -> Amount:
-        """Return the bytes that EFA moved in both directions: the larger of the totals and of the sum over classes."""
+        """The bytes that EFA moved in both directions: the larger of the totals and of the sum over classes."""
         totals = self.efa_tx + self.efa_rx
-        classes = sum((side for pair in self.by_class for side in pair), Amount())
+        classes = Amount.sum([side for pair in self.by_class for side in pair])
         known = max(totals.known_bytes, classes.known_bytes)
         return Amount(known, totals.complete or (classes.complete and self.counts_classes()))
 
 
 def traffic_of(record: Record) -> Traffic:
     """Return the bytes of one node's record."""
+    if isinstance(record["devices"], PackedDevices):
+        return _traffic_of_packed(record, record["devices"])
     devices = [_Item(item) for item in record["devices"]]
     interfaces = [_Item(item) for item in record["interfaces"]]
     no_devices, no_interfaces = bool(record["devices_unknown"]), bool(record["interfaces_unknown"])
@@ -128,12 +158,34 @@ def traffic_of(record: Record) -> Traffic:
     )
 
 
+def _traffic_of_packed(record: Record, devices: PackedDevices) -> Traffic:
+    """Return the same where every counter of every device was read."""
+    no_devices = bool(record["devices_unknown"])
+
+    def total(name: str) -> Amount:
+        known = devices.total(name) or 0
+        return Amount(known, not no_devices) if known or no_devices else _NOTHING
+
+    interfaces = [_Item(item) for item in record["interfaces"]]
+    no_interfaces = bool(record["interfaces_unknown"])
+    return Traffic(
+        total("tx_bytes"),
+        total("rx_bytes"),
+        _sum(interfaces, "tx_bytes", no_interfaces),
+        _sum(interfaces, "rx_bytes", no_interfaces),
+        tuple([(total(out), total(into)) for out, into in CLASSES]),
+        all(devices.total(name) is None for name in _BY_CLASS),
+    )
+
+
 def unknown_parts(record: Record) -> list[str]:
     """Return what is not known of a node's bytes, in words: ``rdmap16s27: tx_bytes, rx_bytes``."""
     parts = []
     if record["devices_unknown"] and not record["resets"] and record["baseline"] != "missing":
         parts.append("the EFA devices could not all be recognised")
     for kind, names in (("devices", (*_TOTALS, *_BY_CLASS)), ("interfaces", _TOTALS)):
+        if isinstance(record[kind], PackedDevices):
+            continue  # all of them were read
         for item in record[kind]:
             amounts = _Item(item)
             unread = [name for name in names if not amounts.amount(name).complete]

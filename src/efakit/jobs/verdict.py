@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from efakit.catalog.counters import FAULTS, PORT_COUNTERS
 from efakit.catalog.thresholds import EFA_FLOOR, TCP_FLOOR
 from efakit.jobs.traffic import CLASSES, UNKNOWN, Traffic, traffic_of, unknown_parts
 
@@ -36,8 +35,6 @@ Record = Mapping[str, Any]
 _NOTHING_KNOWN = Traffic(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, ((UNKNOWN, UNKNOWN),) * len(CLASSES))
 # Of a number in a node's name: int() refuses some thousand digits.
 _MOST_DIGITS = 20
-
-_MEANINGS = {counter.name: counter.meaning for counter in PORT_COUNTERS}
 
 VERDICTS = ("efa", "tcp-fallback", "mixed", "no-traffic", "single-node", "shared", "incomplete")
 
@@ -51,7 +48,8 @@ class NodeVerdict:
     traffic: Traffic | None
     devices_expected: int | None
     devices_found: int | None
-    devices: tuple[Mapping[str, Any], ...]
+    devices: Sequence[Mapping[str, Any]]
+    """As the record has them."""
     notes: tuple[str, ...]
     unknown: tuple[str, ...] = ()
     """What is not known of its bytes."""
@@ -86,9 +84,10 @@ def judge(
     broken = damaged or {}
     names = sorted({*node_names, *records}, key=_natural)
     traffic = {name: _traffic(records[name]) for name in names if name in records}
-    whole = sum(traffic.values(), _NOTHING_KNOWN if len(traffic) < len(names) else Traffic())
+    whole = Traffic.sum([*traffic.values(), *([_NOTHING_KNOWN] if len(traffic) < len(names) else [])])
+    most = 2 * whole.exchanged_bounds()[-1]
     nodes = tuple(
-        _judge_node(name, records[name], traffic[name], whole, single=len(names) == 1)
+        _judge_node(name, records[name], traffic[name], most, single=len(names) == 1)
         if name in records
         else NodeVerdict(name, "incomplete", None, None, None, (), (broken.get(name, "no record"),))
         for name in names
@@ -109,8 +108,9 @@ def _judge_job(nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> tuple[str, s
     if len(nodes) == 1:
         return "single-node", "one node: its ranks use NVLink or shared memory, and need no EFA"
     possible = set(_by_traffic(traffic))
-    fallen = [node for node in nodes if node.traffic is not None and _fell_back(node.traffic) == {True}]
-    maybe_fallen = [node for node in nodes if node.traffic is not None and True in _fell_back(node.traffic)]
+    answers = [(node, _fell_back(node.traffic)) for node in nodes if node.traffic is not None]
+    fallen = [node for node, answer in answers if answer == {True}]
+    maybe_fallen = [node for node, answer in answers if True in answer]
     if "efa" in possible and maybe_fallen:
         possible |= {"mixed"}
         if fallen:
@@ -171,31 +171,30 @@ def _fell_back(traffic: Traffic) -> set[bool]:
     return {
         moved < EFA_FLOOR.value and min(sent, received) >= TCP_FLOOR.value
         for moved, sent, received in product(
-            traffic.efa_moved().bounds(), traffic.tcp_tx.bounds(), traffic.tcp_rx.bounds()
+            traffic.efa_moved.bounds(), traffic.tcp_tx.bounds(), traffic.tcp_rx.bounds()
         )
     }
 
 
-def _node_by_traffic(traffic: Traffic, whole: Traffic) -> set[str]:
+def _node_by_traffic(traffic: Traffic, most: float) -> set[str]:
     """Return a node's verdict for each completion.
 
     A node alone may only send, or only receive; so of its bytes all count, but those that must be storage's: it cannot
-    have exchanged more than all nodes together did.
+    have exchanged more than all nodes together did, which is ``most``, both directions together.
     """
-    moved = traffic.efa_moved()
-    most = 2 * whole.exchanged_bounds()[-1]
+    moved = traffic.efa_moved
     return {
         _by_bytes(min(efa, most), min(efa, most) / 2, min(sent, received))
         for efa, sent, received in product(moved.bounds(), traffic.tcp_tx.bounds(), traffic.tcp_rx.bounds())
     }
 
 
-def _judge_node(name: str, record: Record, known: Traffic, whole: Traffic, *, single: bool) -> NodeVerdict:
+def _judge_node(name: str, record: Record, known: Traffic, most: float, *, single: bool) -> NodeVerdict:
     troubles = _troubles(record)
     findings = [item["message"] for item in record["findings"] if item.get("severity") != "info"]
     traffic = None if troubles else known
     unknown = () if traffic is None else tuple(unknown_parts(record))
-    notes = [*troubles, *(() if traffic is None else _faults(record)), *unknown, *findings]
+    notes = [*troubles, *unknown, *findings]
     if traffic is None:
         verdict = "incomplete"
     elif record["shared_with"]:
@@ -204,7 +203,7 @@ def _judge_node(name: str, record: Record, known: Traffic, whole: Traffic, *, si
     elif single:
         verdict = "single-node"
     else:
-        possible = _node_by_traffic(traffic, whole)
+        possible = _node_by_traffic(traffic, most)
         verdict = possible.pop() if len(possible) == 1 else "incomplete"
     return NodeVerdict(
         name,
@@ -212,19 +211,10 @@ def _judge_node(name: str, record: Record, known: Traffic, whole: Traffic, *, si
         traffic,
         record["devices_expected"],
         record["devices_found"],
-        tuple({"name": device["name"], "counters": device["counters"]} for device in record["devices"]),
+        record["devices"],
         tuple(dict.fromkeys(notes)),
         unknown,
     )
-
-
-def _faults(record: Record) -> Iterator[str]:
-    """Give what the devices counted of failed peers, paths and operations: it changes no verdict, and may say why."""
-    for name in FAULTS:
-        counted = [count for device in record["devices"] if (count := device["counters"].get(name)) and count > 0]
-        if counted:
-            where = f"{len(counted)} of {len(record['devices'])} devices"
-            yield f"{sum(counted)} {name} on {where}: {_MEANINGS[name]}"
 
 
 def _troubles(record: Record) -> list[str]:

@@ -46,8 +46,7 @@ class DeviceRecord(TypedDict):
     counters: Annotated[
         Counters, Doc("Differences of the port counters of which both readings exist, by the driver's names.")
     ]
-    # Nothing counts them, and thousands of records have them.
-    device_counters: Annotated[Counters, Doc("Differences of the driver's own counters.", read=False)]
+    device_counters: Annotated[Counters, Doc("Differences of the driver's own counters.", needed=False)]
     unknown: Annotated[
         list[str],
         Doc("Port counters whose difference is not known: unread at one of the two moments. Not zero.", since=2),

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from efakit.diagnose.causes import Cause
+from efakit.jobs.findings import Standout
+from efakit.jobs.node_list import fold
 from efakit.jobs.records import JobRun
 from efakit.jobs.traffic import UNKNOWN, Amount, Traffic
 from efakit.jobs.verdict import JobVerdict
+from efakit.report.answer import answer
 
 _MOST_LISTED = 100
 """Of faults and of doubts: the first tell, and thousands of nodes may each have one."""
@@ -38,12 +42,20 @@ class SlurmFacts:
 
 @dataclass(frozen=True)
 class JobReport:
-    """A run of a job with its verdict; ``other_runs`` are the job's other runs, newest first."""
+    """A run of a job with its verdict, what stands out, why, and what to do next.
+
+    ``other_runs`` are the job's other runs, newest first.
+    """
 
     run: JobRun
     verdict: JobVerdict
     slurm: SlurmFacts
     other_runs: tuple[str, ...] = ()
+    stands_out: tuple[Standout, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    next_step: str = ""
+    line_rate: tuple[float, float] | None = None
+    """Of the instance's line rate, the part that the node in the middle sent and received over the job's time."""
 
 
 def component_names(run: JobRun) -> list[str]:
@@ -51,8 +63,11 @@ def component_names(run: JobRun) -> list[str]:
     return [f"{run.job_id}+{job_id - run.job_id}" for job_id in run.het]
 
 
-def as_data(report: JobReport) -> dict[str, Any]:
-    """Return the report as JSON data; byte counts are integers, null where they are not known."""
+def as_data(report: JobReport, *, devices: bool = False) -> dict[str, Any]:
+    """Return the report as JSON data; byte counts are integers, null where they are not known.
+
+    ``devices``: with the counters of each node's devices.
+    """
     run, verdict = report.run, report.verdict
     return {
         "job_id": run.job_id,
@@ -65,6 +80,7 @@ def as_data(report: JobReport) -> dict[str, Any]:
         "other_runs": list(report.other_runs),
         "components": component_names(run),
         "verdict": verdict.verdict,
+        "answer": answer(verdict),
         "reason": verdict.reason,
         "name": report.slurm.name,
         "state": report.slurm.state,
@@ -82,7 +98,11 @@ def as_data(report: JobReport) -> dict[str, Any]:
         **_bytes(verdict.traffic),
         "storage_sent_bytes": verdict.traffic.storage_bytes()[0],
         "storage_received_bytes": verdict.traffic.storage_bytes()[1],
-        "findings": _findings(run),
+        "line_rate_sent": report.line_rate[0] if report.line_rate else None,
+        "line_rate_received": report.line_rate[1] if report.line_rate else None,
+        "findings": [*map(_standout, report.stands_out), *_findings(run)],
+        "causes": [_cause(item) for item in report.causes],
+        "next": report.next_step or None,
         "nodes": [
             {
                 "node": node.node,
@@ -90,7 +110,7 @@ def as_data(report: JobReport) -> dict[str, Any]:
                 "devices_expected": node.devices_expected,
                 "devices_found": node.devices_found,
                 **_bytes(node.traffic),
-                "devices": [dict(device) for device in node.devices],
+                **({"devices": [_device(device) for device in node.devices]} if devices else {}),
                 "unknown": list(node.unknown),
                 "notes": list(node.notes),
             }
@@ -121,6 +141,38 @@ def _bytes(traffic: Traffic | None) -> dict[str, Any]:
     return {
         **{name: count.known_bytes if count.complete else None for name, count in counts.items()},
         "at_least": {name: count.known_bytes for name, count in counts.items()},
+    }
+
+
+def _device(device: Any) -> dict[str, Any]:
+    return {"name": device["name"], "counters": {**device["counters"], **(device.get("device_counters") or {})}}
+
+
+def _standout(item: Standout) -> dict[str, Any]:
+    """Return what stands out as data; ``node`` is null where it is about the job or about several nodes."""
+    finding = item.finding
+    return {
+        "node": item.nodes[0] if len(item.nodes) == 1 else None,
+        "rule": finding.rule,
+        "severity": str(finding.severity),
+        "message": finding.message,
+        "nodes": fold(item.nodes),
+        "devices": list(item.devices),
+        "about_job": item.whole,
+        "fix": finding.fix,
+        "source": finding.source,
+    }
+
+
+def _cause(item: Cause) -> dict[str, Any]:
+    return {
+        "cause": item.text,
+        "from": item.origin,
+        "sure": item.sure,
+        "rule": item.rule or None,
+        "nodes": fold(item.nodes),
+        "fix": item.fix,
+        "source": item.source,
     }
 
 

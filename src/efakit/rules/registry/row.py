@@ -20,6 +20,7 @@ ROOMS = {
     "cluster": "a Slurm cluster, by efakit doctor and efakit hooks status",
     "doctor": "a node, several nodes or an image, by efakit doctor",
     "submit": "a job, by efakit submit before it submits it",
+    "job": "a job's records, by efakit report",
     "log": "logs of jobs and nodes, by efakit diagnose",
     "vendor": "ParallelCluster configs, by a vendor's own judge",
     "input": "what a command is given",

@@ -1,0 +1,126 @@
+"""What the checks of a job's records share: a node's counters, the thresholds, and how a finding is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from efakit.catalog.thresholds import STANDS_OUT
+from efakit.errors import UsageError
+from efakit.finding import Finding
+from efakit.jobs.devices import Column, Devices, devices_of
+from efakit.jobs.traffic import CLASSES, Traffic
+from efakit.printable import printable
+from efakit.rules.registry import rules_of
+
+Limits = Mapping[str, float]
+MOST_NAMES = 3
+_LONGEST_NAME = 60
+
+
+class Standout(NamedTuple):
+    """A finding of a job's records, and the nodes and devices that it is about.
+
+    ``whole``: it is about the job, such as two groups of nodes, and not about a node that is unlike the others.
+    """
+
+    finding: Finding
+    nodes: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is known of a run before anything is remarked: its records, its nodes' bytes and the whole's."""
+
+    records: Mapping[str, Mapping[str, Any]]
+    verdict: str
+    traffic: Traffic
+    by_node: Mapping[str, Traffic | None]
+    """None where nothing is known of a node's bytes."""
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+
+
+class Node:
+    """The counters of one node's devices."""
+
+    def __init__(self, name: str, record: Mapping[str, Any], devices: Devices) -> None:
+        self.name = name
+        self.record = record
+        self.devices = devices
+        self.counted = record["baseline"] != "missing" and not record["resets"]
+        """Whether differences mean anything; a record has none otherwise."""
+
+    def column(self, counter: str) -> Column | None:
+        """Return a counter of each device, None for each that was not read; None where the driver lacks it."""
+        return self.devices.column(counter) if self.counted else None
+
+    def total(self, counter: str) -> int:
+        """Return the sum over the devices that were read."""
+        return (self.devices.total(counter) or 0) if self.counted else 0
+
+    @cached_property
+    def moved(self) -> list[int | None]:
+        """Return the bytes that each device moved; None where not all of them are known."""
+        sent, received = self.column("tx_bytes"), self.column("rx_bytes")
+        if sent is None or received is None:
+            return [None] * len(self.devices.names)
+        return [None if a is None or b is None else a + b for a, b in zip(sent, received, strict=True)]
+
+    def by_operation(self, place: int) -> int:
+        """Return the bytes of one device by operation class: the totals need not hold them."""
+        columns = [column for pair in CLASSES for name in pair if (column := self.column(name)) is not None]
+        return sum(column[place] or 0 for column in columns)
+
+
+def made_of(name: str, record: Mapping[str, Any]) -> Node:
+    """Return a node's counters."""
+    return Node(name, record, devices_of(record))
+
+
+def limits_with(changes: Mapping[str, float]) -> Limits:
+    """Return the thresholds by name with some of them changed; raise UsageError for a name that no row has."""
+    limits = {row.name: row.value for row in STANDS_OUT}
+    for name, value in changes.items():
+        if name not in limits:
+            raise UsageError(f"no threshold is called {name!r}: {', '.join(limits)}")
+        limits[name] = value
+    return limits
+
+
+def standout(
+    rule: str,
+    message: str,
+    nodes: Iterable[str] = (),
+    devices: Iterable[str] = (),
+    *,
+    severity: str = "",
+    fix: str = "",
+    whole: bool = False,
+) -> Standout:
+    """Return a finding by its rule's row; ``severity`` where it is another than the row's."""
+    row = rules_of("job")[rule]
+    names = tuple(dict.fromkeys(nodes))
+    finding = Finding(rule, severity or row.severity, message, fix=fix, source=row.source, about=names)
+    return Standout(finding, names, tuple(dict.fromkeys(devices)), whole)
+
+
+def some(names: Sequence[str], most: int = MOST_NAMES) -> str:
+    """Return names as people read them, the first few."""
+    shown = ", ".join(printable(name, _LONGEST_NAME) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def share(value: float) -> str:
+    """Return a small ratio in words: 0.04 %, 12 per million."""
+    if value >= 0.0001:
+        return f"{100 * value:.2g} %"
+    return f"{1e6 * value:.2g} per million"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,100 @@
+"""A node's bytes against its peers': who differs, and where many differ alike, the groups.
+
+Source of the method: the likeness of peers, as in Minder (arXiv 2411.01791) and C4 (arXiv 2406.04594).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from efakit.jobs.findings.node import Job, Limits, Node, Standout, some, standout
+from efakit.jobs.sizes import size
+
+_DIRECTIONS = (("tx_bytes", "sent"), ("rx_bytes", "received"))
+# 1 / the 75th percentile of the normal distribution: z of the median absolute deviation.
+_NORMAL = 0.6745
+
+
+def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]:
+    """Give nodes without EFA bytes, nodes whose bytes differ, and groups of nodes."""
+    if job.verdict in ("tcp-fallback", "no-traffic", "single-node"):
+        return
+    known = [node for node in nodes if node.counted and None not in node.moved and node.moved]
+    idle = limits["idle-device"]
+    silent = [node for node in known if _most_moved(node) < idle]
+    busy = [node for node in known if _most_moved(node) >= idle]
+    if silent and busy:
+        yield standout(
+            "job-node-silent",
+            f"no EFA traffic, and {len(busy)} other nodes had some",
+            [node.name for node in silent],
+            fix="see whether ranks ran there, and what its log and its prolog say",
+        )
+    if len(busy) < limits["peers-least"]:
+        return
+    by_node: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
+    fewer: dict[str, None] = {}
+    for counter, word in _DIRECTIONS:
+        values = {node.name: float(node.total(counter)) for node in busy}
+        main, others = split(values, limits)
+        for name, value, middle in others:
+            by_node.setdefault(name, []).append(f"{size(value)} {word} against {size(middle)}")
+        if len(main) > 1:
+            told = ", ".join(f"{len(group)} about {size(middle)}" for middle, group in main)
+            groups.setdefault(told, []).append(word)
+            fewer.update(dict.fromkeys(name for _, group in main[1:] for name in group))
+    if by_node:
+        name, words = next(iter(by_node.items()))
+        where = f"{some([name])}: " if len(by_node) > 1 else ""
+        yield standout("job-node-differs", f"its bytes differ from its peers': {where}{', '.join(words)}", by_node)
+    if groups:
+        told = "; ".join(f"{sizes} {' and '.join(words)}" for sizes, words in groups.items())
+        message = f"the job's nodes fall into groups by their EFA bytes: {told}"
+        yield standout("job-node-groups", message, fewer, whole=True)
+
+
+def _most_moved(node: Node) -> int:
+    return max((max(value or 0, 0) for value in node.moved), default=0)
+
+
+def split(
+    values: dict[str, float], limits: Limits
+) -> tuple[list[tuple[float, list[str]]], list[tuple[str, float, float]]]:
+    """Return the main groups (middle, names), the largest first, and who differs (name, value, its group's middle).
+
+    Values that lie farther apart than ``peers-off`` are of different groups. A group of more than ``group-share`` of
+    the nodes, and of two at least, is a main one; so is the largest.
+    """
+    ordered = sorted(values, key=values.__getitem__)
+    groups: list[list[str]] = [[]]
+    before = values[ordered[0]]
+    for name in ordered:
+        if values[name] > before * (1 + limits["peers-off"]):
+            groups.append([])
+        groups[-1].append(name)
+        before = values[name]
+    groups.sort(key=len, reverse=True)
+    least = limits["group-share"] * len(values)
+    main = [group for number, group in enumerate(groups) if number == 0 or len(group) > max(1, least)]
+    kept = [(median(values[name] for name in group), group) for group in main]
+    spreads = {id(group): _spread([values[name] for name in group], middle, limits) for middle, group in kept}
+    others: list[tuple[str, float, float]] = []
+    for group in groups:
+        for name in group:
+            own = [item for item in kept if item[1] is group]
+            middle, near = own[0] if own else min(kept, key=lambda item: abs(item[0] - values[name]))
+            if _differs(values[name], middle, spreads[id(near)], limits):
+                others.append((name, values[name], middle))
+    return kept, others
+
+
+def _spread(values: list[float], middle: float, limits: Limits) -> float:
+    deviation = median(abs(value - middle) for value in values)
+    return max(deviation, limits["peers-spread"] * middle) or 1.0
+
+
+def _differs(value: float, middle: float, spread: float, limits: Limits) -> bool:
+    distance = abs(value - middle)
+    return _NORMAL * distance / spread > limits["peers-z"] and distance > limits["peers-off"] * middle

@@ -1,0 +1,90 @@
+"""What is to say of the job as a whole: line rate, storage, shared nodes, versions that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from efakit.jobs.findings.node import Job, Limits, Node, Standout, some, standout
+from efakit.jobs.sizes import size
+
+_BITS = 8
+_GIGA = 1e9
+
+
+def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]:
+    """Give findings of the whole job, and of nodes whose figures cannot be right."""
+    yield from _shared(job)
+    yield from _drivers(nodes)
+    yield from _line_rate(job, nodes, limits["line-rate"])
+    sent, received = job.traffic.storage_bytes()
+    if max(sent, received) >= limits["storage-bytes"]:
+        message = (
+            f"{size(sent)} sent and {size(received)} received over EFA on one side only: storage, such as FSx for "
+            "Lustre, not other nodes"
+        )
+        fix = "the record has no counters of Lustre's own: what storage sends and receives alike is not told apart"
+        yield standout("job-storage-traffic", message, fix=fix, whole=True)
+
+
+def _shared(job: Job) -> Iterator[Standout]:
+    with_others = {node: record["shared_with"] for node, record in job.records.items() if record["shared_with"]}
+    if with_others:
+        jobs = sorted({str(job_id) for ids in with_others.values() for job_id in ids})
+        message = f"shared with job {some(jobs)}: its bytes and errors are of all of them"
+        yield standout("job-node-shared", message, with_others, fix="run it with --exclusive")
+
+
+def _drivers(nodes: Sequence[Node]) -> Iterator[Standout]:
+    by_version: dict[str, list[str]] = {}
+    for node in nodes:
+        version = node.record.get("driver_version")
+        if version:
+            by_version.setdefault(version, []).append(node.name)
+    if len(by_version) > 1:
+        ordered = sorted(by_version.items(), key=lambda item: -len(item[1]))
+        told = ", ".join(f"{version} on {len(names)}" for version, names in ordered[:3])
+        few = [name for _, names in ordered[1:] for name in names]
+        message = f"the nodes have different EFA drivers: {told}"
+        fix = "use one image for all nodes of a partition"
+        # Of two equal halves, nobody can say which is the odd one.
+        tied = len(ordered[0][1]) == len(ordered[1][1])
+        yield standout("job-drivers-differ", message, few, fix=fix, whole=tied)
+
+
+def _line_rate(job: Job, nodes: Sequence[Node], limit: float) -> Iterator[Standout]:
+    over: dict[str, float] = {}
+    for node in nodes:
+        shares = line_rate_shares(node.record, node) if job.by_node.get(node.name) is not None else None
+        if shares and max(shares) > limit:
+            over[node.name] = max(shares)
+    if over:
+        most = max(over, key=over.__getitem__)
+        message = f"bytes for {100 * over[most]:,.0f} % of the line rate over the job's time"
+        fix = "the node's clock, its instance type or its counters are not what the record says"
+        yield standout("job-over-line-rate", message, over, fix=fix)
+
+
+def line_rate_shares(record: Mapping[str, Any], node: Node) -> tuple[float, float] | None:
+    """Return the parts of the instance's line rate that a node sent and received over the job's time; None: unknown.
+
+    An average over all of the job, start-up and pauses too: a low one is no fault.
+    """
+    began = record.get("began_at")
+    gbps = _gbps(record.get("instance_type") or "")
+    if began is None or gbps is None or record["ended_at"] - began < 1:
+        return None
+    bits = (record["ended_at"] - began) * gbps * _GIGA
+    return node.total("tx_bytes") * _BITS / bits, node.total("rx_bytes") * _BITS / bits
+
+
+@cache
+def _gbps(instance_type: str) -> float | None:
+    from efakit.catalog import instances
+    from efakit.errors import UnknownInstanceType
+
+    try:
+        return instances.get(instance_type).bandwidth_gbps or None if instance_type else None
+    except UnknownInstanceType:
+        return None

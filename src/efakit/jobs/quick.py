@@ -1,0 +1,114 @@
+"""A short way to read a record as the hook writes it: thousands of them are one job's.
+
+It gives a record exactly where ``parse_json`` and ``check_record`` would, with the same values, or None: then these are
+asked, and they say what is wrong. It saves a Python call for each object and each number of the text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from efakit.jobs.devices import PackedDevices, pack
+from efakit.jobs.fields import KNOWN, MISSING, checks_of
+from efakit.jobs.json_file import refuse_constant
+from efakit.node.record import SCHEMA_VERSION
+
+_DECODER = json.JSONDecoder(parse_constant=refuse_constant)
+_CHECKS = tuple((name, check) for name, check in checks_of(SCHEMA_VERSION).items() if name != "devices")
+_FIELDS = frozenset(checks_of(SCHEMA_VERSION)) | frozenset({"foreign_devices", "late_devices", "hugepages"})
+_NOT_READ = ("foreign_devices", "late_devices", "hugepages")
+_NAMES = tuple(name for name, _ in _CHECKS)
+_SHAPE_OF_INTERFACES = frozenset(KNOWN[SCHEMA_VERSION, "interfaces"])
+_MOST_DEVICES = 256
+_LONGEST_NAME = 256
+
+
+def read_quickly(data: bytes) -> dict[str, Any] | None:
+    """Return the record in a JSON text, its devices packed; None where it is not wholly as the hook writes it."""
+    # Without a backslash, a text between quotes is what it means, and its colons can be counted.
+    if b"\\" in data:
+        return None
+    try:
+        value = _DECODER.decode(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    if type(value) is not dict or value.get("schema_version") != SCHEMA_VERSION or not value.keys() <= _FIELDS:
+        return None
+    get = value.get
+    for name in _NOT_READ:
+        if get(name):
+            return None
+    for name, check in _CHECKS:
+        if not check(get(name, MISSING)):
+            return None
+    for item in value["interfaces"]:
+        if item.keys() != _SHAPE_OF_INTERFACES:
+            return None
+    devices = value.pop("devices", None)
+    packed = _packed(devices)
+    if packed is None:
+        return None
+    # Every colon of the text is between a name and its value, or in a text: a name that is there twice is one too many.
+    if _colons(value) + _colons_of(devices, packed) + 1 != data.count(b":"):
+        return None
+    record: dict[str, Any] = {name: get(name) for name in _NAMES}
+    record["devices"] = packed
+    return record
+
+
+def _packed(devices: Any) -> PackedDevices | None:
+    if type(devices) is not list or not 0 < len(devices) <= _MOST_DEVICES:
+        return None
+    for device in devices:
+        if type(device) is not dict or device.get("unknown") != [] or device.get("errors") != []:
+            return None
+        if type(device.get("counters")) is not dict or type(device.get("device_counters")) is not dict:
+            return None
+    try:
+        packed = pack(devices)
+    except (KeyError, OverflowError, TypeError):
+        return None
+    if packed is None or len(set(packed.names)) != len(packed.names):
+        return None
+    if packed.names in _GOOD and packed.about in _GOOD:
+        return packed
+    for name in packed.names:
+        if type(name) is not str or not 0 < len(name) <= _LONGEST_NAME:
+            return None
+    if set(map(type, packed.about)) - {str, type(None)}:
+        return None
+    if len(_GOOD) < _MOST_KNOWN:
+        _GOOD.update((packed.names, packed.about))
+    return packed
+
+
+_GOOD: set[tuple[Any, ...]] = set()
+_MOST_KNOWN = 1024
+
+
+def _colons(value: Any) -> int:
+    """Return how many colons a value has as text: one for each name, and those within texts."""
+    if type(value) is str:
+        return int(value.count(":"))
+    if type(value) is list:
+        return sum([_colons(item) for item in value if item])
+    if type(value) is not dict:
+        return 0
+    found = len(value) + "".join(value).count(":")
+    for item in value.values():
+        if item and type(item) in _WITH_COLONS:
+            found += _colons(item)
+    return found
+
+
+_WITH_COLONS = frozenset((str, list, dict))
+
+
+def _colons_of(devices: list[Mapping[str, Any]], packed: PackedDevices) -> int:
+    """Return the same of devices, of which all have the same counters."""
+    first = devices[0]
+    names = [*first["counters"], *first["device_counters"]]
+    each = len(first) + len(names) + "".join(names).count(":")
+    return len(devices) * each + "".join(packed.names).count(":") + "".join(filter(None, packed.about)).count(":")

@@ -1,0 +1,112 @@
+"""On jobs of which the truth is known: the verdict, the sick nodes, and the nodes that are well.
+
+``pytest -s tests/jobs/test_labelled.py`` prints the confusion matrix.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+
+from efakit.jobs.devices import pack
+from efakit.jobs.findings import Job, Standout, stands_out
+from efakit.jobs.verdict import VERDICTS, JobVerdict, judge
+from efakit.rules.registry import rules_of
+from tests.jobs.labelled import Labelled, jobs
+
+_LEAST_JOBS = 300
+_MOST_FALSE = 0.01
+
+
+@dataclass(frozen=True)
+class Judged:
+    job: Labelled
+    verdict: JobVerdict
+    found: list[Standout]
+
+    def named(self, node: str) -> set[str]:
+        """Return what names a node as unlike the others: rules, its own verdict, a note of the hooks."""
+        rules = {item.finding.rule for item in self.found if node in item.nodes and not item.whole}
+        own = next(item for item in self.verdict.nodes if item.node == node)
+        if own.verdict != self.verdict.verdict or own.verdict in ("incomplete", "tcp-fallback"):
+            rules |= {"verdict"} if own.verdict in ("incomplete", "tcp-fallback", "mixed", "no-traffic") else set()
+        return rules | ({"note"} if own.notes else set())
+
+
+def judged(job: Labelled) -> Judged:
+    for record in job.records.values():  # as the reader leaves them
+        record["devices"] = pack(record["devices"]) or record["devices"]
+    verdict = judge(job.nodes, job.records)
+    by_node = {node.node: node.traffic for node in verdict.nodes}
+    return Judged(job, verdict, stands_out(Job(job.records, verdict.verdict, verdict.traffic, by_node)))
+
+
+@pytest.fixture(scope="module")
+def all_jobs() -> list[Judged]:
+    return [judged(job) for job in jobs()]
+
+
+def test_the_verdicts_are_the_truth_s(all_jobs, capsys):
+    matrix = Counter((one.job.verdict, one.verdict.verdict) for one in all_jobs)
+    said = [verdict for verdict in VERDICTS if any(pair[1] == verdict for pair in matrix)]
+    rows = [f"{'truth':14}" + "".join(f"{verdict:>14}" for verdict in said)]
+    for truth in VERDICTS:
+        if any(pair[0] == truth for pair in matrix):
+            rows.append(f"{truth:14}" + "".join(f"{matrix[truth, verdict]:14}" for verdict in said))
+    with capsys.disabled():
+        print(f"\n{len(all_jobs)} jobs, {sum(len(one.job.nodes) for one in all_jobs)} nodes", *rows, sep="\n")
+    assert len(all_jobs) >= _LEAST_JOBS
+    for one in all_jobs:
+        if one.job.looks_like_efa:
+            assert one.verdict.verdict == "efa"
+            assert any("no counters by operation class" in note for note in one.verdict.notes)
+        else:
+            assert one.verdict.verdict == one.job.verdict, one.job.name
+
+
+def test_every_sick_node_is_named(all_jobs):
+    missed = [
+        (one.job.name, node, rules, one.named(node))
+        for one in all_jobs
+        for node, rules in one.job.sick.items()
+        if not rules & one.named(node)
+    ]
+    assert missed == []
+
+
+def test_at_most_one_in_a_hundred_healthy_nodes_is_named(all_jobs, capsys):
+    # Of a job that fell back, each node did.
+    well = [
+        (one, node)
+        for one in all_jobs
+        if one.job.verdict != "tcp-fallback"
+        for node in one.job.nodes
+        if node not in one.job.sick
+    ]
+    named = [(one.job.name, node, sorted(one.named(node))) for one, node in well if one.named(node)]
+    with capsys.disabled():
+        print(f"\n{len(named)} of {len(well)} healthy nodes named; {Counter(row[0] for row in named)}")
+    assert len(named) <= _MOST_FALSE * len(well), named
+
+
+def test_what_concerns_the_whole_job_is_said(all_jobs):
+    missed = [
+        (one.job.name, rule)
+        for one in all_jobs
+        for rule in one.job.whole
+        if rule not in {item.finding.rule for item in one.found}
+    ]
+    assert missed == []
+
+
+def test_every_rule_of_jobs_is_met_by_some_job(all_jobs):
+    said = {item.finding.rule for one in all_jobs for item in one.found}
+    assert said | {"job-rail-uneven", "job-node-silent"} == set(rules_of("job"))
+
+
+def test_a_rule_that_may_not_speak_of_what_was_not_read_does_not(all_jobs):
+    for one in all_jobs:
+        if one.job.name == "unread":
+            assert "job-drops" not in {item.finding.rule for item in one.found}

@@ -1,0 +1,26 @@
+"""The report's texts as a reader sees them: tests/report/golden, renewed by ``python -m scripts.renew_golden``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.golden_reports import golden_reports
+
+GOLDEN = Path(__file__).parent / "golden"
+TEXTS = golden_reports()
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_report_reads_as_its_golden_text(name):
+    assert TEXTS[name] == (GOLDEN / name).read_text()
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_no_line_is_wider_than_asked_for_and_the_answer_stands_in_the_second_line(name):
+    lines = TEXTS[name].splitlines()
+    assert max(map(len, lines)) <= int(name.rpartition("-")[2].removesuffix(".txt"))
+    assert lines[0].startswith("Job 42 train: ")
+    assert lines[1].split(":")[0] in ("EFA", "Not EFA", "Partly EFA", "Not known")
+    assert len(lines) <= 80
