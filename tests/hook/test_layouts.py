@@ -115,7 +115,6 @@ def test_the_site_s_own_has_the_name_and_the_environment_that_slurm_gives(site):
         assert (alone - beside, added) == (set(), set())
 
 
-@EITHER_SHELL
 @pytest.mark.parametrize(
     "broken",
     [
