@@ -101,7 +101,11 @@ _ROOMS = (
         ("jobs", "lint", "slurm", "rules", "catalog"),
         ("re2",),
     ),
-    Room("doctor", "what a cluster must have", ("spec", "slurm", "hook", "node", "rules", "catalog")),
+    Room(
+        "doctor",
+        "what a node and a cluster must have, and what mends it",
+        ("spec", "slurm", "hook", "node", "rules", "catalog"),
+    ),
     Room(
         "submit",
         "looks before a job, submits, waits",

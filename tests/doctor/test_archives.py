@@ -139,7 +139,8 @@ def test_texts_of_a_hostile_archive_do_not_run_in_its_fix_script(tmp_path, conte
     (document,) = data["documents"]
     document["node"] = name
     document["machine"] = {"instance_type": "p5.48xlarge", "vendor": "Amazon EC2", "parallelcluster": name}
-    document["settings"] = {"path": name, "problems": [name], "expected_devices": 32, "compute_resources": {}}
+    document["settings"] = {"path": name, "problems": [name], "expected_devices": 32}
+    document["settings"].update(compute_resources={}, stack={})
     document["keeping"] = {
         "spool": name,
         "spool_trouble": name,

@@ -97,6 +97,28 @@ def test_pyxis_without_enroot_on_a_node_is_told(cluster, tmp_path):  # noqa: F81
         assert [item.finding.rule for item in found if item.node] == rules
 
 
+def test_a_head_node_of_a_type_that_can_have_efa_needs_none_but_its_shells_limits_count(tmp_path):
+    trees.write(tmp_path, "sys/class/dmi/id/product_name", "c5n.18xlarge\n")
+    trees.write(tmp_path, "proc/77/comm", "slurmctld\n")
+    trees.efa_software.write_limits(tmp_path)
+    judged = [CliRunner().invoke(efakit, ["doctor", "--root", str(tmp_path), "--format", "json"]).stdout]
+    trees.efa_software.write_limits(tmp_path, locked="65536")
+    judged.append(CliRunner().invoke(efakit, ["doctor", "--root", str(tmp_path), "--format", "json"]).stdout)
+    rules = [[item["rule"] for item in json.loads(text)["findings"]] for text in judged]
+    assert rules == [[], ["login-memlock-low"]]
+
+
+def test_a_slurmd_with_a_low_limit_is_told_whatever_the_limit_of_the_one_who_looks(tmp_path):
+    root = trees.healthy(tmp_path / "root", "p4d.24xlarge")
+    trees.write(root, "proc/4711/comm", "slurmd\n")
+    trees.write(root, "proc/4711/limits", "Max locked memory         65536                65536                bytes\n")
+    done = CliRunner().invoke(efakit, ["doctor", "--root", str(root), "--format", "json"])
+    (found,) = json.loads(done.stdout)["findings"]
+    assert (found["rule"], found["severity"]) == ("memlock-low", "warning")
+    assert found["message"].startswith("slurmd, and so every job, may lock 64 KiB")
+    assert "LimitMEMLOCK=infinity" in "\n".join(found["commands"])
+
+
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from efakit.cli.main import main; main()", "doctor", *map(str, arguments)]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}
@@ -139,12 +161,13 @@ def test_wrong_input_is_refused_with_what_and_what_to_do(arguments, words):
     assert "Traceback" not in done.stderr
 
 
-def test_a_node_cannot_be_asked_where_slurm_is_not_or_has_no_hooks(tmp_path):
-    (tmp_path / "scontrol").write_text("#!/bin/sh\necho 'SLURM_VERSION = 25.11.4'\n")
+def test_a_node_cannot_be_asked_where_slurm_does_not_answer(tmp_path):
+    (tmp_path / "scontrol").write_text("#!/bin/sh\necho 'scontrol: error: Unable to contact controller' >&2\nexit 1\n")
     (tmp_path / "scontrol").chmod(0o755)
     done = run("--node", "gpu-1", PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "the hooks are not installed" in done.stderr
+    assert "Unable to contact controller" in done.stderr
+    assert "run this where Slurm's commands work" in done.stderr
 
 
 # Inside an image.
@@ -168,7 +191,10 @@ def image_findings(root: Path, *arguments: str) -> list[tuple[str, str]]:
 
 
 def test_an_image_needs_no_device_and_no_driver(tmp_path):
-    assert image_findings(image(tmp_path / "a", gpu=True), "--instance", "p5.48xlarge") == []
+    root = image(tmp_path / "a", gpu=True)
+    assert image_findings(root, "--instance", "p5.48xlarge") == []
+    done = CliRunner().invoke(efakit, ["doctor", "--container", "--root", str(root)])
+    assert done.output == "1 image: nothing found\n"
 
 
 def test_an_image_without_efa_and_one_for_gpus_without_the_plugin_are_told(tmp_path):

@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 
+from efakit.cli.doctor_text import folded, print_examined
 from efakit.doctor.archive import Collected
-from efakit.doctor.ask import ask_nodes, why_not_asked
+from efakit.doctor.ask import ask_nodes, installed_hooks, own_file, why_not_asked
 from efakit.doctor.differences import differences
 from efakit.doctor.document import Document, document_of, parse_document
 from efakit.doctor.examine import examine
 from efakit.errors import UsageError
 from efakit.hook.collect import look
 from tests.doctor import trees
-from tests.hook.hookrun import Node
+from tests.hook.hookrun import Node, built_hook
 from tests.lab import efa_software
 
 pytestmark = pytest.mark.thorough
@@ -104,6 +105,32 @@ def test_without_a_majority_the_groups_are_told_and_nobody_is_called_odd(data):
     ((node, rule, message),) = odd(many)
     assert (node, rule) == ("", "nodes-in-groups")
     assert "2.8.0g on 2 (gpu-1, gpu-2); 3.1.0g on 2 (gpu-3, gpu-4)" in message
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["a1"], "a1"),
+        (["gpu-3", "gpu-1", "gpu-2", "gpu-7"], "gpu-[1-3,7]"),
+        (["n01", "n02", "n10"], "n[01-02], n10"),
+        (["head", "gpu-1", "x" * 3], "gpu-1, head, xxx"),
+        ([f"n{'9' * 30}"], f"n{'9' * 30}"),
+    ],
+)
+def test_names_of_many_nodes_are_written_as_ranges(names, text):
+    assert folded(names) == text
+
+
+def test_a_finding_of_many_nodes_is_printed_once_and_the_worst_first(data, capsys):
+    many = nodes_like(data, 64)
+    for item in many:
+        item["limits"]["ptrace_scope"] = 1
+    many[9]["devices"]["devices"][0]["unusable"] = "/dev/infiniband/uverbs0 cannot be opened: No such device"
+    print_examined(examine(Collected(tuple(documents(many))), "0.1.0", "x"), verbose=False)
+    lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("    ")]
+    assert lines[0].startswith("gpu-10: error verbs-unusable")
+    assert lines[1].startswith("gpu-[1-64]: info ptrace-restricted")
+    assert lines[2:] == ["64 nodes: 1 error, 0 warnings, 64 info"]
 
 
 # The hook's own file.
@@ -229,7 +256,7 @@ def test_each_node_is_asked_by_itself_and_one_that_does_not_answer_costs_no_othe
     for name, value in fake_srun(tmp_path, answers).items():
         monkeypatch.setenv(name, value)
     names = [*(f"gpu-{number}" for number in range(1, 9)), "x"]
-    found, silent = ask_nodes(names, "/opt/slurm/etc/efakit", options=["--partition=gpu"])
+    found, silent = ask_nodes(names, installed_hooks("/opt/slurm/etc/efakit"), options=["--partition=gpu"])
     assert [item.node for item in found] == ["gpu-1", "gpu-2", "gpu-3"]
     why = dict(silent)
     assert why["gpu-4"] == "Unable to allocate resources: Requested nodes are busy"
@@ -242,6 +269,17 @@ def test_each_node_is_asked_by_itself_and_one_that_does_not_answer_costs_no_othe
     argv = (answers / "argv.gpu-1").read_text().split("\n")
     assert argv[-3:] == ["/bin/sh", "/opt/slurm/etc/efakit/run-hook", "collect"]
     assert {"--nodelist=gpu-1", "--nodes=1", "--partition=gpu", "--export=NONE"} <= set(argv)
+
+
+def test_nodes_without_hooks_are_asked_by_a_file_that_does_not_stay():
+    before = set(Path("/tmp").glob("efakit-collect.*"))
+    for config in ("", "/nowhere/hook.json"):
+        means = own_file(built_hook(), config)
+        done = subprocess.run(means.command, input=means.stdin, capture_output=True, env={})
+        document = parse_document(done.stdout.decode(), "the node")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert (document.part("settings") or {"path": ""})["path"] == config
+    assert set(Path("/tmp").glob("efakit-collect.*")) <= before
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,12 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str, str, str]] = {
         "warning",
         "efakit catalog update",
     ),
+    "another installer than the cluster was rendered for": (
+        lambda root: write(root, "opt/slurm/etc/efakit/hook.json", '{"stack": {"installer": "1.49.0"}}'),
+        "version-differs",
+        "info",
+        "cluster.stack",
+    ),
     "settings that are no JSON": (
         lambda root: write(root, "opt/slurm/etc/efakit/hook.json", "{"),
         "settings",

@@ -50,8 +50,15 @@ def ward(tmp_path_factory) -> Iterator[Ward]:
     ward.render()
     ward.make_devices()
     with ward.cluster:
-        ward.install_hooks()
         yield ward
+
+
+def test_before_the_hooks_are_installed_the_nodes_are_asked_by_a_file_that_srun_brings(ward):
+    _, data = ward.doctor("--node", ",".join(ward.nodes), "--start-seconds", "60")
+    # It knows no settings, so it looks at the hosts themselves, which are no EC2 instances.
+    assert sorted(item["node"] for item in data["nodes"]) == sorted(ward.nodes)
+    assert {item["rule"] for item in data["findings"] if item["node"]} == {"not-read"}
+    ward.install_hooks()
 
 
 def test_of_four_healthy_nodes_nothing_is_said_of_any(ward, record_property):

@@ -370,6 +370,13 @@ def test_what_slurm_says_of_the_job_is_in_text_and_data(records, monkeypatch):
     assert data["script"] == "/home/me/train.sbatch --fast"
 
 
+def test_a_job_that_waits_says_why_in_place_of_its_report(records, monkeypatch):
+    slurm_says(monkeypatch, job_id=8, state="PENDING", reason="Resources", node_list="")
+    code, _, told = report(8, "--records", records)
+    assert code == 2
+    assert "Slurm says it is pending (the nodes that it needs are in use (Resources)), and records appear" in told
+
+
 @pytest.mark.parametrize(
     ("line", "script"),
     [

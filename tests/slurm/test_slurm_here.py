@@ -109,6 +109,22 @@ def test_the_job_inherits_the_user_s_environment(bare_machine: Path, monkeypatch
 
 
 @pytest.mark.parametrize(
+    ("printed", "script"),
+    [
+        (f"Batch Script for 7\\n{'-' * 80}\\n#!/bin/sh\\nexit 3\\n", "#!/bin/sh\nexit 3\n"),
+        (f"Batch Script for 7\\n{'-' * 80}\\nNONE\\n", None),
+        ("", None),
+    ],
+)
+def test_the_script_of_a_job_that_slurmctld_does_not_have_comes_from_the_accounting(
+    bare_machine: Path, printed: str, script: str | None
+):
+    program(bare_machine, "scontrol", "echo 'Job has already finished for job 7' >&2; exit 1")
+    program(bare_machine, "sacct", f"printf '{printed}'")
+    assert SlurmHere().batch_script(7) == script
+
+
+@pytest.mark.parametrize(
     ("printed", "number"),
     [
         ("UNLIMITED", None),

@@ -200,6 +200,9 @@ def test_job_that_slurmctld_forgot(forgetful: SingleHostSlurm) -> None:
         array=None,
         source="sacct",
     )
+    assert (job.exit_code, job.node_count, job.work_dir) == ("0:0", 2, str(forgetful.root))
+    assert "--nodes=2" in (job.submit_line or "")
+    assert job.output_file == ("/dev/null" if forgetful.release() >= (24, 5) else None)
     # What the database has no letter for is a question mark (latin1 tables); all else is as it was.
     assert job.name in (AWKWARD_NAME, AWKWARD_NAME.replace("中", "?"))
 

@@ -51,6 +51,13 @@ def test_a_refusal_is_slurm_s_own_words_and_is_not_tried_again(slurm: SingleHost
         send(SCRIPT, ("--partition=nowhere",), new_ticket(None), SlurmHere(), pytest.fail)
 
 
+def test_the_script_of_a_job_is_as_it_was_submitted(slurm: SingleHostSlurm):
+    text = "#!/bin/sh\n# é  two blanks\nexit 0\n"
+    job_id = send(BatchScript(text=text.encode()), OPTIONS, new_ticket(None), SlurmHere(), pytest.fail)
+    assert SlurmHere().batch_script(job_id) == text
+    assert SlurmHere().batch_script(60000000) is None
+
+
 def test_a_comment_of_the_administrator_is_kept_with_the_job(slurm: SingleHostSlurm):
     job_id = slurm.submit("--hold")
     set_admin_comment(int(job_id), "efakit: tcp-fallback, see 'efakit report'", 10)

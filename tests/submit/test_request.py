@@ -91,6 +91,7 @@ def test_memory_of_each_node_in_mib(mem: str, mib: int):
         (["-W"], "efakit submit --wait"),
         (["--wrap=hostname"], "into a script"),
         (["--parsable"], "--format json"),
+        (["-M", "other"], "on that cluster"),
         (["train.py"], "only sbatch's options"),
         (["--nodes=2", "extra"], "'extra'"),
         (["--nodez=2"], "--nodez is not an option of sbatch; did you mean '--nodes'"),

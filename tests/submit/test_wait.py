@@ -140,6 +140,7 @@ def test_a_job_that_nobody_knows_any_more_ends_the_waiting():
         (job("TIMEOUT", "TimeLimit", exit_code="0:0"), "timeout after 0:00:12: its time limit was over (TimeLimit)"),
         (job("OUT_OF_MEMORY", elapsed_seconds=None), "out of memory"),
         (job("CANCELLED", exit_code="0:15"), "cancelled after 0:00:12, signal 15"),
+        (job("CANCELLED", "JobArrayTaskLimit", elapsed_seconds=0), "cancelled after 0:00:00"),
     ],
 )
 def test_how_a_job_ended(ended: SlurmJob, words: str):
@@ -152,6 +153,7 @@ def test_reasons_are_known_with_and_without_what_slurm_adds_to_them():
     assert in_words("RaisedSignal:9(Killed)") == "a signal ended its script (RaisedSignal:9(Killed))"
     assert in_words("QOSMaxGRESPerUser").startswith("it asks for more than its QOS allows")
     assert in_words("SomethingNew") == "SomethingNew"
+    assert in_words("None") == "Slurm has not looked at it yet"
     assert slurm_reason("QOSMaxJobsPerUserLimit") != slurm_reason("QOSMaxGRESPerUser")
 
 

@@ -164,5 +164,7 @@ def slurm_reason(code: str) -> SlurmReason | None:
 def in_words(code: str) -> str:
     """Return a code in words, with the code: jobs of higher priority are ahead of it (Priority)."""
     row = slurm_reason(code)
+    if row is not None and row.code == "None":
+        return row.words  # Slurm's word for no reason
     shown = code[1:-1] if code.startswith("(") and code.endswith(")") else code
     return f"{row.words} ({shown})" if row else shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from efakit.doctor.examine import Examined
@@ -9,7 +11,7 @@ from efakit.doctor.judge import Told
 from efakit.printable import printable
 
 _COLOURS = {"info": "cyan", "warning": "yellow", "error": "red"}
-_MOST_NODES = 8
+_MOST_PARTS, _MOST_DIGITS = 12, 18
 
 
 def print_examined(examined: Examined, *, verbose: bool) -> None:
@@ -25,7 +27,8 @@ def print_examined(examined: Examined, *, verbose: bool) -> None:
     counts = {
         name: sum(item.finding.severity == name for item in examined.told) for name in ("error", "warning", "info")
     }
-    nodes = f"{len(examined.nodes)} nodes" if several else "1 node" if examined.nodes else "no node"
+    one = "1 image" if any(node["in_image"] for node in examined.nodes) else "1 node"
+    nodes = f"{len(examined.nodes)} nodes" if several else one if examined.nodes else "no node"
     where = f"{nodes} and the cluster" if "" in examined.looked_at else nodes
     if examined.told:
         click.echo(
@@ -45,13 +48,39 @@ def _grouped(told: list[Told]) -> list[list[Told]]:
     return list(groups.values())
 
 
+def folded(names: Sequence[str]) -> str:
+    """Return names as Slurm writes them, the numbers at their ends as ranges: gpu-[1-3,7], cpu-1."""
+    numbers: dict[tuple[str, int], list[int]] = {}
+    plain: list[str] = []
+    for name in names:
+        stem = name.rstrip("0123456789")
+        digits = name[len(stem) :]
+        if digits and digits.isascii() and len(digits) <= _MOST_DIGITS:
+            numbers.setdefault((stem, len(digits) if digits[0] == "0" else 0), []).append(int(digits))
+        else:
+            plain.append(name)
+    parts = [f"{stem}{_ranges(found, width)}" for (stem, width), found in numbers.items()]
+    parts += plain
+    more = f" and {len(parts) - _MOST_PARTS} more" if len(parts) > _MOST_PARTS else ""
+    return ", ".join(parts[:_MOST_PARTS]) + more
+
+
+def _ranges(numbers: Sequence[int], width: int) -> str:
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    texts = [f"{first:0{width}}" if first == last else f"{first:0{width}}-{last:0{width}}" for first, last in runs]
+    return texts[0] if len(runs) == 1 and runs[0][0] == runs[0][1] else f"[{','.join(texts)}]"
+
+
 def _print(items: list[Told], *, several: bool) -> None:
     finding, first = items[0].finding, items[0]
     word = click.style(str(finding.severity), fg=_COLOURS[finding.severity], bold=True)
-    names = [printable(item.node) for item in items if item.node]
-    listed = ", ".join(names[:_MOST_NODES]) + (
-        f" and {len(names) - _MOST_NODES} more" if len(names) > _MOST_NODES else ""
-    )
+    names = [item.node for item in items if item.node]
+    listed = printable(folded(names))
     where = f"{listed}: " if several and names else ""
     click.echo(f"{where}{word} {finding.rule}: {printable(finding.message, 4000)}")
     if first.why:

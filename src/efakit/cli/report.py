@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from efakit.catalog.slurm_reasons import in_words
 from efakit.cli.command import Command
 from efakit.cli.report_causes import read_logs, script_findings
 from efakit.diagnose.causes import causes_of, next_step
@@ -341,7 +342,9 @@ def _why_none(runs: list[JobRun], cluster: str | None, answer: SlurmAnswer) -> s
     if runs:
         return f" of cluster {cluster!r} (clusters: {_some(sorted({run.cluster for run in runs}))})"
     if answer.job:
-        return f"; Slurm says it is {answer.job.state.lower()}, and records appear when the job ends"
+        job = answer.job
+        why = f" ({in_words(job.reason)})" if job.state == "PENDING" and job.reason else ""
+        return f"; Slurm says it is {job.state.lower()}{why}, and records appear when the job ends"
     return f" ({answer.reason})" if answer.reason else ""
 
 

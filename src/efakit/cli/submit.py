@@ -15,7 +15,8 @@ import click
 
 from efakit.cli import complete
 from efakit.cli.command import Command
-from efakit.errors import RecordError, UsageError
+from efakit.errors import EfakitError, RecordError, UsageError
+from efakit.inputs import is_stdin
 from efakit.printable import printable
 
 if TYPE_CHECKING:
@@ -167,6 +168,12 @@ class _Screen:
                 if item.fix:
                     click.echo(f"    fix: {printable(item.fix)}")
 
+    def fail(self, error: EfakitError) -> None:
+        """Say an error, keep it beside what is known already, and end with its exit code."""
+        self.say(str(error))
+        self.data["error"] = {"message": str(error), "exit_code": error.exit_code}
+        self.end(error.exit_code)
+
     def end(self, code: int) -> None:
         """Print the document, and end with ``code``."""
         if not self.for_people:
@@ -180,7 +187,7 @@ class _Screen:
 def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
     from efakit.slurm import SlurmHere
     from efakit.slurm.job import SourceError
-    from efakit.submit.send import new_ticket, send
+    from efakit.submit.send import SubmitError, new_ticket, send
 
     slurm = SlurmHere(_LOOK_SECONDS)
     for pause in (*LOOK_PAUSES_SECONDS, 0.0):
@@ -215,6 +222,9 @@ def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
     ticket = new_ticket(task.request.get("comment"))
     try:
         job_id = send(task.script, task.options, ticket, slurm, screen.say)
+    except SubmitError as error:
+        screen.fail(error)
+        return
     except KeyboardInterrupt:
         screen.say(
             "stopped while the job was being submitted. Whether Slurm took it: squeue --me --states=all "
@@ -234,10 +244,13 @@ def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
 
 
 def _wait(job_id: int, slurm: SlurmHere, screen: _Screen, wishes: _Wishes) -> None:
-    from efakit.submit.wait import wait
+    from efakit.submit.wait import WaitError, wait
 
     try:
         ended = wait(job_id, slurm, screen.say)
+    except WaitError as error:
+        screen.fail(error)
+        return
     except KeyboardInterrupt:
         screen.say(
             f"stopped waiting; job {job_id} goes on. Its report when it has ended: efakit report {job_id}; how it "
@@ -263,8 +276,10 @@ def _report(job_id: int, ended: Ended, screen: _Screen, wishes: _Wishes) -> int:
     from efakit.submit.wait import how_it_ended
 
     code = 0 if ended.succeeded else 1
+    is_array = any(job.array for job in ended.jobs)
     reports = []
-    for job in ended.jobs:
+    # Any component of a heterogeneous job has the report of the whole.
+    for job in ended.jobs if is_array else ended.jobs[:1]:
         shown = f"{job.array[0]}_{job.array[1]}" if job.array else str(job_id)
         try:
             folder = wishes.records or installed_records_dir()
@@ -284,10 +299,10 @@ def _report(job_id: int, ended: Ended, screen: _Screen, wishes: _Wishes) -> int:
             print_report(found, sys.stdout)
     if len(ended.jobs) > _MOST_TASKS:
         screen.tell(f"and {len(ended.jobs) - _MOST_TASKS} more tasks: efakit report {job_id}_TASK")
-    if ended.jobs and not ended.jobs[0].array:
-        screen.data["report"] = reports[0]
-    else:
+    if is_array:
         screen.data["reports"] = reports
+    else:
+        screen.data["report"] = reports[0]
     return code
 
 
@@ -357,6 +372,8 @@ def _of_job(facts: Facts) -> list[Any]:
 
 def _task(path: Path, job: str | None, of_spec: Path | None, options: tuple[str, ...]) -> _Task:
     """Return what is to be submitted; raise UsageError or SpecError where it cannot be read."""
+    if is_stdin(path):
+        raise UsageError("standard input is not read here: give a spec or a batch script as a file")
     if path.suffix in (".yaml", ".yml"):
         if of_spec is not None:
             raise click.UsageError("--spec is for a script: SPEC itself is given already")

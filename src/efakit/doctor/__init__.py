@@ -1,1 +1,1 @@
-"""What a cluster must have for the hooks to work."""
+"""What a node, an image and a cluster must have for EFA and the hooks to work, and what mends it."""

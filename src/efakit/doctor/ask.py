@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from efakit.doctor.document import Document, parse_document
 from efakit.errors import UsageError
@@ -32,13 +33,50 @@ _NOT_UP = {
 _WORDS_NOT_UP = ("down", "drained", "draining", "fail", "failing", "error", "future", "inval", "unknown", "perfctrs")
 
 
+# Where this release's hooks are not installed: their file comes on stdin, and goes again. Its Pythons are those of
+# prolog/run-hook.
+_FROM_STDIN = """\
+PATH=/usr/bin:/bin; umask 077
+file=$(mktemp /tmp/efakit-collect.XXXXXX) || exit 1
+trap 'rm -f "$file"' EXIT
+cat >"$file"
+for python in /usr/bin/python3.9 /usr/bin/python3.[1-9][0-9] \
+  /usr/local/bin/python3.9 /usr/local/bin/python3.[1-9][0-9] \
+  /opt/parallelcluster/pyenv/versions/3.9*/bin/python3 /opt/parallelcluster/pyenv/versions/3.[1-9][0-9]*/bin/python3; do
+  [ ! -x "$python" ] || break
+  python=
+done
+[ -n "$python" ] || { echo "no Python 3.9 or later on this node"; exit 0; }
+"$python" -I -S "$file" collect ${1:+--config "$1"}
+"""
+
+
+class Means(NamedTuple):
+    """What runs on a node, and what it is given on stdin."""
+
+    command: Sequence[str]
+    stdin: bytes | None = None
+
+
+def installed_hooks(home: str) -> Means:
+    """Return how nodes with the hooks in this folder are asked."""
+    return Means(("/bin/sh", f"{home}/run-hook", "collect"))
+
+
+def own_file(archive: bytes, config: str = "") -> Means:
+    """Return how other nodes are asked: by the hook's file, which srun brings and which does not stay.
+
+    ``config``: the hook.json of other hooks that are installed there.
+    """
+    return Means(("/bin/sh", "-c", _FROM_STDIN, "sh", config), archive)
+
+
 def ask_nodes(
-    nodes: Sequence[str], home: str, *, options: Sequence[str] = (), start_seconds: int = _START_SECONDS
+    nodes: Sequence[str], means: Means, *, options: Sequence[str] = (), start_seconds: int = _START_SECONDS
 ) -> tuple[list[Document], list[tuple[str, str]]]:
     """Return the documents of the nodes that answered, and of the others why they did not.
 
-    ``home`` is the folder of the hooks on the nodes; ``options`` go to srun. Raises SourceError where Slurm's
-    commands are not there or do not answer.
+    ``options`` go to srun. Raises SourceError where Slurm's commands are not there or do not answer.
     """
     srun = find_command("srun")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "SRUN_"))}
@@ -49,9 +87,9 @@ def ask_nodes(
         why = why_not_asked(states.get(node))
         if why is not None:
             return node, why
-        argv = [srun, *_options(node, start_seconds), *options, "/bin/sh", f"{home}/run-hook", "collect"]
+        argv = [srun, *_options(node, start_seconds), *options, *means.command]
         try:
-            done = run(argv, start_seconds + _ANSWER_SECONDS, environment)
+            done = run(argv, start_seconds + _ANSWER_SECONDS, environment, means.stdin)
         except SourceError as error:
             return node, str(error)
         line = next((line for line in done.stdout.splitlines() if line.startswith("{")), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from efakit.catalog.gpudirect import LEAST_DMABUF_KERNEL, requires_gpudirect
 from efakit.doctor.subject import Subject
 from efakit.finding import Finding
 from efakit.hook.checks import check_devices, check_node
@@ -13,9 +14,6 @@ from efakit.versions import within
 
 # The hook says these of a job; here they only mean that something is not known.
 _UNREAD = ("snapshot-incomplete", "device-unreadable")
-_LEAST_DMABUF_KERNEL = "5.12"
-# Types on which aws-ofi-nccl wants GPUDirect RDMA (src/platform-aws.cpp, column gdr_required).
-_WANTS_GPUDIRECT = ("p4d.", "p4de.", "p5.48xlarge", "p5e.", "p5en.", "p6")
 
 
 def device_findings(subject: Subject) -> Iterator[Finding]:
@@ -51,15 +49,15 @@ def _peer_memory(subject: Subject) -> Iterator[Finding]:
     kernel, software = document.part("kernel"), document.part("software")
     if not kernel or not software or not software["has_gpu"] or not document.devices:
         return
-    if not (subject.instance_type or "").startswith(_WANTS_GPUDIRECT):
+    if not requires_gpudirect(subject.instance_type):
         return
     release = document.versions.get("kernel")
     known = [text for text in kernel["peer_memory"].values() if text is not None]
     modules = kernel["modules"]
     may_load = modules is None or "efa_nv_peermem" in modules
-    if within(release, None, _LEAST_DMABUF_KERNEL) and known and not any(known) and not may_load:
+    if within(release, None, LEAST_DMABUF_KERNEL) and known and not any(known) and not may_load:
         message = (
-            f"Linux {release} has no dma-buf for RDMA (that takes {_LEAST_DMABUF_KERNEL}), and the EFA driver names no "
+            f"Linux {release} has no dma-buf for RDMA (that takes {LEAST_DMABUF_KERNEL}), and the EFA driver names no "
             "provider of the GPUs' memory: GPUDirect RDMA does not work"
         )
         yield Finding("peer-memory-missing", "error", message)

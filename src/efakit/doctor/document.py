@@ -140,6 +140,7 @@ _SETTINGS = Maybe(
         "problems": ListOf(_TEXT),
         "expected_devices": Either((_TEXT, _INT)),
         "compute_resources": MapOf(_INT),
+        "stack": MapOf(_TEXT),
     }
 )
 

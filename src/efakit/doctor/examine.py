@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from efakit.doctor.archive import Collected
@@ -14,7 +15,7 @@ from efakit.finding import Finding
 
 
 class Examined(NamedTuple):
-    """All findings, the odd nodes first and then the worst, and what was looked at, by node ("": the cluster)."""
+    """All findings, first which nodes differ, then the worst; what was looked at, by node ("": the cluster)."""
 
     told: list[Told]
     looked_at: dict[str, list[str]]
@@ -36,17 +37,16 @@ class Examined(NamedTuple):
 
 def examine(collected: Collected, version: str, where: str, instance_type: str | None = None) -> Examined:
     """Judge what was collected; ``version`` is this efakit's own, ``where`` names the source in messages."""
+    odd = [tell(node, (finding, ())) for node, finding in differences(collected.documents)]
     told: list[Told] = []
     seen: dict[str, list[str]] = {}
-    if len(collected.documents) > 1:
-        told += [tell(node, (finding, ())) for node, finding in differences(collected.documents)]
     for node, why in collected.not_asked:
         message = f"{node} did not answer: {why}"
         fix = "see 'sinfo --nodes=NODE --long'; --start-seconds gives a busy node more time"
         told.append(tell(node, (Finding("node-not-asked", "warning", message, fix=fix), ())))
     if collected.cluster is not None:
-        of_cluster, seen[""] = judge_cluster(collected.cluster, version, where)
-        told += of_cluster
+        found, seen[""] = judge_cluster(collected.cluster, version, where)
+        told += found
     if collected.cluster_unread:
         told.append(tell("", (Finding("not-read", "info", f"{collected.cluster_unread} (could not be read)"), ())))
     nodes = []
@@ -56,12 +56,24 @@ def examine(collected: Collected, version: str, where: str, instance_type: str |
             message = "Slurm loads Pyxis, and this node has no Enroot: jobs with --container-image fail here"
             fix = "install Enroot on the node (https://github.com/NVIDIA/enroot/blob/main/doc/installation.md)"
             told.append(tell(document.node, (Finding("enroot-missing", "error", message, fix=fix), ())))
-        # What is wrong with hook.json stands among the cluster's findings.
-        known = {(item.finding.rule, item.finding.message) for item in told if not item.node}
-        told += [
-            item for item in judge(document, instance_type) if (item.finding.rule, item.finding.message) not in known
-        ]
+        of_cluster = [item.finding for item in told if not item.node]
+        told += [item for item in judge(document, instance_type) if not _is_told(item.finding, of_cluster, collected)]
         seen[document.node] = looked_at(document, instance_type)
         kind = instance_type or document.instance_type
-        nodes.append({"node": document.node, "instance_type": kind, "software": dict(document.versions)})
-    return Examined(told, seen, nodes)
+        nodes.append(
+            {
+                "node": document.node,
+                "instance_type": kind,
+                "in_image": document.in_image,
+                "software": dict(document.versions),
+            }
+        )
+    told.sort(key=lambda item: item.finding.severity, reverse=True)
+    return Examined([*odd, *told], seen, nodes)
+
+
+def _is_told(finding: Finding, of_cluster: Sequence[Finding], collected: Collected) -> bool:
+    """Return whether the cluster's findings say the same: of hook.json, and of the records' folder on this machine."""
+    if finding.rule == "records":
+        return len(collected.documents) == 1 and any(item.rule == "records" for item in of_cluster)
+    return any((item.rule, item.message) == (finding.rule, finding.message) for item in of_cluster)

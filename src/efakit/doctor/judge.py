@@ -9,13 +9,14 @@ from efakit.doctor.container_checks import container_findings, image_findings
 from efakit.doctor.device_checks import device_findings, fabric_findings, image_fabric_findings
 from efakit.doctor.document import Document
 from efakit.doctor.keeping_checks import keeping_findings
-from efakit.doctor.limit_checks import limit_findings
+from efakit.doctor.limit_checks import limit_findings, login_findings
 from efakit.doctor.loader_checks import loader_findings
 from efakit.doctor.mends import mended
 from efakit.doctor.software_checks import software_findings
 from efakit.doctor.subject import Subject, subject_of
 from efakit.finding import Finding
 from efakit.hook.collect import SAVED
+from efakit.hook.installed import check_stack
 from efakit.rules.registry import rule_of
 
 
@@ -56,12 +57,14 @@ def judge(document: Document, instance_type: str | None = None) -> list[Told]:
         checks = _IMAGE_CHECKS if document.in_image else _NODE_CHECKS
         found = [finding for check in checks for finding in check(subject)]
         found += list(_unread(document))
+    elif subject.is_controller:
+        found += [*login_findings(subject), *_unread(document)]
     elif not subject.is_ec2:
         name = "the DMI product name is not known"
         if subject.instance_type:
             name = f"the DMI product name is {subject.instance_type}, which is no type of EC2's"
         message = f"{name}: EFA is not judged"
-        found.append(Finding("not-read", "info", message, fix="name the type with --instance"))
+        found += [Finding("not-read", "info", message, fix="name the type with --instance"), *_unread(document)]
     found += [*_settings(document), *keeping_findings(document)]
     told = [tell(document.node, mended(finding, document)) for finding in dict.fromkeys(found)]
     return sorted(told, key=lambda item: item.finding.severity, reverse=True)
@@ -108,5 +111,9 @@ def _unread(document: Document) -> Iterator[Finding]:
 
 
 def _settings(document: Document) -> list[Finding]:
-    given = document.part("settings") or {"problems": []}
-    return [Finding("settings", "error", problem) for problem in given["problems"]]
+    """Return what is wrong with hook.json, and what is installed otherwise than the cluster was rendered for."""
+    given = document.part("settings")
+    if given is None:
+        return []
+    wrong = [Finding("settings", "error", problem) for problem in given["problems"]]
+    return [*wrong, *check_stack(document.versions, given["stack"])]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from efakit.doctor.subject import Subject
 from efakit.finding import Finding
@@ -22,10 +23,7 @@ def limit_findings(subject: Subject) -> Iterator[Finding]:
     for finding in check_limits({**limits, "locked_memory": own if running is None else running}):
         if finding.rule != "memlock-low":
             yield finding
-    for file, domain, kind, value in limits["login_limits"]:
-        if domain != "*" and not enough_to_lock(value):  # that of all is told above
-            message = f"{file} limits locked memory of {domain} to {value >> 10} KiB ({kind})"
-            yield Finding("login-memlock-low", "info", message)
+    yield from _of_some(limits)
     if not enough_to_lock(running):
         yield _low(f"slurmd, and so every job, may lock {running >> 10} KiB of memory")
     elif not enough_to_lock(own):
@@ -33,6 +31,30 @@ def limit_findings(subject: Subject) -> Iterator[Finding]:
     unit = unit_bytes(slurm["memlock_unit"])
     if running is None and not enough_to_lock(unit):
         yield _low(f"slurmd's service has LimitMEMLOCK={slurm['memlock_unit']}")
+
+
+def login_findings(subject: Subject) -> Iterator[Finding]:
+    """Give what of a head node's limits its shells pass on to jobs, unless PropagateResourceLimits says otherwise."""
+    limits = subject.document.part("limits")
+    if not limits:
+        return
+    own = limits["locked_memory"]
+    if not enough_to_lock(own):
+        message = f"this shell may lock {own >> 10} KiB of memory, and sbatch passes its limit on to jobs"
+        yield Finding("login-memlock-low", "info", message)
+    for file, domain, kind, value in limits["login_limits"]:
+        if domain == "*" and not enough_to_lock(value):
+            message = f"{file} limits locked memory to {value >> 10} KiB ({kind}), and sbatch passes it on to jobs"
+            yield Finding("login-memlock-low", "info", message)
+    yield from _of_some(limits)
+
+
+def _of_some(limits: Mapping[str, Any]) -> Iterator[Finding]:
+    """Give the limits of single users and groups; those of all are told elsewhere."""
+    for file, domain, kind, value in limits["login_limits"]:
+        if domain != "*" and not enough_to_lock(value):
+            message = f"{file} limits locked memory of {domain} to {value >> 10} KiB ({kind})"
+            yield Finding("login-memlock-low", "info", message)
 
 
 def unit_bytes(text: str | None) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any
 from efakit.doctor.archive import Collected
 from efakit.doctor.document import Document, document_of
 from efakit.doctor.site_data import collect_site
-from efakit.hook.collect import add_keeping, look, why_not_asked
+from efakit.hook.collect import add_keeping, look, settings_data, why_not_asked
 from efakit.hook.settings import Settings, load_settings
 from efakit.node.bounded import NoChild, run_bounded
 from efakit.node.files import read_text_or_none, told
@@ -79,9 +79,9 @@ def _settings(path: str) -> tuple[dict[str, Any], Settings]:
     except NoChild as error:
         values = [{"unread": str(error.strerror), "path": None, "settings": {}, "problems": []}]
     found = values[0] if values else {"unread": "no answer in time", "path": None, "settings": {}, "problems": []}
-    settings = Settings(**found.pop("settings"))
-    data = {**found, "expected_devices": settings.expected_devices, "compute_resources": settings.compute_resources}
-    return data, settings
+    settings = Settings(**found["settings"])
+    data = settings_data(found["path"], found["problems"], settings)
+    return {**data, "unread": found["unread"]}, settings
 
 
 def _add_settings(document: dict[str, Any], data: dict[str, Any], shown: str) -> None:

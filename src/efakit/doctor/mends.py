@@ -291,4 +291,8 @@ _MENDS: dict[str, Callable[[Document], tuple[str, Commands]]] = {
     "records-wait": _flush,
     "not-read": _as_root,
     "settings": _settings,
+    "version-differs": lambda document: (
+        "name the release under cluster.stack of the spec and render again, or install the one it was rendered for",
+        (),
+    ),
 }

@@ -36,10 +36,11 @@ class Subject(NamedTuple):
         if expected is None:
             return self.is_ec2
         # A type that can have EFA is often a head node's, which then has none.
-        return bool(expected) and not (self._is_controller and self.expectation["expected_from"] == "instance-type")
+        return bool(expected) and not (self.is_controller and self.expectation["expected_from"] == "instance-type")
 
     @property
-    def _is_controller(self) -> bool:
+    def is_controller(self) -> bool:
+        """Whether Slurm's controller runs here, and no slurmd: a head node."""
         limits = self.document.part("limits")
         return bool(limits and limits["slurm"]["slurmctld"] and not limits["slurm"]["slurmd"])
 

@@ -32,7 +32,7 @@ from efakit.node.software import PACKAGES, find_plugins, find_software
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from efakit.hook.run import Run
@@ -55,16 +55,23 @@ def collect(run: Run) -> str:
 
     settings = run.settings
     job = run.environment.get("SLURM_JOB_ID", "")
-    given = {
-        "path": run.config,
-        "problems": list(run.problems),
+    document = look(settings.root, run.node, asks=lambda names: why_not_asked(settings, run.node, job))
+    if run.config is not None:
+        document["settings"] = settings_data(run.config, run.problems, settings)
+        add_keeping(document, settings)
+    return dumps(document) + "\n"
+
+
+def settings_data(path: str | None, problems: Sequence[str], settings: Settings) -> dict[str, Any]:
+    """Return what of the hook's settings tells what a node should have, and what was wrong with them."""
+    planned = settings.stack or {}
+    return {
+        "path": path,
+        "problems": list(problems),
         "expected_devices": settings.expected_devices,
         "compute_resources": settings.compute_resources,
+        "stack": {name: planned[name] for name in ("installer", "plugin") if isinstance(planned.get(name), str)},
     }
-    document = look(settings.root, run.node, asks=lambda names: why_not_asked(settings, run.node, job))
-    document["settings"] = given
-    add_keeping(document, settings)
-    return dumps(document) + "\n"
 
 
 def why_not_asked(settings: Settings, node: str, job_id: str) -> str | None:
@@ -195,9 +202,13 @@ def _part(name: str, work: Callable[[list[Unread]], Any], unread: list[Unread], 
         yield value
         yield own
 
+    seconds = max(0.1, seconds)
+    ends_at = time.monotonic() + seconds
     why = "no answer within %.0f s" % seconds
     try:
-        values, _ = run_bounded(both, max(0.1, seconds))
+        values, _ = run_bounded(both, seconds)
+        if time.monotonic() < ends_at:
+            why = "its process ended"
     except NoChild as error:
         values, why = [], str(error.strerror)
     if len(values) == 2:

@@ -139,7 +139,8 @@ def _slurm_lines(slurm: SlurmFacts, width: int) -> Iterator[Line]:
         ("partition", slurm.partition),
         ("exit code", code),
         ("signal", signal if signal != "0" else ""),
-        ("reason", in_words(slurm.reason) if slurm.reason else ""),
+        # A job that is cancelled while it waits keeps the reason why it waited.
+        ("reason", in_words(slurm.reason) if slurm.reason and slurm.state != "CANCELLED" else ""),
     )
     told = [f"{name} {printable(value, 200)}" for name, value in facts if value]
     if told:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from efakit.slurm.commands import ask_sacct, ask_squeue, run_command, sacct_jobs, squeue_jobs
+from efakit.slurm.commands import ask_sacct, ask_squeue, batch_script, run_command, sacct_jobs, squeue_jobs
 from efakit.slurm.config import SlurmConfig, parse_config
 from efakit.slurm.interface import TIMEOUT_SECONDS, NodeTable
 from efakit.slurm.job import Daemon, JobRef, SlurmJob, SourceError
@@ -66,6 +66,10 @@ class Commands:
     def past_jobs(self, job_id: int) -> list[SlurmJob]:
         """Return what slurmdbd knows of an id, from one sacct."""
         return sacct_jobs(JobRef(job_id), self._timeout_seconds)
+
+    def batch_script(self, job_id: int) -> str | None:
+        """Return a batch job's script, by scontrol or else by sacct."""
+        return batch_script(job_id, self._timeout_seconds)
 
     def config(self) -> SlurmConfig:
         """Return the configuration that slurmctld holds."""

@@ -167,6 +167,28 @@ def sacct_jobs(ref: JobRef, timeout_seconds: float) -> list[SlurmJob]:
     return [job_of(row, "sacct") for row in read_table(done.stdout, separator, columns)]
 
 
+def batch_script(job_id: int, timeout_seconds: float) -> str | None:
+    """Return a batch job's script as it was submitted: from slurmctld until the job ends, later from the accounting.
+
+    None where neither has it: the accounting keeps scripts only with AccountingStoreFlags=job_script, and shows them to
+    the job's owner and to operators.
+
+    Raises:
+        SourceError: slurmctld does not answer in time, or scontrol is not here.
+    """
+    done = run_command("scontrol", ["write", "batch_script", str(job_id), "-"], timeout_seconds)
+    if not done.exit_code and done.stdout.startswith("#!"):
+        return done.stdout
+    try:
+        done = run_command("sacct", ["--local", f"--jobs={job_id}", "--batch-script"], timeout_seconds)
+    except SourceError:
+        return None
+    # "Batch Script for 7", a line of hyphens, and the script or NONE (_print_script in src/sacct/options.c).
+    _, _, rest = done.stdout.partition("\n")
+    hyphens, _, script = rest.partition("\n")
+    return script if not done.exit_code and hyphens.startswith("---") and script.startswith("#!") else None
+
+
 def _without_newer(columns: Sequence[Column], complaint: str) -> list[Column]:
     """Return the columns without the one that an older sacct does not know, by its complaint; empty where it is none.
 

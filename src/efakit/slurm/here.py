@@ -91,6 +91,10 @@ class SlurmHere:
         """Return what slurmdbd knows of an id."""
         return self._ask(lambda one: one.past_jobs(job_id))
 
+    def batch_script(self, job_id: int) -> str | None:
+        """Return a batch job's script as it was submitted."""
+        return self._ask(lambda one: one.batch_script(job_id))
+
     def config(self) -> SlurmConfig:
         """Return the configuration that runs."""
         return self._ask(lambda one: one.config())

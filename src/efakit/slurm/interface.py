@@ -66,5 +66,8 @@ class Slurm(Protocol):
     def past_jobs(self, job_id: int) -> list[SlurmJob]:
         """Return what slurmdbd knows of an id: a job, or the tasks of an array."""
 
+    def batch_script(self, job_id: int) -> str | None:
+        """Return a batch job's script as it was submitted, None where Slurm does not have it, or not for this user."""
+
     def config(self) -> SlurmConfig:
         """Return the configuration that runs."""

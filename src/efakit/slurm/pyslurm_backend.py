@@ -73,6 +73,14 @@ class Pyslurm:
         """Return what slurmdbd knows of an id."""
         return [_job(fields) for fields in self._ask("past_jobs", job_id=job_id)]
 
+    def batch_script(self, job_id: int) -> str | None:
+        """Leave the script to scontrol and sacct: pyslurm asks slurmctld alone.
+
+        Raises:
+            SourceError: always.
+        """
+        raise SourceError("does not tell the scripts of past jobs", absent=True)
+
     def config(self) -> SlurmConfig:
         """Leave the configuration to scontrol: pyslurm's has other names, and says less of the hooks' settings.
 

@@ -32,6 +32,7 @@ _INSTEAD = {
     "wait": "use 'efakit submit --wait'",
     "parsable": "use 'efakit submit --format json'",
     "quiet": "use 'efakit submit --format json'",
+    "clusters": "run 'efakit submit' on that cluster: it looks at the one at hand",
     "wrap": "write the command into a script",
     "help": "use 'efakit submit --help', or 'sbatch --help'",
     "usage": "use 'efakit submit --help', or 'sbatch --help'",

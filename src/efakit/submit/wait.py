@@ -145,5 +145,7 @@ def how_it_ended(job: SlurmJob) -> str:
         told = f", signal {signal}"
     elif code not in ("", "0"):
         told = f", exit code {code}"
-    why = job.reason if job.state != "COMPLETED" and job.reason and job.reason != "NonZeroExitCode" else None
+    # A job that is cancelled while it waits keeps the reason why it waited.
+    silent = job.state in ("COMPLETED", "CANCELLED") or job.reason == "NonZeroExitCode"
+    why = None if silent else job.reason
     return f"{words}{after}{told}" + (f": {in_words(why)}" if why else "")
