@@ -137,7 +137,7 @@ def pack(devices: Sequence[Mapping[str, Any]]) -> PackedDevices | None:
 
     Raises:
         OverflowError: a counter is not a number of 64 bits.
-        KeyError: a device lacks a field.
+        AttributeError, KeyError, TypeError: a device is none, or lacks a field.
     """
     if not devices:
         return None
@@ -153,7 +153,7 @@ def pack(devices: Sequence[Mapping[str, Any]]) -> PackedDevices | None:
         own, other = device["counters"], device["device_counters"]
         if list(own) != port or list(other) != software or list(device) != fields:
             return None
-        if device["unknown"] or device["errors"]:
+        if device["unknown"] != [] or device["errors"] != []:
             return None
         counters += own.values()
         device_counters += other.values()
