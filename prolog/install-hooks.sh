@@ -378,8 +378,8 @@ wait_for_starting_jobs() {
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     # %M is how long it runs: 0:07, 12:00, 1-00:00:00.
     jobs=$(ask_slurm squeue --noheader --states=CF,CG,R --format='%t %M') || {
-      ! is_mute $?
-      return
+      if is_mute $?; then return 1; fi
+      return 0
     }
     printf '%s' "$jobs" | grep -qv '^ *R  *[1-9]' || return 0
     sleep 3
