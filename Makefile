@@ -18,7 +18,7 @@ PYTEST := python -m pytest
 PLAIN := not spark and not pcluster and not dstack and not eks and not sagemaker and not images and not lab and not registry
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
-SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
+SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/efakit-* prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
 
 .PHONY: help demo test test-spark check platforms-check coverage bench format clean system
 
@@ -150,4 +150,5 @@ format: .venv/ready
 	ruff check --fix $(CODE)
 
 clean:
+	scripts/as-root.sh rm -rf --one-file-system .cache/lab
 	rm -rf .venv .venv-* .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -38,9 +38,22 @@ is_made() { # is_made STAMP-FILE STAMP
   [ -e "$1" ] && [ "$(cat "$1")" = "$2" ]
 }
 
+has_suite() { # has_suite MIRROR
+  local found
+  found=$(mktemp -d)
+  (cd "$found" && /usr/lib/apt/apt-helper download-file "${1%/}/dists/$suite/InRelease" InRelease >&2)
+  local status=$?
+  rm -rf "$found"
+  return $status
+}
+
 make_tree() {
   local mirror work=$place/tree.part
   mirror=$("$scripts/debian-mirror.sh") || return 0
+  if ! has_suite "$mirror"; then
+    echo "lab-tree.sh: $mirror does not answer for Debian $suite" >&2
+    return 0
+  fi
   echo "making a tree of Debian $suite for Slurm $release" >&2
   rm -rf --one-file-system "$place"
   mkdir -p "$place"
@@ -110,22 +123,30 @@ make_venv() {
   enter 1 "$venv/bin/python" -m pip --quiet --disable-pip-version-check install --editable . "${tools[@]}"
 }
 
+tree_of="$suite ${packages[*]}"
+venv_of="${tools[*]} $(sha256sum <"$repository/pyproject.toml")"
+all_made() { is_made "$place/tree.ready" "$tree_of" && is_made "$place/venv.ready" "$venv_of"; }
+make_all() {
+  if ! is_made "$place/tree.ready" "$tree_of"; then
+    make_tree
+    [ -d "$tree" ] || return 0
+    echo "$tree_of" >"$place/tree.ready"
+  fi
+  if ! is_made "$place/venv.ready" "$venv_of"; then
+    make_venv
+    echo "$venv_of" >"$place/venv.ready"
+  fi
+}
+
+# Commands run side by side, and whoever makes a tree waits for their end.
 mkdir -p "$place"
 exec {lock}>"$repository/.cache/lab/$release.lock"
-flock "$lock"
-wanted="$suite ${packages[*]}"
-if ! is_made "$place/tree.ready" "$wanted"; then
-  make_tree
-  if [ -d "$tree" ]; then echo "$wanted" >"$place/tree.ready"; fi
+flock --shared "$lock"
+if ! all_made; then
+  flock "$lock"
+  make_all
+  flock --shared "$lock"
 fi
-if [ -d "$tree" ]; then
-  wanted="${tools[*]} $(sha256sum <"$repository/pyproject.toml")"
-  if ! is_made "$place/venv.ready" "$wanted"; then
-    make_venv
-    echo "$wanted" >"$place/venv.ready"
-  fi
-fi
-flock --shared "$lock" # who would make it anew waits
 if [ ! -d "$tree" ]; then
   echo "lab-tree.sh: nothing was run on Slurm $release" >&2
   exit 0

@@ -72,6 +72,15 @@ def _skip_without(*, node: bool) -> None:
         pytest.skip(f"ParallelCluster cannot judge here: {reason}")
 
 
+_ON_LAB = ("on", "lab")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let a report tell, also to xdist's first process, that it is one of a lab's test."""
+    if item.get_closest_marker("lab"):
+        item.user_properties.append(_ON_LAB)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what tests have to say beside their outcome (``record_property("says", ...)``), also under xdist."""
     for outcome in ("passed", "failed"):
@@ -88,7 +97,7 @@ def _count_lab_tests(terminalreporter: pytest.TerminalReporter) -> None:
         report.nodeid
         for outcome in ("passed", "failed")
         for report in terminalreporter.stats.get(outcome, [])
-        if report.when == "call" and "lab" in report.keywords
+        if getattr(report, "when", None) == "call" and _ON_LAB in map(tuple, report.user_properties)
     }
     if ran and (slurmctld := shutil.which("slurmctld", path=f"{os.environ.get('PATH', '')}:/usr/sbin")):
         slurm = subprocess.run([slurmctld, "-V"], capture_output=True, text=True, check=False).stdout.split()

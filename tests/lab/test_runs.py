@@ -134,7 +134,7 @@ class Site(Loop):
         waiting = ["sh", "-c", f"for i in $(seq 600); do {test} && exit 0; sleep 0.1; done; exit 1"]
         self.cluster.exec(node, waiting)
         processes = self._processes(node, pattern)
-        self.cluster.exec(node, ["kill", "-STOP", *processes])
+        self.cluster.exec(node, ["kill", "-STOP", *processes], check=False)  # one may have ended since
         return processes
 
     def kill_each_time(self, node: str) -> None:
@@ -433,11 +433,17 @@ def test_an_epilog_killed_while_the_records_folder_hangs_leaves_its_record_to_th
                 site.wait_until(f"ls {backing}/records/*/{job}/.*.json.* >/dev/null 2>&1")
                 site.kill_each_time(node)
                 site.finish(job)
-            shared.heal()
-            following = site.run_on(node)
+                shared.heal()
+                following = site.run_on(node)
             for each in (job, following):
                 report = site.report_of(each)
-                assert (report["verdict"], sent(report)) == ("single-node", {node: SENT})
+                assert sent(report) == {node: SENT}
+                # Where the hook was killed after it had put its record by, the script's second try has no baseline, and
+                # a Slurm that tells no start time does not tell it from another job.
+                if each == job and report["doubts"] and not tells_start_time(slurm_release()):
+                    assert "an epilog ran again" in report["reason"]
+                else:
+                    assert report["verdict"] == "single-node", report["reason"]
             spool = site.cluster.host_path(node, site.spool)
             assert [path.name for folder in ("active", "outbox") for path in (spool / folder).iterdir()] == []
             site.assert_nothing_was_drained()

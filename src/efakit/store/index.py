@@ -7,8 +7,10 @@ agrees: a record that the hook published again has another time.
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
@@ -32,11 +34,29 @@ class Row(NamedTuple):
 
 
 class Index:
-    """The rows of one generation, in order."""
+    """The rows of one generation, in order; most of its file is read when it is asked for a job within its range.
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._count = (len(data) - len(_MAGIC)) // _ROW.size
+    Raises:
+        FileNotFoundError: it is not there, or, when it is asked, not any more.
+        RecordError: it is no index.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with path.open("rb", buffering=0) as file:
+            start = file.read(len(_MAGIC) + _ROW.size)
+            size = file.seek(0, os.SEEK_END) - len(_MAGIC)
+            if not start.startswith(_MAGIC) or size % _ROW.size:
+                raise RecordError(f"{path}: is not an index of efakit's store; 'efakit records verify' says more")
+            self._count = size // _ROW.size
+            if self._count:
+                file.seek(-_ROW.size, os.SEEK_END)
+                self.first = Row(*_ROW.unpack_from(start, len(_MAGIC))).folder_job_id
+                self.last = Row(*_ROW.unpack(file.read(_ROW.size))).folder_job_id
+
+    @cached_property
+    def _data(self) -> bytes:
+        return self._path.read_bytes()
 
     def __len__(self) -> int:
         """Return how many records the generation has."""
@@ -69,10 +89,7 @@ class _Jobs:
 
 def read_index(path: Path) -> Index:
     """Return a generation's index; raise RecordError where it is none."""
-    data = path.read_bytes()
-    if not data.startswith(_MAGIC) or (len(data) - len(_MAGIC)) % _ROW.size:
-        raise RecordError(f"{path}: is not an index of efakit's store; 'efakit records verify' says more")
-    return Index(data)
+    return Index(path)
 
 
 def write_index(path: Path, rows: Iterable[Row]) -> None:

@@ -58,7 +58,7 @@ class Held:
             index = self.indexes[one.path]
             if one.cluster != cluster or not len(index):
                 continue
-            if index[0].folder_job_id <= last and index[len(index) - 1].folder_job_id >= first:
+            if index.first <= last and index.last >= first:
                 for row in index.of_jobs(first, last):
                     yield one, row
 

@@ -56,19 +56,24 @@ class StoredRecords:
 
     def leaders(self, cluster: str, job_id: int) -> Iterable[int]:
         """Return the ids of other jobs in whose folder records of this job lay."""
-        rows = self._held().rows(cluster, max(job_id - MOST_COMPONENTS, 0) + 1, job_id - 1)
-        return {row.folder_job_id for _, row in rows if _is_leader_of(row.folder_job_id, row.job_id, job_id)}
+        for _ in range(_MOST_TRIES):
+            rows = self._held().rows(cluster, max(job_id - MOST_COMPONENTS, 0) + 1, job_id - 1)
+            try:
+                return {row.folder_job_id for _, row in rows if _is_leader_of(row.folder_job_id, row.job_id, job_id)}
+            except FileNotFoundError:
+                continue  # as in records()
+        raise RecordError(f"{self._records_dir / STORE}: changes faster than it can be read: try again")
 
     def records(
         self, cluster: str, job_id: int, known: Collection[str], lists: NodeLists
     ) -> tuple[list[Record], set[str]]:
         """Return the records of a job's folder but those of these ids, and the ids of all that there are."""
         for _ in range(_MOST_TRIES):
-            rows = list(self._held().rows(cluster, job_id, job_id))
-            ids = {f"{row.record_id:016x}" for _, row in rows}
-            lacking = ids - set(known)
-            files = {one.path: one for one, row in rows if f"{row.record_id:016x}" in lacking}
             try:
+                rows = list(self._held().rows(cluster, job_id, job_id))
+                ids = {f"{row.record_id:016x}" for _, row in rows}
+                lacking = ids - set(known)
+                files = {one.path: one for one, row in rows if f"{row.record_id:016x}" in lacking}
                 found = _latest(list(files.values()), job_id) if files else {}
             except FileNotFoundError:
                 continue  # a newer generation took this one's place a grace time ago: this reader was slow
