@@ -8,14 +8,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from typing import Any, TextIO
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from efakit.printable import printable
 from efakit.report.fleet import GROWTH, FleetReport
 
-_STYLES = {"efa": "bold green", "tcp-fallback": "bold red", "mixed": "bold yellow", "incomplete": "yellow"}
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _MOST_LETTERS = 60
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -57,72 +52,73 @@ def print_csv(report: FleetReport, file: TextIO) -> None:
 
 
 def print_text(report: FleetReport, file: TextIO) -> None:
-    """Print sentences and tables; colours only on a terminal."""
-    console = Console(file=file, highlight=False, soft_wrap=True, width=None if file.isatty() else 200)
+    """Print sentences and tables."""
     filters = report.filters
     runs = sum(row["runs"] for row in report.verdicts())
     chosen = [(name, getattr(filters, name)) for name in ("cluster", "user", "partition", "node")]
     words = ", ".join(f"{name} {value}" for name, value in chosen if value)
     about = f" ({words})" if words else ""
-    console.print(_line(f"{runs} runs from {_when(filters.since)} to {_when(filters.until)}{about}"))
+    _print(file, (f"{runs} runs from {_when(filters.since)} to {_when(filters.until)}{about}"))
     if report.by:
-        _print_table(console, "", *report.table)
+        _print_table(file, "", *report.table)
     else:
-        _print_summary(console, report)
+        _print_summary(file, report)
     if report.damaged:
-        console.print(_line(f"{report.damaged} files are unusable, and not counted:"))
+        _print(file, (f"{report.damaged} files are unusable, and not counted:"))
         for fault in report.faults[:5]:
-            console.print(_line(f"  {fault}"))
+            _print(file, (f"  {fault}"))
 
 
-def _print_summary(console: Console, report: FleetReport) -> None:
-    _print_table(console, "", *report.answers[0])
+def _print_summary(file: TextIO, report: FleetReport) -> None:
+    _print_table(file, "", *report.answers[0])
     fell_back = report.fell_back()
     if not any((fell_back, report.retransmitting(), report.resting(), report.without_efa())):
-        console.print(_line("No job fell back, no node sends again more than before, no device rested."))
+        _print(file, ("No job fell back, no node sends again more than before, no device rested."))
     _print_some(
-        console,
+        file,
         "Fell back to TCP, the latest (efakit report JOBID says why; --by job shows all):",
         fell_back,
         ("cluster_name", "job_id", "run", "verdict", "user_name", "ended_at", "nodes", "tcp_tx_bytes"),
     )
     _print_some(
-        console,
+        file,
         f"Nodes that send again more than {GROWTH:g} times as much as in the first half (--by node shows all):",
         report.retransmitting(),
         ("cluster_name", "node_name", "runs", "retrans_ratio_first_half", "retrans_ratio_second_half"),
     )
     _print_some(
-        console,
+        file,
         "Nodes with devices that rested or were missing (--by device names them):",
         report.resting(),
         ("cluster_name", "node_name", "runs", "runs_with_idle_devices", "runs_with_missing_devices"),
     )
     _print_some(
-        console,
+        file,
         "Users whose jobs use TCP and never EFA (--by user shows all):",
         report.without_efa(),
         ("user_name", "runs", "tcp_fallback", "mixed"),
     )
 
 
-def _print_some(console: Console, title: str, items: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
+def _print_some(file: TextIO, title: str, items: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
     if items:
-        _print_table(console, title, list(names), [tuple(item[name] for name in names) for item in items])
+        _print_table(file, title, list(names), [tuple(item[name] for name in names) for item in items])
 
 
-def _print_table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def _print_table(file: TextIO, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     if title:
-        console.print()
-        console.print(_line(title))
+        file.write("\n")
+        _print(file, (title))
     shown = [at for at, name in enumerate(columns) if name not in _LEFT_OUT]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for at in shown:
-        numeric = all(isinstance(row[at], (int, float)) or row[at] is None for row in rows)
-        table.add_column(_title(columns[at]), justify="right" if numeric else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(_text(columns[at], row[at]) for at in shown))
-    console.print(table)
+    cells = [[_title(columns[at]) for at in shown], *([_text(columns[at], row[at]) for at in shown] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    are_numbers = [all(isinstance(row[at], (int, float)) or row[at] is None for row in rows) for at in shown]
+    for line in cells:
+        padded = [
+            text.rjust(width) if is_number else text.ljust(width)
+            for text, width, is_number in zip(line, widths, are_numbers, strict=True)
+        ]
+        file.write("  ".join(padded).rstrip() + "\n")
 
 
 def _title(name: str) -> str:
@@ -130,12 +126,10 @@ def _title(name: str) -> str:
     return words.replace(" tx", " sent").replace(" rx", " received").upper()
 
 
-def _text(name: str, value: Any) -> Text:
+def _text(name: str, value: Any) -> str:
     if value is None:
-        return Text("-" if name.endswith("_name") or name.startswith("retrans") else "?")
-    if name == "verdict":
-        return Text(printable(value, _MOST_LETTERS), style=_STYLES.get(value, ""))
-    return Text(printable(_shown(name)(value), _MOST_LETTERS))
+        return "-" if name.endswith("_name") or name.startswith("retrans") else "?"
+    return printable(_shown(name)(value), _MOST_LETTERS)
 
 
 def _shown(name: str) -> Callable[[Any], str]:
@@ -179,5 +173,5 @@ def _cell(name: str, value: Any) -> Any:
     return f"'{text}" if value.startswith(_FORMULA) else text
 
 
-def _line(text: str) -> Text:
-    return Text(printable(text))
+def _print(file: TextIO, text: str) -> None:
+    file.write(printable(text) + "\n")

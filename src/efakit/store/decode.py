@@ -96,7 +96,7 @@ class _Columns(PackedDevices):
             array("Q", [self._columns[name][place] for place in places for name in names])
             for names in (self._port, self._software)
         )
-        return PackedDevices(self.names, self.about, self._port, counters, self._software, software)
+        return PackedDevices(self.names, self.about, self._port, counters, self._software, software, self._sums)
 
 
 def _quick(data: bytes) -> Value | None:
