@@ -17,7 +17,7 @@ PYTEST := python -m pytest
 PLAIN := not pcluster and not dstack and not eks and not sagemaker and not images and not lab and not registry
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
-SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
+SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/efakit-* prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
 
 .PHONY: help demo test check platforms-check coverage bench format clean system
 

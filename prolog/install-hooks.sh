@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the efakit hooks on a Slurm cluster. Self-contained: the files are at the end of this one.
-# On ParallelCluster it runs on the head node, whose /opt/slurm all nodes mount; by hand or as custom action.
+# On ParallelCluster it runs on the head node, whose /opt/slurm all nodes mount; by hand or as custom action. Other layouts
+# (--layout) keep the hooks elsewhere, and some on each node.
 set -eu
 # Whoever ran a job passes through these folders to its report.
 umask 022
@@ -8,21 +9,40 @@ PATH=${PATH:+$PATH:}/usr/sbin:/usr/bin:/sbin:/bin:/opt/slurm/bin
 export PATH
 
 version=@VERSION@
-scripts_dir=/opt/slurm/etc/scripts
-home=/opt/slurm/etc/efakit
+layout=
+scripts_dir=
+home=
 records_dir=@RECORDS_DIR@
+site_prolog=
+site_epilog=
+site_task_prolog=
+beside=
 action=install
 dry_run=
+
+# The layouts (efakit's src/efakit/catalog/layouts.py), one a line: name, form, the folder that holds prolog.d and epilog.d,
+# that of the hook, whether all nodes see them, whether the folders are made here, by what a machine is known, where
+# Slurm's settings are made, and what makes them count.
+layouts() {
+  cat <<'ROWS'
+@LAYOUTS@
+ROWS
+}
 
 usage() {
   cat <<USAGE
 Usage: install-hooks.sh [--dry-run] [--uninstall] [OPTION]...
 
-Puts the efakit hooks into prolog.d and epilog.d. Run it as root on the head node.
+Puts the efakit hooks where Slurm finds them. Run it as root: on the head node where all nodes see its folders, on each
+node where they do not.
 
-  --scripts-dir DIR   the folder that holds prolog.d and epilog.d (default: $scripts_dir)
-  --home DIR          where the hook itself goes, on storage that all nodes see (default: $home)
-  --records-dir DIR   where records are published, shared too (default: $records_dir)
+  --layout NAME       who made the cluster, and so where its hooks are; without it, found by what is on this machine:
+$(layouts | cut -d '|' -f 1 | sed 's/^/                      /')
+  --scripts-dir DIR   the folder that holds prolog.d and epilog.d (default: the layout's)
+  --home DIR          where the hook itself goes, on storage that all nodes see, or on each (default: the layout's)
+  --records-dir DIR   where records are published, shared by all nodes (default: $records_dir)
+  --site-prolog FILE, --site-epilog FILE, --site-task-prolog FILE
+                      the site's own, where Slurm takes one file and does not name it any more; or 'none'
   --dry-run           say what would be done, and change nothing
   --uninstall         remove the hooks; records stay, and scripts that do nothing where Slurm would miss ours
   --custom-action     as ParallelCluster's custom action, first on the line: log to /var/log, end with 0
@@ -45,7 +65,7 @@ has_mode() { [ "$(stat -c 0%a:%u:%g "$1" 2>/dev/null)" = "$2:0:0" ]; } # has_mod
 # One installer at a time. The lock is a folder that is there already, so nothing of it stays.
 lock() {
   [ -z "$dry_run" ] || return 0
-  for folder in "$scripts_dir/prolog.d" "$home"; do
+  for folder in "${prolog_script%/*}" "$home"; do
     [ -d "$folder" ] || continue
     exec 9<"$folder"
     flock -w 60 9 || fail "another installation runs"
@@ -132,18 +152,25 @@ unpack() { # unpack FOLDER
   # Each version has a path of its own: a hook that runs while another version is installed reads on in its own file.
   hook=$home/versions/$(sha256sum <"$1/efakit-hook.pyz" | cut -c 1-16)/efakit-hook.pyz
   sed -i "s|^hook=.*|hook=$hook|; s|^python=\$|python=$python|" "$1/run-hook"
-  for script in "$1/run-hook" "$1/task-prolog" "$1/health-check" "$1"/prolog.d/* "$1"/epilog.d/*; do
-    sed -i "s|^home=/opt/slurm/etc/efakit\$|home=$home|" "$script"
+  for script in "$1/run-hook" "$1/task-prolog" "$1/health-check" "$1"/prolog.d/* "$1"/epilog.d/* "$1"/efakit-*log; do
+    sed -i "s|^home=/opt/slurm/etc/efakit\$|home=$home|; s|^ours=/opt/slurm/etc/efakit/|ours=$home/|" "$script"
+  done
+  for kind in prolog epilog task-prolog; do
+    sed -i "s|^site=\$|site=$(site_of $kind)|" "$1/efakit-$kind"
   done
   sed -i -e "s|^\( *\"records_dir\": \)\"[^\"]*\"|\1\"$records_dir\"|" \
-    -e "s|^\( *\"installation_id\": \)null|\1\"$(installation_id)\"|" "$1/hook.json"
+    "$1/hook.json"
+  id=$(installation_id)
+  [ -z "$id" ] || sed -i "s|^\( *\"installation_id\": \)null|\1\"$id\"|" "$1/hook.json"
 }
 
 # Tells the id by which the hooks know baselines and records of their own. An upgrade keeps it. Where the hooks had been
-# removed, or were never all in place, jobs have run without them: then it is a new one.
+# removed, or were never all in place, jobs have run without them: then it is a new one. Records with two ids are of two
+# clusters: so nodes that each have an installation of their own have none.
 installation_id() {
+  [ "$shared" = shared ] || return 0
   id=
-  if is_there "$scripts_dir/prolog.d/00_efakit" && ! is_idle "$scripts_dir/prolog.d/00_efakit"; then
+  if is_there "$our_prolog" && ! is_idle "$our_prolog"; then
     id=$(setting installation_id)
   fi
   case $id in *[!A-Za-z0-9-]*) id= ;; esac
@@ -189,9 +216,10 @@ check_machine() {
 }
 
 check_scripts_dir() {
+  [ "$form,$makes" = folders, ] || return 0
   for folder in "$scripts_dir/prolog.d" "$scripts_dir/epilog.d"; do
     [ -d "$folder" ] || fail "no folder $folder: set Prolog=$scripts_dir/prolog.d/* and Epilog=$scripts_dir/epilog.d/*" \
-      "in slurm.conf and make the folders, or name the right one with --scripts-dir"
+      "in slurm.conf and make the folders, or name the right one with --scripts-dir, or another --layout"
   done
 }
 
@@ -212,6 +240,7 @@ check_trusted() { # check_trusted FOLDER OPTION
 
 # Slurm runs all that it finds in these folders, and drains every node for what is no script, or no file at all.
 check_apart() { # check_apart FOLDER OPTION
+  [ "$form" = folders ] || return 0
   for folder in "$scripts_dir/prolog.d" "$scripts_dir/epilog.d"; do
     above=$1
     while [ "$above" != / ]; do
@@ -233,7 +262,7 @@ check_records_dir() {
 
 # Tells where Slurm's configuration is; 1 where it is at no place that we know. Slurm's own commands may know one.
 slurm_conf() {
-  for conf in "${SLURM_CONF-}" "${scripts_dir%/*}/slurm.conf" /opt/slurm/etc/slurm.conf /etc/slurm/slurm.conf; do
+  for conf in "${SLURM_CONF-}" ${scripts_dir:+"${scripts_dir%/*}/slurm.conf"} /opt/slurm/etc/slurm.conf /etc/slurm/slurm.conf; do
     [ ! -f "$conf" ] || echo "$conf"
   done | grep -m 1 .
 }
@@ -349,8 +378,8 @@ wait_for_starting_jobs() {
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     # %M is how long it runs: 0:07, 12:00, 1-00:00:00.
     jobs=$(ask_slurm squeue --noheader --states=CF,CG,R --format='%t %M') || {
-      ! is_mute $?
-      return
+      if is_mute $?; then return 1; fi
+      return 0
     }
     printf '%s' "$jobs" | grep -qv '^ *R  *[1-9]' || return 0
     sleep 3
@@ -360,6 +389,7 @@ wait_for_starting_jobs() {
 
 install_hooks() {
   check_scripts_dir
+  [ "$form" = folders ] || find_site_s_own
   # First: what is judged here is there only as long as no other installation takes it away.
   lock
   check_apart "$home" --home
@@ -367,6 +397,7 @@ install_hooks() {
   check_trusted "$home" --home
   check_trusted "$records_dir" --records-dir
   check_records_dir
+  [ -z "$makes" ] || put_placeholders
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   trap 'exit 1' HUP INT TERM
@@ -388,12 +419,19 @@ install_hooks() {
   put "$work/hook.json" "$home/hook.json" 0644
   for program in run-hook task-prolog health-check; do put "$work/$program" "$home/$program" 0755; done
   # Last, when all that they need is in place. The epilog first: the baseline that a prolog keeps waits for one.
-  for script in epilog.d/99_efakit prolog.d/00_efakit; do put "$work/$script" "$scripts_dir/$script" 0755; done
+  put "$work/epilog.d/99_efakit" "$our_epilog" 0755
+  put "$work/prolog.d/00_efakit" "$our_prolog" 0755
+  if [ "$form" = file ]; then
+    put "$work/efakit-epilog" "$epilog_script" 0755
+    put "$work/efakit-prolog" "$prolog_script" 0755
+    [ -z "$site_task_prolog" ] || put "$work/efakit-task-prolog" "$home/efakit-task-prolog" 0755
+  fi
   write_manifest
   remove_old_versions
   remove_litter
   [ -z "$dry_run" ] || return 0
-  say "hooks $version installed in $scripts_dir; records go to $records_dir"
+  say "hooks $version installed in ${scripts_dir:-$home}; records go to $records_dir"
+  [ "$shared" = shared ] || say "on this node alone: each node of the layout $layout needs its own"
   say_settings
 }
 
@@ -419,8 +457,8 @@ installed_hooks() {
 
 # What an installation left that did not come to its end.
 remove_litter() {
-  for file in "$home"/.efakit-*.new "$home"/versions/*/.efakit-*.new "$scripts_dir"/.efakit-*.new \
-    "$scripts_dir"/prolog.d/.efakit-*.new "$scripts_dir"/epilog.d/.efakit-*.new; do
+  for file in "$home"/.efakit-*.new "$home"/versions/*/.efakit-*.new ${scripts_dir:+"$scripts_dir"/.efakit-*.new} \
+    ${scripts_dir:+"$scripts_dir"/*log.d/.efakit-*.new}; do
     ! is_there "$file" || run rm -f "$file"
   done
 }
@@ -429,8 +467,11 @@ remove_litter() {
 write_manifest() {
   {
     echo "# efakit $version"
-    [ -n "$dry_run" ] || sha256sum "$hook" "$home/run-hook" "$home/task-prolog" "$home/health-check" \
-      "$scripts_dir/prolog.d/00_efakit" "$scripts_dir/epilog.d/99_efakit"
+    echo "# layout $layout"
+    [ -n "$dry_run" ] || {
+      sha256sum "$hook" "$home/run-hook" "$home/task-prolog" "$home/health-check" "$our_prolog" "$our_epilog"
+      [ "$form" = folders ] || sha256sum "$prolog_script" "$epilog_script"
+    }
   } >"$work/installed.sha256"
   [ -n "$dry_run" ] || put "$work/installed.sha256" "$home/installed.sha256" 0644
 }
@@ -458,14 +499,39 @@ remove_folder() { # remove_folder FOLDER
 
 # Task prolog and health check are settings of Slurm's, which only the owner of slurm.conf can make.
 say_settings() {
-  if grep -q '"task_prolog": true' "$home/hook.json" && ! slurm_names "$home/task-prolog"; then
-    say "to turn the task prolog on, set in Slurm's configuration: TaskProlog=$home/task-prolog"
+  say_scripts
+  if grep -q '"task_prolog": true' "$home/hook.json"; then
+    wanted=$home/task-prolog instead=
+    if [ "$form" = file ] && [ -n "$site_task_prolog" ]; then
+      wanted=$home/efakit-task-prolog instead=" instead of TaskProlog=$site_task_prolog, which it runs"
+    fi
+    slurm_names "$wanted" ||
+      say "to turn the task prolog on, set in Slurm's configuration ($settings_in): TaskProlog=$wanted$instead"
   fi
   if grep -q '"health_check": true' "$home/hook.json" && ! slurm_names "$home/health-check"; then
-    say "to turn the health check on, set in Slurm's configuration: HealthCheckProgram=$home/health-check," \
+    say "to turn the health check on, set in Slurm's configuration ($settings_in): HealthCheckProgram=$home/health-check," \
       "HealthCheckInterval=$(sed -n 's/^ *"health_check_interval_seconds": \([0-9]*\).*/\1/p' "$home/hook.json")," \
       "HealthCheckNodeState=IDLE,CYCLE"
   fi
+}
+
+# Tells the settings that name the scripts, where nobody else has made them.
+say_scripts() {
+  [ "$form,$makes" != folders, ] || return 0
+  for setting in Prolog Epilog; do
+    case $setting in
+      Prolog) script=$prolog_script own=$site_prolog ;;
+      Epilog) script=$epilog_script own=$site_epilog ;;
+    esac
+    value=$script
+    [ "$form" = file ] || value="${script%/*}/*"
+    ! slurm_names "$value" || continue
+    instead=
+    [ -z "$own" ] || instead=" instead of $setting=$own, which it runs"
+    case $beside in *" $setting"*) instead=" beside what it has" ;; esac
+    say "to turn the ${script##*/} on, set in Slurm's configuration ($settings_in): $setting=$value$instead;" \
+      "what makes it count: $takes_effect"
+  done
 }
 
 # Slurm fails every task whose TaskProlog is not there. So where it names one, one has to be there.
@@ -475,10 +541,19 @@ put_placeholder() {
   put_idle "$home/task-prolog"
 }
 
+# Where the folders are ours alone, Slurm may name them before anything is in them.
+put_placeholders() {
+  for script in "$prolog_script" "$epilog_script"; do
+    make_folder "${script%/*}"
+    is_there "$script" || put_idle "$script"
+  done
+}
+
 put_placeholder_if_none() {
   check_machine
   check_apart "$home" --home
   lock
+  [ -z "$makes" ] || put_placeholders
   [ -e "$home/task-prolog" ] || put_placeholder
 }
 
@@ -488,13 +563,18 @@ uninstall_hooks() {
   spool=$(setting spool_dir)
   read_slurm
   # Slurm must never find a script whose hook is gone, and must find one as long as it may look for it.
-  stop_script "$scripts_dir/prolog.d/00_efakit"
-  stop_script "$scripts_dir/epilog.d/99_efakit"
+  stop_script "$prolog_script"
+  stop_script "$epilog_script"
+  if [ "$form" = file ]; then
+    # What runs the site's own goes on without ours.
+    for file in "$our_prolog" "$our_epilog"; do ! is_there "$file" || run rm -f "$file"; done
+  fi
   quiet=yes
   [ -n "$dry_run" ] || wait_for_starting_jobs || quiet=
-  remove_script "$scripts_dir/prolog.d/00_efakit"
-  remove_script "$scripts_dir/epilog.d/99_efakit"
+  remove_script "$prolog_script"
+  remove_script "$epilog_script"
   remove_task_prolog "$home/task-prolog"
+  remove_site_s_task_prolog "$home/efakit-task-prolog"
   for file in "$home/hook.json" "$home/hook.json.previous" "$home/run-hook" "$home/health-check" \
     "$home/efakit-hook.pyz" "$home/installed.sha256"; do
     ! is_there "$file" || run rm -f "$file"
@@ -504,7 +584,14 @@ uninstall_hooks() {
   done
   remove_litter
   [ ! -d "$home/versions" ] || remove_folder "$home/versions"
-  is_there "$home/task-prolog" || [ ! -d "$home" ] || remove_folder "$home"
+  if [ -n "$makes" ]; then
+    for folder in "${prolog_script%/*}" "${epilog_script%/*}"; do
+      [ ! -d "$folder" ] || [ -n "$(find "$folder" -mindepth 1 -print -quit)" ] || run rmdir "$folder"
+    done
+  fi
+  stays=
+  for file in "$home/task-prolog" "$home"/efakit-*log; do ! is_there "$file" || stays=yes; done
+  [ -n "$stays" ] || [ ! -d "$home" ] || remove_folder "$home"
   [ -z "$dry_run" ] || return 0
   say "hooks removed; records stay in ${records:-$records_dir}, and on each node what waits in" \
     "${spool:-/var/spool/efakit} ('efakit hooks flush' publishes it before you uninstall)"
@@ -512,7 +599,12 @@ uninstall_hooks() {
 
 # Puts a script that does nothing in the place of one of ours, also where one is missing that Slurm needs.
 stop_script() { # stop_script SCRIPT
-  if [ -z "$dry_run" ] && { is_there "$1" || slurm_needs "$1"; }; then put_idle "$1"; fi
+  if [ -z "$dry_run" ] && { is_there "$1" || slurm_needs "$1"; }; then stay "$1"; fi
+}
+
+# Lets a script stay that Slurm may look for. One that runs the site's own stays as it is.
+stay() { # stay SCRIPT
+  if [ "$form" = folders ] || ! is_there "$1"; then put_idle "$1"; fi
 }
 
 # Removes such a script where surely no job can miss it.
@@ -531,13 +623,15 @@ remove_script() { # remove_script SCRIPT
     run rm -f "$1"
     return 0
   fi
-  put_idle "$1"
-  say "note: $1 stays, as a script that does nothing: $why"
+  stay "$1"
+  what="does nothing"
+  [ -z "$(site_in "$1")" ] || what="runs $(site_in "$1") alone"
+  say "note: $1 stays, as a script that $what: $why"
 }
 
 # Says whether a file is the only one that a glob finds in its folder.
 is_alone() { # is_alone FILE
-  [ -z "$(find "${1%/*}/" -mindepth 1 -maxdepth 1 ! -name '.*' ! -name "${1##*/}")" ]
+  [ "$form" = file ] || [ -z "$(find "${1%/*}/" -mindepth 1 -maxdepth 1 ! -name '.*' ! -name "${1##*/}")" ]
 }
 
 remove_task_prolog() { # remove_task_prolog FILE
@@ -552,6 +646,151 @@ remove_task_prolog() { # remove_task_prolog FILE
   elif is_there "$1"; then
     run rm -f "$1"
   fi
+}
+
+remove_site_s_task_prolog() { # remove_site_s_task_prolog FILE
+  is_there "$1" || return 0
+  if [ $slurm_is = slow ] || values TaskProlog | grep -qxF -e "$1"; then
+    say "note: $1 stays, and runs $(site_in "$1") alone: Slurm may need it. Name that one in TaskProlog again, then run" \
+      "this again"
+  else
+    run rm -f "$1"
+  fi
+}
+
+# The layout: the one that was named, else the one that this machine shows.
+choose_layout() {
+  why=
+  [ -n "$layout" ] || find_layout
+  row=$(layouts | grep -e "^$layout|") || {
+    [ "$action" = placeholder ] || fail "unknown layout '$layout': there are $(layouts | cut -d '|' -f 1 | tr '\n' ' ')"
+    row=$(layouts | grep '^plain|')
+  }
+  IFS='|' read -r layout form its_scripts_dir its_home shared makes _ settings_in takes_effect <<ROW
+$row
+ROW
+  scripts_dir=${scripts_dir:-$its_scripts_dir}
+  home=${home:-$its_home}
+  if [ "$form" = file ]; then
+    [ -z "$scripts_dir" ] || [ "$action" = placeholder ] || fail "--scripts-dir: the layout $layout has no such folder"
+    scripts_dir=
+    prolog_script=$home/efakit-prolog epilog_script=$home/efakit-epilog
+    our_prolog=$home/00_efakit our_epilog=$home/99_efakit
+  else
+    prolog_script=$scripts_dir/prolog.d/00_efakit epilog_script=$scripts_dir/epilog.d/99_efakit
+    our_prolog=$prolog_script our_epilog=$epilog_script
+  fi
+  [ -z "$why" ] || say "layout: $layout, since $why (--layout NAME chooses another)"
+}
+
+# Finds the layout: by what the platform puts on its machines, by what is installed already, by what Slurm says of itself.
+find_layout() {
+  layout=plain
+  # A folder that is named says all.
+  [ -z "$scripts_dir" ] || return 0
+  marks=$(layouts)
+  while IFS='|' read -r name _ _ its_home _ _ mark _; do
+    if [ -n "$mark" ] && [ -e "$mark" ]; then
+      layout=$name why="$mark is here"
+      return
+    fi
+  done <<ROWS
+$marks
+ROWS
+  while IFS='|' read -r name _ _ its_home _; do
+    installed=$(sed -n 's/^# layout //p' "${home:-$its_home}/installed.sha256" 2>/dev/null) || :
+    if [ -n "$installed" ]; then
+      layout=$installed why="the hooks in ${home:-$its_home} are of it"
+      [ "$layout" != plain ] || why=
+      return
+    fi
+  done <<ROWS
+$marks
+ROWS
+  read_slurm
+  [ $slurm_is = up ] || return 0
+  prologs=$(running Prolog) epilogs=$(running Epilog)
+  case $prologs,$epilogs in
+    *'
+'*) return ;;
+    */prolog.d/\*,*/epilog.d/\*)
+      if [ "${prologs%/prolog.d/*}" = "${epilogs%/epilog.d/*}" ]; then
+        scripts_dir=${prologs%/prolog.d/*} why="Slurm's Prolog is $prologs and its Epilog $epilogs"
+      fi
+      ;;
+    *[*?[]*) ;;
+    *)
+      layout=single-file why="Slurm's Prolog is '$prologs' and its Epilog '$epilogs', which are no folders"
+      ! printf '%s\n' "$running" | grep -qi '^SlurmctldParameters.*enable_configless' || layout=configless
+      ;;
+  esac
+}
+
+# Finds the site's own prolog, epilog and task prolog, where Slurm takes one file of each.
+find_site_s_own() {
+  read_slurm
+  for kind in prolog epilog task-prolog; do
+    case $kind in
+      prolog) setting=Prolog given=$site_prolog ;;
+      epilog) setting=Epilog given=$site_epilog ;;
+      *) setting=TaskProlog given=$site_task_prolog ;;
+    esac
+    found=$given
+    [ -n "$given" ] || found=$(one_site_s_own "$setting" "$home/efakit-$kind") || exit 1
+    [ "$found" != none ] || found=
+    if [ "$found" = + ]; then
+      beside="$beside $setting" found=
+    fi
+    case $kind in
+      prolog) site_prolog=$found ;;
+      epilog) site_epilog=$found ;;
+      *) site_task_prolog=$found ;;
+    esac
+  done
+}
+
+# Tells the site's own file of a setting, 'none', or '+' where Slurm can have ours beside what it has.
+one_site_s_own() { # one_site_s_own SETTING OURS
+  [ $slurm_is = up ] || fail "Slurm does not tell its configuration ('scontrol show config'), and may have a $1 of the" \
+    "site's own: run this when it does, or name the site's own (--help)"
+  named=$(running "$1")
+  case $named in
+    "") echo none ;;
+    "$home/task-prolog") echo none ;;
+    "$2")
+      is_there "$2" || fail "Slurm's $1 is $2 already, and this machine does not know what the site's own was: name it" \
+        "with --site-$(printf '%s\n' "${2##*/efakit-}"), or say 'none'"
+      own=$(site_in "$2")
+      echo "${own:-none}"
+      ;;
+    *[!A-Za-z0-9_./@%+,:=-]* | [!/]*)
+      # Several values, a glob, or a bare name that the controller sends to its nodes: they stay beside ours.
+      [ "$1" != TaskProlog ] || fail "Slurm's TaskProlog is $named: give it an absolute path, without blanks"
+      has_several || fail "Slurm's $1 is $named, and Slurm before 24.05 takes one value: give it the absolute path of one" \
+        "file, or use a layout with folders"
+      echo +
+      ;;
+    *) echo "$named" ;;
+  esac
+}
+
+# Prints the values of a setting in the running configuration.
+running() { printf '%s\n' "$running" | settings_in | sed -n "/=(null)\$/d; s/^$1=//Ip"; } # running SETTING
+
+# Says whether Slurm takes a setting such as Prolog several times.
+has_several() {
+  release=$(printf '%s\n' "$running" | sed -n 's/^SLURM_VERSION *= *\([0-9]*\)\.\([0-9]*\).*/\1\2/p')
+  [ "${release:-0}" -ge 2405 ]
+}
+
+site_in() { sed -n 's/^site=//p' "$1" 2>/dev/null; } # site_in SCRIPT
+
+site_of() { # site_of KIND
+  case $1 in
+    prolog) echo "$site_prolog" ;;
+    epilog) echo "$site_epilog" ;;
+    *) echo "$site_task_prolog" ;;
+  esac
 }
 
 as_custom_action() {
@@ -574,12 +813,35 @@ fi
 
 # What was wrong with the options has been told; a task prolog has to be there all the same, where Slurm expects it.
 fail_unless_placeholder() { # fail_unless_placeholder MESSAGE
-  [ "$action" != placeholder ] || { put_placeholder_if_none && exit 0; }
+  if [ "$action" = placeholder ]; then
+    choose_layout
+    put_placeholder_if_none && exit 0
+  fi
   fail "$1"
 }
 
 while [ $# -gt 0 ]; do
   case $1 in
+    --layout)
+      [ $# -gt 1 ] || fail_unless_placeholder "$1 wants a name"
+      layout=$2
+      shift
+      ;;
+    --site-prolog | --site-epilog | --site-task-prolog)
+      [ $# -gt 1 ] || fail_unless_placeholder "$1 wants a file, or 'none'"
+      case $2 in
+        none) ;;
+        *[!A-Za-z0-9_./@%+,:=-]* | [!/]* | "")
+          fail_unless_placeholder "$1 wants an absolute path without blanks, or 'none', not '$2'"
+          ;;
+      esac
+      case $1 in
+        --site-prolog) site_prolog=$2 ;;
+        --site-epilog) site_epilog=$2 ;;
+        --site-task-prolog) site_task_prolog=$2 ;;
+      esac
+      shift
+      ;;
     --scripts-dir | --home | --records-dir)
       [ $# -gt 1 ] || fail_unless_placeholder "$1 wants a folder"
       case $2 in
@@ -609,6 +871,7 @@ while [ $# -gt 0 ]; do
 done
 
 check_machine
+choose_layout
 case $action in
   install) install_hooks ;;
   uninstall) uninstall_hooks ;;

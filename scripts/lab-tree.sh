@@ -38,9 +38,22 @@ is_made() { # is_made STAMP-FILE STAMP
   [ -e "$1" ] && [ "$(cat "$1")" = "$2" ]
 }
 
+has_suite() { # has_suite MIRROR
+  local found
+  found=$(mktemp -d)
+  (cd "$found" && /usr/lib/apt/apt-helper download-file "${1%/}/dists/$suite/InRelease" InRelease >&2)
+  local status=$?
+  rm -rf "$found"
+  return $status
+}
+
 make_tree() {
   local mirror work=$place/tree.part
   mirror=$("$scripts/debian-mirror.sh") || return 0
+  if ! has_suite "$mirror"; then
+    echo "lab-tree.sh: $mirror does not answer for Debian $suite" >&2
+    return 0
+  fi
   echo "making a tree of Debian $suite for Slurm $release" >&2
   rm -rf --one-file-system "$place"
   mkdir -p "$place"

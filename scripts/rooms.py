@@ -94,7 +94,7 @@ _ROOMS = (
         "judges specs, configs and scripts: efakit's rules, vendors' judges",
         ("spec", "plan", "emit", "lint", "vendor", "rules", "catalog"),
     ),
-    Room("jobs", "the records: reading, verdicts", ("node", "rules", "catalog")),
+    Room("jobs", "the records: reading, verdicts, what stands out", ("node", "rules", "catalog")),
     Room(
         "diagnose",
         "why, and what next: causes from record, script, environment and log",
@@ -111,7 +111,7 @@ _ROOMS = (
         "looks before a job, submits, waits",
         ("spec", "plan", "emit", "lint", "doctor", "jobs", "diagnose", "slurm", "rules", "catalog"),
     ),
-    Room("report", "shows what jobs/ found", ("diagnose", "jobs", "catalog"), ("rich",)),
+    Room("report", "shows what jobs/ and diagnose/ found", ("diagnose", "jobs", "catalog")),
     Room("exporter", "Prometheus metrics of a node", ("node", "hook", "catalog"), ("prometheus_client",)),
 )
 _CLI = Room(

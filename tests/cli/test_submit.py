@@ -66,4 +66,5 @@ def test_a_job_whose_check_is_a_file_of_its_own_is_submitted_from_its_bundle(cal
 
 
 def test_the_help_shows_where_the_options_of_sbatch_stand(call):
-    assert "Usage: efakit submit [OPTIONS] SPEC|SCRIPT [JOB] [-- SBATCH-OPTION...]" in call("submit", "--help").out
+    usage = " ".join(call("submit", "--help").out.split())
+    assert "submit [OPTIONS] SPEC|SCRIPT [JOB] [-- SBATCH-" in usage

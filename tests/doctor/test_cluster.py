@@ -150,7 +150,7 @@ def test_where_nothing_is_installed_that_is_told_and_nothing_else_of_it(bare):
         ({"MessageTimeout": "7 sec"}, ("timeouts", "error")),
         ({"BatchStartTimeout": "5 sec"}, ("timeouts", "error")),
         ({"SlurmdUser": "slurm(401)"}, ("slurmd-user", "error")),
-        ({"SlurmctldParameters": "idle_on_node_suspend,enable_configless"}, ("configless", "warning")),
+        ({"SlurmctldParameters": "idle_on_node_suspend,enable_configless"}, ("configless", "info")),
     ],
     ids=str,
 )
@@ -405,3 +405,23 @@ def test_status_where_slurm_is_not(tmp_path):
     assert done.returncode == 2
     assert "Slurm did not show its configuration" in done.stderr
     assert "which is not there" in done.stderr
+
+
+@AS_ROOT
+def test_a_script_that_runs_the_site_s_own_and_ours_is_ours_until_the_hooks_are_gone(tmp_path):
+    cluster = Cluster(tmp_path)
+    theirs, home = tmp_path / "theirs.sh", tmp_path / "one"
+    theirs.write_text("#!/bin/sh\n")
+    theirs.chmod(0o755)
+    sites = [f"--site-{kind}" for kind in ("prolog", "epilog", "task-prolog")]
+    installer = tmp_path / "install-hooks.sh"
+    installer.write_bytes(rendered_installer())
+    argv = ["sh", installer, "--layout", "single-file", "--home", home, "--records-dir", tmp_path / "records"]
+    for option in sites:
+        argv += [option, theirs]
+    subprocess.run([str(part) for part in argv], check=True, capture_output=True)
+    conf = {"Prolog": f"{home}/efakit-prolog", "Epilog": f"{home}/efakit-epilog"}
+    conf |= {"TaskProlog": f"{home}/efakit-task-prolog", "HealthCheckProgram": f"{home}/health-check"}
+    assert cluster.wrong(**conf) == []
+    (home / "run-hook").unlink()
+    assert {("prolog-script", "error"), ("epilog-script", "error")} <= set(cluster.wrong(**conf))

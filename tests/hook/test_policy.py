@@ -94,6 +94,16 @@ def test_a_prolog_that_fails_on_purpose_says_why_and_leaves_a_record(tmp_path):
     assert "prolog failed on purpose: 2 of 4" in verdict.reason
 
 
+@pytest.mark.parametrize("variable", ["SLURM_JOB_PARTITION", "SLURM_JOB_RESERVATION"])
+def test_no_prolog_fails_where_a_platform_repairs_and_checks_its_nodes(tmp_path, variable):
+    own = "hyperpod-deep-health-check"
+    node = half(tmp_path, never_enforced_in=["hyperpod-system-maintenance", own])
+    status, said = prolog(node, **{variable: own})
+    assert (status, f"only warned here: {own} is the platform's own" in said) == (0, True)
+    assert notes(node) == []
+    assert prolog(node, **{variable: "gpu"})[0] == 1
+
+
 def test_whoever_runs_the_hook_may_ask_for_another_status(tmp_path):
     assert prolog(half(tmp_path), 7, "--refusal-status", "99")[0] == 99
     assert prolog(half(tmp_path, "other", mode="warn"), 7, "--refusal-status", "99")[0] == 0

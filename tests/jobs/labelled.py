@@ -215,6 +215,15 @@ def idle_rails(make: Maker) -> Labelled:
     return make.job("idle rails", "efa", whole={"job-rail-idle"})
 
 
+def uneven_rails(make: Maker) -> Labelled:
+    """One rail carries less on all nodes: nobody is sick."""
+    make.exchange()
+    for node in make.names:
+        device = make.devices(node)[0]
+        device["counters"] = {name: value * 6 // 10 for name, value in device["counters"].items()}
+    return make.job("uneven rails", "efa", whole={"job-rail-uneven"})
+
+
 def _counts(rule: str, counter: str, least: int, most: int) -> Callable[[Maker], Labelled]:
     def case(make: Maker) -> Labelled:
         make.exchange()
@@ -393,6 +402,7 @@ CASES: dict[str, Callable[[Maker], Labelled]] = {
                 one_fell_back,
                 idle_device,
                 idle_rails,
+                uneven_rails,
                 retransmits,
                 half_the_bytes,
                 one_device_differs,

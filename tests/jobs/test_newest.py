@@ -47,5 +47,10 @@ def test_only_so_many_folders_are_looked_at(tmp_path: Path):
     assert set(newest_records(tmp_path, ["n1", "n2"])) == {"n1", "n2"}
 
 
+def test_when_the_time_is_over_nothing_more_is_read(tmp_path: Path):
+    write(tmp_path, 9, "n1", 100)
+    assert newest_records(tmp_path, ["n1"], most_seconds=-1) == {}
+
+
 def test_a_folder_that_is_not_there_has_no_records(tmp_path: Path):
     assert newest_records(tmp_path / "none", ["n1"]) == {}

@@ -53,7 +53,8 @@ class LabCluster(LabClient):
     exist are made, and removed at the end. `root` is the stand-in device tree: it is private too, and below it
     `sys/class/net` shows the host's own real interfaces.
 
-    `slurm_settings` adds to slurm.conf or replaces a setting; None leaves one out.
+    `slurm_settings` adds to slurm.conf or replaces a setting; None leaves one out. `configless` nodes get it from the
+    controller.
 
     `accounting` starts slurmdbd, and a MariaDB with its data in the work directory and its socket in the lab.
     """
@@ -72,6 +73,7 @@ class LabCluster(LabClient):
         private: Mapping[Path, str] | None = None,
         root: Path | None = None,
         slurm_settings: Mapping[str, str | None] | None = None,
+        configless: bool = False,
         accounting: bool = False,
         start_timeout_seconds: float = 60.0,
     ) -> None:
@@ -90,6 +92,7 @@ class LabCluster(LabClient):
             private=private,
             root=root,
             slurm_settings=dict(slurm_settings or {}),
+            configless=configless,
             accounting=accounting,
         )
         super().__init__(spec)

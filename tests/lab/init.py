@@ -105,7 +105,8 @@ def run_host(spec: LabSpec, slot: int, index: int) -> None:
         # /sys/class/net/eth0 is a relative link into devices/virtual/net: the counters need both.
         for folder in ("class/net", "devices/virtual/net"):
             mount("--rbind", f"/sys/{folder}", spec.root / "sys" / folder)
-    _start(spec, f"slurmd.{name}", ["slurmd", "-D", "-f", str(spec.slurm_conf), "-N", name])
+    source = [f"--conf-server={HEAD_NAME}:{SLURMCTLD_PORT}"] if spec.configless else ["-f", str(spec.slurm_conf)]
+    _start(spec, f"slurmd.{name}", ["slurmd", "-D", *source, "-N", name])
     _reap(wake_fd, None)
 
 

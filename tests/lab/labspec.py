@@ -34,6 +34,7 @@ class LabSpec:
     private: Mapping[Path, str] = field(default_factory=dict)
     root: Path | None = None
     slurm_settings: Mapping[str, str | None] = field(default_factory=dict)
+    configless: bool = False  # the nodes have no slurm.conf: the controller sends it
     accounting: bool = False
 
     def __post_init__(self) -> None:

@@ -53,6 +53,8 @@ def slurm_settings(spec: LabSpec, slot: int) -> dict[str, str]:
         "ReturnToService": "2",
         "KillWait": "5",
     }
+    if spec.configless:
+        settings["SlurmctldParameters"] = "enable_configless"
     if spec.accounting:
         settings["AccountingStorageType"] = "accounting_storage/slurmdbd"
         settings["AccountingStorageHost"] = HEAD_NAME

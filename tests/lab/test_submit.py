@@ -161,6 +161,7 @@ def test_what_the_newest_record_of_a_node_found_is_held_against_the_job(loop):
     code, data, _ = submitted(loop, script(loop, "after", "true"), "--dry-run")
     found = [item for item in data["findings"] if item["rule"] == "submit-node-findings"]
     assert (code, data["submitted"]) == (0, False)
+    assert data["estimate"].startswith("Job ")
     assert [item["about"] for item in found] == [[node]]
     assert "devices" in found[0]["message"]
     assert f"--exclude={node}" in found[0]["fix"]

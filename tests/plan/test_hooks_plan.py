@@ -193,5 +193,5 @@ def test_a_misspelt_check_is_told_its_neighbour():
 
 
 def test_the_installer_puts_the_programs_where_slurm_is_told():
-    script = (ROOT / "prolog/install-hooks.sh").read_text()
-    assert f"\nhome={HOME}\n" in script
+    files = {file.path: file.content.decode(errors="replace") for file in emit_hooks(plan_of())}
+    assert f"\nplain|folders|/opt/slurm/etc/scripts|{HOME}|" in files["hooks/install-hooks.sh"]

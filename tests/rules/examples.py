@@ -64,8 +64,11 @@ NEEDED = {
         "role": "arn:aws:iam::123456789012:role/SageMakerRole",
         "output": "s3://my-bucket/training",
         "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/efa:1",
-    }
+    },
+    "hyperpod": {},
+    "pcs": {},
 }
+_WITHOUT_SUBNET = {"sagemaker"}
 _FILES = {"train.sh": "#!/bin/bash\nsrun train\n", "train.py": "#!/usr/bin/env python3\n"}
 _MISSING = "!missing"
 _PLAIN = "#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --exclusive\n"
@@ -123,7 +126,8 @@ def spec_findings(example: str, folder: Path) -> list[Finding]:
         for name in set(NEEDED) & set(over):
             base[name] = NEEDED[name]
             base.pop("parallelcluster", None)
-            base["cluster"]["queues"][0].pop("subnet")
+            if name in _WITHOUT_SUBNET:
+                base["cluster"]["queues"][0].pop("subnet")
         spec = read_spec(Document(folder / "spec.yaml", yaml.safe_dump(_merged(base, over), sort_keys=False)))
     except SpecError as error:
         return list(error.findings)

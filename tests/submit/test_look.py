@@ -160,7 +160,7 @@ def test_errors_of_newest_records_are_said_once_with_their_nodes():
     (found,) = looks.findings
     assert found.about == (NODES[0].name, NODES[2].name)
     assert found.fix.endswith(f"--exclude={NODES[0].name},{NODES[2].name}")
-    assert "newest records: 3 nodes, 2 bad" in looks.said
+    assert "newest records of 3 of 4 nodes: 2 with errors" in looks.said
 
 
 def site(**changes: Any) -> Site:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from efakit.catalog.layouts import LAYOUTS
 from efakit.cli.command import Command
 from efakit.errors import UsageError
 from efakit.plan.slurm.programs import HOME
@@ -21,12 +22,17 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _folders(command: _Command) -> _Command:
-    """Give a command the installer's options for a layout other than ParallelCluster's."""
+    """Give a command the installer's options that say where the hooks are."""
     options = [
         click.option(
-            "--scripts-dir", metavar="DIR", help="Folder with prolog.d and epilog.d, if not ParallelCluster's."
+            "--layout",
+            type=click.Choice([row.name for row in LAYOUTS]),
+            help="Where the cluster keeps hooks and settings.  [default: found by what is on this machine]",
         ),
-        click.option("--home", metavar="DIR", help=f"Folder of the hook itself.  [default: {HOME}]"),
+        click.option(
+            "--scripts-dir", metavar="DIR", help="Folder with prolog.d and epilog.d.  [default: the layout's]"
+        ),
+        click.option("--home", metavar="DIR", help="Folder of the hook itself.  [default: the layout's]"),
         click.option("--dry-run", is_flag=True, help="Show what would be done, change nothing."),
     ]
     for option in reversed(options):
@@ -38,15 +44,18 @@ def _folders(command: _Command) -> _Command:
 @click.argument("spec_or_bundle", metavar="[SPEC|DIR]", default=".", type=click.Path(path_type=Path))
 @_folders
 @click.option("--records-dir", metavar="DIR", help="Shared folder for the records.  [default: the spec's]")
-def install(
-    spec_or_bundle: Path, scripts_dir: str | None, home: str | None, dry_run: bool, records_dir: str | None
-) -> None:
+@click.option("--site-prolog", metavar="FILE", help="The site's own prolog, if Slurm no longer names it; or none.")
+@click.option("--site-epilog", metavar="FILE", help="The site's own epilog, likewise.")
+@click.option("--site-task-prolog", metavar="FILE", help="The site's own task prolog, likewise.")
+def install(spec_or_bundle: Path, **given: Any) -> None:
     """Install the hooks of a spec, or of the bundle in DIR, on this cluster.
 
-    Run it as root on the head node. It does not disturb running jobs, and changes only files that differ.
+    Run it as root: on the head node where all nodes share its folders, else on each node. It does not disturb running
+    jobs, and changes only files that differ. A site's own prolog, epilog and task prolog stay as they are: where Slurm
+    takes one file, a script of efakit's runs both (docs/layouts.md).
     """
     _need_root("install")
-    options = _options(scripts_dir, home, dry_run, records_dir)
+    options = _options(**given)
     if not spec_or_bundle.is_dir():
         from efakit.emit.registry import emit
         from efakit.validate.spec import plan_spec
@@ -63,17 +72,18 @@ def install(
 
 @click.command(cls=Command)
 @_folders
-def uninstall(scripts_dir: str | None, home: str | None, dry_run: bool) -> None:
+def uninstall(**given: Any) -> None:
     """Remove the hooks from this cluster. Records stay.
 
-    Run it as root on the head node. Without any file for Prolog or Epilog Slurm drains every node that starts a job,
-    and without its TaskProlog it fails every task. So where the hooks' script is the only one, a script that does
-    nothing replaces it. Run this again once there is another script, or once Slurm's configuration names none.
+    Run it as root where they were installed. Without any file for Prolog or Epilog Slurm drains every node that starts
+    a job, and without its TaskProlog it fails every task. So where the hooks' script is the only one, a script that
+    does nothing replaces it; one that runs the site's own too goes on with that one alone. Run this again once there is
+    another script, or once Slurm's configuration names none of ours.
     """
     from efakit.emit.hooks import uninstaller
 
     _need_root("uninstall")
-    _run_text(uninstaller(), [*_options(scripts_dir, home, dry_run, None), "--uninstall"])
+    _run_text(uninstaller(), [*_options(**given), "--uninstall"])
 
 
 @click.command(cls=Command)
@@ -98,9 +108,12 @@ def _need_root(command: str) -> None:
         raise UsageError(f'hooks {command} needs root: sudo "$(command -v efakit)" hooks {command}')
 
 
-def _options(scripts_dir: str | None, home: str | None, dry_run: bool, records_dir: str | None) -> list[str]:
-    given = {"--scripts-dir": scripts_dir, "--home": home, "--records-dir": records_dir}
-    options = [part for name, value in given.items() if value is not None for part in (name, value)]
+def _options(*, dry_run: bool, **given: str | None) -> list[str]:
+    """Return the installer's options: they have the same names as the command's."""
+    options = []
+    for name, value in given.items():
+        if value is not None:
+            options += [f"--{name.replace('_', '-')}", value]
     return [*options, "--dry-run"] if dry_run else options
 
 

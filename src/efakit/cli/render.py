@@ -105,6 +105,10 @@ def render(
     sys.exit(1 if wrong or (check and differs) else 0)
 
 
+# Platforms whose services are asked for nothing offline: validators know schemas alone.
+_NOT_RUN = ("pcs", "hyperpod")
+
+
 def _print_changes(folder: Path, changes: Sequence[Change], words: dict[str, str], *, diff: bool) -> None:
     for change in changes:
         if change.kind in words:
@@ -148,12 +152,24 @@ def _installer(plan: Plan) -> str | None:
 def _say_next_steps(plan: Plan, out: Path, written: tuple[str, ...]) -> None:
     if "parallelcluster" in written:
         click.echo("Check it before you create the cluster: efakit validate SPEC")
+    for name in _NOT_RUN:
+        if name in written:
+            click.echo(
+                f"{out / name / 'README.md'} has the commands. Check it first: efakit validate SPEC. A pass proves no"
+            )
+            click.echo(
+                "capacity, quota, permission or zone, nor that the service takes each Slurm setting: it was not asked."
+            )
     if "hooks" not in written or plan.slurm is None:
         return
     address, script = _installer(plan), out / "hooks/install-hooks.sh"
     if not plan.spec.platforms:
         click.echo("The spec has no platform's section, so the jobs and hooks are for an existing Slurm cluster. Copy")
         click.echo(f"{script} to its head node and run there: sudo sh install-hooks.sh")
+    elif "hyperpod" in plan.sections:
+        click.echo("The lifecycle script installs the hooks on each node; hyperpod/README.md says what to upload.")
+    elif address is None and "pcs" in plan.sections:
+        click.echo("The spec has no hooks.bucket, so no node installs the hooks itself; DECISIONS.md says what to do.")
     elif address is None:
         click.echo(
             "The spec has no hooks.bucket, so the cluster does not install the hooks itself. Once the cluster is up,"

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from efakit.cli import complete
 from efakit.cli.command import Command
-from efakit.errors import EfakitError, RecordError, UsageError
-from efakit.inputs import is_stdin
-from efakit.printable import printable
+from efakit.cli.submit_screen import Screen
+from efakit.cli.submit_task import Task, read_task
+from efakit.errors import RecordError, UsageError
 
 if TYPE_CHECKING:
     from efakit.doctor.site import Site
-    from efakit.finding import Finding
-    from efakit.plan.plan import Plan
-    from efakit.slurm import SlurmHere, SlurmJob
-    from efakit.slurm.submission import BatchScript
-    from efakit.submit.look import Facts, Looks
-    from efakit.submit.request import Request
+    from efakit.slurm import SlurmHere
+    from efakit.submit.gather import Gathered
     from efakit.submit.wait import Ended
 
 _OPTIONS = "efakit.submit.options"
 _LOOK_SECONDS = 10.0
-_TEST_SECONDS = 60.0
 LOOK_PAUSES_SECONDS = (1.0, 2.0, 4.0)
 """Between tries to ask a slurmctld that does not answer."""
-_COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 _MOST_TASKS = 20
 
 
@@ -114,8 +105,8 @@ def submit(
         raise click.UsageError("--fail-on needs --wait")
     if waits and dry_run:
         raise click.UsageError("--wait and --dry-run exclude each other")
-    task = _task(spec, job, of_spec, context.meta[_OPTIONS])
-    screen = _Screen(form)
+    task = read_task(spec, job, of_spec, context.meta[_OPTIONS])
+    screen = Screen(form)
     _submit(task, screen, _Wishes(dry_run, force, waits, failing, records, verbose))
 
 
@@ -129,79 +120,15 @@ class _Wishes:
     verbose: bool
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What is to be submitted: a script, what it asks for, and what lint has against it."""
-
-    name: str
-    script: BatchScript
-    request: Request
-    options: tuple[str, ...]
-    lint: tuple[Finding, ...]
-    spec_types: dict[str, tuple[str, ...]]
-
-
-class _Screen:
-    """Prints as it goes for people; for programs one JSON document at the end."""
-
-    def __init__(self, form: str) -> None:
-        self.for_people = form == "text"
-        self.data: dict[str, Any] = {"job_id": None, "submitted": False, "looks": [], "findings": [], "commands": []}
-
-    def say(self, line: str) -> None:
-        """Print a line of progress, on stderr."""
-        click.echo(f"efakit: {printable(line)}", err=True)
-
-    def tell(self, line: str) -> None:
-        """Print a line for people, on stdout."""
-        if self.for_people:
-            click.echo(printable(line))
-
-    def findings(self, findings: Sequence[Finding]) -> None:
-        """Print findings for people, and keep them for programs."""
-        self.data["findings"] = [item.as_data() for item in findings]
-        for item in findings:
-            severity = click.style(item.severity, fg=_COLOURS[item.severity], bold=True)
-            place = f"{item.place}: " if item.place.file else ""
-            if self.for_people:
-                click.echo(f"{printable(place)}{severity} {item.rule}: {printable(item.message)}")
-                if item.fix:
-                    click.echo(f"    fix: {printable(item.fix)}")
-
-    def fail(self, error: EfakitError) -> None:
-        """Say an error, keep it beside what is known already, and end with its exit code."""
-        self.say(str(error))
-        self.data["error"] = {"message": str(error), "exit_code": error.exit_code}
-        self.end(error.exit_code)
-
-    def end(self, code: int) -> None:
-        """Print the document, and end with ``code``."""
-        if not self.for_people:
-            self.data["exit_code"] = code
-            click.echo(json.dumps(self.data, indent=2))
-        sys.stdout.flush()
-        if code:
-            raise click.exceptions.Exit(code)
-
-
-def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
+def _submit(task: Task, screen: Screen, wishes: _Wishes) -> None:
     from efakit.slurm import SlurmHere
-    from efakit.slurm.job import SourceError
+    from efakit.submit.look import look
     from efakit.submit.send import SubmitError, new_ticket, send
 
     slurm = SlurmHere(_LOOK_SECONDS)
-    for pause in (*LOOK_PAUSES_SECONDS, 0.0):
-        try:
-            looks, estimate, folder = _look(task, slurm, wishes)
-            break
-        except SourceError as error:
-            if not pause or error.outcome == "absent":
-                tries = f", after {len(LOOK_PAUSES_SECONDS) + 1} tries" if not pause else ""
-                raise UsageError(
-                    f"Slurm does not answer: {error}. Nothing was submitted{tries}; is slurmctld up (scontrol ping)?"
-                ) from error
-            screen.say(f"Slurm does not answer: {error}; next try in {pause:g} s")
-            time.sleep(pause)
+    gathered = _gather(task, slurm, screen, wishes)
+    found = look(gathered.facts)
+    looks = replace(found, findings=(*found.findings, *task.lint))
     if wishes.verbose:
         screen.say(f"asked Slurm by {slurm.name}")
     screen.data["looks"] = list(looks.said)
@@ -209,9 +136,9 @@ def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
         screen.tell(line)
     screen.findings(looks.findings)
     if wishes.dry_run:
-        screen.data["estimate"] = estimate
-        if estimate:
-            screen.tell(f"sbatch --test-only: {estimate}")
+        screen.data["estimate"] = gathered.estimate
+        if gathered.estimate:
+            screen.tell(f"sbatch --test-only: {gathered.estimate}")
         screen.tell(f"{task.name} was not submitted (--dry-run)")
         screen.end(1 if looks.stops else 0)
         return
@@ -240,10 +167,50 @@ def _submit(task: _Task, screen: _Screen, wishes: _Wishes) -> None:
         screen.tell(f"how it stands: {commands[1]}; to cancel it: {commands[2]}")
         screen.end(0)
         return
-    _wait(job_id, slurm, screen, replace(wishes, records=folder))
+    _wait(job_id, slurm, screen, replace(wishes, records=gathered.records_dir))
 
 
-def _wait(job_id: int, slurm: SlurmHere, screen: _Screen, wishes: _Wishes) -> None:
+def _gather(task: Task, slurm: SlurmHere, screen: Screen, wishes: _Wishes) -> Gathered:
+    """Ask what can speak against the job; a slurmctld that does not answer is tried again.
+
+    Raises:
+        UsageError: it does not answer at all, or nothing here can ask it.
+    """
+    from efakit.slurm.job import SourceError
+    from efakit.submit.gather import gather
+
+    def records_of(site: Site) -> Path | None:
+        return wishes.records or _records_of(site)
+
+    pauses = list(LOOK_PAUSES_SECONDS)
+    while True:
+        try:
+            return gather(
+                task.request, task.script, task.options, slurm, spec_types=task.spec_types, records_of=records_of
+            )
+        except SourceError as error:
+            if not pauses or error.outcome == "absent":
+                tries = f", after {len(LOOK_PAUSES_SECONDS) + 1} tries" if not pauses else ""
+                raise UsageError(
+                    f"Slurm does not answer: {error}. Nothing was submitted{tries}; is slurmctld up (scontrol ping)?"
+                ) from error
+            screen.say(f"Slurm does not answer: {error}; next try in {pauses[0]:g} s")
+            time.sleep(pauses.pop(0))
+
+
+def _records_of(site: Site) -> Path | None:
+    """Return the folder with the records as the hooks' settings name it, None where there is none."""
+    from efakit.cli.report import installed_records_dir
+
+    if site.home is not None and site.home.settings.records_dir:
+        return Path(site.home.settings.records_dir)
+    try:
+        return installed_records_dir()
+    except RecordError:
+        return None
+
+
+def _wait(job_id: int, slurm: SlurmHere, screen: Screen, wishes: _Wishes) -> None:
     from efakit.submit.wait import WaitError, wait
 
     try:
@@ -258,7 +225,7 @@ def _wait(job_id: int, slurm: SlurmHere, screen: _Screen, wishes: _Wishes) -> No
         )
         screen.end(130)
         return
-    screen.data["jobs"] = [_job_data(job) for job in ended.jobs]
+    screen.data["jobs"] = [asdict(job) for job in ended.jobs]
     if ended.stuck:
         screen.tell(f"job {job_id} can never start as it is: {ended.stuck}. It stays in the queue: scancel {job_id}")
         screen.end(1)
@@ -267,7 +234,7 @@ def _wait(job_id: int, slurm: SlurmHere, screen: _Screen, wishes: _Wishes) -> No
     screen.end(code)
 
 
-def _report(job_id: int, ended: Ended, screen: _Screen, wishes: _Wishes) -> int:
+def _report(job_id: int, ended: Ended, screen: Screen, wishes: _Wishes) -> int:
     """Print the report of a job, or of each task of an array; return the exit code."""
     from efakit.cli.report import fails, installed_records_dir, job_report
     from efakit.report.job import as_data
@@ -304,149 +271,3 @@ def _report(job_id: int, ended: Ended, screen: _Screen, wishes: _Wishes) -> int:
     else:
         screen.data["report"] = reports[0]
     return code
-
-
-def _job_data(job: SlurmJob) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(job)
-
-
-def _look(task: _Task, slurm: SlurmHere, wishes: _Wishes) -> tuple[Looks, str, Path | None]:
-    """Ask whatever can speak against the job; return that, Slurm's estimate of its start, and the records' folder.
-
-    Raises:
-        SourceError: slurmctld does not answer.
-    """
-    from efakit import __version__
-    from efakit.doctor.cluster_checks import checks
-    from efakit.doctor.site import look_at
-    from efakit.finding import ERROR, Finding
-    from efakit.jobs.newest import newest_records
-    from efakit.slurm.submission import test_only
-    from efakit.submit.look import Facts, Looks, look, type_of
-
-    config = slurm.config()
-    facts = Facts(task.request, slurm.nodes(), slurm.partitions(), task.spec_types)
-    site = look_at(config)
-    errors = [item for item in checks(site, __version__) if isinstance(item, Finding) and item.severity >= ERROR]
-    facts = replace(facts, site=site, hook_errors=errors)
-    folder = _records_folder(wishes, site)
-    if folder is not None:
-        names = [node.name for node in _of_job(facts)]
-        facts = replace(facts, newest=newest_records(folder, names, cluster=config.get("ClusterName")))
-    if any(type_of(node, {}, None) is None for node in _of_job(facts)):
-        facts = replace(facts, told_types=_told_types(slurm))
-    refused, estimate = test_only(task.script, task.options, _TEST_SECONDS)
-    looks = look(replace(facts, refused=refused))
-    return Looks(looks.said, (*looks.findings, *task.lint)), estimate, folder
-
-
-def _told_types(slurm: SlurmHere) -> dict[str, str]:
-    from efakit.slurm.job import SourceError
-
-    try:
-        return slurm.instance_types()
-    except SourceError:
-        return {}  # the spec or a record may tell
-
-
-def _records_folder(wishes: _Wishes, site: Site) -> Path | None:
-    """Return the folder with the records: as the option says, else as the hooks' settings do."""
-    from efakit.cli.report import installed_records_dir
-
-    if wishes.records is not None:
-        return wishes.records
-    if site.home is not None and site.home.settings.records_dir:
-        return Path(site.home.settings.records_dir)
-    try:
-        return installed_records_dir()
-    except RecordError:
-        return None
-
-
-def _of_job(facts: Facts) -> list[Any]:
-    names = facts.request.partitions or (facts.nodes.default_partition or "",)
-    return [node for node in facts.nodes.nodes if not set(names).isdisjoint(node.partitions)]
-
-
-def _task(path: Path, job: str | None, of_spec: Path | None, options: tuple[str, ...]) -> _Task:
-    """Return what is to be submitted; raise UsageError or SpecError where it cannot be read."""
-    if is_stdin(path):
-        raise UsageError("standard input is not read here: give a spec or a batch script as a file")
-    if path.suffix in (".yaml", ".yml"):
-        if of_spec is not None:
-            raise click.UsageError("--spec is for a script: SPEC itself is given already")
-        return _of_spec(path, job, options)
-    if job is not None:
-        raise click.UsageError(f"{job!r}: a script has no jobs; sbatch's options stand behind --")
-    return _of_script(path, of_spec, options)
-
-
-def _of_script(path: Path, of_spec: Path | None, options: tuple[str, ...]) -> _Task:
-    from efakit.finding import Place
-    from efakit.lint.script import read_script
-    from efakit.rules.target import any_supported
-    from efakit.slurm.submission import BatchScript
-    from efakit.submit.request import read_request
-    from efakit.validate.files import judge_text, on_spec, on_target
-
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", Place(str(path))) from None
-    if not data.startswith(b"#!"):
-        raise UsageError("not a batch script: sbatch wants '#!' and a program in its first line", Place(str(path), 1))
-    request = read_request(read_script(str(path), data), options, os.environ)
-    where = on_target(any_supported()) if of_spec is None else on_spec(of_spec)
-    types = _types_of(where.spec) if where.spec is not None else {}
-    lint = tuple(judge_text(path, data, where))
-    return _Task(path.name, BatchScript(path=str(path)), request, options, lint, types)
-
-
-def _of_spec(path: Path, name: str | None, options: tuple[str, ...]) -> _Task:
-    from efakit.lint.script import read_script
-    from efakit.nearness import nearest
-    from efakit.slurm.submission import BatchScript
-    from efakit.submit.request import read_request
-    from efakit.validate.files import judge_text, on_spec
-    from efakit.validate.spec import plan_spec
-
-    plan = plan_spec(path)
-    if plan.slurm is None:
-        raise UsageError(f"{path}: {', '.join(plan.spec.platforms)} does not use Slurm: there is no job to submit")
-    planned = {one.job.name: one for one in plan.slurm.jobs}
-    if name is None and len(planned) == 1:
-        name = next(iter(planned))
-    if name is None or name not in planned:
-        known = f"jobs: {', '.join(planned)}" if planned else "the spec has no jobs"
-        what = "name a job" if name is None else f"unknown job {name!r}{nearest(name, planned)}"
-        raise UsageError(f"{path}: {what} ({known})")
-    preflight = planned[name].preflight
-    if preflight and preflight.own_file:
-        raise UsageError(
-            f"{path}: job {name} has its check in a file of its own (preflight: file): render the bundle, and submit "
-            f"its jobs/{name}.sbatch"
-        )
-    data = _rendered(plan, name)
-    shown = Path(f"{name}.sbatch")
-    lint = tuple(judge_text(shown, data, on_spec(path)))
-    request = read_request(read_script(str(shown), data), options, os.environ)
-    types = _types_of(plan.spec)
-    return _Task(f"job {name} of {path}", BatchScript(text=data), request, options, lint, types)
-
-
-def _rendered(plan: Plan, name: str) -> bytes:
-    from efakit.emit.registry import emit
-
-    return {file.path: file.content for file in emit(plan, ("sbatch",))}[f"jobs/{name}.sbatch"]
-
-
-def _types_of(spec: Any) -> dict[str, tuple[str, ...]]:
-    """Return the instance types of each partition, as a spec has them."""
-    return {
-        queue.name: tuple(
-            dict.fromkeys(kind.name for resource in queue.compute_resources for kind in resource.instances)
-        )
-        for queue in spec.cluster.queues
-    }

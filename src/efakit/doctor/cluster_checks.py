@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from efakit.doctor.site import SCRIPTS, Home, Site
+from efakit.catalog.layouts import SHIPPED_SINCE
+from efakit.doctor.site import SCRIPTS, Home, Site, is_own
 from efakit.finding import INFO, Finding, Place
 
 _PROLOG_GUIDE = "https://slurm.schedmd.com/prolog_epilog.html"
@@ -66,14 +67,11 @@ def _scripts(site: Site) -> Iterator[Check]:
             _SLURM_CONF,
         )
     if "enable_configless" in site.config.words("SlurmctldParameters"):
-        message = "Slurm is configless: nodes get single scripts from the controller, but no folders"
-        yield _finding(
-            "configless", "warning", message, "install the folders and a slurm.conf on each node", "", _CONFIGLESS
-        )
+        yield _configless(site)
     for setting, own in SCRIPTS.items():
         unmatched = list(_unmatched(site, setting))
         yield from unmatched
-        if not unmatched or any(Path(script.path).name == own for script in site.scripts[setting]):
+        if not unmatched or any(is_own(setting, script.path) for script in site.scripts[setting]):
             yield _own_script(site, setting, own)
         for script in site.scripts[setting]:
             name = Path(script.path).name
@@ -87,6 +85,18 @@ def _scripts(site: Site) -> Iterator[Check]:
             elif name != own and own in name:
                 message = f"{script.path} looks like a copy of {own}: Slurm runs both"
                 yield _finding("script-twice", "error", message, "remove it", script.path, _PROLOG_GUIDE)
+
+
+def _configless(site: Site) -> Check:
+    bare = [value for setting in SCRIPTS for value in site.config.all(setting) if not value.startswith("/")]
+    if bare:
+        message = (
+            f"Slurm is configless: from {SHIPPED_SINCE} on its controller sends {bare[0]} to the nodes, but no folders"
+        )
+        fix = "install the hooks on each node: efakit hooks install --layout configless"
+        return _finding("configless", "warning", message, fix, "", _CONFIGLESS)
+    message = "Slurm is configless: each node may have files of its own, and these checks are about this machine's"
+    return _finding("configless", "info", message, "run this on a compute node too", "", _CONFIGLESS)
 
 
 def _unmatched(site: Site, setting: str) -> Iterator[Check]:
@@ -108,7 +118,7 @@ def _own_script(site: Site, setting: str, own: str) -> Check:
         fix = f"create the folder {folder} on shared storage, set {setting}=FOLDER/* in slurm.conf, and {_INSTALL}"
         return _finding(rule, "error", f"Slurm has no {setting}", fix, "", _PROLOG_GUIDE)
     paths = [script.path for script in site.scripts[setting]]
-    place = next((number for number, path in enumerate(paths) if Path(path).name == own), None)
+    place = next((number for number, path in enumerate(paths) if is_own(setting, path)), None)
     if place is None:
         message = f"Slurm's {setting} does not run {own} ({', '.join(values)})"
         return _finding(

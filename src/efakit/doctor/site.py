@@ -17,6 +17,8 @@ from efakit.hook.trust import distrust
 from efakit.slurm import SlurmConfig
 
 SCRIPTS = {"Prolog": "00_efakit", "Epilog": "99_efakit"}
+# Their names where Slurm's setting is one file (the layouts single-file and configless): these run the site's own too.
+ONE_FILE = {"Prolog": "efakit-prolog", "Epilog": "efakit-epilog"}
 MANIFEST = "installed.sha256"
 _HOME = re.compile(r"^home=(/\S+)$", re.MULTILINE)
 _MOST_SCRIPT_BYTES = 65536
@@ -142,10 +144,18 @@ def _interpreter_trouble(text: str) -> str:
     return "" if os.access(interpreter, os.X_OK) else f"a script for {interpreter!r}, which does not exist"
 
 
+def is_own(setting: str, path: str) -> bool:
+    """Say whether a script of Prolog or Epilog is efakit's, by its name."""
+    return Path(path).name in (SCRIPTS[setting], ONE_FILE[setting])
+
+
 def _home_of(path: str) -> str | None:
-    if Path(path).name not in SCRIPTS.values():
+    if not any(is_own(setting, path) for setting in SCRIPTS):
         return None
     match = _HOME.search(_text(Path(path)))
+    # Without efakit's part beside it, such a file runs the site's own alone.
+    if match and Path(path).name in ONE_FILE.values() and not (Path(match[1]) / "run-hook").exists():
+        return None
     return match[1] if match else None
 
 

@@ -9,6 +9,7 @@ import json
 import tarfile
 
 from efakit import __version__
+from efakit.catalog.layouts import installer_rows
 from efakit.emit.hook_archive import hook_archive
 from efakit.emit.registry import File, slurm_target
 from efakit.emit.resources import folder
@@ -20,6 +21,8 @@ __all__ = ["emit_hooks", "hook_archive", "uninstaller"]
 
 # run-hook finds a Python; the two others are what Slurm's TaskProlog and HealthCheckProgram name.
 _PROGRAMS = ("run-hook", "task-prolog", "health-check")
+# What Slurm's Prolog, Epilog and TaskProlog name where they are one file: the installer alone has a use for them.
+_FOR_ONE_FILE = ("efakit-prolog", "efakit-epilog", "efakit-task-prolog")
 
 
 @slurm_target("hooks")
@@ -35,7 +38,8 @@ def emit_hooks(plan: Plan) -> list[File]:
         for script in sorted((source / name).iterdir()):
             payload.append(File(f"{name}/{script.name}", script.read_bytes(), executable=True))
     text = _script(settings["records_dir"])
-    installer = File(INSTALLER, text + _packed(payload), executable=True)
+    one_file = [File(name, (source / name).read_bytes(), executable=True) for name in _FOR_ONE_FILE]
+    installer = File(INSTALLER, text + _packed([*payload, *one_file]), executable=True)
     files = [*payload, installer]
     if plan.slurm.hooks.pyxis is not None:
         files.append(File(PYXIS_SCRIPT, (source / PYXIS_SCRIPT).read_bytes(), executable=True))
@@ -49,7 +53,8 @@ def uninstaller() -> bytes:
 
 def _script(records_dir: str) -> bytes:
     text = (folder("prolog") / INSTALLER).read_text(encoding="utf-8")
-    return text.replace("@RECORDS_DIR@", quote(records_dir)).replace("@VERSION@", quote(__version__)).encode()
+    text = text.replace("@RECORDS_DIR@", quote(records_dir)).replace("@VERSION@", quote(__version__))
+    return text.replace("@LAYOUTS@", installer_rows()).encode()
 
 
 def _packed(files: list[File]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -75,3 +75,20 @@ def launched(plan: JobPlan, nodes: str, rank: str, first: str, port: str) -> str
         ]
     words += [" ".join(map(quote, plan.launcher_args))] if plan.launcher_args else []
     return broken([*words, " ".join(map(quote, [job.script, *plan.args]))])
+
+
+def merged(section: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``section`` with ``overrides`` over it: mappings are merged, everything else is replaced.
+
+    None removes a key, as in JSON Merge Patch (https://www.rfc-editor.org/rfc/rfc7396).
+    """
+    result = dict(section)
+    for key, value in overrides.items():
+        own = result.get(key)
+        if value is None:
+            result.pop(key, None)
+        elif isinstance(value, dict):
+            result[key] = merged(own if isinstance(own, dict) else {}, value)
+        else:
+            result[key] = value
+    return result

@@ -35,6 +35,12 @@ def refused_for(settings: Settings, findings: Sequence[Finding]) -> list[Finding
     return [item for item in findings if item.rule in rules]
 
 
+def left_alone(settings: Settings, environment: Mapping[str, str]) -> str | None:
+    """Return a job's partition or reservation in which no prolog fails on purpose: a platform repairs nodes there."""
+    named = environment.get("SLURM_JOB_PARTITION"), environment.get("SLURM_JOB_RESERVATION")
+    return next((name for name in named if name and name in settings.never_enforced_in), None)
+
+
 def unenforced(why: str) -> Finding:
     """Return the finding that a prolog was let pass which ``enforce`` would have failed."""
     return Finding("enforce-suspended", "warning", "mode enforce only warned here: %s" % why)

@@ -10,7 +10,15 @@ from efakit.hook.expectation import expected_devices
 from efakit.hook.job import id_in_tasks, is_exclusive, job_from
 from efakit.hook.json_text import dumps
 from efakit.hook.moment import Moment
-from efakit.hook.policy import allowed_nodes, health_findings, refusal_message, refused_for, told, unenforced
+from efakit.hook.policy import (
+    allowed_nodes,
+    health_findings,
+    left_alone,
+    refusal_message,
+    refused_for,
+    told,
+    unenforced,
+)
 from efakit.hook.refusal import confirmed, pause_seconds
 from efakit.hook.run import BREAKER_UNTIL, LOOK_AGAIN_UNTIL, READ_UNTIL, SPOOL_UNTIL, WAIT_UNTIL, failure
 from efakit.hook.spool import HEALTH_FILE, Spool
@@ -43,6 +51,10 @@ def prolog(run: Run) -> str:
 
     refusal = None
     reasons = refused_for(settings, findings)
+    apart = left_alone(settings, run.environment) if reasons else None
+    if apart is not None:
+        findings.append(unenforced("%s is the platform's own" % apart))
+        reasons = []
     if reasons:
         first = "; ".join(item.message for item in reasons)
         second = _look_again(run, job)

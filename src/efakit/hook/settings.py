@@ -68,6 +68,7 @@ FIELDS: dict[str, tuple[Any, Callable[[Any], bool]]] = {
     "installation_id": (None, lambda value: value is None or _is_id(value)),
     "mode": ("observe", lambda value: value in _MODES),
     "enforce": (["devices-missing", "driver-unbound", "verbs-missing", "verbs-unusable"], _is_names),
+    "never_enforced_in": ([], _is_names),
     "breaker_nodes_per_hour": (2, _is_count),
     "breaker_percent_per_hour": (10, _is_number),
     "cluster_nodes": (0, _is_count),
@@ -99,6 +100,7 @@ class Settings:
     installation_id: str | None
     mode: Literal["observe", "warn", "enforce"]
     enforce: list[str]
+    never_enforced_in: list[str]
     breaker_nodes_per_hour: int
     breaker_percent_per_hour: float
     cluster_nodes: int

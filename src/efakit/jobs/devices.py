@@ -7,7 +7,8 @@ What was not read is None, never zero. A record of which every device has the sa
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, overload
 
 Column = Sequence["int | None"]
@@ -16,7 +17,7 @@ Column = Sequence["int | None"]
 class PackedDevices(Sequence[Mapping[str, Any]]):
     """Devices of which every counter was read, as the record has them, in a tenth of the memory."""
 
-    __slots__ = ("_counters", "_device_counters", "_port", "_software", "_sums", "about", "names")
+    __slots__ = ("_counters", "_device_counters", "_places", "_port", "_software", "_sums", "about", "names")
 
     def __init__(
         self,
@@ -26,17 +27,18 @@ class PackedDevices(Sequence[Mapping[str, Any]]):
         counters: array[int],
         software: tuple[str, ...],
         device_counters: array[int],
-        sums: tuple[int, ...] = (),
+        sums: tuple[int, ...],
     ) -> None:
         """``port`` and ``software`` name the counters of which the arrays hold a row for each device.
 
-        ``about`` has PCI address and driver of one device after the other.
+        ``about`` has PCI address and driver of one device after the other, ``sums`` the sum of each counter.
         """
         self.names = names
         self.about = about
         self._port, self._counters = port, counters
         self._software, self._device_counters = software, device_counters
-        self._sums = sums or (*_sums(counters, len(port)), *_sums(device_counters, len(software)))
+        self._sums = sums
+        self._places = _places(port, software)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -79,11 +81,8 @@ class PackedDevices(Sequence[Mapping[str, Any]]):
 
     def total(self, name: str) -> int | None:
         """Return the sum of a counter over the devices; None where the driver has no such counter."""
-        if name in self._port:
-            return self._sums[self._port.index(name)]
-        if name in self._software:
-            return self._sums[len(self._port) + self._software.index(name)]
-        return None
+        place = self._places.get(name)
+        return None if place is None else self._sums[place]
 
     def column(self, name: str) -> Column | None:
         """Return a counter of each device; None where the driver has no such counter."""
@@ -94,8 +93,14 @@ class PackedDevices(Sequence[Mapping[str, Any]]):
         return None
 
 
-def _sums(counters: array[int], width: int) -> Iterator[int]:
-    return (sum(counters[place::width]) for place in range(width))
+@lru_cache(maxsize=256)
+def _places(port: tuple[str, ...], software: tuple[str, ...]) -> Mapping[str, int]:
+    """Return where each counter stands among the sums; a name that both groups have is the port's."""
+    return {name: place for place, name in reversed(list(enumerate((*port, *software))))}
+
+
+def _sums(counters: list[int], width: int) -> list[int]:
+    return [sum(counters[place::width]) for place in range(width)]
 
 
 class ListedDevices:
@@ -132,7 +137,7 @@ def pack(devices: Sequence[Mapping[str, Any]]) -> PackedDevices | None:
 
     Raises:
         OverflowError: a counter is not a number of 64 bits.
-        KeyError: a device lacks a field.
+        AttributeError, KeyError, TypeError: a device is none, or lacks a field.
     """
     if not devices:
         return None
@@ -148,7 +153,7 @@ def pack(devices: Sequence[Mapping[str, Any]]) -> PackedDevices | None:
         own, other = device["counters"], device["device_counters"]
         if list(own) != port or list(other) != software or list(device) != fields:
             return None
-        if device["unknown"] or device["errors"]:
+        if device["unknown"] != [] or device["errors"] != []:
             return None
         counters += own.values()
         device_counters += other.values()
@@ -163,6 +168,7 @@ def pack(devices: Sequence[Mapping[str, Any]]) -> PackedDevices | None:
         array("Q", counters),
         _shared(tuple(software)),
         array("Q", device_counters),
+        (*_sums(counters, len(port)), *_sums(device_counters, len(software))),
     )
 
 

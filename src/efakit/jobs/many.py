@@ -92,12 +92,23 @@ def _whole_parts(data: bytearray) -> Iterator[Result]:
 
 def _child(sink: int, names: Sequence[str], read: Read) -> None:
     """Write the results into the pipe and end, whatever happens: what is not there the parent reads itself."""
+    shared: dict[str, str] = {}
     try:
         for place in range(0, len(names), _AT_ONCE):
-            results = [(name, _try(read, name)) for name in names[place : place + _AT_ONCE]]
+            results = [(name, _with_shared_texts(_try(read, name), shared)) for name in names[place : place + _AT_ONCE]]
+            shared.clear()
             data = pickle.dumps(results, pickle.HIGHEST_PROTOCOL)
             left = memoryview(len(data).to_bytes(_LENGTH_BYTES, "little") + data)
             while left:
                 left = left[os.write(sink, left) :]
     finally:
         os._exit(0)
+
+
+def _with_shared_texts(found: Any, shared: dict[str, str]) -> Any:
+    """Return what was read with one text for all that are equal: it is written into the pipe once."""
+    if isinstance(found, dict):
+        for name, value in found.items():
+            if type(value) is str:
+                found[name] = shared.setdefault(value, value)
+    return found

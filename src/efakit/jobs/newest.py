@@ -46,6 +46,8 @@ def newest_records(
             if node in wanted:
                 by_node.setdefault(node, []).append(folder / name)
         for node, paths in by_node.items():
+            if time.monotonic() > ends_at:
+                break
             record = _newest(paths)
             if record is not None:
                 found[wanted.pop(node)] = record

@@ -61,14 +61,9 @@ def read_quickly(data: bytes) -> dict[str, Any] | None:
 def _packed(devices: Any) -> PackedDevices | None:
     if type(devices) is not list or not 0 < len(devices) <= _MOST_DEVICES:
         return None
-    for device in devices:
-        if type(device) is not dict or device.get("unknown") != [] or device.get("errors") != []:
-            return None
-        if type(device.get("counters")) is not dict or type(device.get("device_counters")) is not dict:
-            return None
     try:
         packed = pack(devices)
-    except (KeyError, OverflowError, TypeError):
+    except (AttributeError, KeyError, OverflowError, TypeError):  # what is no device, or has no counters
         return None
     if packed is None or len(set(packed.names)) != len(packed.names):
         return None

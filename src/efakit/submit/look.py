@@ -237,7 +237,10 @@ def _records(facts: Facts, fitting: Sequence[Node], said: list[str]) -> Iterator
         for item in record.get("findings") or ():
             if item.get("severity") == "error":
                 bad.setdefault(f"{item.get('rule') or 'finding'}: {item.get('message', '')}", []).append(name)
-    said.append(f"newest records: {_count(len(told), 'node')}, {len({n for names in bad.values() for n in names})} bad")
+    with_errors = {name for names in bad.values() for name in names}
+    said.append(
+        f"newest records of {len(told)} of {_count(len(fitting), 'node')}: {len(with_errors) or 'none'} with errors"
+    )
     for what, names in bad.items():
         message = f"in their newest record, {_some(names)}: {what}"
         fix = f"look at the nodes, or leave them out: --exclude={','.join(names[:_MOST_NAMED])}"

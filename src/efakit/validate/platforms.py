@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -9,16 +10,27 @@ from pathlib import Path
 from efakit.emit.registry import emit
 from efakit.finding import Finding, Place
 from efakit.plan.eks import EksPlan
+from efakit.plan.pcs import PcsPlan
 from efakit.plan.plan import Plan
 from efakit.validate.judges import Judgement, outcome_of, taken, unanswered
 from efakit.validate.sagemaker import by_sagemaker
-from efakit.vendor import dockerfile_judges, dstack_parsers, eks_judges
+from efakit.vendor import dockerfile_judges, dstack_parsers, eks_judges, sagemaker_model
 
 _DSTACK = "https://dstack.ai/docs/reference/dstack.yml/"
 _EKS = "https://docs.aws.amazon.com/eks/latest/userguide/node-efa.html"
 _NEVER_BY_EKS = (
     "schemas know keys and forms, and no capacity, quota, permission or zone; nothing here is the API server, an "
     "operator or a device plugin, and no image was looked into"
+)
+_HYPERPOD = "https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateCluster.html"
+_NEVER_BY_HYPERPOD = (
+    "the model knows keys, forms and instance types, and no capacity, quota, permission or zone; not what the images "
+    "hold, nor whether a changed slurm.conf stops later updates"
+)
+_PCS = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_PCS.html"
+_NEVER_BY_PCS = (
+    "schemas know keys and forms, and no capacity, quota, permission or zone; not whether AWS PCS takes each custom "
+    "setting of Slurm's, nor what the image holds"
 )
 _NO_EKSCTL = (
     "not judged: eksctl's configs by eksctl's own JSON Schema, for no eksctl is on PATH; an MPIJob by its definition, "
@@ -138,9 +150,56 @@ def _by_hadolint(program: str, files: Mapping[str, str], place: Place) -> Iterat
                 yield Finding(f"hadolint:{item.code}", item.level, message, source=_HADOLINT, place=place)
 
 
+def _by_pcs(file: Path, plan: Plan, vendor: bool) -> Judgement:
+    release = eks_judges.installed().get("cfn-lint")
+    section = plan.section(PcsPlan)
+    if not vendor or section is None:
+        return Judgement("pcs", release, "not asked", "pcs: left out by --no-vendor")
+    if release is None:
+        why = "pcs: cfn-lint is not installed; pip install 'efakit[eks]', best in an environment of its own"
+        return Judgement("pcs", None, "not asked", why)
+    files = {item.path: item.content.decode() for item in emit(plan, ("pcs",)) if item.path.endswith(".yaml")}
+    place = Place(str(file), 1, 1)
+    found: list[Finding] = []
+    answers = (
+        Finding("pcs:schema", "error", f"{name}: {text}", source=_PCS, place=place)
+        for path, content in files.items()
+        for name, text in eks_judges.cfn_faults(path, content, section.region)
+    )
+    why = taken(found, answers)
+    if why:
+        return unanswered("pcs", release, f"pcs: cfn-lint {release} gave no answer: {why}", found)
+    detail = f"cfn-lint {release}, CloudFormation's schemas, of {len(files)} template"
+    return Judgement("pcs", release, outcome_of(found), detail, tuple(found), (_NEVER_BY_PCS,))
+
+
+def _by_hyperpod(file: Path, plan: Plan, vendor: bool) -> Judgement:
+    model = sagemaker_model.installed_version()
+    if not vendor:
+        return Judgement("hyperpod", model, "not asked", "hyperpod: left out by --no-vendor")
+    if model is None:
+        why = "hyperpod: no model of the service is installed; pip install 'efakit[aws]'"
+        return Judgement("hyperpod", None, "not asked", why)
+    name = "hyperpod/create-cluster.json"
+    request = json.loads(next(item.content for item in emit(plan, ("hyperpod",)) if item.path == name))
+    place = Place(str(file), 1, 1)
+    found: list[Finding] = []
+    answers = (
+        Finding("hyperpod:model", "error", f"{name}: {text}", source=_HYPERPOD, place=place)
+        for text in sagemaker_model.refusals(request, "sagemaker", "CreateCluster")
+    )
+    why_not = taken(found, answers)
+    if why_not:
+        return unanswered("hyperpod", model, f"botocore {model} gave no answer: {why_not}", found)
+    detail = f"SageMaker's model of its requests in botocore {model}, of one request"
+    return Judgement("hyperpod", model, outcome_of(found), detail, tuple(found), (_NEVER_BY_HYPERPOD,))
+
+
 _JUDGES: dict[str, Callable[[Path, Plan, bool], Judgement]] = {
     "container": _by_parsers,
     "dstack": _by_dstack,
     "eks": _by_eks,
+    "hyperpod": _by_hyperpod,
+    "pcs": _by_pcs,
     "sagemaker": by_sagemaker,
 }

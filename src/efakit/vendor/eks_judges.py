@@ -68,7 +68,7 @@ def refusals(
     """
     for name, content in files.items():
         if name.endswith(".launch-template.yaml"):
-            yield from _by_cfn_lint(name, content.decode(), region)
+            yield from cfn_faults(name, content.decode(), region)
             continue
         for data in yaml.load_all(content, Loader=_LOADER):
             if not isinstance(data, Mapping):
@@ -176,7 +176,8 @@ def _not_asked(data: _Data, kubernetes: str) -> Iterator[str]:
     yield from ()
 
 
-def _by_cfn_lint(name: str, text: str, region: str) -> Iterator[Refusal]:
+def cfn_faults(name: str, text: str, region: str) -> Iterator[Refusal]:
+    """Give what cfn-lint has against a template of CloudFormation; raise RuntimeError where it breaks."""
     from cfnlint.api import ManualArgs, lint
 
     for match in lint(text, regions=[region], config=ManualArgs(regions=[region])):

@@ -1,4 +1,4 @@
-"""SageMaker's own model of its requests, as botocore has it: what CreateTrainingJob refuses at sight.
+"""A service's own model of its requests, as botocore has it: what CreateTrainingJob and others refuse at sight.
 
 botocore itself holds requests to required keys, types and least lengths. The model says more: enumerations, greatest
 lengths and patterns, which the service holds them to.
@@ -21,22 +21,22 @@ def installed_version() -> str | None:
         return None
 
 
-def refusals(request: Mapping[str, Any]) -> list[str]:
-    """Return what the model says against a request of CreateTrainingJob."""
+def refusals(request: Mapping[str, Any], service: str = "sagemaker", operation: str = "CreateTrainingJob") -> list[str]:
+    """Return what the model says against a request."""
     from botocore.validate import ParamValidator
 
-    shape = _shape()
+    shape = _shape(service, operation)
     report = ParamValidator().validate(dict(request), shape)
     return [*report.generate_report().splitlines(), *_walk(shape, request, "")]
 
 
-@lru_cache(maxsize=1)
-def _shape() -> Any:
+@lru_cache(maxsize=8)
+def _shape(service: str, operation: str) -> Any:
     from botocore.loaders import Loader
     from botocore.model import ServiceModel
 
-    model = ServiceModel(Loader().load_service_model("sagemaker", "service-2"))
-    return model.operation_model("CreateTrainingJob").input_shape
+    model = ServiceModel(Loader().load_service_model(service, "service-2"))
+    return model.operation_model(operation).input_shape
 
 
 def _walk(shape: Any, value: Any, place: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from efakit.catalog.instances import Instance
+from efakit.emit.network_interfaces import network_interfaces
 from efakit.emit.writing import yaml_lines
 from efakit.plan.eks import EksPlan
 from efakit.plan.eks.groups import MANAGED, OPEN, Group
@@ -15,7 +16,7 @@ def launch_template(section: EksPlan, group: Group) -> str:
     (instance,) = group.instances
     data: dict[str, Any] = {
         "InstanceType": instance.name,
-        "NetworkInterfaces": network_interfaces(instance, len(section.section.security_groups)),
+        "NetworkInterfaces": _interfaces(instance, len(section.section.security_groups)),
         "BlockDeviceMappings": [
             {
                 "DeviceName": "/dev/xvdb" if group.ami_family == "Bottlerocket" else "/dev/xvda",
@@ -54,20 +55,10 @@ def launch_template(section: EksPlan, group: Group) -> str:
     )
 
 
-def network_interfaces(instance: Instance, more_groups: int = 0) -> list[dict[str, Any]]:
-    """Return the interfaces: a plain one on card 0, which carries TCP, and efa-only ones on the cards after it.
-
-    Device index 0 on each card, as AWS's engineers say of p6-b300:
-    https://github.com/aws/aws-parallelcluster/issues/7143
-    """
+def _interfaces(instance: Instance, more_groups: int) -> list[dict[str, Any]]:
     groups = [{"Ref": "ClusterSecurityGroup"}, {"Fn::GetAtt": ["EfaSecurityGroup", "GroupId"]}]
     groups += [{"Ref": f"SecurityGroup{number}"} for number in range(1, more_groups + 1)]
-    first = {"NetworkCardIndex": 0, "DeviceIndex": 0, "InterfaceType": "interface", "Groups": groups}
-    others = [
-        {"NetworkCardIndex": card, "DeviceIndex": 0, "InterfaceType": "efa-only", "Groups": groups}
-        for card in range(1, (instance.efa_interfaces or 0) + 1)
-    ]
-    return [{**item, "DeleteOnTermination": True} for item in (first, *others)]
+    return network_interfaces(instance, {"Groups": groups})
 
 
 def _parameters(more_groups: int) -> dict[str, Any]:

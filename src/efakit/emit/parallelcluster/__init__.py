@@ -10,13 +10,13 @@ from efakit.emit.parallelcluster.comments import with_comments
 from efakit.emit.parallelcluster.sections import (
     head_node,
     login_nodes,
-    merged,
     monitoring,
     queue,
     shared_storage,
     slurm_settings,
 )
 from efakit.emit.registry import File, target
+from efakit.emit.writing import merged
 from efakit.plan.parallelcluster.plan import ParallelClusterPlan
 from efakit.plan.plan import Plan
 

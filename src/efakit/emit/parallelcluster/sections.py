@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from efakit.emit.writing import merged
 from efakit.plan.parallelcluster.nodes import HeadNodePlan, LoginPlan
 from efakit.plan.parallelcluster.queues import PcQueuePlan, PcResourcePlan
 from efakit.plan.parallelcluster.storage import StoragePlan
@@ -213,20 +214,3 @@ def _accounting(wanted: Accounting | None) -> _Section:
 
 def _present(**values: Any) -> _Section:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def merged(section: _Section, overrides: Mapping[str, Any]) -> _Section:
-    """Return ``section`` with ``overrides`` over it: mappings are merged, everything else is replaced.
-
-    None removes a key, as in JSON Merge Patch (https://www.rfc-editor.org/rfc/rfc7396).
-    """
-    result = dict(section)
-    for key, value in overrides.items():
-        own = result.get(key)
-        if value is None:
-            result.pop(key, None)
-        elif isinstance(value, dict):
-            result[key] = merged(own if isinstance(own, dict) else {}, value)
-        else:
-            result[key] = value
-    return result

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import add
 from typing import Any, NamedTuple
 
 from efakit.catalog.thresholds import STANDS_OUT
 from efakit.errors import UsageError
 from efakit.finding import Finding
-from efakit.jobs.devices import Column, Devices, devices_of
+from efakit.jobs.devices import Column, Devices, PackedDevices, devices_of
 from efakit.jobs.traffic import CLASSES, Traffic
 from efakit.printable import printable
 from efakit.rules.registry import rules_of
@@ -68,7 +69,14 @@ class Node:
         sent, received = self.column("tx_bytes"), self.column("rx_bytes")
         if sent is None or received is None:
             return [None] * len(self.devices.names)
+        if isinstance(self.devices, PackedDevices):
+            return list(map(add, sent, received))
         return [None if a is None or b is None else a + b for a, b in zip(sent, received, strict=True)]
+
+    @cached_property
+    def most_moved(self) -> int:
+        """The bytes of the device that moved the most, of those that are known."""
+        return max((value for value in self.moved if value is not None), default=0)
 
     def by_operation(self, place: int) -> int:
         """Return the bytes of one device by operation class: the totals need not hold them."""

@@ -22,8 +22,8 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
         return
     known = [node for node in nodes if node.counted and None not in node.moved and node.moved]
     idle = limits["idle-device"]
-    silent = [node for node in known if _most_moved(node) < idle]
-    busy = [node for node in known if _most_moved(node) >= idle]
+    silent = [node for node in known if node.most_moved < idle]
+    busy = [node for node in known if node.most_moved >= idle]
     if silent and busy:
         yield standout(
             "job-node-silent",
@@ -53,10 +53,6 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
         told = "; ".join(f"{sizes} {' and '.join(words)}" for sizes, words in groups.items())
         message = f"the job's nodes fall into groups by their EFA bytes: {told}"
         yield standout("job-node-groups", message, fewer, whole=True)
-
-
-def _most_moved(node: Node) -> int:
-    return max((max(value or 0, 0) for value in node.moved), default=0)
 
 
 def split(

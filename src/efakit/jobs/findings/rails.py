@@ -21,7 +21,7 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
         return
     alike: dict[tuple[str, ...], list[Node]] = {}
     for node in nodes:
-        if node.counted and len(node.devices.names) > 1 and max((value or 0 for value in node.moved), default=0) > 0:
+        if node.counted and len(node.devices.names) > 1 and node.most_moved > 0:
             alike.setdefault(node.devices.names, []).append(node)
     idle: dict[str, list[str]] = {}
     differing: dict[str, tuple[list[str], str]] = {}

@@ -26,6 +26,7 @@ def slurm_site(spec: Spec) -> SlurmSite:
         how_to_set=_how_to_set,
         writes_settings=True,
         replaced_by="ParallelCluster",
+        layout="parallelcluster",
         records_dir=records_dir,
         records_reason=reason,
         settings=section.slurm_settings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from efakit.catalog.layouts import layout
 from efakit.catalog.stacks import Stack
 from efakit.plan.cluster import ClusterPlan
 from efakit.plan.decision import Decision
@@ -69,8 +70,11 @@ def plan_hooks(hooks: Hooks, cluster: ClusterPlan, stack: Stack, site: SlurmSite
         "tcp_interfaces": interfaces if isinstance(interfaces, str) else list(interfaces),
         "deadline_seconds": hooks.deadline_seconds or _DEADLINE_SECONDS[hooks.mode == "enforce"],
     }
+    where = layout(site.layout)
+    if where.partitions or where.reservations:
+        settings["never_enforced_in"] = [*where.partitions, *where.reservations]
     publication = _publication(hooks.bucket)
-    installed_first = site.installs_itself and publication is not None
+    installed_first = site.installs_itself and (publication is not None or site.brings_hooks)
     programs = plan_programs(hooks, site, installed_first=installed_first, pyxis=pyxis)
     decisions = [site.installation(publication), _records(hooks, site), *_policy(hooks, cluster.nodes, site)]
     if not site.writes_settings:

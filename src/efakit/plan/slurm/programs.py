@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from efakit.catalog.layouts import DEFAULT, layout
 from efakit.plan.decision import Decision
 from efakit.plan.slurm.site import SlurmSite
 from efakit.spec.model import Hooks
 
-# Where the installer puts what Slurm's configuration names, unless told otherwise.
-HOME = "/opt/slurm/etc/efakit"
+# Where the installer puts what Slurm's configuration names, unless told otherwise or on another layout.
+HOME = layout(DEFAULT).home
 TASK_PROLOG = f"{HOME}/task-prolog"
 HEALTH_CHECK = f"{HOME}/health-check"
 # Drained nodes too, which are idle; and not all nodes at the same moment.
@@ -53,12 +54,12 @@ def plan_programs(hooks: Hooks, site: SlurmSite, *, installed_first: bool, pyxis
 def _task_prolog(
     hooks: Hooks, site: SlurmSite, theirs: Mapping[str, _Value], installed_first: bool, pyxis: bool
 ) -> tuple[dict[str, _Value], Decision]:
-    subject = "task prolog"
+    subject, wanted = "task prolog", f"{layout(site.layout).home}/task-prolog"
     if not hooks.task_prolog:
         reason = "as the spec says: tasks get the environment that their script sets"
         return {}, Decision(subject, "off", reason, topic=_TASK)
     if "taskprolog" in theirs:
-        reason = f"the spec's own; to use efakit's too, let it run {TASK_PROLOG} and print its output"
+        reason = f"the spec's own; to use efakit's too, let it run {wanted} and print its output"
         return {}, Decision(subject, str(theirs["taskprolog"]), reason, _TASK_PROLOG_RULE, _TASK)
     if pyxis:
         reason = (
@@ -69,26 +70,26 @@ def _task_prolog(
     if not installed_first:
         reason = (
             f"Slurm fails every task if the TaskProlog file is missing, and {site.installed_late}. After that, "
-            f"{site.how_to_set({'TaskProlog': TASK_PROLOG})} ('efakit hooks status' says when)"
+            f"{site.how_to_set({'TaskProlog': wanted})} ('efakit hooks status' says when)"
         )
         return {}, Decision(subject, "not yet", reason, _MISSING_FILE, _TASK)
     reason = (
         "it gives each task the environment that the software on its node needs, unless the user sets it. Slurm "
         "fails tasks if the TaskProlog file is missing: on an existing cluster run the installer before you set it"
     )
-    return {"TaskProlog": TASK_PROLOG}, Decision(subject, TASK_PROLOG, reason, _MISSING_FILE, _TASK)
+    return {"TaskProlog": wanted}, Decision(subject, wanted, reason, _MISSING_FILE, _TASK)
 
 
 def _health_check(hooks: Hooks, site: SlurmSite, theirs: Mapping[str, _Value]) -> tuple[dict[str, _Value], Decision]:
-    subject = "health check"
+    subject, wanted = "health check", f"{layout(site.layout).home}/health-check"
     if not hooks.health_check:
         reason = "as the spec says: prologs check only what sysfs shows, which is quick"
         return {}, Decision(subject, "off", reason, topic=_HEALTH)
     if "healthcheckprogram" in theirs:
-        reason = f"the spec's own; to use efakit's too, let it run {HEALTH_CHECK}"
+        reason = f"the spec's own; to use efakit's too, let it run {wanted}"
         return {}, Decision(subject, str(theirs["healthcheckprogram"]), reason, _HEALTH_CHECK_RULE, _HEALTH)
     settings: dict[str, _Value] = {
-        "HealthCheckProgram": HEALTH_CHECK,
+        "HealthCheckProgram": wanted,
         "HealthCheckInterval": hooks.health_check_interval_seconds,
         "HealthCheckNodeState": HEALTH_CHECK_NODE_STATE,
     }
@@ -101,4 +102,4 @@ def _health_check(hooks: Hooks, site: SlurmSite, theirs: Mapping[str, _Value]) -
     )
     if not site.writes_settings:
         reason = f"{reason}. After the installation, {site.how_to_set(settings)}"
-    return settings, Decision(subject, HEALTH_CHECK, reason, _HEALTH_CHECK_RULE, _HEALTH)
+    return settings, Decision(subject, wanted, reason, _HEALTH_CHECK_RULE, _HEALTH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from efakit.catalog.layouts import DEFAULT
 from efakit.plan.decision import Decision
 
 INSTALLER = "install-hooks.sh"
@@ -53,6 +54,10 @@ class SlurmSite:
     """The Slurm settings that the user wrote into the spec."""
     pyxis_off: bool = False
     """Whether the platform's images hold Pyxis switched off; nodes then can switch it on by a script of ours."""
+    brings_hooks: bool = False
+    """Whether the cluster gets the installer without hooks.bucket, beside what the user uploads for it anyway."""
+    layout: str = DEFAULT
+    """Where hooks and settings are: the name of a row of ``catalog/layouts.py``."""
     queues_with_limit: frozenset[str] = frozenset()
     """The queues whose jobs have a time limit without asking for one, as far as the spec says it."""
 

@@ -25,11 +25,13 @@ RULES = (
     Rule(
         "configless",
         room="cluster",
-        severity="warning",
+        severity="info",
         what="Slurm is configless.",
-        why="In a configless cluster nodes get single scripts from the controller, but no folders of scripts.",
-        wrong="SlurmctldParameters=enable_configless",
-        right="a slurm.conf and the folders prolog.d and epilog.d on each node, such as on shared storage",
+        why="The nodes of a configless cluster get slurm.conf from the controller, and from Slurm 23.11 on single "
+        "scripts with bare names, but no folders. What Prolog and Epilog name by absolute paths must be on each node. "
+        "A bare name is a warning.",
+        wrong="SlurmctldParameters=enable_configless and Prolog=prolog.d/*",
+        right="Prolog=/opt/efakit/efakit-prolog, installed on each node: efakit hooks install --layout configless",
         source=_CONFIGLESS,
     ),
     Rule(

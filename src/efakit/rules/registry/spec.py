@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from efakit.rules.registry import sagemaker
+from efakit.rules.registry import sagemaker, slurm_platforms
 from efakit.rules.registry.row import Rule
 
 _SPEC = "docs/spec.md"
@@ -634,4 +634,5 @@ RULES = (
         source=_PYXIS,
     ),
     *sagemaker.RULES,
+    *slurm_platforms.RULES,
 )

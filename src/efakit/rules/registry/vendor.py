@@ -64,6 +64,34 @@ RULES = (
         source="https://docs.aws.amazon.com/eks/latest/userguide/node-efa.html",
     ),
     Rule(
+        "pcs:*",
+        room="vendor",
+        severity="error",
+        what="cfn-lint refuses the CloudFormation template that efakit renders for AWS PCS.",
+        why="CloudFormation says the same when the stack is made. Its schemas know keys and forms only.",
+        wrong="""
+            pcs: {overrides: {Resources: {Cluster: {Properties: {Size: TINY}}}}}
+        """,
+        right="""
+            pcs: {size: SMALL}
+        """,
+        source="https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_PCS.html",
+    ),
+    Rule(
+        "hyperpod:*",
+        room="vendor",
+        severity="error",
+        what="SageMaker's model of its requests refuses the request of create-cluster that efakit renders.",
+        why="The service says the same when the request is sent. The model knows keys, forms and instance types only.",
+        wrong="""
+            hyperpod: {overrides: {NodeRecovery: Always}}
+        """,
+        right="""
+            hyperpod: {node_recovery: Automatic}
+        """,
+        source="https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateCluster.html",
+    ),
+    Rule(
         "sagemaker:*",
         room="vendor",
         severity="error",
