@@ -116,7 +116,7 @@ class Loop:
 
     def report(self, job: int) -> dict[str, Any]:
         """Step 6: the report as data. The records folder comes from the installed hook's settings."""
-        data: dict[str, Any] = json.loads(self.efakit("report", str(job), "--format", "json").stdout)
+        data: dict[str, Any] = json.loads(self.efakit("report", str(job), "--format", "json", "--devices").stdout)
         return data
 
 
