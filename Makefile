@@ -64,7 +64,8 @@ check: .venv/ready
 	lint-imports
 	vermin --quiet --target=3.9- --no-tips --violations --eval-annotations --backport typing $$(python -m scripts.rooms)
 	shellcheck $(SHELLS)
-	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto
+	# By files: of thousands of tests that take milliseconds, handing them out one by one is the largest part.
+	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto --dist loadfile
 
 # Side by side, where one alone would leave a core idle.
 SIDE_BY_SIDE := $(MAKE) --jobs=4 --output-sync=target

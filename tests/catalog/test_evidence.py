@@ -16,6 +16,8 @@ from scripts.row_boundaries import Boundary, boundaries
 from scripts.row_claims import CLAIMS, Document, Report
 from scripts.tagged_text import SOURCES, Repository, Wheels
 
+pytestmark = pytest.mark.thorough
+
 BOUNDARIES = list(boundaries())
 TABLES = sorted({boundary.table for boundary in BOUNDARIES})
 

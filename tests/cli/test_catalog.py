@@ -18,6 +18,8 @@ from efakit.errors import EfakitError
 from tests.catalog.answers import with_efa, without_efa
 from tests.cli.running import Done, run_here, run_process
 
+pytestmark = pytest.mark.thorough
+
 INIT = ("init", "--nodes", "2", "--subnet", "subnet-0123456789abcdef1", "--key", "k", "--region", "us-east-1")
 
 

@@ -28,6 +28,8 @@ from efakit.spec.yamltext import Document
 from efakit.vendor import dockerfile_judges
 from tests.emit.test_hostile_jobs import HOSTILE
 
+pytestmark = pytest.mark.thorough
+
 FLAVOURS = {"pytorch": 4, "neuron": 3, "mpi": 4}
 ALL = ["slurm", "eks", "sagemaker", "dstack"]
 TYPES = {"pytorch": "p5.48xlarge", "neuron": "trn1.32xlarge", "mpi": "hpc7a.96xlarge"}

@@ -23,6 +23,8 @@ from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 from tests.emit.denied import without_privilege
 
+pytestmark = pytest.mark.thorough
+
 TRAIN = {"name": "train", "template": "torchrun", "script": "train.py"}
 TESTS = {"name": "Perf_1", "template": "nccl-tests"}
 TYPE, IMAGE = "p5.48xlarge", "123456789012.dkr.ecr.us-west-2.amazonaws.com/efa:1"

@@ -15,6 +15,8 @@ from efakit.errors import UsageError
 from scripts.golden_jobs import EXAMPLES, Case, cases, script
 from tests.emit.jobscript import Run, exports, plan_of, script_of
 
+pytestmark = pytest.mark.thorough
+
 TORCHRUN = {"template": "torchrun", "script": "train.py"}
 PYXIS = {"runtime": "pyxis", "image": "docker://image", "mounts": ["/a b:/c"]}
 

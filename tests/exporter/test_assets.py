@@ -23,6 +23,8 @@ from efakit.exporter.assets import ASSETS, asset
 from tests.hook.hookrun import Node
 from tests.lab import efa_tree
 
+pytestmark = pytest.mark.thorough
+
 HERE = Path(__file__).parent
 UNPACKED = HERE.parents[1] / ".cache/prometheus/usr/bin"
 TYPE = "p4d.24xlarge"

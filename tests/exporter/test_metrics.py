@@ -23,6 +23,8 @@ from tests.hook.hookrun import Node
 from tests.lab import efa_tree
 from tests.lab.efa_devices import GENERATIONS
 
+pytestmark = pytest.mark.thorough
+
 TYPE, DEVICES = "p4d.24xlarge", 4
 
 

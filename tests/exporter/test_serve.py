@@ -22,6 +22,8 @@ from efakit.exporter.serve import Certificates, server_for
 from efakit.hook.settings import Settings
 from tests.lab import efa_tree
 
+pytestmark = pytest.mark.thorough
+
 TYPE = "p4d.24xlarge"
 
 

@@ -20,6 +20,8 @@ from efakit.emit.registry import target_names
 from scripts.rooms import ROOMS, ground_there, rooms_there
 from scripts.walls import Walls
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 THERE = [room.name for room in rooms_there()]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(file for folder in ("src", "scripts") for file in (ROOT / folder).rglob("*.py"))
 

@@ -23,6 +23,8 @@ from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 from efakit.vendor import sagemaker_model
 
+pytestmark = pytest.mark.thorough
+
 FSX = {"dns_name": "fs-0123456789abcdef0.fsx.us-east-1.amazonaws.com", "mount_name": "abcdefgh"}
 OTHER = {"name": "cpu", "subnet": "subnet-0123456789abcdef1"}
 SECOND = {**OTHER, "compute_resources": [{"name": "c", "instance": "c5n.18xlarge", "nodes": 2, "smt": False}]}

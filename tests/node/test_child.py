@@ -18,6 +18,8 @@ from efakit.node.bounded import run_bounded, run_here
 from efakit.node.child import close_inherited
 from efakit.node.command import run_program
 
+pytestmark = pytest.mark.thorough
+
 
 def in_a_process_of_its_own(code: str, **options) -> str:
     """Run code in another Python, since it changes limits, signals or descriptors; return what it printed.

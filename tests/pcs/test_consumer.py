@@ -21,6 +21,8 @@ from efakit.spec.yamltext import Document
 from efakit.vendor import sagemaker_model
 from efakit.vendor.eks_judges import cfn_faults, installed
 
+pytestmark = pytest.mark.thorough
+
 REGION = "us-east-1"
 # One type of each form that a launch template can have.
 TYPES = list(

@@ -18,6 +18,8 @@ from efakit.spec.fits import surely_fits
 from efakit.spec.schema import spec_schema
 from efakit.spec.yamltext import Document
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 SPECS = [path for path in sorted((ROOT / "cluster-configs").glob("*.yaml")) if ".cluster." not in path.name]
 SCALARS = st.one_of(

@@ -14,6 +14,8 @@ import pytest
 from tests.cli.running import ROOT, run_here
 from tests.jobs.making import GB, counters, path_of, version_1, version_2, write
 
+pytestmark = pytest.mark.thorough
+
 pytest.importorskip("duckdb")
 pytest.importorskip("pyarrow")
 

@@ -21,6 +21,8 @@ from efakit.store.keep import verify
 from efakit.store.queries import Filters
 from efakit.store.stored import find_runs
 
+pytestmark = pytest.mark.thorough
+
 EVERYTHING = Filters()
 
 

@@ -17,6 +17,8 @@ from efakit.store import decode
 from efakit.store.columns import kinds, value_of
 from scripts.bench_store import record
 
+pytestmark = pytest.mark.thorough
+
 VALUES = (
     *(
         None,

@@ -20,6 +20,8 @@ from efakit.store.fleet import ask
 from efakit.store.keep import verify
 from efakit.store.queries import Filters
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 EVERYTHING = Filters()
 KILLS = int(os.environ.get("EFAKIT_KILLS", "8"))

@@ -10,6 +10,8 @@ import pytest
 from efakit.store.judged import NODE_COLUMNS, RUN_COLUMNS
 from efakit.store.queries import BY, Filters, query
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 _ATHENA = {"text": "string", "int": "bigint", "float": "double"}
 

@@ -25,6 +25,8 @@ from efakit.store.fleet import ask
 from efakit.store.keep import verify
 from efakit.store.queries import Filters
 
+pytestmark = pytest.mark.thorough
+
 EVERYTHING = Filters()
 
 

@@ -30,7 +30,7 @@ def test_no_history_makes_a_report_say_what_is_not_so(batch, record_property):
 
 
 def test_a_few_histories_in_the_inner_loop():
-    assert sum(play(seed) for seed in range(100_000, 100_020)) > 0
+    assert sum(play(seed) for seed in range(100_000, 100_008)) > 0
 
 
 @pytest.mark.thorough
