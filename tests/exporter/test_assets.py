@@ -35,6 +35,8 @@ EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in pan
 MUTANTS = [
     ("efa_node_tcp_tx_bytes:rate5m > bool 1e6", "efa_node_tcp_tx_bytes:rate5m > bool 1e3"),
     ("efa_node_tcp_rx_bytes:rate5m > bool 1e6", "efa_node_tcp_rx_bytes:rate5m > bool 1e3"),
+    ("> bool 0.1 * instance:efa_node_tcp_rx", "> bool 0.001 * instance:efa_node_tcp_rx"),
+    ("> bool 0.1 * instance:efa_node_tcp_tx", "> bool 0.001 * instance:efa_node_tcp_tx"),
     ("efa_tx_bytes:rate5m < bool 1e4", "efa_tx_bytes:rate5m < bool 1e9"),
     ("efa_tx_bytes:rate5m < bool 1e4", "efa_tx_bytes:rate5m < bool 1e2"),
     ('nodes!="1", nodes!=""', 'nodes!=""'),

@@ -381,11 +381,27 @@ def devices_missing(make: Maker) -> Labelled:
 
 
 def idle(make: Maker) -> Labelled:
-    """The floor of TCP is one for the run: here the messages of all nodes together are below it."""
+    """The messages of all nodes together are far above the floor of one."""
     for node in make.names:
         item = make.records[node]["interfaces"][0]
-        item["counters"] = dict.fromkeys(item["counters"], 200_000)
+        item["counters"] = dict.fromkeys(item["counters"], 2_000_000)
     return make.job("idle", "no-traffic")
+
+
+def readers(make: Maker) -> Labelled:
+    """Each node reads its own files over TCP; what comes back to the servers are TCP's answers."""
+    for node in make.names:
+        read = make.draw.randrange(GB, 500 * GB)
+        make.tcp(node, int(read * make.draw.uniform(0.002, 0.024)), read)
+    return make.job("readers", "no-traffic")
+
+
+def readers_over_tcp(make: Maker) -> Labelled:
+    """They read their files, and the ranks fell back."""
+    for node in make.names:
+        read = make.draw.randrange(GB, 500 * GB)
+        make.tcp(node, 100 * GB + int(read * make.draw.uniform(0.002, 0.024)), 100 * GB + read)
+    return make.job("fallback beside files", "tcp-fallback")
 
 
 def single(make: Maker) -> Labelled:
@@ -420,6 +436,8 @@ CASES: dict[str, Callable[[Maker], Labelled]] = {
     "drops": _counts("job-drops", "rx_drops", 1, 500),
     "refused": _counts("job-commands-refused", "cmds_err", 1, 20),
     "unanswered": _counts("job-commands-unanswered", "no_completion_cmds", 1, 3),
+    "readers": readers,
+    "readers_over_tcp": readers_over_tcp,
 }
 SEEDS = 10
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from efakit.catalog.thresholds import EFA_FLOOR, TCP_FLOOR
+from efakit.catalog.thresholds import EFA_FLOOR, TCP_ANSWERS, TCP_FLOOR
 from efakit.jobs.traffic import Amount
 from efakit.jobs.verdict import VERDICTS, judge
 
@@ -196,14 +196,52 @@ def test_incomplete_comes_before_shared_and_shared_before_single_node():
     assert verdict_of(record("n0", tcp=(MUCH, MUCH))).verdict == "single-node"
 
 
-@given(*[st.integers(0, 4 * TCP_FLOOR.value)] * 4)
+LEAST_TALK = TCP_FLOOR.value / (1 - TCP_ANSWERS.value)
+TCP_BYTES = st.one_of(
+    st.integers(0, 4 * TCP_FLOOR.value), st.sampled_from([int(LEAST_TALK), int(LEAST_TALK) + 1, 10 * MUCH])
+)
+
+
+@given(st.integers(0, 4 * TCP_FLOOR.value), st.integers(0, 4 * TCP_FLOOR.value), TCP_BYTES, TCP_BYTES)
+@example(0, 0, int(LEAST_TALK), int(LEAST_TALK))
+@example(0, 0, int(LEAST_TALK) + 1, int(LEAST_TALK) + 1)
 def test_there_is_one_verdict_for_any_bytes_and_floors_are_inclusive(efa_tx, efa_rx, tcp_tx, tcp_rx):
     found = verdict_of(record("n0", (efa_tx, efa_rx), (tcp_tx, tcp_rx)), record("n1"))
     assert found.verdict in VERDICTS
+    exchanged = min(tcp_tx, tcp_rx) - TCP_ANSWERS.value * max(tcp_tx, tcp_rx)
     if min(efa_tx, efa_rx) >= EFA_FLOOR.value:
         assert found.verdict in ("efa", "mixed")
     else:
-        assert found.verdict == ("tcp-fallback" if min(tcp_tx, tcp_rx) >= TCP_FLOOR.value else "no-traffic")
+        assert found.verdict == ("tcp-fallback" if exchanged >= TCP_FLOOR.value else "no-traffic")
+
+
+def test_many_nodes_that_do_nothing_are_no_fallback():
+    """Each has its housekeeping, and the sum of all is far above the floor of one."""
+    found = verdict_of(*(record(f"n{i}", tcp=(2_000_000, 2_000_000)) for i in range(512)))
+    assert (found.verdict, found.notes) == ("no-traffic", ())
+    # Two of them talk: what the others do does not hide it.
+    talk = {f"n{i}": record(f"n{i}", tcp=(10 * TCP_FLOOR.value, 10 * TCP_FLOOR.value)) for i in range(2)}
+    rest = [record(f"n{i}", tcp=(2_000_000, 2_000_000)) for i in range(2, 512)]
+    assert verdict_of(*talk.values(), *rest).verdict == "tcp-fallback"
+
+
+@pytest.mark.parametrize("read", [(230_000_000, 10 * MUCH), (10 * MUCH, 40_000_000)])
+def test_what_tcp_answers_to_files_that_are_read_or_written_is_no_exchange(read):
+    """10 GB over NFS or from S3: 0.4 % comes back at an MTU of 9001, 2.3 % at 1500."""
+    alone = verdict_of(*(record(f"n{i}", tcp=read) for i in range(4)))
+    assert alone.verdict == "no-traffic"
+    assert {node.verdict for node in alone.nodes} == {"no-traffic"}
+    assert "TCP went one way" in alone.notes[0]
+    assert "less than 2 GB would not be seen" in alone.notes[0]
+    beside_efa = verdict_of(*(record(f"n{i}", (MUCH, MUCH), read) for i in range(4)))
+    assert beside_efa.verdict == "efa"
+    beside_ranks = verdict_of(*(record(f"n{i}", tcp=(read[0] + 5 * MUCH, read[1] + 5 * MUCH)) for i in range(4)))
+    assert beside_ranks.verdict == "tcp-fallback"
+
+
+def test_one_node_that_only_sends_to_another_over_tcp_is_a_fallback():
+    found = verdict_of(record("n0", tcp=(MUCH, 1000)), record("n1", tcp=(1000, MUCH)), record("n2"))
+    assert found.verdict == "tcp-fallback"
 
 
 def test_nodes_are_in_natural_order():

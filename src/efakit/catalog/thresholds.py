@@ -26,9 +26,17 @@ TCP_FLOOR = Threshold(
     value=8 * 1024 * 1024,
     unit="bytes",
     reason="Slurm's messages, ssh and the bootstrap of NCCL or MPI transfer some hundred KB on each node; ranks that "
-    "exchange their data over TCP transfer far more, in both directions",
+    "exchange their data over TCP transfer far more, in both directions. A node below it counts as silent",
 )
-THRESHOLDS = (EFA_FLOOR, TCP_FLOOR)
+TCP_ANSWERS = Threshold(
+    name="tcp-answers",
+    value=0.05,
+    unit="of the other direction",
+    reason="TCP answers what it receives: an acknowledgement of 66 bytes for every second segment, or for each one, is "
+    "2.3 to 4.6 % at an MTU of 1500 and a sixth of that at 9001 (RFC 5681, 4.2). So a node that reads its data over "
+    "TCP sends too",
+)
+THRESHOLDS = (EFA_FLOOR, TCP_FLOOR, TCP_ANSWERS)
 """Of the verdict: fixed, so that one verdict means one thing everywhere."""
 
 _ANY = "AWS names it as a sign of a degraded or failed connection, and publishes no number: each one in a job counts"

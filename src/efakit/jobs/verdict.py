@@ -9,10 +9,12 @@ In this order, the first that holds:
 3. ``single-node``: the job had one node, whose ranks use NVLink or shared memory.
 4. By traffic, over the whole run. What the nodes exchanged over EFA is, of each operation class, the smaller of what
    they sent and what they received: storage is one-sided (``efakit.jobs.traffic``).
-   ``no-traffic``: exchanged over EFA less than its floor, and TCP not above its own in both directions.
-   ``tcp-fallback``: exchanged over EFA less than its floor, TCP sent and TCP received both above theirs.
-   ``mixed``: exchanged over EFA at least its floor, but a node fell back by the rule above, or TCP sent and TCP
-   received are both above their floor and each exceeds what was exchanged over EFA.
+   What they exchanged over TCP is the smaller of what was sent and what was received, less TCP's own answers to the
+   larger; nodes that moved less than the floor of TCP, as every node does, do not count.
+   ``no-traffic``: exchanged less than the floor over EFA, and less than its own over TCP.
+   ``tcp-fallback``: exchanged less than the floor over EFA, and at least its own over TCP.
+   ``mixed``: exchanged over EFA at least its floor, but a node fell back by the rule above, or the exchange over TCP
+   reaches its floor and exceeds what was exchanged over EFA.
    ``efa``: exchanged over EFA at least its floor, and none of that.
 
 What was not read may be anything from zero up. A verdict by traffic is given only where every such completion gives
@@ -27,7 +29,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from efakit.catalog.thresholds import EFA_FLOOR, TCP_FLOOR
+from efakit.catalog.thresholds import EFA_FLOOR, TCP_ANSWERS, TCP_FLOOR
+from efakit.jobs.sizes import size
 from efakit.jobs.traffic import CLASSES, UNKNOWN, Traffic, traffic_of, unknown_parts
 
 Record = Mapping[str, Any]
@@ -107,7 +110,7 @@ def _judge_job(nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> tuple[str, s
             return verdict, f"{first.node}: {first.notes[0]}{more}"
     if len(nodes) == 1:
         return "single-node", "one node: its ranks use NVLink or shared memory, and need no EFA"
-    possible = set(_by_traffic(traffic))
+    possible = set(_by_traffic(traffic, [node.traffic for node in nodes if node.traffic is not None]))
     answers = [(node, _fell_back(node.traffic)) for node in nodes if node.traffic is not None]
     fallen = [node for node, answer in answers if answer == {True}]
     maybe_fallen = [node for node, answer in answers if True in answer]
@@ -128,7 +131,7 @@ _REASONS = {
     "efa": "the nodes exchanged their data over EFA",
     "tcp-fallback": "no EFA traffic between the nodes: they exchanged their data over TCP",
     "mixed": "the nodes exchanged more over TCP than over EFA",
-    "no-traffic": "neither EFA nor TCP moved more than a job's housekeeping does",
+    "no-traffic": "the nodes exchanged no more than a job's housekeeping, over EFA or TCP",
 }
 
 
@@ -148,31 +151,54 @@ def _notes(verdict: str, nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> It
         yield f"not all bytes are known ({what}); the verdict is the same whatever they were"
     if verdict in ("efa", "mixed") and not traffic.counts_classes():
         yield "no counters by operation class: storage over EFA that reads and writes alike looks like ranks' traffic"
+    sent, received = traffic.tcp_tx.known_bytes, traffic.tcp_rx.known_bytes
+    if verdict == "no-traffic" and min(sent, received) >= TCP_FLOOR.value and _over_tcp([traffic])[0] < TCP_FLOOR.value:
+        yield (
+            f"TCP went one way ({size(sent)} sent, {size(received)} received): files or downloads, with TCP's answers; "
+            f"an exchange of less than {size(TCP_ANSWERS.value * max(sent, received))} would not be seen beside it"
+        )
 
 
-def _by_traffic(traffic: Traffic) -> Iterator[str]:
-    """Give the verdict for each completion of what is not known."""
-    for exchanged, sent, received in product(
-        traffic.exchanged_bounds(), traffic.tcp_tx.bounds(), traffic.tcp_rx.bounds()
-    ):
-        yield _by_bytes(exchanged, exchanged, min(sent, received))
+def _by_traffic(whole: Traffic, parts: Sequence[Traffic]) -> Iterator[str]:
+    """Give the verdict for each completion of what is not known; ``whole`` is the sum of the nodes' ``parts``."""
+    for over_efa, over_tcp in product(whole.exchanged_bounds(), _over_tcp(parts)):
+        yield _by_bytes(over_efa, over_efa, over_tcp)
 
 
 def _by_bytes(efa_bytes: float, efa_one_way_bytes: float, tcp_bytes: float) -> str:
-    """Return the verdict: the first number is held to EFA's floor, TCP's smaller direction to the other two."""
+    """Return the verdict: the first number is held to EFA's floor, what TCP exchanged to the other two."""
     talked_tcp = tcp_bytes >= TCP_FLOOR.value
     if efa_bytes < EFA_FLOOR.value:
         return "tcp-fallback" if talked_tcp else "no-traffic"
     return "mixed" if talked_tcp and tcp_bytes > efa_one_way_bytes else "efa"
 
 
+def _over_tcp(parts: Sequence[Traffic]) -> tuple[float, ...]:
+    """Return the least and the greatest number of bytes that nodes can have exchanged over TCP, one number if known."""
+    loud = [part for part in parts if max(part.tcp_tx.known_bytes, part.tcp_rx.known_bytes) >= TCP_FLOOR.value]
+    perhaps = [part for part in parts if max(part.tcp_tx.bounds()[-1], part.tcp_rx.bounds()[-1]) >= TCP_FLOOR.value]
+    sent, received = (
+        (sum(getattr(part, way).known_bytes for part in loud), sum(getattr(part, way).bounds()[-1] for part in perhaps))
+        for way in ("tcp_tx", "tcp_rx")
+    )
+    least = min(_exchanged(*pair) for pair in product(sent, received))
+    # The most is where both are alike, or as near to each other as they can come.
+    most = min(sent[1], received[1])
+    most = _exchanged(min(max(most, sent[0]), sent[1]), min(max(most, received[0]), received[1]))
+    return (least,) if least == most else (least, most)
+
+
+def _exchanged(sent: float, received: float) -> float:
+    """Return what was exchanged over TCP by who sent and received so much: the rest of the smaller is answers."""
+    less, more = min(sent, received), max(sent, received)
+    return less if less == float("inf") else max(0.0, less - TCP_ANSWERS.value * more)
+
+
 def _fell_back(traffic: Traffic) -> set[bool]:
     """Return whether a node used TCP both ways and EFA not at all, for each value that the unknown bytes may have."""
     return {
-        moved < EFA_FLOOR.value and min(sent, received) >= TCP_FLOOR.value
-        for moved, sent, received in product(
-            traffic.efa_moved.bounds(), traffic.tcp_tx.bounds(), traffic.tcp_rx.bounds()
-        )
+        moved < EFA_FLOOR.value and over_tcp >= TCP_FLOOR.value
+        for moved, over_tcp in product(traffic.efa_moved.bounds(), _over_tcp([traffic]))
     }
 
 
@@ -182,10 +208,9 @@ def _node_by_traffic(traffic: Traffic, most: float) -> set[str]:
     A node alone may only send, or only receive; so of its bytes all count, but those that must be storage's: it cannot
     have exchanged more than all nodes together did, which is ``most``, both directions together.
     """
-    moved = traffic.efa_moved
     return {
-        _by_bytes(min(efa, most), min(efa, most) / 2, min(sent, received))
-        for efa, sent, received in product(moved.bounds(), traffic.tcp_tx.bounds(), traffic.tcp_rx.bounds())
+        _by_bytes(min(efa, most), min(efa, most) / 2, over_tcp)
+        for efa, over_tcp in product(traffic.efa_moved.bounds(), _over_tcp([traffic]))
     }
 
 
