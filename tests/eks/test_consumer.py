@@ -168,7 +168,9 @@ def test_a_version_without_schemas_is_undecided():
 @pytest.mark.parametrize("there", [True, False])
 def test_validate_asks_them_and_eksctl_s_schema_where_eksctl_is(tmp_path, monkeypatch, there):
     if there:
-        (tmp_path / "eksctl").write_text('#!/bin/sh\n[ "$*" = "utils schema" ] && echo \'{"required": ["nothing"]}\'\n')
+        (tmp_path / "eksctl").write_text(
+            '#!/bin/sh\n[ "$*" = "utils schema" ] && echo \'{"properties": {}, "required": ["nothing"]}\'\n'
+        )
         (tmp_path / "eksctl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     (tmp_path / "spec.yaml").write_text(yaml.safe_dump(spec_of(TRAIN)))
