@@ -19,9 +19,19 @@ BUILT, BUILT_BATCHES = 50, 10
 BY_TRAFFIC = ("efa", "tcp-fallback", "mixed", "no-traffic")
 
 
+@pytest.fixture
+def descriptors_closed():
+    """A hook's process ends after a failure and closes all with it; here its folders stay open in the traceback.
+
+    Once a batch: a collection takes as long as a history.
+    """
+    yield
+    gc.collect()
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_no_history_makes_a_report_say_what_is_not_so(batch, record_property):
+def test_no_history_makes_a_report_say_what_is_not_so(batch, record_property, descriptors_closed):
     told = 0
     for seed in range(batch, HISTORIES, BATCHES):
         told += play(seed)
@@ -50,9 +60,6 @@ def play(seed: int, built: bytes | None = None) -> int:
             return hold_to_truth(world)
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, Slurm {world.flavour}: {error}\n" + "\n".join(world.log)) from error
-        finally:
-            # A hook's process ends after a failure and closes all with it; here its folders stay open in the traceback.
-            gc.collect()
 
 
 def hold_to_truth(world: World) -> int:
