@@ -17,6 +17,7 @@ from efakit.hook.moment import Moment
 from efakit.hook.settings import Settings
 from efakit.hook.spool import ACTIVE
 from efakit.node.bounded import NoChild, run_bounded
+from efakit.node.files import below, read_text_or_none
 from efakit.node.record import safe_name
 from efakit.node.snapshot import assemble, pieces, since_boot
 
@@ -131,8 +132,8 @@ def running_jobs(settings: Settings, node: str) -> list[tuple[int, str, str, int
             kept = list(Baselines(folder, safe_name(node)).all())
     except OSError:
         return None
-    boot_id = next((item["snapshot"].get("boot_id") for item in kept), None) if kept else None
-    now = Moment(settings, _boot_id(settings.root) or boot_id, since_boot(), None)
+    boot_id = read_text_or_none(below(settings.root, "proc/sys/kernel/random/boot_id"))
+    now = Moment(settings, boot_id, since_boot(), None)
     found: dict[int, tuple[int, str, str, int | None]] = {}
     for item in kept:
         job = item["job"]
@@ -140,12 +141,6 @@ def running_jobs(settings: Settings, node: str) -> list[tuple[int, str, str, int
             nodes = job.get("node_count") if type(job.get("node_count")) is int else None
             found[job["job_id"]] = (job["job_id"], _word(job, "user"), _word(job, "partition"), nodes)
     return [found[job_id] for job_id in sorted(found)]
-
-
-def _boot_id(root: str) -> str | None:
-    from efakit.node.files import below, read_text_or_none
-
-    return read_text_or_none(below(root, "proc/sys/kernel/random/boot_id"))
 
 
 def _word(job: Mapping[str, Any], name: str) -> str:

@@ -17,8 +17,6 @@ from prometheus_client.registry import Collector
 from efakit.errors import UsageError
 from efakit.finding import Place
 
-PORT = 9764
-
 
 class Certificates(NamedTuple):
     """What TLS needs: the server's own certificate and key, and who signs the clients' certificates."""
