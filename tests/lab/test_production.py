@@ -30,8 +30,10 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"no lab without {', '.join(MISSING)}: run 'make test' as root"),
 ]
 HOSTS, JOBS, SEED = 8, 200, 5
-# When the day's events come, in jobs that are finished.
-MOUNT_GOES, UPGRADE, RESTART, MOUNT_IS_BACK = 30, 70, 110, 150
+# When the day's events come, in jobs that are finished. Those after AT_UPGRADE are submitted once the hooks are newer:
+# on a busy machine an upgrade takes as long as many jobs.
+MOUNT_GOES, UPGRADE, AT_UPGRADE, RESTART, MOUNT_IS_BACK = 30, 70, 100, 110, 150
+RESTARTED = (4, 6)
 ALL_DONE_SECONDS = 400
 
 
@@ -42,6 +44,7 @@ class Day(Loop):
         super().__init__(work_dir, nodes=HOSTS, instance="p4d.24xlarge")
         self.shared = work_dir / "shared"
         self.records = self.shared / "records"
+        self.prologs = work_dir / "prologs"  # a file for each node: the jobs that Slurm ran its prologs for there
         # What is seen of the day.
         self.node_words: dict[str, str] = {}
         self.reasons = ""
@@ -64,6 +67,10 @@ class Day(Loop):
     def make_devices(self) -> None:
         self.cluster.prepare()
         self.shared.mkdir()
+        self.prologs.mkdir()
+        site = self.cluster.prolog_d / "10_site"
+        site.write_text(f'#!/bin/sh\necho "$SLURM_JOB_ID" >> {self.prologs}/$SLURMD_NODENAME\n')
+        site.chmod(0o755)
         for node in self.nodes:
             efa_tree.write_node(self.cluster.host_path(node, self.root), self.instance)
 
@@ -102,6 +109,17 @@ class Day(Loop):
     def find_records_again(self, node: str) -> None:
         self.cluster.exec(node, ["umount", "--lazy", str(self.shared)])  # a hook may just look at it
 
+    def submit(self, sizes: list[int]) -> None:
+        """Submit a short job of each size, in nodes."""
+        script = self.work_dir / "short.sbatch"
+        script.write_text("#!/bin/sh\n#SBATCH --output=/dev/null --requeue\nsrun true\n")
+        script.chmod(0o755)
+        self.cluster.run(["sh", "-ec", "\n".join(f"sbatch --parsable --nodes={size} {script}" for size in sizes)])
+
+    def prologs_ran(self) -> set[tuple[int, str]]:
+        """Return for which jobs, and where, Slurm ran its prologs: a site's own script beside efakit's says so."""
+        return {(int(job), path.name) for path in self.prologs.iterdir() for job in path.read_text().split()}
+
     def wait_for(self, count: int) -> None:
         """Wait on the cluster itself until so many jobs are finished."""
         seen = f'[ "$(squeue --states=CD --noheader --format=%i | wc -l)" -ge {count} ]'
@@ -133,20 +151,17 @@ def day(tmp_path_factory) -> Day:
     with day.cluster:
         day.install_hooks()
         day.render_newer()  # now: on a busy machine it takes as long as the jobs
-        script = day.work_dir / "short.sbatch"
-        script.write_text("#!/bin/sh\n#SBATCH --output=/dev/null --requeue\nsrun true\n")
-        script.chmod(0o755)
         draw = random.Random(SEED)  # noqa: S311 - the same jobs in each run
         sizes = [draw.choice((1, 1, 1, 1, 2, 3)) for _ in range(JOBS)]
-        submit = "\n".join(f"sbatch --parsable --nodes={size} {script}" for size in sizes)
-        day.cluster.run(["sh", "-ec", submit])
+        day.submit(sizes[:AT_UPGRADE])
         day.wait_for(MOUNT_GOES)
         day.lose_records(day.nodes[2])
         day.wait_for(UPGRADE)
         day.install_hooks()
+        day.submit(sizes[AT_UPGRADE:])
         day.wait_for(RESTART)
-        for node in (day.nodes[4], day.nodes[6]):
-            day.restart_slurmd(node)
+        for number in RESTARTED:
+            day.restart_slurmd(day.nodes[number])
         day.wait_for(MOUNT_IS_BACK)
         day.held_back = len(list((day.cluster.host_path(day.nodes[2], day.spool) / "outbox").iterdir()))
         day.find_records_again(day.nodes[2])
@@ -179,7 +194,15 @@ def test_every_job_has_exactly_one_record_a_node(day, record_property):
         last = max(count or 0 for count, _ in runs)
         assert sorted(node for count, node in runs if (count or 0) == last) == sorted(nodes)
     everything = [record for found in records.values() for record in found]
-    assert Counter(record["baseline"] for record in everything) == {"ok": len(everything)}
+    # A job that begins while a host's slurmd is down runs there without a prolog: Slurm 22.05 loses the request for it.
+    ran = day.prologs_ran()
+    assert [
+        (record["job_id"], record["node"], record["baseline"], record["findings"])
+        for record in everything
+        if record["baseline"] != ("ok" if (record["job_id"], record["node"]) in ran else "missing")
+    ] == []
+    without = {record["node"] for record in everything if record["baseline"] == "missing"}
+    assert without <= {day.nodes[number] for number in RESTARTED}
     assert [record["shared_with"] for record in everything if record["shared_with"]] == []
     text = f"production: {JOBS} jobs on {HOSTS} hosts, {len(everything)} records"
     record_property("says", f"{text}, {day.held_back} of them held back by a lost mount")
