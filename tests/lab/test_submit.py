@@ -92,6 +92,35 @@ def test_a_failing_job_ends_in_its_report_and_with_1(loop):
     assert f"output {data['report']['output_file']}" in text
 
 
+def test_what_the_job_s_logs_and_its_script_say_are_causes_in_its_report(loop):
+    body = """#SBATCH --error=%x-%j.err
+export NCCL_SOCKET_IFNAME=eth0
+echo 'slurmstepd: error: Detected 1 oom_kill event'
+echo 'torch.OutOfMemoryError: CUDA out of memory.' >&2
+exit 1"""
+    code, data, _ = submitted(loop, script(loop, "causes", body), "--wait")
+    causes = {(cause["rule"], cause["from"]) for cause in data["report"]["causes"]}
+    assert code == 1
+    assert causes == {
+        ("log-torch-memory", "log"),
+        ("log-slurm-memory", "log"),
+        ("nccl-socket-ifname-fixed", "script"),
+    }
+    # What was said of the script before the job is not said again where all is well.
+    _, data, _ = submitted(loop, script(loop, "well", body.replace("exit 1", "true")), "--wait")
+    assert {cause["from"] for cause in data["report"]["causes"]} == {"log"}
+
+
+def test_a_log_that_lies_elsewhere_or_is_no_text_leaves_the_report_without_it(loop):
+    for body, said in (
+        ("#SBATCH --output=/dev/null\nexit 1", ""),
+        ("#SBATCH --output=%x.log\nprintf '\\375\\067\\172\\130\\132\\000'\nexit 1", "packed by xz"),
+    ):
+        code, data, told = submitted(loop, script(loop, "elsewhere", body), "--wait")
+        assert (code, data["report"]["state"], data["report"]["causes"]) == (1, "FAILED", [])
+        assert said in told
+
+
 def test_an_array_waits_for_all_of_its_tasks_and_reports_each(loop):
     path = script(loop, "tasks", "exit $((SLURM_ARRAY_TASK_ID == 2))")
     code, data, _ = submitted(loop, path, "--wait", "--", "--array=1-3%2")
@@ -159,7 +188,8 @@ def test_what_the_newest_record_of_a_node_found_is_held_against_the_job(loop):
         loop.cluster.wait(loop.cluster.submit(script(loop, "finder", "true"), f"--nodelist={node}"))
     finally:
         aside.rename(device)
-    code, data, _ = submitted(loop, script(loop, "after", "true"), "--dry-run")
+    path = script(loop, "after", "true")
+    code, data, _ = submitted(loop, path, "--dry-run")
     found = [item for item in data["findings"] if item["rule"] == "submit-node-findings"]
     assert (code, data["submitted"]) == (0, False)
     assert data["estimate"].startswith("Job ")

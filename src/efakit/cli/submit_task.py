@@ -29,6 +29,12 @@ class Task:
     options: tuple[str, ...]
     lint: tuple[Finding, ...]
     spec_types: dict[str, tuple[str, ...]]
+    shown: Path
+    """The script as findings name it."""
+    text: bytes
+    """The script as it was submitted."""
+    of_spec: bool
+    """Whether a spec told lint what the job runs on."""
 
 
 def read_task(path: Path, job: str | None, of_spec: Path | None, options: tuple[str, ...]) -> Task:
@@ -62,7 +68,7 @@ def _of_script(path: Path, of_spec: Path | None, options: tuple[str, ...]) -> Ta
     where = on_target(any_supported()) if of_spec is None else on_spec(of_spec)
     types = _types_of(where.spec) if where.spec is not None else {}
     lint = tuple(judge_text(path, data, where))
-    return Task(path.name, BatchScript(path=str(path)), request, options, lint, types)
+    return Task(path.name, BatchScript(path=str(path)), request, options, lint, types, path, data, of_spec is not None)
 
 
 def _of_spec(path: Path, name: str | None, options: tuple[str, ...]) -> Task:
@@ -94,7 +100,8 @@ def _of_spec(path: Path, name: str | None, options: tuple[str, ...]) -> Task:
     lint = tuple(judge_text(shown, data, on_spec(path)))
     request = read_request(read_script(str(shown), data), options, os.environ)
     types = _types_of(plan.spec)
-    return Task(f"job {name} of {path}", BatchScript(text=data), request, options, lint, types)
+    script = BatchScript(text=data)
+    return Task(f"job {name} of {path}", script, request, options, lint, types, shown, data, of_spec=True)
 
 
 def _rendered(plan: Plan, name: str) -> bytes:
