@@ -125,12 +125,21 @@ def test_an_array_waits_for_all_of_its_tasks_and_reports_each(loop):
     path = script(loop, "tasks", "exit $((SLURM_ARRAY_TASK_ID == 2))")
     code, data, _ = submitted(loop, path, "--wait", "--", "--array=1-3%2")
     assert code == 1
+    # What sets SLURM_ARRAY_TASK_ID stands behind --.
+    assert "slurm-variable-unset" not in [item["rule"] for item in data["findings"]]
     assert [(job["array"][1], job["state"]) for job in data["jobs"]] == [
         (1, "COMPLETED"),
         (2, "FAILED"),
         (3, "COMPLETED"),
     ]
     assert [report["verdict"] for report in data["reports"]] == ["single-node"] * 3
+    assert [report["job_id"] for report in data["reports"]] == [job["job_id"] for job in data["jobs"]]
+    # For people the one that went wrong comes first, and is named at the end.
+    text = loop.efakit("submit", path, "--wait", "--", "--array=1-3", check=False).stdout
+    array = int(text.partition("submitted job ")[2].split()[0])
+    heads = [line for line in text.splitlines() if line.startswith("Task ")]
+    assert [line.split(" (")[0] for line in heads] == [f"Task {array}_{task}" for task in (2, 1, 3)]
+    assert text.endswith("\n1 of 3 tasks did not complete: 2\n")
 
 
 def test_a_job_that_is_cancelled_while_it_runs_is_told_so(loop):
@@ -138,6 +147,28 @@ def test_a_job_that_is_cancelled_while_it_runs_is_told_so(loop):
     code, data, said = submitted(loop, path, "--wait")
     assert (code, data["report"]["state"]) == (1, "CANCELLED")
     assert ": cancelled after " in said
+
+
+def test_a_job_that_is_cancelled_before_it_starts_is_told_so_without_a_log_to_read(loop):
+    path = script(loop, "never", "true")
+    first = submitted(loop, path, "--", "--begin=now+1hour")[1]["job_id"]
+    loop.cluster.run(["scancel", str(first)])
+    done = loop.efakit("report", str(first), check=False)
+    assert (done.returncode, "Slurm says it is cancelled: it never started" in done.stderr) == (2, True)
+
+
+def test_a_job_whose_nodes_are_out_of_use_waits_for_them(loop):
+    node = loop.nodes[0]
+    loop.cluster.run(["scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=broken fan"])
+    try:
+        code, data, _ = submitted(loop, script(loop, "waits", "true"), "--", "--nodes=2")
+    finally:
+        loop.cluster.run(["scontrol", "update", f"NodeName={node}", "State=RESUME"])
+    assert (code, data["submitted"]) == (0, True)
+    (out,) = (item for item in data["findings"] if item["rule"] == "submit-nodes-out")
+    assert f"{node} (broken fan)" in out["message"]
+    assert {item["severity"] for item in data["findings"]} == {"warning"}
+    assert loop.cluster.wait(data["job_id"]) == "COMPLETED"
 
 
 def test_a_job_whose_dependency_can_never_hold_is_told_in_words_and_not_waited_for(loop):

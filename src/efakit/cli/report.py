@@ -345,6 +345,9 @@ def _why_none(runs: list[JobRun], cluster: str | None, answer: SlurmAnswer) -> s
         return f" of cluster {cluster!r} (clusters: {_some(sorted({run.cluster for run in runs}))})"
     if answer.job:
         job = answer.job
+        if job.has_ended:
+            none = "its nodes have published none: were the hooks installed when it ran (efakit hooks status)?"
+            return f"; Slurm says it is {job.state.lower()}: {none if job.node_list else 'it never started'}"
         why = f" ({in_words(job.reason)})" if job.state == "PENDING" and job.reason else ""
         return f"; Slurm says it is {job.state.lower()}{why}, and records appear when the job ends"
     return f" ({answer.reason})" if answer.reason else ""
