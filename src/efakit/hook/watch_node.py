@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 STOP, REQUEUE = "stop", "requeue"
 _READ_SECONDS = 10.0
 _WAYS = ("tx_bytes", "rx_bytes")
-# After it has spoken it looks for EFA's first bytes, this often.
-_LATER_SECONDS = 30.0
+# After it has spoken it looks for EFA's first bytes, more and more seldom.
+_LATER_SECONDS, _LATEST_SECONDS = 30.0, 300.0
 # All nodes speak before the job ends: the first node ends it, and the others only where the first does not.
 _FIRST_WAITS_LOOKS, _OTHERS_WAIT_LOOKS = 1, 4
 # A fallback that comes back after each requeue is no fault of one node.
@@ -103,11 +103,13 @@ class _Watch:
             return ""
         mode = self._run.environment.get(MODE, "")
         severity = "error" if mode in (STOP, REQUEUE) else "warning"
-        say("%s on %s: the ranks talk over TCP and not over EFA: %s, none over EFA" % (severity, node, how_much))
+        text = "%s on %s: the ranks talk over TCP and not over EFA: %s, none over EFA; 'efakit diagnose' on this output"
+        say((text + " looks for the cause") % (severity, node, how_much))
         if mode in (STOP, REQUEUE):
             return self._end_job(mode)
-        before = self._devices()
-        while not self._ended(_LATER_SECONDS):
+        before, pause = self._devices(), _LATER_SECONDS
+        while not self._ended(pause):
+            pause = min(2 * pause, _LATEST_SECONDS)
             devices = self._devices()
             moved = ranks_bytes(before[0], devices[0])
             if moved is not None and moved >= EFA_FLOOR.value:
