@@ -240,7 +240,7 @@ def test_the_script_s_part_finds_the_nodes_addresses_and_starts_one_process_a_no
     assert end(process) == "a line of a node\n"
     assert calls(node) == [
         "scontrol show hostnames",
-        "srun --overlap --nodes=4 --ntasks=4 --ntasks-per-node=1 --job-name=efakit-watch --mpi=none --cpu-bind=none "
+        "srun --overlap --nodes=4 --ntasks=4 --ntasks-per-node=1 --job-name=efakit-watch --mpi=none "
         f"--kill-on-bad-exit=0 --wait=0 --export=ALL /bin/sh {folder}/run-hook watch-node",
         "warn 10.1.2.3 10.1.2.4",
     ]
@@ -249,7 +249,11 @@ def test_the_script_s_part_finds_the_nodes_addresses_and_starts_one_process_a_no
 @pytest.mark.parametrize(
     ("name", "does", "why"),
     [
-        ("srun", "echo srun: error: no step >&2; echo more >&2; exit 1", "srun: error: no step"),
+        (
+            "srun",
+            "echo srun: nothing >&2; echo srun: error: no step >&2; echo more >&2; exit 1",
+            "srun: error: no step",
+        ),
         ("srun", "exit 3", "srun ended with status 3"),
         ("scontrol", "exit 1", "no address of the job's nodes is known"),
         ("scontrol", "echo no.such.host.invalid", "no address of the job's nodes is known"),

@@ -25,8 +25,8 @@ MODE, PEERS = "EFAKIT_WATCH", "EFAKIT_WATCH_PEERS"
 # Linux takes 128 KiB for one variable. A node needs not know all others.
 _MOST_ADDRESSES = 3000
 _SLURM_SECONDS, _NAMES_SECONDS = 20.0, 30.0
-# srun that ends with a failure so soon could not start its step; later it was ended with the job.
-_START_SECONDS = 15.0
+# srun that ends with a failure so soon could not start its step; later it was ended with the job, or by the watch.
+_START_SECONDS = 6.0
 _FOLDERS = ("/opt/slurm/bin", "/usr/bin", "/usr/local/bin", "/bin")
 _NOT_WATCHED = "watch: %s: nobody looks whether the ranks use EFA"
 
@@ -47,7 +47,7 @@ def watch(run: Run) -> str:
         hook = os.path.join(os.path.dirname(run.config or ""), "run-hook")
         argv = (
             *(srun, "--overlap", "--nodes=%s" % nodes, "--ntasks=%s" % nodes, "--ntasks-per-node=1"),
-            *("--job-name=efakit-watch", "--mpi=none", "--cpu-bind=none", "--kill-on-bad-exit=0", "--wait=0"),
+            *("--job-name=efakit-watch", "--mpi=none", "--kill-on-bad-exit=0", "--wait=0"),
             *("--export=ALL", "/bin/sh", hook, "watch-node"),
         )
         said = _run(argv, {**environment, PEERS: " ".join(addresses[:_MOST_ADDRESSES])})
@@ -115,4 +115,5 @@ def _run(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     if status == 0 or time.monotonic() - began > _START_SECONDS:
         return ""
     lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line for line in lines if "error:" in line or "fatal:" in line] or lines
     return lines[0] if lines else "srun ended with status %d" % (status >> 8)
