@@ -27,7 +27,7 @@ LOOK_SECONDS = 2.0
 # Traffic that is older has nothing to do with what is seen now.
 _LAPSE_SECONDS = 30.0
 # A look that finds storage's traffic, or EFA in use, is not repeated at once: it costs more than a glance.
-_STORAGE_PAUSE_SECONDS, _EFA_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 8.0, 8.0, 60.0
+_STORAGE_PAUSE_SECONDS, _EFA_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 8.0, 15.0, 60.0
 # As in ``jobs.traffic``: from this share on the classes explain what travelled.
 _EXPLAINED = 0.5
 _LEAST_BYTES = int(WATCH_EXCHANGE.value * LOOK_SECONDS)

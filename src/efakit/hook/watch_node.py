@@ -61,6 +61,7 @@ class _Watch:
         self._input = select.poll()
         self._input.register(0, select.POLLIN)
         self._children: list[int] = []
+        self._paths: list[tuple[str, str]] = []
 
     def until_end(self) -> str:
         try:
@@ -167,21 +168,30 @@ class _Watch:
         """Return the byte counters of the EFA devices that can be read in time, and whether those are all."""
         self._children = [child for child in self._children if not _has_ended(child)]
         try:
-            values, finished = run_bounded(lambda: _read_devices(self._root), _READ_SECONDS, self._children)
+            work = lambda: _read_devices(self._root, self._paths)  # noqa: E731
+            values, finished = run_bounded(work, _READ_SECONDS, self._children)
         except NoChild:
             return {}, False
-        counters = {name: found for name, found, whole in values if whole}
-        return counters, finished and len(counters) == len(values)
+        counters = {name: found for name, _, found in values if found is not None}
+        complete = finished and len(counters) == len(values)
+        # To look for them again takes longer than to read them.
+        self._paths = [(name, path) for name, path, _ in values] if complete else []
+        return counters, complete
 
 
-def _read_devices(root: str) -> Iterator[tuple[str, Mapping[str, int], bool]]:
-    """Give each EFA device's name, its byte counters, and whether they could be read."""
-    devices, _, unknown = find_devices(root)
-    for item in unknown:
-        yield item["name"], {}, False
-    for device in devices:
-        reading = read_byte_counters(device["path"])
-        yield device["name"], reading["counters"], bool(reading["counters"]) and not reading["errors"]
+def _read_devices(root: str, known: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str, Mapping[str, int] | None]]:
+    """Give each EFA device's name, its path and its byte counters, None where they could not all be read.
+
+    ``known`` are names and paths from before; none: the devices are looked for.
+    """
+    if not known:
+        devices, _, unknown = find_devices(root)
+        for item in unknown:
+            yield item["name"], "", None
+        known = [(device["name"], device["path"]) for device in devices]
+    for name, path in known:
+        reading = read_byte_counters(path)
+        yield name, path, None if reading["errors"] or not reading["counters"] else reading["counters"]
 
 
 def _has_ended(child: int) -> bool:
