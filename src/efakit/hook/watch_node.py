@@ -22,7 +22,7 @@ from efakit.node.devices import find_devices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from efakit.hook.exchange import Answer, Devices
     from efakit.hook.run import Run
