@@ -121,6 +121,12 @@ _ROOMS = (
     ),
     Room("report", "shows what jobs/ and diagnose/ found", ("diagnose", "jobs", "catalog")),
     Room("exporter", "Prometheus metrics of a node", ("node", "hook", "catalog"), ("prometheus_client",), carried=True),
+    Room(
+        "top",
+        "live throughput of nodes and devices, from exporters or this node's counters",
+        ("exporter", "node", "hook", "catalog"),
+        ("rich",),
+    ),
 )
 _CLI = Room(
     "cli",
