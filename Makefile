@@ -15,7 +15,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
 PYTEST := python -m pytest
 # What needs nothing but the virtual environment.
-PLAIN := not spark and not pcluster and not dstack and not eks and not sagemaker and not images and not lab and not registry
+PLAIN := not spark and not pcluster and not dstack and not eks and not sagemaker and not images and not lab and not registry and not browser
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/efakit-* prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
@@ -73,11 +73,14 @@ SIDE_BY_SIDE := $(MAKE) --jobs=4 --output-sync=target
 # Debian trees with other releases of Slurm.
 TREES := lab-tree-24.11 lab-tree-26.05
 
-.PHONY: environments torch pythons prometheus test-images test-sagemaker
-environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons prometheus lab-tree-26.05
+.PHONY: environments torch pythons prometheus browser test-images test-sagemaker test-browser
+environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons prometheus browser lab-tree-26.05
 
 prometheus:
 	scripts/setup-prometheus.sh .cache/prometheus
+
+browser:
+	scripts/setup-browser.sh .cache/axe
 
 torch: .venv/ready
 	scripts/setup-torch.sh .venv-torch
@@ -93,7 +96,7 @@ test: system
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
 	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
-	$(SIDE_BY_SIDE) test-images test-sagemaker
+	$(SIDE_BY_SIDE) test-images test-sagemaker test-browser
 	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
 	# The lab waits more than it computes: releases side by side. What compares the machine before and after is last.
 	$(SIDE_BY_SIDE) test-lab test-lab-26.05
@@ -105,6 +108,9 @@ test-images:
 
 test-sagemaker:
 	.venv-sagemaker/bin/python -m pytest -q -m sagemaker tests/sagemaker
+
+test-browser:
+	$(PYTEST) -q -m browser tests/report
 
 test-spark: .venv-spark/ready
 	command -v java >/dev/null || scripts/as-root.sh apt-get install --yes --quiet --no-install-recommends default-jre-headless

@@ -43,11 +43,11 @@ def _jobs() -> dict[str, Labelled]:
         "mixed": labelled.one_fell_back(Maker(3, nodes=16, **new)),
         "incomplete": labelled.lost(Maker(4, nodes=8, **new)),
         "old-driver": labelled.pipeline(Maker(5, nodes=16, driver="1.10.1", instance="p4d.24xlarge")),
-        "sick": _sick(Maker(6, nodes=64, **new)),
+        "sick": sick(Maker(6, nodes=64, **new)),
     }
 
 
-def _sick(make: Maker) -> Labelled:
+def sick(make: Maker) -> Labelled:
     """Make a job of which several nodes are sick, each in its own way."""
     make.exchange()
     first = make.devices(make.names[2])

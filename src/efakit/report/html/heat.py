@@ -125,9 +125,9 @@ def _ticks(nodes: Sequence[str], together: int, left: int, wide: float, y: float
         name = nodes[at * together]
         text = shortened(name if at == 0 else name[len(begin) :], _MOST_LETTERS if at == 0 else 11)
         room = (width if at + every >= columns else x + every * wide) - x
-        if LETTER * len(text) + 14 > room:
-            text = shortened(text, max(3, int((room - 14) / LETTER)))
-        yield Text(x + 3, y + 16, text)
+        if LETTER * len(text) + 16 > room:
+            text = shortened(text, max(3, int((room - 16) / LETTER)))
+        yield Text(x + 5, y + 16, text)
         yield Text(x, y + 16, "|", style="tick")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -76,7 +76,7 @@ def job_page(report: JobReport, version: str, *, all_nodes: bool = False) -> str
         "groups": list(_groups(verdict.nodes)),
         "notes": list(_notes(verdict.nodes))[:_MOST_LISTED],
         "faults": run.faults[:_MOST_LISTED],
-        "table": _table(grid, verdict.nodes, all_nodes=all_nodes),
+        "table": _table(grid, verdict.nodes, set(nodes if all_nodes else remarkable)),
         "floors": THRESHOLDS,
         "thresholds": tuple(row._replace(value=limits[row.name]) for row in STANDS_OUT),
         "sources": _sources(report),
@@ -204,10 +204,11 @@ class Table:
     left_out: int
 
 
-def _table(grid: Grid, nodes: Sequence[NodeVerdict], *, all_nodes: bool) -> Table:
+def _table(grid: Grid, nodes: Sequence[NodeVerdict], always: Collection[str]) -> Table:
     chosen = list(range(len(nodes)))
-    if not all_nodes and len(nodes) * max(len(grid.devices), 1) > _MOST_CELLS:
-        chosen = _unlike(grid, nodes)
+    if len(nodes) * max(len(grid.devices), 1) > _MOST_CELLS:
+        unlike = set(_unlike(grid, nodes))
+        chosen = [at for at, node in enumerate(nodes) if at in unlike or node.node in always]
     divisor, unit = _unit(grid.middle or 0)
     rows = []
     for at in chosen:
