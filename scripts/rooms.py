@@ -24,6 +24,8 @@ class Room(NamedTuple):
     """What it may import beside the standard library."""
     on_nodes: bool = False
     """Whether it runs on compute nodes too: Python 3.9, with the standard library alone."""
+    carried: bool = False
+    """Whether it runs there in one file together with its packages: Python 3.9."""
 
 
 # Modules that belong to no room, as far as they are there. Every room may import them, and they import no room.
@@ -118,7 +120,7 @@ _ROOMS = (
         ("spec", "plan", "emit", "lint", "doctor", "jobs", "diagnose", "slurm", "rules", "catalog"),
     ),
     Room("report", "shows what jobs/ and diagnose/ found", ("diagnose", "jobs", "catalog")),
-    Room("exporter", "Prometheus metrics of a node", ("node", "hook", "catalog"), ("prometheus_client",)),
+    Room("exporter", "Prometheus metrics of a node", ("node", "hook", "catalog"), ("prometheus_client",), carried=True),
 )
 _CLI = Room(
     "cli",
@@ -141,7 +143,8 @@ def ground_there(package: Path = PACKAGE) -> list[Path]:
 
 def on_nodes(package: Path = PACKAGE) -> list[Path]:
     """Return what runs on compute nodes too: the ground, and some rooms."""
-    return [*ground_there(package), *(package / room.name for room in rooms_there(package) if room.on_nodes)]
+    there = (room for room in rooms_there(package) if room.on_nodes or room.carried)
+    return [*ground_there(package), *(package / room.name for room in there)]
 
 
 def architecture_table() -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
 import subprocess
 import sys
 import threading
@@ -10,12 +12,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from efakit.catalog import instances
 from efakit.exporter.metrics import NodeCollector
 from efakit.exporter.reading import Reader
-from efakit.exporter.serve import server_for
+from efakit.exporter.serve import registry_of, server_for
 from efakit.hook.settings import Settings
 from efakit.node.bounded import NoChild
 from tests.hook.faults.faulty_mount import FaultyMount, missing_for_fuse
@@ -74,6 +77,7 @@ def serve(tmp_path):
     for one in servers:
         one.server.shutdown()
         one.server.server_close()
+        one.reader.close()
 
 
 @pytest.fixture
@@ -175,6 +179,80 @@ def test_where_sysfs_is_not_there_nothing_is_called_zero(tmp_path, serve):
     found = serve().samples()
     assert found["efa_scrape_success"] == 0
     assert "efa_devices_found" not in found
+
+
+def test_the_text_says_what_the_library_s_own_writer_says(tmp_path, root, serve):
+    node = Node(tmp_path, name="gpu-st-p4d-1", root=str(root), compute_resources={"gpu/p4d": DEVICES})
+    node.run("prolog", 7, SLURM_JOB_USER='a"\\b\n', SLURM_JOB_PARTITION="gpu", SLURM_JOB_NUM_NODES="2")
+    exporter = serve(spool_dir=str(node.spool))
+
+    def said(text: str) -> list[tuple]:
+        return [
+            (family.name, family.documentation, family.type, sample.name, sample.labels, sample.value)
+            for family in parse(text)
+            for sample in family.samples
+            if "duration" not in sample.name
+        ]
+
+    theirs = generate_latest(registry_of(exporter.collector)).decode()
+    assert said(exporter.text()) == said(theirs) != []
+
+
+def test_one_process_reads_scrape_after_scrape_and_one_that_is_killed_is_replaced(root, serve):
+    exporter = serve()
+    exporter.samples()
+    first = exporter.reader._worker._child
+    exporter.samples()
+    assert exporter.reader._worker._child == first > 0
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    assert exporter.samples()["efa_devices_found"] == DEVICES
+    assert exporter.reader._worker._child not in (0, first)
+    assert exporter.reader._hung == {}
+
+
+def test_the_process_that_reads_ends_with_the_exporter(root, serve):
+    exporter = serve()
+    exporter.samples()
+    child = exporter.reader._worker._child
+    ends = os.pidfd_open(child)
+    try:
+        exporter.reader.close()
+        assert select.select([ends], [], [], 60)[0] == [ends]
+    finally:
+        os.close(ends)
+
+
+def test_a_counter_that_is_written_in_place_and_one_that_is_another_file_are_both_seen(root, serve):
+    first, *_ = names(root)
+    file = root / "sys/class/infiniband" / first / "ports/1/hw_counters/tx_bytes"
+    exporter = serve()
+    seen = [exporter.devices("efa_tx_bytes_total")[first]]
+    file.write_text("41\n")
+    seen.append(exporter.devices("efa_tx_bytes_total")[first])
+    put(file, "42\n")
+    seen.append(exporter.devices("efa_tx_bytes_total")[first])
+    assert seen[1:] == [41, 42]
+
+
+def test_a_process_that_may_open_few_files_reads_all_counters(root):
+    code = """
+import os, resource, sys
+from efakit.exporter.kept import KeptFiles, allow_many_files
+from efakit.node.counters import read_counters
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+allow_many_files()
+kept = KeptFiles()
+folder = sys.argv[1]
+paths = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+for _ in range(2):
+    assert [kept.read(path) for path in paths] == [read_counters(path) for path in paths]
+print(len(kept._folders))
+"""
+    command = [sys.executable, "-c", code, str(root / "sys/class/infiniband")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 0 < int(done.stdout) < 2 * DEVICES
 
 
 @pytest.mark.skipif(bool(missing_for_fuse()), reason=", ".join(missing_for_fuse()))

@@ -1,14 +1,19 @@
-"""Takes one reading of a node for each scrape, in a child process: a device that hangs costs its own series only."""
+"""Takes one reading of a node for each scrape, in a child process: a device that hangs costs its own series only.
+
+Python 3.9: the exporter runs on compute nodes too.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from efakit.exporter.kept import KeptFiles, allow_many_files
+from efakit.exporter.worker import Worker
 from efakit.hook.baselines import Baselines
 from efakit.hook.expectation import expected_devices
 from efakit.hook.folder import open_folder
@@ -16,7 +21,7 @@ from efakit.hook.liveness import is_at_rest
 from efakit.hook.moment import Moment
 from efakit.hook.settings import Settings
 from efakit.hook.spool import ACTIVE
-from efakit.node.bounded import NoChild, run_bounded
+from efakit.node.bounded import NoChild
 from efakit.node.files import below, read_text_or_none
 from efakit.node.record import safe_name
 from efakit.node.snapshot import assemble, pieces, since_boot
@@ -67,6 +72,10 @@ class Reader:
     """Number of EFA interfaces of each instance type."""
     _hung: dict[int, frozenset[str]] = field(default_factory=dict)
     """The processes that have not ended, and the devices that they did not tell of."""
+    _left: list[int] = field(default_factory=list)
+    _worker: Worker | None = None
+    _kept: KeptFiles = field(default_factory=KeptFiles)
+    """The files that are open in the worker; none is in this process."""
 
     def read(self) -> Reading:
         """Take a reading.
@@ -79,15 +88,17 @@ class Reader:
         if len(self._hung) >= _MOST_HUNG:
             raise NoChild(errno.EBUSY, f"{len(self._hung)} processes that read this node hang")
         hung = frozenset(name for names in self._hung.values() for name in names)
-        left: list[int] = []
-        values, _ = run_bounded(lambda: self._values(hung), self.seconds, left)
+        if self._worker is None:
+            self._worker = Worker(self._values, self.seconds, self._left, allow_many_files)
+        values = self._worker.ask(sorted(hung))
         jobs = next((value[_JOBS] for value in values if _JOBS in value), None)
         snapshot = assemble(value for value in values if _JOBS not in value)
         there = {device["name"] for device in snapshot["devices"]}
         unread = frozenset(snapshot["devices_present"]) - there
         # Without any list of devices nobody knows which one hangs: then nothing is left out next time.
-        for process in left:
+        for process in self._left:
             self._hung[process] = unread - hung
+        self._left.clear()
         return Reading(
             snapshot,
             self._expected(snapshot),
@@ -96,10 +107,15 @@ class Reader:
             tuple(sorted(unread)),
         )
 
-    def _values(self, hung: frozenset[str]) -> Iterator[dict[str, Any]]:
+    def close(self) -> None:
+        """Let the process that reads end."""
+        if self._worker is not None:
+            self._worker.close()
+
+    def _values(self, hung: Container[str]) -> Iterator[dict[str, Any]]:
         settings = self.settings
         yield {_JOBS: running_jobs(settings, self.node)}
-        for piece in pieces(settings.root, settings.tcp_interfaces, without=hung):
+        for piece in pieces(settings.root, settings.tcp_interfaces, without=hung, read=self._kept.read):
             yield dict(piece)
 
     def _expected(self, snapshot: Snapshot) -> int | None:

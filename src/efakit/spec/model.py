@@ -112,6 +112,12 @@ class Hooks:
     expected_devices: str | int = "auto"
     tcp_interfaces: str | tuple[str, ...] = "auto"
     deadline_seconds: float | None = None
+    exporter: bool = False
+    exporter_listen: str | None = None
+    exporter_cert: str | None = None
+    exporter_key: str | None = None
+    exporter_client_ca: str | None = None
+    exporter_device_detail: bool = True
 
 
 @dataclass(frozen=True, eq=False, repr=False)
