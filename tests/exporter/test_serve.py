@@ -95,6 +95,20 @@ def test_whom_the_authority_has_signed_is_served(port, keys):
     assert "efa_tx_bytes_total{" in ask(port, keys, "client")
 
 
+def test_top_asks_by_tls_and_tells_a_stranger_what_failed(port, keys):
+    def asked(client: str, *more: str):
+        files = ("--cert", keys / f"{client}.pem", "--key", keys / f"{client}.key", "--ca", keys / "authority.pem")
+        command = ["top", "--once", "--format", "json", "--interval", "0.2", "--exporter", f"127.0.0.1:{port}"]
+        done = CliRunner().invoke(efakit, [*command, *map(str, files), *more], standalone_mode=False)
+        (node,) = json.loads(done.stdout)["nodes"]
+        return node
+
+    found = asked("client")
+    assert (found["error"], found["devices_found"], found["efa_tx_bytes_per_second"]) == (None, 4, 0)
+    assert asked("stranger")["error"]
+    assert "TLS: " in asked("client", "--server-name", "another")["error"]
+
+
 @pytest.mark.parametrize("client", [None, "stranger"])
 def test_who_has_no_certificate_or_a_stranger_s_is_refused(port, keys, client):
     with pytest.raises(OSError, match=r"(?i)alert|reset|closed|EOF"):
