@@ -17,9 +17,10 @@ _WIDTHS = (60, 100)
 
 def golden_reports() -> dict[str, str]:
     """Return the texts by the names of their files."""
+    reports = {name: report_of(job) for name, job in _jobs().items()}
     return {
-        f"{name}-{width}.txt": "".join(f"{line}\n" for line, _ in report_lines(report_of(job), width))
-        for name, job in _jobs().items()
+        f"{name}-{width}.txt": "".join(f"{line}\n" for line, _ in report_lines(report, width))
+        for name, report in reports.items()
         for width in _WIDTHS
     }
 

@@ -7,10 +7,11 @@ import io
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -23,7 +24,8 @@ from efakit.cli.report_fleet import fleet_options, refuse_fleet_options, report_
 from efakit.cli.report_output import deliver, output_option, to_stdout
 from efakit.diagnose.causes import causes_of, next_step
 from efakit.errors import RecordError, UsageError
-from efakit.finding import Severity
+from efakit.finding import Finding, Severity
+from efakit.jobs.fields import Record
 from efakit.jobs.findings import Job, Limits, limits_with, line_rate, stands_out
 from efakit.jobs.records import JobRun, expand
 from efakit.jobs.verdict import VERDICTS, judge
@@ -35,6 +37,9 @@ from efakit.rules.registry import rules_of
 from efakit.slurm.job import SlurmAnswer, SlurmJob
 from efakit.slurm.lookup import find_job
 from efakit.store.stored import find_runs
+
+if TYPE_CHECKING:
+    from efakit.diagnose.judge import Diagnosis
 
 _RUNNING = ("RUNNING", "COMPLETING")
 _MOST_SECONDS_BETWEEN_CLOCKS = 300
@@ -148,7 +153,10 @@ def report(
     gc.disable()  # the records have no cycles, and looking for some doubles the time of thousands
     click.get_current_context().call_on_close(gc.enable)
     number = answer.job.job_id if answer.job else _number(job_id)
-    beside = Beside(limits, logs, script)
+    in_script: InScript | None = None
+    if script is not None:
+        in_script = partial(_in_script, script)
+    beside = Beside(limits, read_logs(logs), in_script)
     found = job_report(answer, number, records or installed_records_dir(), cluster, run_name, beside)
     if form == "html":
         from efakit.report.html.job import job_page  # Jinja2 takes as long as a small report
@@ -166,12 +174,20 @@ def report(
         raise click.exceptions.Exit(1)
 
 
+InScript = Callable[[str, Mapping[str, Record]], Sequence[Finding]]
+"""Gives what lint has against a job's script, by the job's verdict and its records."""
+
+
 class Beside(NamedTuple):
-    """What a report is given beside records and Slurm: thresholds, the job's logs and its script."""
+    """What a report is given beside records and Slurm: thresholds, what the job's logs say, and its script."""
 
     limits: Limits | None = None
-    logs: tuple[Path, ...] = ()
-    script: Path | None = None
+    said: Diagnosis | None = None
+    in_script: InScript | None = None
+
+
+def _in_script(path: Path, verdict: str, records: Mapping[str, Record]) -> Sequence[Finding]:
+    return script_findings(path, records)
 
 
 def job_report(
@@ -186,16 +202,15 @@ def job_report(
 
     Raises:
         RecordError: there is no usable record of it.
-        UsageError: it is not clear which job or run is meant, or a log or the script cannot be read.
+        UsageError: it is not clear which job or run is meant, or the script cannot be read.
     """
-    limits, logs, script = beside or Beside()
+    limits, said, in_script = beside or Beside()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
     verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
     job = Job(run.records, verdict.verdict, verdict.traffic, {node.node: node.traffic for node in verdict.nodes})
-    said = read_logs(logs)
-    in_script = script_findings(script, run.records) if script is not None else []
     remarks = tuple(stands_out(job, limits))
-    causes = tuple(causes_of(verdict, run.records, said, in_script))
+    found = in_script(verdict.verdict, run.records) if in_script is not None else []
+    causes = tuple(causes_of(verdict, run.records, said, found))
     has_devices = any(item.devices for item in remarks)
     facts = _facts(answer, run)
     step = next_step(
@@ -204,7 +219,7 @@ def job_report(
         said,
         log_file=facts.output_file or "",
         # Slurm shows the script with its arguments.
-        script_file=None if script is not None else (facts.script or "").partition(" ")[0],
+        script_file=None if in_script is not None else (facts.script or "").partition(" ")[0],
         remarkable=has_devices,
     )
     return JobReport(run, verdict, facts, others, remarks, causes, step, line_rate(job), limits)
@@ -345,6 +360,9 @@ def _why_none(runs: list[JobRun], cluster: str | None, answer: SlurmAnswer) -> s
         return f" of cluster {cluster!r} (clusters: {_some(sorted({run.cluster for run in runs}))})"
     if answer.job:
         job = answer.job
+        if job.has_ended:
+            none = "its nodes have published none: were the hooks installed when it ran (efakit hooks status)?"
+            return f"; Slurm says it is {job.state.lower()}: {none if job.node_list else 'it never started'}"
         why = f" ({in_words(job.reason)})" if job.state == "PENDING" and job.reason else ""
         return f"; Slurm says it is {job.state.lower()}{why}, and records appear when the job ends"
     return f" ({answer.reason})" if answer.reason else ""
