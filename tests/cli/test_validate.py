@@ -287,6 +287,7 @@ def test_pcluster_judges_too_and_its_findings_stand_on_the_line_that_they_mean(t
 
 
 @pytest.mark.pcluster
+@pytest.mark.usefixtures("running_judge")
 def test_pcluster_judges_what_a_spec_renders_to(tmp_path):
     answer = found(written(tmp_path, SPEC), "--parallelcluster", str(INSTALLED))
     assert (answer["code"], answer["findings"]) == (0, [])
@@ -303,6 +304,7 @@ def test_another_release_than_the_installed_one_is_not_judged_by_pcluster(tmp_pa
 
 
 @pytest.mark.pcluster
+@pytest.mark.usefixtures("running_judge")
 def test_what_the_simulation_lacks_is_a_note_and_no_finding(tmp_path):
     changes = ({"HeadNode": {"InstanceType": "m7g.xlarge"}}, {"resource": {"InstanceType": "p6e-gb200.36xlarge"}})
     answer = found(written(tmp_path, text(config(standard_account(), *changes))), "--parallelcluster", str(INSTALLED))

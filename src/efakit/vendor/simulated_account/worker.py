@@ -14,6 +14,7 @@ from efakit.vendor.simulated_account.contents import SimulatedAccount
 from efakit.vendor.simulated_account.images import write_official_images
 from efakit.vendor.simulated_account.install import Holder
 from efakit.vendor.simulated_account.server import SUPPRESSED_VALIDATORS
+from efakit.vendor.simulated_account.spared import spare
 from efakit.vendor.simulated_account.synthesis import launch_templates
 from efakit.vendor.simulated_account.watch import Watch
 
@@ -40,6 +41,7 @@ class Worker:
 
         # pcluster asks for the event loop of its thread, and Python 3.14 makes none by itself.
         asyncio.set_event_loop(asyncio.new_event_loop())
+        spare()
         self._holder = Holder()
         self._watch = Watch()
         self._account: SimulatedAccount | None = None
