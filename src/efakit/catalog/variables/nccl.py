@@ -622,6 +622,17 @@ ROWS = (
         fix="remove it",
     ),
     VariableRule(
+        id="ofi-nccl-protocol-sendrecv",
+        name="OFI_NCCL_PROTOCOL",
+        effect="harmful",
+        reason="the plugin's own choice for this type is RDMA: with SENDRECV a message travels over one NIC only",
+        source=_PLATFORM,
+        value="SENDRECV|sendrecv",
+        fix="remove it",
+        workload="nccl",
+        instances="p5.48xlarge p5e.* p5en.*",
+    ),
+    VariableRule(
         id="nccl-socket-ifname-docker",
         name="NCCL_SOCKET_IFNAME",
         effect="harmful",
