@@ -49,7 +49,8 @@ def judge() -> Iterator[Judge]:
 @pytest.fixture
 def running_judge(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``efakit validate`` ask the judge that runs already: to start one takes ten times as long as to ask it."""
-    monkeypatch.setattr("efakit.validate.judges.Judge", lambda: contextlib.nullcontext(judge))
+    monkeypatch.setattr("efakit.cli.validate.pcluster_process", lambda: None)
+    monkeypatch.setattr("efakit.validate.judges.Judge", lambda _process: contextlib.nullcontext(judge))
 
 
 @pytest.fixture(scope="session")
