@@ -281,6 +281,44 @@ def test_a_job_that_shrinks_keeps_all_its_nodes_and_the_one_given_back_is_free(s
     assert {records[node]["node_list_at_end"] for node in kept} == {"gpu-st-p5-[1-2]"}
 
 
+# A prolog that Slurm never ran.
+
+
+@contextlib.contextmanager
+def slurmd_down(site: Site, node: str) -> Iterator[None]:
+    """Stop a host's slurmd as systemd does, and start another one afterwards."""
+    stop = "pid=$(cat /run/slurmd.pid); kill $pid; while kill -0 $pid 2>/dev/null; do sleep 0.05; done"
+    site.cluster.exec(node, ["sh", "-c", stop])
+    try:
+        yield
+    finally:
+        site.cluster.exec(node, ["sh", "-c", f"env -i PATH=$PATH slurmd -f {site.cluster.slurm_conf} -N {node}"])
+
+
+def test_a_job_that_begins_while_a_slurmd_is_down_has_a_baseline_there_where_slurm_ran_its_prologs(site):
+    """Slurm 22.05 loses the request to run them, and starts the job's tasks there all the same."""
+    first, second = site.nodes[:2]
+    ran = site.work_dir / "prologs"
+    script = site.cluster.prolog_d / "10_site"
+    script.write_text(f'#!/bin/sh\necho "$SLURM_JOB_ID $SLURMD_NODENAME" >> {ran}\n')
+    script.chmod(0o755)
+    try:
+        with slurmd_down(site, second):
+            job = site.submit(f"srun {site.mover} {N}\n", *on(first, second))
+            site.wait_until(f'[ "$(squeue --noheader --format=%T --job {job})" != PENDING ]')
+        site.finish(job)
+    finally:
+        script.unlink()
+    baselines = {node: record["baseline"] for node, record in site.records_of(job).items()}
+    had_prolog = {line.split()[1] for line in ran.read_text().splitlines() if line.split()[0] == str(job)}
+    assert baselines == {node: "ok" if node in had_prolog else "missing" for node in (first, second)}
+    report = site.report_of(job)
+    assert report["verdict"] == ("efa" if had_prolog == {first, second} else "incomplete")
+    if second not in had_prolog:
+        assert report["reason"] == f"{second}: no baseline: the prolog did not run, or could not keep it"
+    site.assert_nothing_was_drained()
+
+
 # An epilog that never came.
 
 

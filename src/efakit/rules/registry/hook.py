@@ -404,7 +404,8 @@ _RULES = (
         severity="warning",
         what="The prolog left no baseline of this run.",
         why="The record has no counter differences, so the job's bytes on this node are unknown. The prolog did not "
-        "run, was killed, or its spool was lost.",
+        "run, was killed, or its spool was lost. Slurm 22.05 runs no prolog on a node whose slurmd is down at the "
+        "moment when the job begins, and starts the job's tasks there all the same.",
         wrong="no file of the job in /var/spool/efakit/active when the epilog runs",
         right="the prolog's baseline in /var/spool/efakit/active",
         source=_OWN,

@@ -1,0 +1,283 @@
+"""Reads result tables out of logs of any size: blocks of lines go in, tables come out; nothing else is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from efakit.diagnose.bench import lines
+from efakit.diagnose.bench.lines import Layout, OsuLayout
+from efakit.diagnose.bench.tables import NCCL_TESTS, OSU, Row, Table
+from efakit.diagnose.log_files import Block, LogFile
+from efakit.diagnose.speaker import plain
+from efakit.rules.benchmarks import tests_like
+
+# What begins something that is looked for. A block without them is passed over unless a table is open.
+_NEEDLES = (b"algbw", b"OSU ", b"Using devices", b"Collective test starting", b" on ")
+_SURE_NEEDLES = _NEEDLES[:-1]
+_PROGRAM = b"_perf"
+_LONGEST_LINE = 2_000
+_MOST_TABLES = 1_000
+_MOST_ROWS = 10_000
+_MOST_RANKS = 300_000
+_MOST_LINES_BETWEEN = 100_000
+"""Without a row, and a table counts as broken off: NCCL's own lines may come between."""
+_MOST_LINES_IN_OSU = 200
+_LEAST_BANDWIDTH = 1.0
+"""GB/s from which on the ratio of two numbers with two decimals tells which test it is."""
+
+
+@dataclass
+class _Devices:
+    """The lines that tell where ranks run, up to a table's headings."""
+
+    test: str = ""
+    hosts: dict[str, int] = field(default_factory=dict)
+    seen: set[tuple[int, int]] = field(default_factory=set)
+    twice: bool = False
+    """One rank of one group is told twice: each process runs for itself."""
+    groups: set[int] = field(default_factory=set)
+
+
+@dataclass
+class _Open:
+    """A table whose rows are awaited."""
+
+    table: Table
+    layout: Layout | OsuLayout | None
+    idle: int = 0
+    factor: float | None = None
+    largest: float = 0.0
+    checked: bool | None = None
+
+
+class Reader:
+    """What was read of some logs: ``tables``, in the order of their lines."""
+
+    def __init__(self) -> None:
+        self.tables: list[Table] = []
+        self.left_out = 0
+        """Tables beyond the most that are kept."""
+        self._devices: dict[str, _Devices] = {}
+        self._open: dict[str, _Open] = {}
+        self._named = ""
+        self._name = ""
+        self._waiting = 0
+        """Lines since ranks were told, without headings."""
+
+    def read(self, file: LogFile) -> None:
+        """Read one log to its end; raise UsageError where it cannot be opened."""
+        self.begin(file.name)
+        for block in file.blocks():
+            self.feed(block)
+        self.end()
+
+    def begin(self, name: str) -> None:
+        """Begin with a log."""
+        self._name, self._named = name, ""
+        self._devices, self._open = {}, {}
+
+    def end(self) -> None:
+        """Close what is open at the end of a log."""
+        for label in list(self._open):
+            self._close(label)
+
+    def feed(self, block: Block) -> None:
+        """Take some whole lines."""
+        data, number, place = block.data, block.line, 0
+        if not self._open and not self._devices:
+            places = [at for needle in _SURE_NEEDLES if (at := data.find(needle)) >= 0]
+            if not places:
+                self._look_for_program(data)
+                return
+            place = data.rfind(b"\n", 0, min(places)) + 1
+            self._look_for_program(data[:place])
+            number += data.count(b"\n", 0, place)
+        for offset, raw in enumerate(data[place:].split(b"\n")):
+            if raw and len(raw) < _LONGEST_LINE:
+                self._line(raw, number + offset)
+        self._waiting = self._waiting + data.count(b"\n") if self._devices and not self._open else 0
+        if self._waiting > _MOST_LINES_BETWEEN:
+            self._devices, self._waiting = {}, 0
+
+    def _look_for_program(self, data: bytes) -> None:
+        at = data.rfind(_PROGRAM)
+        if at >= 0:
+            start = max(data.rfind(b"\n", 0, at) + 1, at - _LONGEST_LINE)
+            self._named = lines.named(_text(data[start : at + len(_PROGRAM)])) or self._named
+
+    def _line(self, raw: bytes, number: int) -> None:
+        if b"\r" in raw:
+            raw = raw.rstrip(b"\r").rpartition(b"\r")[2]
+        if any(needle in raw for needle in _NEEDLES) and self._begins(_text(plain(raw)), number):
+            return
+        if b"ut of bounds" in raw or b"vg bus band" in raw:
+            self._ends(_text(plain(raw)))
+            return
+        if _PROGRAM in raw:
+            self._named = lines.named(_text(plain(raw))) or self._named
+        if self._open:
+            self._row(_text(plain(raw)), number)
+
+    def _begins(self, text: str, number: int) -> bool:
+        """Take a line that begins something; say whether it is one."""
+        rank = lines.rank_line(text) if " on " in text else None
+        if rank:
+            self._rank(*rank)
+            return True
+        if "Collective test starting" in text and (test := lines.started(text)):
+            self._devices[text.partition("#")[0].strip()[:100]] = _Devices(test)
+            return True
+        if "Using devices" in text:
+            label = text.partition("#")[0].replace("Using devices", "").strip()[:100]
+            known = self._devices.get(label)
+            self._devices[label] = _Devices(known.test if known and not known.seen else "")
+            return True
+        layout = lines.nccl_layout(text) if "algbw" in text else None
+        if layout:
+            self._nccl(layout, number)
+            return True
+        title = lines.osu_title(text) if "OSU " in text else None
+        if title:
+            label, name, variant = title
+            self._close(label)
+            table = Table(OSU, self._name, number, label, name, variant, unit="")
+            self._open[label] = _Open(table, None)
+            return True
+        return False
+
+    def _rank(self, label: str, group: int, rank: int, host: str) -> None:
+        devices = self._devices.setdefault(label, _Devices())
+        if len(devices.seen) < _MOST_RANKS:
+            devices.twice |= (group, rank) in devices.seen
+            devices.seen.add((group, rank))
+            devices.groups.add(group)
+            host = host.partition(".")[0]
+            devices.hosts[host] = devices.hosts.get(host, 0) + 1
+
+    def _nccl(self, layout: Layout, number: int) -> None:
+        before = self._open.get(layout.label)
+        # Two headings, and no row yet: of one process, the first would have ended.
+        twice = before is not None and before.table.tool == NCCL_TESTS and not before.table.rows
+        self._close(layout.label)
+        devices = self._devices.pop(layout.label, None) or _Devices()
+        table = Table(NCCL_TESTS, self._name, number, layout.label, devices.test)
+        table.ranks, table.groups, table.hosts = len(devices.seen), len(devices.groups), dict(devices.hosts)
+        if before is not None and before.table.is_alone and not devices.seen:
+            table.is_alone = True
+        if devices.twice or (twice and len(devices.seen) == 1):
+            table.is_alone = True
+        if table.is_alone:
+            table.ranks = table.groups = 1
+        self._open[layout.label] = _Open(table, layout)
+
+    def _row(self, text: str, number: int) -> None:
+        label = self._owner(text)
+        if label is None:
+            return
+        awaited = self._open[label]
+        table, layout = awaited.table, awaited.layout
+        row = None
+        if isinstance(layout, Layout):
+            row = lines.nccl_row(text, layout, number)
+            if row is not None:
+                self._learn(awaited, text, layout, row)
+        elif layout is None:
+            found = lines.osu_layout(text)
+            if found is not None:
+                awaited.layout, table.unit = found, found.unit
+            elif "Buffer on" in text:
+                table.variant = f"{table.variant} {lines.osu_buffers(text)}".strip()
+        else:
+            row = lines.osu_row(text, layout, number)
+            if row is not None and table.rows and row.size_bytes <= table.rows[-1].size_bytes:
+                self._close(label)  # what follows is somebody else's
+                return
+        if row is None:
+            awaited.idle += 1
+            if awaited.idle > (_MOST_LINES_BETWEEN if table.tool == NCCL_TESTS else _MOST_LINES_IN_OSU):
+                self._close(label)
+            return
+        awaited.idle = 0
+        if row.best is None:
+            table.no_numbers += 1
+        if len(table.rows) < _MOST_ROWS:
+            table.rows.append(row)
+        if isinstance(layout, OsuLayout) and not layout.has_size:
+            self._close(label)
+
+    def _owner(self, text: str) -> str | None:
+        """Return the label of the open table that a line belongs to."""
+        begins = text.lstrip()
+        labels = [label for label in self._open if label and begins.startswith(label)]
+        if labels:
+            return max(labels, key=len)
+        if "" in self._open:
+            return ""
+        return next(iter(self._open)) if len(self._open) == 1 else None
+
+    def _learn(self, awaited: _Open, text: str, layout: Layout, row: Row) -> None:
+        """Learn from a row which test it may be."""
+        pair = lines.factor_of(text, layout)
+        if pair is not None and pair[0] >= _LEAST_BANDWIDTH and pair[0] > awaited.largest:
+            awaited.largest, awaited.factor = pair[0], pair[1] / pair[0]
+        if awaited.checked is None:
+            awaited.checked = lines.in_place_checked(text, layout)
+
+    def _ends(self, text: str) -> None:
+        label = self._owner(text)
+        if label is None or self._open[label].table.tool != NCCL_TESTS:
+            return
+        table = self._open[label].table
+        wrong = lines.wrong_values(text)
+        if wrong is not None:
+            table.wrong_values = wrong
+            return
+        found = lines.ended(text)
+        if found is not None:
+            table.average, table.minimum_failed = found
+            table.ended = True
+            self._close(label)
+
+    def _close(self, label: str) -> None:
+        awaited = self._open.pop(label, None)
+        if awaited is None:
+            return
+        table = awaited.table
+        if table.tool == OSU:
+            table.ended = bool(table.rows)
+            if awaited.layout is None:
+                return  # a title alone, such as in a listing of programs
+        elif not table.test and table.rows:
+            table.test = self._told(awaited)
+        if len(self.tables) < _MOST_TABLES:
+            self.tables.append(table)
+        else:
+            self.left_out += 1
+
+    def _told(self, awaited: _Open) -> str:
+        """Return the test that a table is of: the only one that looks so, else the one that the log named last."""
+        layout, row = awaited.layout, awaited.table.rows[-1]
+        columns = layout.columns if isinstance(layout, Layout) else ()
+        like = tests_like(
+            row.operation if "redop" in columns else None,
+            row.root if "root" in columns else None,
+            awaited.factor,
+            awaited.table.ranks,
+            awaited.checked,
+        )
+        if len(like) == 1:
+            return like[0]
+        return self._named if self._named in like else ""
+
+
+def read_tables(files: Iterator[LogFile]) -> Reader:
+    """Read logs, one after the other; raise UsageError where one cannot be opened."""
+    reader = Reader()
+    for file in files:
+        reader.read(file)
+    return reader
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

@@ -1,0 +1,77 @@
+"""What a result table says: plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+NCCL_TESTS, OSU = "nccl-tests", "osu"
+
+
+class Row(NamedTuple):
+    """One line of a table: a size, and what was measured. None: not measured, or no number."""
+
+    size_bytes: int
+    value: float | None
+    """GB/s of bus bandwidth out of place, MB/s or microseconds, as the table's ``unit`` says."""
+    in_place: float | None = None
+    time_us: float | None = None
+    data_type: str = ""
+    operation: str = ""
+    root: str = ""
+    wrong: float = 0
+    """How many values were wrong, in place and out of place; of OSU 1 where the validation failed."""
+    line: int = 0
+
+    @property
+    def best(self) -> float | None:
+        """The out-of-place number, else the in-place one."""
+        return self.value if self.value is not None else self.in_place
+
+
+@dataclass
+class Table:
+    """One table of a log."""
+
+    tool: str
+    file: str
+    line: int
+    label: str = ""
+    """What srun, mpirun or another launcher puts before each line."""
+    test: str = ""
+    """``all_reduce``; OSU's title such as ``Bi-Directional Bandwidth``; "" where the table does not tell it."""
+    variant: str = ""
+    """Of OSU: CUDA, and where the buffers are."""
+    unit: str = "GB/s"
+    ranks: int = 0
+    """0: unknown."""
+    groups: int = 0
+    hosts: Mapping[str, int] = field(default_factory=dict)
+    """The hosts' names in the order of ranks, and how many ranks each has; empty where the log does not tell."""
+    rows: list[Row] = field(default_factory=list)
+    average: float | None = None
+    minimum_failed: bool = False
+    """Whether the average is below what NCCL_TESTS_MIN_BW asks for."""
+    wrong_values: int = 0
+    """nccl-tests' own count: Out of bounds values."""
+    ended: bool = False
+    """Whether the table has its end; OSU's have none."""
+    no_numbers: int = 0
+    """Rows with NaN or infinity in place of a number."""
+    is_alone: bool = False
+    """Whether each process ran for itself, as where nccl-tests was built without MPI."""
+
+    @property
+    def is_latency(self) -> bool:
+        """Whether less is better."""
+        return self.unit == "us"
+
+    def judged_row(self) -> Row | None:
+        """Return the row that tells most: the largest size of a bandwidth, the smallest of a latency."""
+        known = [row for row in self.rows if row.best is not None]
+        if not known:
+            return None
+        if self.is_latency:
+            return min(known, key=lambda row: row.size_bytes)
+        return max(known, key=lambda row: (row.size_bytes, row.best or 0))
