@@ -9,7 +9,7 @@ import pytest
 from scripts.golden_reports import golden_page, golden_reports
 
 GOLDEN = Path(__file__).parent / "golden"
-NAMES = sorted(path.name for path in GOLDEN.iterdir())
+NAMES = sorted(path.name for path in GOLDEN.glob("*.txt"))
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,9 @@ def nccl_layout(text: str) -> Layout | None:
     found = _NCCL_HEAD.search(text)
     if not found:
         return None
-    columns = tuple(_NAMES.get(word, word) for word in text[found.start() :].replace("#wrong", "?").lstrip("# ").split())
+    columns = tuple(
+        _NAMES.get(word, word) for word in text[found.start() :].replace("#wrong", "?").lstrip("# ").split()
+    )
     columns = tuple("#wrong" if name == "?" else name for name in columns)
     if columns[0] != "size" or "busbw" not in columns or "algbw" not in columns or len(columns) > 40:
         return None
@@ -190,7 +192,9 @@ def osu_layout(text: str) -> OsuLayout | None:
         cells = re.split(r"\s{2,}", text[found.start() :].lstrip("# ").strip())
         unit = "us" if "(us)" in cells[1] else "MB/s" if "MB/s" in cells[1] else ""
         validation = next((place for place, cell in enumerate(cells) if cell == "Validation"), 0)
-        return OsuLayout(_label(text[: found.start()]), len(cells), unit, validation) if unit and len(cells) < 20 else None
+        return (
+            OsuLayout(_label(text[: found.start()]), len(cells), unit, validation) if unit and len(cells) < 20 else None
+        )
     found = _OSU_BARE_HEAD.search(text)
     if not found:
         return None
