@@ -78,8 +78,8 @@ make_tree() {
 # shellcheck disable=SC2016 # the inner shell's variables
 into_root='
 set -eu
-name=$1 tree=$2 repository=$3 pip=$4
-shift 4
+name=$1 tree=$2 repository=$3 pip=$4 python=$5
+shift 5
 mount --make-rprivate /
 mount --bind "$tree" "$tree"
 cd "$tree"
@@ -103,6 +103,17 @@ else
   printf "127.0.0.1 localhost %s\n" "$name" >run/hosts
   touch etc/hosts
   mount --bind run/hosts etc/hosts
+  for path in $python; do
+    if [ -d "$path" ]; then
+      mkdir -p ".$path"
+      [ -z "$(ls -A ".$path")" ] || continue # the tree has this release itself
+    else
+      [ ! -s ".$path" ] || continue
+      mkdir -p ".${path%/*}"
+      touch ".$path"
+    fi
+    mount --rbind "$path" ".$path"
+  done
 fi
 pivot_root . machine
 cd "$repository"
@@ -110,11 +121,22 @@ umount --lazy /machine
 "$@"
 '
 
+# PyTorch lies beside the repository's environments, for the machine's Python: a tree, which has another, sees that too.
+python_of_torch() {
+  local python=$repository/.venv-torch/bin/python
+  [ -x "$python" ] || return 0
+  "$python" -I -c '
+import os, sys, sysconfig
+own = [os.path.realpath(sys.executable), sysconfig.get_path("stdlib")]
+print(*(own if sys.base_prefix == "/usr" else [sys.base_prefix]))'
+}
+
 enter() { # enter PIP COMMAND...: PIP is 1 for the machine's network and its settings of pip
-  local pip=$1 kinds=(--mount --uts --ipc --pid)
+  local pip=$1 kinds=(--mount --uts --ipc --pid) python
   shift
+  python=$(python_of_torch)
   if [ "$pip" = 0 ]; then kinds+=(--net); fi
-  unshare "${kinds[@]}" --fork --kill-child sh -c "$into_root" lab-tree "slurm-${release/./-}" "$tree" "$repository" "$pip" "$@"
+  unshare "${kinds[@]}" --fork --kill-child sh -c "$into_root" lab-tree "slurm-${release/./-}" "$tree" "$repository" "$pip" "$python" "$@"
 }
 
 make_venv() {
