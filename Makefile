@@ -15,7 +15,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
 PYTEST := python -m pytest
 # What needs nothing but the virtual environment.
-PLAIN := not spark and not pcluster and not dstack and not eks and not sagemaker and not images and not lab and not registry
+PLAIN := not spark and not pcluster and not dstack and not eks and not sagemaker and not images and not lab and not registry and not browser
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/efakit-* prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
@@ -70,11 +70,14 @@ check: .venv/ready
 # Debian trees with other releases of Slurm.
 TREES := lab-tree-24.11 lab-tree-26.05
 
-.PHONY: environments torch pythons prometheus computing waiting test-images test-sagemaker
-environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons prometheus $(TREES)
+.PHONY: environments torch pythons prometheus browser computing waiting test-images test-sagemaker test-browser
+environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons prometheus browser $(TREES)
 
 prometheus:
 	scripts/setup-prometheus.sh .cache/prometheus
+
+browser:
+	scripts/setup-browser.sh .cache/axe
 
 torch: .venv/ready
 	scripts/setup-torch.sh .venv-torch
@@ -97,7 +100,7 @@ computing:
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
 	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
-	$(MAKE) test-images test-sagemaker
+	$(MAKE) test-images test-sagemaker test-browser
 
 # The lab waits more than it computes: two releases of Slurm at a time, beside what computes. What it waits for may take
 # a minute and more, so that a busy machine fails no test.
@@ -108,6 +111,9 @@ test-images:
 
 test-sagemaker:
 	.venv-sagemaker/bin/python -m pytest -q -m sagemaker tests/sagemaker
+
+test-browser:
+	$(PYTEST) -q -m browser tests/report
 
 test-spark: .venv-spark/ready
 	command -v java >/dev/null || scripts/as-root.sh apt-get install --yes --quiet --no-install-recommends default-jre-headless

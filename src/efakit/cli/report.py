@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import sys
 import time
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from efakit import __version__
 from efakit.catalog.slurm_reasons import in_words
 from efakit.cli.command import Command
 from efakit.cli.records_dir import installed_records_dir, records_option
 from efakit.cli.report_causes import read_logs, script_findings
 from efakit.cli.report_fleet import fleet_options, refuse_fleet_options, report_fleet
+from efakit.cli.report_output import deliver, output_option, to_stdout
 from efakit.diagnose.causes import causes_of, next_step
 from efakit.errors import RecordError, UsageError
 from efakit.finding import Finding, Severity
@@ -54,7 +57,8 @@ TIMEOUT_SECONDS = 4.0
 )
 @click.argument("job_id", metavar="[JOBID]", required=False)
 @records_option
-@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", "json", "csv", "html"]), default="text", show_default=True)
+@output_option
 @click.option("--cluster", help="The cluster, if the folder has records of several.")
 @click.option(
     "--run",
@@ -99,6 +103,7 @@ def report(
     job_id: str | None,
     records: Path | None,
     form: str,
+    output: Path | None,
     cluster: str | None,
     run_name: str | None,
     all_nodes: bool,
@@ -123,6 +128,8 @@ def report(
 
     The report lists unusable files and uses the others. Without a usable record the command fails.
 
+    With --format html it is a page: one file that opens offline, with a map of all nodes and devices.
+
     With --since in place of JOBID it is a report of all jobs that ended since then: what fell back, which nodes send
     again more than they did, which devices rest, whose jobs never use EFA. This needs the extra 'fleet'.
     """
@@ -136,7 +143,7 @@ def report(
             "script": script,
         }
         of_one_job |= {"threshold": thresholds}
-        report_fleet(job_id, records, form, cluster, failing, of_one_job, **fleet)
+        report_fleet(job_id, records, form, output, cluster, failing, of_one_job, **fleet)
         return
     refuse_fleet_options(form, fleet)
     limits = _limits(thresholds)
@@ -151,10 +158,18 @@ def report(
         in_script = partial(_in_script, script)
     beside = Beside(limits, read_logs(logs), in_script)
     found = job_report(answer, number, records or installed_records_dir(), cluster, run_name, beside)
-    if form == "json":
-        click.echo(json.dumps(as_data(found, devices=all_devices), indent=2))
-    else:
+    if form == "html":
+        from efakit.report.html.job import job_page  # Jinja2 takes as long as a small report
+
+        deliver(job_page(found, __version__, all_nodes=all_nodes or all_devices), output)
+    elif form == "json":
+        deliver(json.dumps(as_data(found, devices=all_devices), indent=2) + "\n", output)
+    elif to_stdout(output):
         print_report(found, sys.stdout, nodes=all_nodes, with_devices=all_devices)
+    else:
+        text = io.StringIO()
+        print_report(found, text, nodes=all_nodes, with_devices=all_devices)
+        deliver(text.getvalue(), output)
     if fails(found, failing):
         raise click.exceptions.Exit(1)
 
@@ -207,7 +222,7 @@ def job_report(
         script_file=None if in_script is not None else (facts.script or "").partition(" ")[0],
         remarkable=has_devices,
     )
-    return JobReport(run, verdict, facts, others, remarks, causes, step, line_rate(job))
+    return JobReport(run, verdict, facts, others, remarks, causes, step, line_rate(job), limits)
 
 
 def asked_of(answer: SlurmAnswer) -> str:
