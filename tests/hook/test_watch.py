@@ -240,7 +240,7 @@ def test_the_script_s_part_finds_the_nodes_addresses_and_starts_one_process_a_no
     assert end(process) == "a line of a node\n"
     assert calls(node) == [
         "scontrol show hostnames",
-        "srun --overlap --nodes=4 --ntasks=4 --ntasks-per-node=1 --job-name=efakit-watch --mpi=none "
+        "srun --overlap --nodes=4 --ntasks=4 --ntasks-per-node=1 --job-name=efakit-watch --mem=0 --mpi=none "
         f"--kill-on-bad-exit=0 --wait=0 --export=ALL /bin/sh {folder}/run-hook watch-node",
         "warn 10.1.2.3 10.1.2.4",
     ]

@@ -36,7 +36,7 @@ def job(loop: Loop, name: str, watch: str, nodes: list[int], *args: str, **more:
         "nodes": len(nodes),
         "ranks_per_node": 1,
         "watch": watch,
-        "slurm": {"nodelist": [loop.nodes[number] for number in nodes]},
+        "slurm": {"nodelist": [loop.nodes[number] for number in nodes], "mem_per_cpu": "10M"},
         "env": {"EFAKIT_HOME": str(loop.home)},
         "program": sys.executable,
         "args": [str(TALK), *args],

@@ -45,9 +45,10 @@ def watch(run: Run) -> str:
         if not addresses:
             return _NOT_WATCHED % "no address of the job's nodes is known"
         hook = os.path.join(os.path.dirname(run.config or ""), "run-hook")
+        # --mem=0: the step takes no memory from the job's own steps, also where Slurm counts memory.
         argv = (
             *(srun, "--overlap", "--nodes=%s" % nodes, "--ntasks=%s" % nodes, "--ntasks-per-node=1"),
-            *("--job-name=efakit-watch", "--mpi=none", "--kill-on-bad-exit=0", "--wait=0"),
+            *("--job-name=efakit-watch", "--mem=0", "--mpi=none", "--kill-on-bad-exit=0", "--wait=0"),
             *("--export=ALL", "/bin/sh", hook, "watch-node"),
         )
         said = _run(argv, {**environment, PEERS: " ".join(addresses[:_MOST_ADDRESSES])})
