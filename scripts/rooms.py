@@ -119,7 +119,12 @@ _ROOMS = (
         "looks before a job, submits, waits",
         ("spec", "plan", "emit", "lint", "doctor", "jobs", "diagnose", "slurm", "rules", "catalog"),
     ),
-    Room("report", "shows what jobs/ and diagnose/ found", ("diagnose", "jobs", "catalog")),
+    Room(
+        "report",
+        "shows what jobs/ and diagnose/ found: text, JSON, CSV; pages in `html/`",
+        ("diagnose", "jobs", "catalog"),
+        ("jinja2", "markupsafe"),
+    ),
     Room("exporter", "Prometheus metrics of a node", ("node", "hook", "catalog"), ("prometheus_client",), carried=True),
     Room(
         "top",

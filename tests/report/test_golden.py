@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.golden_reports import golden_reports
+from scripts.golden_reports import golden_page, golden_reports
 
 GOLDEN = Path(__file__).parent / "golden"
-NAMES = sorted(path.name for path in GOLDEN.iterdir())
+NAMES = sorted(path.name for path in GOLDEN.glob("*.txt"))
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +34,7 @@ def test_no_line_is_wider_than_asked_for_and_the_answer_stands_in_the_second_lin
     assert lines[0].startswith("Job 42 train: ")
     assert lines[1].split(":")[0] in ("EFA", "Not EFA", "Partly EFA", "Not known")
     assert len(lines) <= 80
+
+
+def test_a_page_is_its_golden_file():
+    assert golden_page() == (GOLDEN / "mixed.html").read_text(encoding="utf-8")

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from efakit import __version__
 from efakit.catalog.slurm_reasons import in_words
 from efakit.cli.command import Command
 from efakit.cli.records_dir import installed_records_dir, records_option
 from efakit.cli.report_causes import read_logs, script_findings
 from efakit.cli.report_fleet import fleet_options, refuse_fleet_options, report_fleet
+from efakit.cli.report_output import deliver, output_option, to_stdout
 from efakit.diagnose.causes import causes_of, next_step
 from efakit.errors import RecordError, UsageError
-from efakit.finding import Severity
+from efakit.finding import Finding, Severity
+from efakit.jobs.fields import Record
 from efakit.jobs.findings import Job, Limits, limits_with, line_rate, stands_out
 from efakit.jobs.records import JobRun, expand
 from efakit.jobs.verdict import VERDICTS, judge
@@ -32,6 +37,9 @@ from efakit.rules.registry import rules_of
 from efakit.slurm.job import SlurmAnswer, SlurmJob
 from efakit.slurm.lookup import find_job
 from efakit.store.stored import find_runs
+
+if TYPE_CHECKING:
+    from efakit.diagnose.judge import Diagnosis
 
 _RUNNING = ("RUNNING", "COMPLETING")
 _MOST_SECONDS_BETWEEN_CLOCKS = 300
@@ -49,7 +57,8 @@ TIMEOUT_SECONDS = 4.0
 )
 @click.argument("job_id", metavar="[JOBID]", required=False)
 @records_option
-@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", "json", "csv", "html"]), default="text", show_default=True)
+@output_option
 @click.option("--cluster", help="The cluster, if the folder has records of several.")
 @click.option(
     "--run",
@@ -94,6 +103,7 @@ def report(
     job_id: str | None,
     records: Path | None,
     form: str,
+    output: Path | None,
     cluster: str | None,
     run_name: str | None,
     all_nodes: bool,
@@ -118,6 +128,8 @@ def report(
 
     The report lists unusable files and uses the others. Without a usable record the command fails.
 
+    With --format html it is a page: one file that opens offline, with a map of all nodes and devices.
+
     With --since in place of JOBID it is a report of all jobs that ended since then: what fell back, which nodes send
     again more than they did, which devices rest, whose jobs never use EFA. This needs the extra 'fleet'.
     """
@@ -131,7 +143,7 @@ def report(
             "script": script,
         }
         of_one_job |= {"threshold": thresholds}
-        report_fleet(job_id, records, form, cluster, failing, of_one_job, **fleet)
+        report_fleet(job_id, records, form, output, cluster, failing, of_one_job, **fleet)
         return
     refuse_fleet_options(form, fleet)
     limits = _limits(thresholds)
@@ -141,22 +153,41 @@ def report(
     gc.disable()  # the records have no cycles, and looking for some doubles the time of thousands
     click.get_current_context().call_on_close(gc.enable)
     number = answer.job.job_id if answer.job else _number(job_id)
-    beside = Beside(limits, logs, script)
+    in_script: InScript | None = None
+    if script is not None:
+        in_script = partial(_in_script, script)
+    beside = Beside(limits, read_logs(logs), in_script)
     found = job_report(answer, number, records or installed_records_dir(), cluster, run_name, beside)
-    if form == "json":
-        click.echo(json.dumps(as_data(found, devices=all_devices), indent=2))
-    else:
+    if form == "html":
+        from efakit.report.html.job import job_page  # Jinja2 takes as long as a small report
+
+        deliver(job_page(found, __version__, all_nodes=all_nodes or all_devices), output)
+    elif form == "json":
+        deliver(json.dumps(as_data(found, devices=all_devices), indent=2) + "\n", output)
+    elif to_stdout(output):
         print_report(found, sys.stdout, nodes=all_nodes, with_devices=all_devices)
+    else:
+        text = io.StringIO()
+        print_report(found, text, nodes=all_nodes, with_devices=all_devices)
+        deliver(text.getvalue(), output)
     if fails(found, failing):
         raise click.exceptions.Exit(1)
 
 
+InScript = Callable[[str, Mapping[str, Record]], Sequence[Finding]]
+"""Gives what lint has against a job's script, by the job's verdict and its records."""
+
+
 class Beside(NamedTuple):
-    """What a report is given beside records and Slurm: thresholds, the job's logs and its script."""
+    """What a report is given beside records and Slurm: thresholds, what the job's logs say, and its script."""
 
     limits: Limits | None = None
-    logs: tuple[Path, ...] = ()
-    script: Path | None = None
+    said: Diagnosis | None = None
+    in_script: InScript | None = None
+
+
+def _in_script(path: Path, verdict: str, records: Mapping[str, Record]) -> Sequence[Finding]:
+    return script_findings(path, records)
 
 
 def job_report(
@@ -171,16 +202,15 @@ def job_report(
 
     Raises:
         RecordError: there is no usable record of it.
-        UsageError: it is not clear which job or run is meant, or a log or the script cannot be read.
+        UsageError: it is not clear which job or run is meant, or the script cannot be read.
     """
-    limits, logs, script = beside or Beside()
+    limits, said, in_script = beside or Beside()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
     verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
     job = Job(run.records, verdict.verdict, verdict.traffic, {node.node: node.traffic for node in verdict.nodes})
-    said = read_logs(logs)
-    in_script = script_findings(script, run.records) if script is not None else []
     remarks = tuple(stands_out(job, limits))
-    causes = tuple(causes_of(verdict, run.records, said, in_script))
+    found = in_script(verdict.verdict, run.records) if in_script is not None else []
+    causes = tuple(causes_of(verdict, run.records, said, found))
     has_devices = any(item.devices for item in remarks)
     facts = _facts(answer, run)
     step = next_step(
@@ -189,10 +219,10 @@ def job_report(
         said,
         log_file=facts.output_file or "",
         # Slurm shows the script with its arguments.
-        script_file=None if script is not None else (facts.script or "").partition(" ")[0],
+        script_file=None if in_script is not None else (facts.script or "").partition(" ")[0],
         remarkable=has_devices,
     )
-    return JobReport(run, verdict, facts, others, remarks, causes, step, line_rate(job))
+    return JobReport(run, verdict, facts, others, remarks, causes, step, line_rate(job), limits)
 
 
 def asked_of(answer: SlurmAnswer) -> str:
@@ -330,6 +360,9 @@ def _why_none(runs: list[JobRun], cluster: str | None, answer: SlurmAnswer) -> s
         return f" of cluster {cluster!r} (clusters: {_some(sorted({run.cluster for run in runs}))})"
     if answer.job:
         job = answer.job
+        if job.has_ended:
+            none = "its nodes have published none: were the hooks installed when it ran (efakit hooks status)?"
+            return f"; Slurm says it is {job.state.lower()}: {none if job.node_list else 'it never started'}"
         why = f" ({in_words(job.reason)})" if job.state == "PENDING" and job.reason else ""
         return f"; Slurm says it is {job.state.lower()}{why}, and records appear when the job ends"
     return f" ({answer.reason})" if answer.reason else ""

@@ -145,7 +145,7 @@ class Job:
     """One sbatch script; ``queue`` None: the first, ``nodes`` None: all of the queue's.
 
     What else is None is decided from the template's row and the catalog. ``body_text`` is what the file ``body`` holds.
-    ``preflight`` is True, False or "file".
+    ``preflight`` is True, False or "file"; ``watch`` is False, "warn", "stop" or "requeue".
     """
 
     name: str
@@ -173,6 +173,7 @@ class Job:
     body_text: str = ""
     container: Container | None = None
     preflight: bool | str = True
+    watch: bool | str = False
     signal: Signal | None = None
     requeue: bool | None = None
     resume_args: tuple[str, ...] = ()

@@ -564,6 +564,23 @@ RULES = (
         source=_SBATCH,
     ),
     Rule(
+        "watch-requeue",
+        room="spec",
+        severity="error",
+        what="A job has watch: requeue, and the spec does not let Slurm requeue it.",
+        why="The watch puts the job back into the queue where its ranks do not use EFA. Slurm refuses that for a job "
+        "that may not be requeued, and without requeue: true nobody knows whether the job may.",
+        wrong="""
+            jobs:
+              - {name: train, template: torchrun, script: train.py, watch: requeue}
+        """,
+        right="""
+            jobs:
+              - {name: train, template: torchrun, script: train.py, watch: requeue, requeue: true}
+        """,
+        source=_SBATCH,
+    ),
+    Rule(
         "signal-no-time",
         room="spec",
         severity="warning",
