@@ -22,6 +22,7 @@ from efakit.slurm.table import read_table
 from efakit.vendor.isolated_environment import isolated_environment
 from efakit.vendor.simulated_account import account_for, config_in
 from scripts.bench_diagnose import bench_diagnose
+from scripts.bench_exporter import bench_exporter
 from scripts.bench_hook import bench_hook
 from scripts.bench_report import bench_report
 from scripts.bench_store import bench_store
@@ -109,6 +110,7 @@ def main() -> int:
         failed += not lint_is_quick([efakit, "lint", "--fail-on", "error"], Path(folder))
         parse_nodes()
         failed += bench_diagnose([efakit, "diagnose"], Path(folder))
+        failed += bench_exporter([efakit], Path(folder))
         failed += bench_hook(Path(folder))
         failed += bench_report([efakit], Path(folder))
         failed += bench_store()
