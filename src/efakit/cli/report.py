@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -32,6 +32,9 @@ from efakit.rules.registry import rules_of
 from efakit.slurm.job import SlurmAnswer, SlurmJob
 from efakit.slurm.lookup import find_job
 from efakit.store.stored import find_runs
+
+if TYPE_CHECKING:
+    from efakit.cli.report_bench import BenchLogs
 
 _RUNNING = ("RUNNING", "COMPLETING")
 _MOST_SECONDS_BETWEEN_CLOCKS = 300
@@ -76,6 +79,14 @@ TIMEOUT_SECONDS = 4.0
     help="The job's script, for causes (as efakit lint).",
 )
 @click.option(
+    "--bench",
+    is_flag=True,
+    help="Read the result tables of nccl-tests and OSU in the job's output file, or in the --log FILEs.",
+)
+@click.option(
+    "--keep", is_flag=True, help="With --bench: keep the results beside the records, for comparison with later runs."
+)
+@click.option(
     "--threshold",
     "thresholds",
     multiple=True,
@@ -100,6 +111,8 @@ def report(
     all_devices: bool,
     logs: tuple[Path, ...],
     script: Path | None,
+    bench: bool,
+    keep: bool,
     thresholds: tuple[str, ...],
     fail_on: str | None,
     verbose: bool,
@@ -116,6 +129,9 @@ def report(
     What stands out: errors, time-outs, retransmits and drops, idle devices, nodes unlike the others.
     'efakit explain --rule RULE' explains a finding. Nodes that agree are one line.
 
+    With --bench it judges the benchmarks in the job's log: how much the line rate of the nodes' type allows, and
+    whether earlier runs on as many nodes of the type, kept with --keep, were better.
+
     The report lists unusable files and uses the others. Without a usable record the command fails.
 
     With --since in place of JOBID it is a report of all jobs that ended since then: what fell back, which nodes send
@@ -130,10 +146,12 @@ def report(
             "log": logs,
             "script": script,
         }
-        of_one_job |= {"threshold": thresholds}
+        of_one_job |= {"threshold": thresholds, "bench": bench, "keep": keep}
         report_fleet(job_id, records, form, cluster, failing, of_one_job, **fleet)
         return
     refuse_fleet_options(form, fleet)
+    if keep and not bench:
+        raise UsageError("--keep keeps the results of benchmarks: add --bench")
     limits = _limits(thresholds)
     answer = find_job(job_id, timeout_seconds=TIMEOUT_SECONDS)
     if verbose:
@@ -141,7 +159,7 @@ def report(
     gc.disable()  # the records have no cycles, and looking for some doubles the time of thousands
     click.get_current_context().call_on_close(gc.enable)
     number = answer.job.job_id if answer.job else _number(job_id)
-    beside = Beside(limits, logs, script)
+    beside = Beside(limits, logs, script, bench, keep)
     found = job_report(answer, number, records or installed_records_dir(), cluster, run_name, beside)
     if form == "json":
         click.echo(json.dumps(as_data(found, devices=all_devices), indent=2))
@@ -157,6 +175,10 @@ class Beside(NamedTuple):
     limits: Limits | None = None
     logs: tuple[Path, ...] = ()
     script: Path | None = None
+    bench: bool = False
+    """Whether the result tables in the logs are read, or in the job's output file where no log is given."""
+    keep: bool = False
+    """Whether they are kept for later runs."""
 
 
 def job_report(
@@ -173,16 +195,22 @@ def job_report(
         RecordError: there is no usable record of it.
         UsageError: it is not clear which job or run is meant, or a log or the script cannot be read.
     """
-    limits, logs, script = beside or Beside()
+    limits, logs, script, with_bench, keep = beside or Beside()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
     verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
     job = Job(run.records, verdict.verdict, verdict.traffic, {node.node: node.traffic for node in verdict.nodes})
-    said = read_logs(logs)
+    facts = _facts(answer, run)
+    bench, tables = None, _bench_logs(run, facts, logs) if with_bench else None
+    said = read_logs(logs, tables.blocks if tables else None)
     in_script = script_findings(script, run.records) if script is not None else []
     remarks = tuple(stands_out(job, limits))
+    if tables:
+        from efakit.cli.report_bench import bench_report, sorted_findings
+
+        bench, found = bench_report(tables, run, folder, limits, keeps=keep)
+        remarks = sorted_findings([*remarks, *found])
     causes = tuple(causes_of(verdict, run.records, said, in_script))
     has_devices = any(item.devices for item in remarks)
-    facts = _facts(answer, run)
     step = next_step(
         verdict,
         str(run.job_id),
@@ -192,7 +220,17 @@ def job_report(
         script_file=None if script is not None else (facts.script or "").partition(" ")[0],
         remarkable=has_devices,
     )
-    return JobReport(run, verdict, facts, others, remarks, causes, step, line_rate(job))
+    return JobReport(run, verdict, facts, others, remarks, causes, step, line_rate(job), bench)
+
+
+def _bench_logs(run: JobRun, facts: SlurmFacts, logs: Sequence[Path]) -> BenchLogs:
+    """Return a reader of result tables; where no log is given, it has read the job's output file."""
+    from efakit.cli.report_bench import BenchLogs, output_of
+
+    tables = BenchLogs()
+    if not logs:
+        tables.read(output_of(run.job_id, facts.output_file))
+    return tables
 
 
 def asked_of(answer: SlurmAnswer) -> str:
