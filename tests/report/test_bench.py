@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -349,3 +350,61 @@ def test_logs_are_read_once_for_causes_and_for_tables(cluster, tmp_path):
     found = cluster.data(42, "--log", pipe)
     os.wait()
     assert found["bench"]["tables"][0]["value"] == 310.0
+
+
+@pytest.fixture
+def squeue(tmp_path, monkeypatch):
+    """A squeue that knows job 42, whose output is at the path that is put."""
+
+    def put(path: Path) -> None:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        script = folder / "squeue"
+        values = {
+            "JobID": "42",
+            "JobArrayID": "42",
+            "State": "COMPLETED",
+            "TimeUsed": "1:00",
+            "RestartCnt": "0",
+            "StdOut": str(path),
+            "BatchFlag": "1",
+            "WorkDir": "/",
+        }
+        script.write_text(
+            f"""#!{sys.executable} -S
+import re, sys
+form = next(word for word in sys.argv if word.startswith("--Format="))
+values = {values!r}
+for name, mark in re.findall(r"(\\w+):0(\\|\\w+\\|)", form.partition("=")[2]):
+    sys.stdout.write(values.get(name, "") + mark)
+sys.stdout.write("\\n")
+"""
+        )
+        script.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        monkeypatch.setenv("EFAKIT_SLURM", "commands")
+        monkeypatch.delenv("SLURM_CONF", raising=False)
+
+    return put
+
+
+def without_log(cluster: Cluster) -> tuple[int, str]:
+    done = CliRunner().invoke(
+        efakit, ["report", "42", "--records", str(cluster.records), "--bench"], standalone_mode=False
+    )
+    return (2, str(done.exception)) if done.exception else (done.return_value or 0, done.output)
+
+
+def test_the_log_is_the_job_s_output_file(cluster, squeue):
+    cluster.log.write_text(all_reduce(cluster.job(42), 310.0))
+    squeue(cluster.log)
+    assert "all_reduce 1 GiB: 310 of at most 423 GB/s" in without_log(cluster)[1]
+
+
+def test_an_output_file_that_cannot_be_read_or_waited_for_is_refused(cluster, squeue, tmp_path):
+    cluster.job(42)
+    os.mkfifo(tmp_path / "pipe")
+    for path, why in ((tmp_path / "pipe", "no regular file"), (tmp_path / "none", "No such file")):
+        squeue(path)
+        code, message = without_log(cluster)
+        assert (code, why in message, "--log FILE" in message) == (2, True, True), message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,14 @@ from efakit.diagnose.bench.judge import findings_of, judge_tables, measured_of
 from efakit.diagnose.bench.read import Reader
 from efakit.diagnose.log_files import Block, LogFile
 from efakit.errors import UsageError
+from efakit.finding import Place
 from efakit.jobs.bench_results import KeptRun
 from efakit.jobs.findings import Limits, Standout, limits_with
 from efakit.jobs.records import JobRun
 from efakit.report.bench import BenchReport
 from efakit.store.bench import keep, kept
+
+_NAME_IT = "name the log with --log FILE"
 
 
 class BenchLogs:
@@ -36,15 +40,20 @@ class BenchLogs:
     def read(self, path: Path) -> None:
         """Read the job's own output file.
 
+        Its path is its user's choice: no pipe or device is waited for.
+
         Raises:
             UsageError: it cannot be opened.
         """
         try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise UsageError("is no regular file", Place(str(path)))
             for _ in self.blocks(LogFile(path)):
                 pass
+        except OSError as error:
+            raise UsageError(f"--bench: the job's output file {path}: {error.strerror}; {_NAME_IT}") from error
         except UsageError as error:
-            message = f"--bench: the job's output file {error}; name the log with --log FILE"
-            raise UsageError(message) from error
+            raise UsageError(f"--bench: the job's output file {error}; {_NAME_IT}") from error
 
 
 def output_of(job: int, output_file: str | None) -> Path:
