@@ -15,7 +15,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 
 PYTEST := python -m pytest
 # What needs nothing but the virtual environment.
-PLAIN := not spark and not pcluster and not dstack and not eks and not sagemaker and not images and not lab and not registry
+PLAIN := not spark and not pcluster and not dstack and not eks and not sagemaker and not images and not lab and not registry and not browser
 export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/efakit-* prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
@@ -67,17 +67,17 @@ check: .venv/ready
 	# By files: of thousands of tests that take milliseconds, handing them out one by one is the largest part.
 	$(PYTEST) -q -m "$(PLAIN) and not thorough" -n auto --dist loadfile
 
-# Side by side, where one alone would leave a core idle.
-SIDE_BY_SIDE := $(MAKE) --jobs=4 --output-sync=target
-
 # Debian trees with other releases of Slurm.
 TREES := lab-tree-24.11 lab-tree-26.05
 
-.PHONY: environments torch pythons prometheus test-images test-sagemaker
-environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons prometheus lab-tree-26.05
+.PHONY: environments torch pythons prometheus browser computing waiting test-images test-sagemaker test-browser
+environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons prometheus browser $(TREES)
 
 prometheus:
 	scripts/setup-prometheus.sh .cache/prometheus
+
+browser:
+	scripts/setup-browser.sh .cache/axe
 
 torch: .venv/ready
 	scripts/setup-torch.sh .venv-torch
@@ -85,26 +85,35 @@ torch: .venv/ready
 pythons:
 	scripts/setup-pythons.sh .venv-pythons
 
+# Alone, at the end: hundreds of processes at once, and what compares the machine before and after.
 test: system
-	$(SIDE_BY_SIDE) environments
-	HYPOTHESIS_PROFILE=efakit $(MAKE) check
+	HYPOTHESIS_PROFILE=efakit $(MAKE) --jobs=4 --output-sync=target check environments
+	$(MAKE) --jobs=3 --output-sync=line computing waiting
+	scripts/as-root.sh $(PYTEST) -m lab $(STORM)
+	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone tests/lab
+	@echo "make test: all checks passed; what was skipped is listed above with its reason"
+
+# One after the other: each has a worker for each core.
+computing:
 	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" -n auto
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
 	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
-	$(SIDE_BY_SIDE) test-images test-sagemaker
-	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
-	# The lab waits more than it computes: releases side by side. What compares the machine before and after is last.
-	$(SIDE_BY_SIDE) test-lab test-lab-26.05
-	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone
-	@echo "make test: all checks passed; what was skipped is listed above with its reason"
+	$(MAKE) test-images test-sagemaker test-browser
+
+# The lab waits more than it computes: two releases of Slurm at a time, beside what computes. What it waits for may take
+# a minute and more, so that a busy machine fails no test.
+waiting: test-lab test-lab-26.05 test-hook test-lab-24.11
 
 test-images:
 	scripts/as-root.sh $(PYTEST) -q -m images tests/images
 
 test-sagemaker:
 	.venv-sagemaker/bin/python -m pytest -q -m sagemaker tests/sagemaker
+
+test-browser:
+	$(PYTEST) -q -m browser tests/report
 
 test-spark: .venv-spark/ready
 	command -v java >/dev/null || scripts/as-root.sh apt-get install --yes --quiet --no-install-recommends default-jre-headless
@@ -115,20 +124,26 @@ platforms-check: .venv-sagemaker3/ready
 
 # A file's tests share a cluster. More workers than cores: they wait.
 ON_LAB := -n 4 --dist loadfile
-.PHONY: lab-24.11 lab-26.05 test-lab test-lab-24.11 test-lab-26.05 $(TREES)
+.PHONY: lab-24.11 lab-26.05 test-lab test-hook test-lab-24.11 test-lab-26.05 $(TREES)
 $(TREES): lab-tree-%:
 	scripts/as-root.sh scripts/lab-tree.sh $*
 
-# Not in memory: the lab mounts a /dev/shm of its own over it.
+# Not in memory: the lab mounts a /dev/shm of its own over it. By their folders: to look through all tests takes each
+# worker longer than one of the lab's computes.
 test-lab:
-	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m "lab and not alone" $(ON_LAB) --ignore=tests/hook
+	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m "lab and not alone" $(ON_LAB) tests/lab tests/slurm
+
+# No Slurm, but calls that hang and signals at any moment.
+STORM := tests/hook/storm
+test-hook:
+	scripts/as-root.sh $(PYTEST) -m lab -n auto --ignore=$(STORM) tests/hook
 
 # In a tree those of them that compare the machine are alone, in namespaces of their own.
 test-lab-26.05:
 	scripts/as-root.sh scripts/lab-tree.sh 26.05 $(PYTEST) -m "lab and not alone" $(ON_LAB) tests/lab tests/slurm
 	scripts/as-root.sh scripts/lab-tree.sh 26.05 $(PYTEST) -m alone tests/lab
 
-# What installs hooks, and what they are told. Not in make test: with it the run comes too close to its 40 minutes.
+# What installs hooks, and what they are told.
 HOOKS_ON_LAB := $(addprefix tests/lab/test_,$(addsuffix .py,cluster enforce hooks_commands loop production runs task_prolog uninstall))
 test-lab-24.11:
 	scripts/as-root.sh scripts/lab-tree.sh 24.11 $(PYTEST) -m lab $(ON_LAB) $(HOOKS_ON_LAB)

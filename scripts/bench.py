@@ -19,8 +19,8 @@ from pathlib import Path
 from efakit.slurm import NodeTable
 from efakit.slurm.nodes import NODE_COLUMNS, nodes_of
 from efakit.slurm.table import read_table
+from efakit.vendor.isolated_environment import isolated_environment
 from efakit.vendor.simulated_account import account_for, config_in
-from efakit.vendor.simulated_account.environment import isolated_environment
 from scripts.bench_diagnose import bench_diagnose
 from scripts.bench_hook import bench_hook
 from scripts.bench_report import bench_report
@@ -101,7 +101,7 @@ def main() -> int:
         for title, first, second, limit in (
             ("efakit --version / pcluster version", [efakit, "--version"], [pcluster, "version"], 0.06),
             ("efakit render p5 / pcluster version", render, [pcluster, "version"], 0.3),
-            ("efakit validate p5 / pcluster's own validation alone", validate, vendor, 1.5),
+            ("efakit validate p5 / pcluster's own validation alone", validate, vendor, 1.1),
         ):
             ratio = median_ratio(first, second, RUNS)
             print(ratio.line(title, f"(limit {limit:.3f}) {'ok' if ratio.value <= limit else 'TOO SLOW'}"))

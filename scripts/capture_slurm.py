@@ -2,6 +2,7 @@
 
     python -m scripts.capture_slurm                                   the machine's own Slurm
     scripts/lab-tree.sh 26.05 python -m scripts.capture_slurm         another release
+    scripts/lab-own-slurm.sh PREFIX python -m scripts.capture_slurm   one that was built by hand
 
 as root, into ``tests/slurm/samples/RELEASE/``: one file a command, named for it (``scontrol-show-node.txt``,
 ``squeue.json``), and ``commands.json``: file -> the command's words. What a release cannot print is left out. Machine,
@@ -11,6 +12,7 @@ paths and ports are replaced by general ones.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 import shutil
@@ -151,6 +153,8 @@ def run_jobs(slurm: SingleHostSlurm) -> dict[str, str]:
 def general(text: str, slurm: SingleHostSlurm) -> str:
     """The text without this machine's names, paths, ports and kernel."""
     text = text.replace(str(slurm.root), "/shared/slurm")
+    if built_by_hand := os.environ.get("EFAKIT_LAB_SLURM"):
+        text = text.replace(built_by_hand, "/opt/slurm")
     for name, port in slurm.ports.items():
         general_port = {"slurmctld": 6817, "slurmdbd": 6819, "mariadbd": 3306}.get(name, 6818)
         text = re.sub(rf"\b{port}\b", str(general_port), text)

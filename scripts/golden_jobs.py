@@ -62,6 +62,11 @@ EXAMPLES = (
         },
         GPUS,
     ),
+    Example(
+        "torchrun-watch",
+        {"template": "torchrun", "script": "train.py", "watch": "requeue", "requeue": True, "signal": {"seconds": 300}},
+        GPUS[:1],
+    ),
     Example("accelerate", {"template": "accelerate", "script": "train.py"}, GPUS),
     Example("deepspeed", {"template": "deepspeed", "script": "train.py"}, GPUS),
     Example("megatron", {"template": "megatron", "script": "pretrain_gpt.py"}, GPUS),

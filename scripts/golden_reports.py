@@ -1,4 +1,4 @@
-"""Makes the golden texts of ``efakit report``: labelled jobs of the tests, at 60 and at 100 columns."""
+"""Makes the golden texts of ``efakit report``: labelled jobs of the tests, at 60 and at 100 columns, and a page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from efakit.diagnose.causes import causes_of, next_step
 from efakit.jobs.findings import Job, line_rate, stands_out
 from efakit.jobs.records import JobRun
 from efakit.jobs.verdict import judge
+from efakit.report.html.job import job_page
 from efakit.report.job import JobReport, SlurmFacts
 from efakit.report.text import report_lines
 from tests.jobs import labelled
@@ -16,11 +17,23 @@ _WIDTHS = (60, 100)
 
 def golden_reports() -> dict[str, str]:
     """Return the texts by the names of their files."""
+    reports = {name: report_of(job) for name, job in _jobs().items()}
     return {
-        f"{name}-{width}.txt": "".join(f"{line}\n" for line, _ in report_lines(_report(job), width))
-        for name, job in _jobs().items()
+        f"{name}-{width}.txt": "".join(f"{line}\n" for line, _ in report_lines(report, width))
+        for name, report in reports.items()
         for width in _WIDTHS
     }
+
+
+def golden_page() -> str:
+    """Return a page that a reviewer can read: four nodes, of which one fell back and one has a device unread."""
+    make = Maker(7, nodes=4, driver="2.17.3", instance="p4d.24xlarge")
+    job = labelled.one_fell_back(make)
+    fallen = next(iter(job.sick))
+    device = make.devices(next(name for name in make.names if name != fallen))[1]
+    del device["counters"]["tx_bytes"]
+    device["unknown"] = ["tx_bytes"]
+    return job_page(report_of(job), "VERSION")
 
 
 def _jobs() -> dict[str, Labelled]:
@@ -31,11 +44,11 @@ def _jobs() -> dict[str, Labelled]:
         "mixed": labelled.one_fell_back(Maker(3, nodes=16, **new)),
         "incomplete": labelled.lost(Maker(4, nodes=8, **new)),
         "old-driver": labelled.pipeline(Maker(5, nodes=16, driver="1.10.1", instance="p4d.24xlarge")),
-        "sick": _sick(Maker(6, nodes=64, **new)),
+        "sick": sick(Maker(6, nodes=64, **new)),
     }
 
 
-def _sick(make: Maker) -> Labelled:
+def sick(make: Maker) -> Labelled:
     """Make a job of which several nodes are sick, each in its own way."""
     make.exchange()
     first = make.devices(make.names[2])
@@ -56,7 +69,8 @@ def _sick(make: Maker) -> Labelled:
     return make.job("sick", "efa")
 
 
-def _report(job: Labelled) -> JobReport:
+def report_of(job: Labelled) -> JobReport:
+    """Return the report of a labelled job, as the command makes it."""
     verdict = judge(job.nodes, job.records)
     known = Job(job.records, verdict.verdict, verdict.traffic, {node.node: node.traffic for node in verdict.nodes})
     run = JobRun("lab", 42, "r0", job.records, job.nodes, 1_790_036_000.0)

@@ -8,7 +8,7 @@ from efakit.emit.registry import applying, emit
 from efakit.plan.plan import make_plan
 from efakit.spec.load import load_spec
 from scripts.golden_jobs import golden_jobs
-from scripts.golden_reports import golden_reports
+from scripts.golden_reports import golden_page, golden_reports
 from scripts.outdated_advice import document as advice_page
 from scripts.reference import architecture, cli_reference, spec_reference
 from scripts.report_reference import report_page
@@ -41,6 +41,7 @@ def golden_files() -> dict[Path, bytes]:
         files[ROOT / "tests/emit/golden/jobs" / name] = text.encode()
     for name, text in golden_reports().items():
         files[ROOT / "tests/report/golden" / name] = text.encode()
+    files[ROOT / "tests/report/golden/mixed.html"] = golden_page().encode()
     files[ROOT / "docs/cli.md"] = cli_reference().encode()
     files[ROOT / "docs/spec.md"] = spec_reference().encode()
     files[ROOT / "docs/rules.md"] = rules_page().encode()

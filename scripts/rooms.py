@@ -24,6 +24,8 @@ class Room(NamedTuple):
     """What it may import beside the standard library."""
     on_nodes: bool = False
     """Whether it runs on compute nodes too: Python 3.9, with the standard library alone."""
+    carried: bool = False
+    """Whether it runs there in one file together with its packages: Python 3.9."""
 
 
 # Modules that belong to no room, as far as they are there. Every room may import them, and they import no room.
@@ -117,8 +119,19 @@ _ROOMS = (
         "looks before a job, submits, waits",
         ("spec", "plan", "emit", "lint", "doctor", "jobs", "diagnose", "slurm", "rules", "catalog"),
     ),
-    Room("report", "shows what jobs/ and diagnose/ found", ("diagnose", "jobs", "catalog")),
-    Room("exporter", "Prometheus metrics of a node", ("node", "hook", "catalog"), ("prometheus_client",)),
+    Room(
+        "report",
+        "shows what jobs/ and diagnose/ found: text, JSON, CSV; pages in `html/`",
+        ("diagnose", "jobs", "catalog"),
+        ("jinja2", "markupsafe"),
+    ),
+    Room("exporter", "Prometheus metrics of a node", ("node", "hook", "catalog"), ("prometheus_client",), carried=True),
+    Room(
+        "top",
+        "live throughput of nodes and devices, from exporters or this node's counters",
+        ("exporter", "node", "hook", "catalog"),
+        ("rich",),
+    ),
 )
 _CLI = Room(
     "cli",
@@ -141,7 +154,8 @@ def ground_there(package: Path = PACKAGE) -> list[Path]:
 
 def on_nodes(package: Path = PACKAGE) -> list[Path]:
     """Return what runs on compute nodes too: the ground, and some rooms."""
-    return [*ground_there(package), *(package / room.name for room in rooms_there(package) if room.on_nodes)]
+    there = (room for room in rooms_there(package) if room.on_nodes or room.carried)
+    return [*ground_there(package), *(package / room.name for room in there)]
 
 
 def architecture_table() -> str:

@@ -18,10 +18,10 @@ if [ -z "$python" ]; then
 fi
 [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
 pip=("$folder/bin/python" -m pip --quiet --disable-pip-version-check)
+# Bytecode comes with the first import (PYTHONPYCACHEPREFIX): of a vendor's tool little is imported.
 if [ $# -gt 0 ]; then
-  # Bytecode comes with the first import (PYTHONPYCACHEPREFIX): of a vendor's tool little is imported.
   "${pip[@]}" install --no-compile "$@" pytest pytest-xdist hypothesis
 else
-  "${pip[@]}" install --editable '.[dev,aws,pcluster,logs,fleet]'
+  "${pip[@]}" install --no-compile --editable '.[dev,aws,pcluster,logs,fleet]'
 fi
 touch "$folder/ready"

@@ -46,6 +46,12 @@ def judge() -> Iterator[Judge]:
         yield running
 
 
+@pytest.fixture
+def running_judge(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``efakit validate`` ask the judge that runs already: to start one takes ten times as long as to ask it."""
+    monkeypatch.setattr("efakit.validate.judges.Judge", lambda: contextlib.nullcontext(judge))
+
+
 @pytest.fixture(scope="session")
 def synthesising_judge(judge: Judge) -> Judge:
     _skip_without(node=True)

@@ -13,8 +13,8 @@ import pytest
 
 from efakit.catalog.config_keys import KEYS, ROOT, sections, sections_of_all_releases
 from efakit.catalog.slurm_settings import DENIED, denied, settings
+from efakit.vendor.isolated_environment import isolated_environment
 from efakit.vendor.simulated_account import installed_pcluster_version, why_unavailable
-from efakit.vendor.simulated_account.environment import isolated_environment
 from efakit.versions import version_key
 
 # Gives each section's keys of pcluster's schema with what they may hold: paths, for its classes have other names.

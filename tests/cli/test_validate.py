@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from efakit.finding import Finding
 from efakit.validate import judges
 from efakit.validate.subject import read_subject
 from efakit.vendor.account_checks import AccountFacts
+from efakit.vendor.pcluster_process import PclusterProcess
 from efakit.vendor.simulated_account import DryRun, installed_pcluster_version
 from tests.pcluster.simulated import Account, config, standard_account, text
 
@@ -55,6 +59,33 @@ def refused(*arguments: str | Path) -> str:
 def test_a_good_spec_and_a_good_config_pass(tmp_path):
     assert run(written(tmp_path, SPEC), "--no-vendor").exit_code == 0
     assert run(ROOT / "cluster-configs/p5.cluster.yaml", "--no-vendor").exit_code == 0
+
+
+def test_a_terminal_shows_who_is_asked_and_nothing_of_it_stays(tmp_path):
+    command = [str(Path(sys.executable).with_name("efakit")), "validate", str(written(tmp_path, SPEC)), "--no-vendor"]
+    quiet = subprocess.run(command, capture_output=True, check=True)
+    assert quiet.stderr == b""
+    master, slave = pty.openpty()
+    shown = subprocess.run(command, stdout=subprocess.PIPE, stderr=slave, check=True)
+    os.close(slave)
+    line = os.read(master, 65536).decode()
+    os.close(master)
+    assert line.startswith("\rAsking ")
+    assert line.endswith("\r\x1b[K")
+    assert shown.stdout == quiet.stdout
+
+
+@pytest.mark.parametrize("content", ["- a\n", "cluster: {}\n", SPEC.replace("parallelcluster:", "parallelclusters:")])
+def test_a_process_that_was_started_for_nothing_is_ended(tmp_path, monkeypatch, content):
+    made = []
+
+    def started() -> PclusterProcess:
+        made.append(PclusterProcess())
+        return made[0]
+
+    monkeypatch.setattr("efakit.cli.validate.pcluster_process", started)
+    run(written(tmp_path, content))
+    assert made[0]._child._process.returncode is not None
 
 
 def test_a_finding_in_a_spec_stands_on_the_specs_line(tmp_path):
@@ -256,6 +287,7 @@ def test_pcluster_judges_too_and_its_findings_stand_on_the_line_that_they_mean(t
 
 
 @pytest.mark.pcluster
+@pytest.mark.usefixtures("running_judge")
 def test_pcluster_judges_what_a_spec_renders_to(tmp_path):
     answer = found(written(tmp_path, SPEC), "--parallelcluster", str(INSTALLED))
     assert (answer["code"], answer["findings"]) == (0, [])
@@ -272,6 +304,7 @@ def test_another_release_than_the_installed_one_is_not_judged_by_pcluster(tmp_pa
 
 
 @pytest.mark.pcluster
+@pytest.mark.usefixtures("running_judge")
 def test_what_the_simulation_lacks_is_a_note_and_no_finding(tmp_path):
     changes = ({"HeadNode": {"InstanceType": "m7g.xlarge"}}, {"resource": {"InstanceType": "p6e-gb200.36xlarge"}})
     answer = found(written(tmp_path, text(config(standard_account(), *changes))), "--parallelcluster", str(INSTALLED))

@@ -58,6 +58,7 @@ def test_a_reported_spec_has_the_right_answer(name: str, expected: set[str]):
 
 
 @pytest.mark.pcluster
+@pytest.mark.usefixtures("running_judge")
 @pytest.mark.parametrize("name", ["az", "login2", "nokey", "v3160"])
 def test_pcluster_refuses_no_spec_that_is_fine(name: str):
     if str(INSTALLED).startswith("3.13"):
@@ -78,6 +79,7 @@ def test_a_known_bad_pair_of_a_spec_is_an_error_beside_its_scripts(tmp_path: Pat
 
 
 @pytest.mark.pcluster
+@pytest.mark.usefixtures("running_judge")
 def test_what_an_older_pcluster_could_not_be_asked_is_said_first():
     path = CONFIGS / "mpi-3.13.1.yaml"
     done = CliRunner().invoke(validate, [str(path), "--parallelcluster", newest_parallelcluster()])

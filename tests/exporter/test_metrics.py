@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
+import select
+import signal
 import subprocess
 import sys
 import threading
+import time
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from efakit.catalog import instances
 from efakit.exporter.metrics import NodeCollector
 from efakit.exporter.reading import Reader
-from efakit.exporter.serve import server_for
+from efakit.exporter.serve import registry_of, server_for
 from efakit.hook.settings import Settings
+from efakit.hook.spool import MOST_RUNS_BYTES
 from efakit.node.bounded import NoChild
 from tests.hook.faults.faulty_mount import FaultyMount, missing_for_fuse
 from tests.hook.hookrun import Node
@@ -74,6 +80,7 @@ def serve(tmp_path):
     for one in servers:
         one.server.shutdown()
         one.server.server_close()
+        one.reader.close()
 
 
 @pytest.fixture
@@ -177,6 +184,80 @@ def test_where_sysfs_is_not_there_nothing_is_called_zero(tmp_path, serve):
     assert "efa_devices_found" not in found
 
 
+def test_the_text_says_what_the_library_s_own_writer_says(tmp_path, root, serve):
+    node = Node(tmp_path, name="gpu-st-p4d-1", root=str(root), compute_resources={"gpu/p4d": DEVICES})
+    node.run("prolog", 7, SLURM_JOB_USER='a"\\b\n', SLURM_JOB_PARTITION="gpu", SLURM_JOB_NUM_NODES="2")
+    exporter = serve(spool_dir=str(node.spool))
+
+    def said(text: str) -> list[tuple]:
+        return [
+            (family.name, family.documentation, family.type, sample.name, sample.labels, sample.value)
+            for family in parse(text)
+            for sample in family.samples
+            if "duration" not in sample.name
+        ]
+
+    theirs = generate_latest(registry_of(exporter.collector)).decode()
+    assert said(exporter.text()) == said(theirs) != []
+
+
+def test_one_process_reads_scrape_after_scrape_and_one_that_is_killed_is_replaced(root, serve):
+    exporter = serve()
+    exporter.samples()
+    first = exporter.reader._worker._child
+    exporter.samples()
+    assert exporter.reader._worker._child == first > 0
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    assert exporter.samples()["efa_devices_found"] == DEVICES
+    assert exporter.reader._worker._child not in (0, first)
+    assert exporter.reader._hung == {}
+
+
+def test_the_process_that_reads_ends_with_the_exporter(root, serve):
+    exporter = serve()
+    exporter.samples()
+    child = exporter.reader._worker._child
+    ends = os.pidfd_open(child)
+    try:
+        exporter.reader.close()
+        assert select.select([ends], [], [], 60)[0] == [ends]
+    finally:
+        os.close(ends)
+
+
+def test_a_counter_that_is_written_in_place_and_one_that_is_another_file_are_both_seen(root, serve):
+    first, *_ = names(root)
+    file = root / "sys/class/infiniband" / first / "ports/1/hw_counters/tx_bytes"
+    exporter = serve()
+    seen = [exporter.devices("efa_tx_bytes_total")[first]]
+    file.write_text("41\n")
+    seen.append(exporter.devices("efa_tx_bytes_total")[first])
+    put(file, "42\n")
+    seen.append(exporter.devices("efa_tx_bytes_total")[first])
+    assert seen[1:] == [41, 42]
+
+
+def test_a_process_that_may_open_few_files_reads_all_counters(root):
+    code = """
+import os, resource, sys
+from efakit.exporter.kept import KeptFiles, allow_many_files
+from efakit.node.counters import read_counters
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+allow_many_files()
+kept = KeptFiles()
+folder = sys.argv[1]
+paths = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+for _ in range(2):
+    assert [kept.read(path) for path in paths] == [read_counters(path) for path in paths]
+print(len(kept._folders))
+"""
+    command = [sys.executable, "-c", code, str(root / "sys/class/infiniband")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert 0 < int(done.stdout) < 2 * DEVICES
+
+
 @pytest.mark.skipif(bool(missing_for_fuse()), reason=", ".join(missing_for_fuse()))
 def test_a_device_that_hangs_costs_its_own_series_and_no_second_process(tmp_path, root, serve):
     """The read sleeps uninterruptibly, as where a device's admin command never completes."""
@@ -237,10 +318,71 @@ def test_a_job_is_there_from_its_prolog_to_its_epilog(tmp_path, root, serve):
     assert exporter.samples(job_id="8") == {"efa_job_info": 1}
 
 
-def test_the_documents_name_every_metric(root, serve):
+def runs(exporter: Exporter) -> dict[tuple[str, str], float]:
+    found = [
+        sample for family in parse(exporter.text()) for sample in family.samples if sample.name == "efa_hook_runs_total"
+    ]
+    return {(sample.labels["hook"], sample.labels["result"]): sample.value for sample in found}
+
+
+def test_runs_of_the_hooks_are_counted_from_the_first_on(tmp_path, root, serve):
+    node = Node(tmp_path, name="gpu-st-p4d-1", root=str(root), compute_resources={"gpu/p4d": DEVICES})
+    exporter = serve(spool_dir=str(node.spool))
+    assert runs(exporter) == {}
+    node.run("prolog", 7)
+    node.run("prolog", 8)
+    assert runs(exporter) == {("prolog", "ok"): 2}
+    node.run("epilog", 7)
+    node.run("health-check", None)
+    node.records.rename(tmp_path / "away")
+    node.run("epilog", 8)
+    told = {("prolog", "ok"): 2, ("epilog", "ok"): 1, ("epilog", "unpublished"): 1, ("health-check", "ok"): 1}
+    assert runs(exporter) == told
+    samples = exporter.samples(hook="epilog")
+    assert samples["efa_hook_seconds_total"] > 0
+    assert abs(samples["efa_hook_last_run_timestamp_seconds"] - time.time()) < 600
+    assert exporter.samples()["efa_hook_records_waiting"] == 1
+    (tmp_path / "away").rename(node.records)
+    node.run("flush", None)
+    assert exporter.samples()["efa_hook_records_waiting"] == exporter.samples()["efa_hook_records_dropped"] == 0
+    assert runs(exporter) == told
+    # Another exporter counts the same: the file is the hook's.
+    assert runs(serve(spool_dir=str(node.spool))) == told
+
+
+def test_a_file_of_runs_that_has_grown_begins_anew_and_half_a_line_counts_nothing(tmp_path, root, serve):
+    node = Node(tmp_path, name="gpu-st-p4d-1", root=str(root), compute_resources={"gpu/p4d": DEVICES})
+    node.run("prolog", 7)
+    exporter = serve(spool_dir=str(node.spool))
+    with (node.spool / "runs").open("a") as file:
+        file.write("prolog ok\nrm -rf 1 2\nprolog ok x 1\n" + "epilog ok 0.5 1\n" * (MOST_RUNS_BYTES // 16 + 1) + "epi")
+    assert runs(exporter) == {("prolog", "ok"): 1, ("epilog", "ok"): MOST_RUNS_BYTES // 16 + 1}
+    node.run("prolog", 8)
+    assert (node.spool / "runs").stat().st_size < 100
+    assert runs(exporter) == {("prolog", "ok"): 1}
+
+
+def test_jobs_of_which_no_hook_knows_and_jobs_whose_epilog_never_came_are_counted(tmp_path, root, serve):
+    node = Node(tmp_path, name="gpu-st-p4d-1", root=str(root), compute_resources={"gpu/p4d": DEVICES})
+    for job in ("job_7", "job_9"):
+        cgroup = root / "sys/fs/cgroup/system.slice/slurmstepd.scope" / job
+        cgroup.mkdir(parents=True)
+        (cgroup / "cgroup.events").write_text("populated 1\nfrozen 0\n")
+    exporter = serve(spool_dir=str(node.spool))
+    assert exporter.samples()["efa_jobs_without_baseline"] == 2, "no hook has ever run here"
+    node.run("prolog", 7)
+    found = exporter.samples()
+    assert (found["efa_jobs_without_baseline"], found["efa_hook_baselines_of_ended_jobs"]) == (1, 0)
+    put(root / "proc/sys/kernel/random/boot_id", "another\n")
+    assert exporter.samples()["efa_hook_baselines_of_ended_jobs"] == 1
+
+
+def test_the_documents_name_every_metric(tmp_path, root, serve):
+    node = Node(tmp_path, name="gpu-st-p4d-1", root=str(root), compute_resources={"gpu/p4d": DEVICES})
+    node.run("prolog", 7)
     told = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
     for detail in (True, False):
-        for family in parse(serve(detail=detail).text()):
+        for family in parse(serve(detail=detail, spool_dir=str(node.spool)).text()):
             for sample in family.samples:
-                is_counter = sample.name.endswith("_total") and "tcp" not in sample.name
+                is_counter = sample.name.endswith("_total") and not re.search("tcp|hook", sample.name)
                 assert is_counter or f"`{sample.name}" in told, sample.name

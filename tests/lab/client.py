@@ -9,27 +9,14 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from efakit.slurm.job import FINAL_STATES
+
 from .labspec import HEAD_NAME, LabSpec
 from .namespaces import inside_argv
 from .releases import WORDS
 
 POLL_SECONDS = 0.1
 LOG_TAIL_LINES = 25
-
-# squeue(1), JOB STATE CODES: states in which nothing more will happen by itself.
-FINAL_STATES = frozenset(
-    (
-        "BOOT_FAIL",
-        "CANCELLED",
-        "COMPLETED",
-        "DEADLINE",
-        "FAILED",
-        "NODE_FAIL",
-        "OUT_OF_MEMORY",
-        "PREEMPTED",
-        "TIMEOUT",
-    )
-)
 
 
 class LabError(Exception):

@@ -92,16 +92,54 @@ def test_a_failing_job_ends_in_its_report_and_with_1(loop):
     assert f"output {data['report']['output_file']}" in text
 
 
+def test_what_the_job_s_logs_and_its_script_say_are_causes_in_its_report(loop):
+    body = """#SBATCH --error=%x-%j.err
+export NCCL_SOCKET_IFNAME=eth0
+echo 'slurmstepd: error: Detected 1 oom_kill event'
+echo 'torch.OutOfMemoryError: CUDA out of memory.' >&2
+exit 1"""
+    code, data, _ = submitted(loop, script(loop, "causes", body), "--wait")
+    causes = {(cause["rule"], cause["from"]) for cause in data["report"]["causes"]}
+    assert code == 1
+    assert causes == {
+        ("log-torch-memory", "log"),
+        ("log-slurm-memory", "log"),
+        ("nccl-socket-ifname-fixed", "script"),
+    }
+    # What was said of the script before the job is not said again where all is well.
+    _, data, _ = submitted(loop, script(loop, "well", body.replace("exit 1", "true")), "--wait")
+    assert {cause["from"] for cause in data["report"]["causes"]} == {"log"}
+
+
+def test_a_log_that_lies_elsewhere_or_is_no_text_leaves_the_report_without_it(loop):
+    for body, said in (
+        ("#SBATCH --output=/dev/null\nexit 1", ""),
+        ("#SBATCH --output=%x.log\nprintf '\\375\\067\\172\\130\\132\\000'\nexit 1", "packed by xz"),
+    ):
+        code, data, told = submitted(loop, script(loop, "elsewhere", body), "--wait")
+        assert (code, data["report"]["state"], data["report"]["causes"]) == (1, "FAILED", [])
+        assert said in told
+
+
 def test_an_array_waits_for_all_of_its_tasks_and_reports_each(loop):
     path = script(loop, "tasks", "exit $((SLURM_ARRAY_TASK_ID == 2))")
     code, data, _ = submitted(loop, path, "--wait", "--", "--array=1-3%2")
     assert code == 1
+    # What sets SLURM_ARRAY_TASK_ID stands behind --.
+    assert "slurm-variable-unset" not in [item["rule"] for item in data["findings"]]
     assert [(job["array"][1], job["state"]) for job in data["jobs"]] == [
         (1, "COMPLETED"),
         (2, "FAILED"),
         (3, "COMPLETED"),
     ]
     assert [report["verdict"] for report in data["reports"]] == ["single-node"] * 3
+    assert [report["job_id"] for report in data["reports"]] == [job["job_id"] for job in data["jobs"]]
+    # For people the one that went wrong comes first, and is named at the end.
+    text = loop.efakit("submit", path, "--wait", "--", "--array=1-3", check=False).stdout
+    array = int(text.partition("submitted job ")[2].split()[0])
+    heads = [line for line in text.splitlines() if line.startswith("Task ")]
+    assert [line.split(" (")[0] for line in heads] == [f"Task {array}_{task}" for task in (2, 1, 3)]
+    assert text.endswith("\n1 of 3 tasks did not complete: 2\n")
 
 
 def test_a_job_that_is_cancelled_while_it_runs_is_told_so(loop):
@@ -109,6 +147,28 @@ def test_a_job_that_is_cancelled_while_it_runs_is_told_so(loop):
     code, data, said = submitted(loop, path, "--wait")
     assert (code, data["report"]["state"]) == (1, "CANCELLED")
     assert ": cancelled after " in said
+
+
+def test_a_job_that_is_cancelled_before_it_starts_is_told_so_without_a_log_to_read(loop):
+    path = script(loop, "never", "true")
+    first = submitted(loop, path, "--", "--begin=now+1hour")[1]["job_id"]
+    loop.cluster.run(["scancel", str(first)])
+    done = loop.efakit("report", str(first), check=False)
+    assert (done.returncode, "Slurm says it is cancelled: it never started" in done.stderr) == (2, True)
+
+
+def test_a_job_whose_nodes_are_out_of_use_waits_for_them(loop):
+    node = loop.nodes[0]
+    loop.cluster.run(["scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=broken fan"])
+    try:
+        code, data, _ = submitted(loop, script(loop, "waits", "true"), "--", "--nodes=2")
+    finally:
+        loop.cluster.run(["scontrol", "update", f"NodeName={node}", "State=RESUME"])
+    assert (code, data["submitted"]) == (0, True)
+    (out,) = (item for item in data["findings"] if item["rule"] == "submit-nodes-out")
+    assert f"{node} (broken fan)" in out["message"]
+    assert {item["severity"] for item in data["findings"]} == {"warning"}
+    assert loop.cluster.wait(data["job_id"]) == "COMPLETED"
 
 
 def test_a_job_whose_dependency_can_never_hold_is_told_in_words_and_not_waited_for(loop):
@@ -159,7 +219,8 @@ def test_what_the_newest_record_of_a_node_found_is_held_against_the_job(loop):
         loop.cluster.wait(loop.cluster.submit(script(loop, "finder", "true"), f"--nodelist={node}"))
     finally:
         aside.rename(device)
-    code, data, _ = submitted(loop, script(loop, "after", "true"), "--dry-run")
+    path = script(loop, "after", "true")
+    code, data, _ = submitted(loop, path, "--dry-run")
     found = [item for item in data["findings"] if item["rule"] == "submit-node-findings"]
     assert (code, data["submitted"]) == (0, False)
     assert data["estimate"].startswith("Job ")

@@ -62,6 +62,7 @@ def test_what_costs_or_is_slow_is_a_warning(name: str, version: str, warning: st
     "name", ["login-and-head-in-one-subnet", "two-lustre", "block-without-instance-type", "mpi-3.13.1"]
 )
 @pytest.mark.pcluster
+@pytest.mark.usefixtures("running_judge")
 def test_what_is_fine_is_refused_by_nobody(name: str):
     if INSTALLED.startswith("3.13"):
         pytest.skip("by 3.13 no cluster can be made any more")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,9 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from efakit.errors import UsageError
+from efakit.vendor.child import Child, ChildError
+from efakit.vendor.isolated_environment import isolated_environment
+from efakit.vendor.pcluster_process import PclusterProcess
 from efakit.vendor.simulated_account import Judge, MotoServer, server
-from efakit.vendor.simulated_account.child import Child, ChildError
-from efakit.vendor.simulated_account.environment import isolated_environment
 from tests.pcluster.simulated import Account, config, text
 
 
@@ -101,6 +103,26 @@ server = MotoServer(SimulatedAccount()).__enter__()
 print(server._child._process.pid, server._home, flush=True)
 os._exit(0)
 """
+
+
+@pytest.mark.pcluster
+def test_a_process_that_is_not_needed_is_gone_at_once_with_its_folder() -> None:
+    with PclusterProcess() as process:  # it imports still
+        running, folder = process._child._process, Path(process._folder.name)
+        assert folder.exists()
+    assert running.returncode == -signal.SIGKILL
+    assert not folder.exists()
+    process.end()
+
+
+@pytest.mark.pcluster
+def test_a_judge_takes_a_process_that_was_started_before_and_ends_it(account: Account) -> None:
+    process = PclusterProcess()
+    with Judge(process) as judge:
+        assert judge.dry_run(text(config(account)), account.simulated).accepted
+        running = process._child._process
+        assert running.poll() is None
+    assert running.returncode is not None
 
 
 @pytest.mark.pcluster

@@ -259,6 +259,14 @@ def test_other_region_and_zone(judge: Judge) -> None:
     assert answer.accepted, answer.findings
 
 
+def test_what_a_region_offers_is_not_what_another_did(judge: Judge) -> None:
+    """A type that the first of two regions offers alone: each has its own answer, however often both are asked."""
+    for region, offered in [("us-east-2", True), ("us-east-1", False)] * 2:
+        there = standard_account(region, "b" if offered else "a")
+        answer = judge.dry_run(text(config(there, p5(InstanceType="hpc7a.96xlarge"))), there.simulated)
+        assert any("hpc7a.96xlarge" in item.message for item in answer.errors) != offered, answer.findings
+
+
 def test_region_that_pcluster_does_not_know_is_refused_in_its_own_account(judge: Judge) -> None:
     account = standard_account("mars-east-1")
     answer = judge.dry_run(text(config(account)), account.simulated)

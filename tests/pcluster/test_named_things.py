@@ -214,6 +214,7 @@ def block(**more: Any) -> dict[str, Any]:
     return {**queue, **more}
 
 
+@pytest.mark.usefixtures("running_judge")
 @pytest.mark.parametrize(
     "queues",
     [
@@ -230,6 +231,7 @@ def test_a_reservation_tells_the_type_and_is_there(tmp_path: Path, queues: list[
     assert any("cr-0123456789abcdef0" in note for note in answer["notes"])
 
 
+@pytest.mark.usefixtures("running_judge")
 def test_a_type_that_only_efakit_knows_is_left_undecided(tmp_path: Path) -> None:
     queue = deepcopy(base()["Scheduling"]["SlurmQueues"][0])
     queue["ComputeResources"][0]["InstanceType"] = "p6e-gb200.36xlarge"
@@ -240,6 +242,7 @@ def test_a_type_that_only_efakit_knows_is_left_undecided(tmp_path: Path) -> None
     assert any("p6e-gb200.36xlarge" in note for note in answer["notes"])
 
 
+@pytest.mark.usefixtures("running_judge")
 def test_a_type_that_nobody_knows_is_still_refused(tmp_path: Path) -> None:
     assert validated(tmp_path, {"HeadNode": {"InstanceType": "m5.nosuchsize"}})["outcome"] == "refused"
 

@@ -107,6 +107,27 @@ def test_the_check_of_the_nodes_wants_as_many_devices_as_the_type_has(job, found
     assert (preflight and preflight.devices) == found
 
 
+@pytest.mark.parametrize(
+    ("more", "mode", "why"),
+    [
+        ({}, None, None),
+        ({"watch": False}, None, None),
+        ({"watch": "stop"}, "stop", "as the spec says (watch: stop)"),
+        ({"watch": "warn", "nodes": 1}, None, "ranks on one node do not need EFA"),
+    ],
+)
+def test_a_job_is_watched_only_where_the_spec_asks_and_its_ranks_need_efa(more, mode, why):
+    job = plan_of({**TORCHRUN, **more}).slurm.jobs[0]
+    assert (job.watch and job.watch.mode) == mode
+    told = [decision for decision in job.decisions if decision.subject == "watch of job job"]
+    assert [decision.choice for decision in told] == ([] if why is None else [mode or "none"])
+    assert all(decision.reason.startswith(why) for decision in told)
+
+
+def test_a_job_without_efa_is_not_watched():
+    assert plan_of({"template": "command", "program": "x", "watch": "warn"}, "c5.large").slurm.jobs[0].watch is None
+
+
 def test_a_container_s_stack_decides_the_environment():
     """The host's plugin is too new to need the tuning; the image's is not."""
     image = {"runtime": "pyxis", "image": "image", "stack": {"plugin": "1.13.2"}}

@@ -1,4 +1,4 @@
-"""Every parser on what three releases of Slurm printed (``scripts/capture_slurm.py``), of the same cluster and jobs."""
+"""Every parser on what four releases of Slurm printed (``scripts/capture_slurm.py``), of the same cluster and jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ from efakit.slurm.table import long_format, read_table
 from scripts.capture_slurm import BETWEEN, SAMPLES, own_questions
 
 RELEASES = sorted(path.name for path in SAMPLES.iterdir())
-KILLED = {"22.05": "JobLaunchFailure", "24.11": "RaisedSignal:9(Killed)", "26.05": "RaisedSignal:9(Killed)"}
+KILLED = {
+    "22.05": "JobLaunchFailure",
+    "24.11": "RaisedSignal:9(Killed)",
+    "25.11": "RaisedSignal:9(Killed)",
+    "26.05": "RaisedSignal:9(Killed)",
+}
 
 pytestmark = pytest.mark.parametrize("release", RELEASES)
 

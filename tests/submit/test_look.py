@@ -147,6 +147,18 @@ def test_a_type_that_the_catalog_does_not_know_is_a_warning():
     assert [item.message for item in looks.findings] == ["the catalog does not know the instance type p9.48xlarge"]
 
 
+def test_a_refusal_that_only_says_that_nodes_are_out_of_use_does_not_stop_a_job_that_would_wait():
+    out = node("n1", state=("idle", "drain"), reason="broken fan")
+    refused = "Requested node configuration is not available"
+    waits = look(replace(facts(out, node("n2"), nodes="2"), refused=refused))
+    assert rules(waits) == [("submit-nodes-out", "warning")]
+    assert rules(look(replace(facts(node("n1"), node("n2"), nodes="2"), refused=refused))) == [
+        ("submit-refused", "error")
+    ]
+    other = look(replace(facts(out, node("n2"), nodes="2"), refused="Invalid account"))
+    assert ("submit-refused", "error") in rules(other)
+
+
 def test_errors_of_newest_records_are_said_once_with_their_nodes():
     missing = {"rule": "devices-missing", "severity": "error", "message": "31 of 32 EFA devices"}
     info = {"rule": "other", "severity": "info", "message": "all is well"}

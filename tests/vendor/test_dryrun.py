@@ -10,8 +10,8 @@ import pytest
 from efakit.errors import MissingExtra, UsageError
 from efakit.vendor import dryrun
 from efakit.vendor.dryrun import real_dry_run
+from efakit.vendor.isolated_environment import isolated_environment
 from efakit.vendor.simulated_account import MotoServer
-from efakit.vendor.simulated_account.environment import isolated_environment
 from tests.pcluster.simulated import Account, config, text
 
 

@@ -187,6 +187,18 @@ def efa_table() -> dict[str, int]:
     return {name: row["efa_interfaces"] for name, row in _efa_rows().items() if row["efa_interfaces"] is not None}
 
 
+def bytes_per_second(name: str) -> float | None:
+    """Return what the network of an instance type can move each way, EFA and TCP together; None: not known."""
+    gigabits = get(name).bandwidth_gbps if known(name) else None
+    return None if gigabits is None else gigabits * 1e9 / 8
+
+
+def bytes_per_second_table() -> dict[str, float]:
+    """Give the same of the types with EFA for which it is known, for a compute node."""
+    rates = {name: bytes_per_second(name) for name in _efa_rows()}
+    return {name: rate for name, rate in rates.items() if rate is not None}
+
+
 @lru_cache(maxsize=None)
 def sources() -> dict[str, Source]:
     """Give the sources of the catalog's values by key."""

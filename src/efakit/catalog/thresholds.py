@@ -39,6 +39,29 @@ TCP_ANSWERS = Threshold(
 THRESHOLDS = (EFA_FLOOR, TCP_FLOOR, TCP_ANSWERS)
 """Of the verdict: fixed, so that one verdict means one thing everywhere."""
 
+WATCH_EXCHANGE = Threshold(
+    name="watch-exchange",
+    value=512 * 1024,
+    unit="bytes each second",
+    reason="ranks that coordinate over TCP beside EFA (rendezvous, heartbeats, small objects) exchange less; ranks "
+    "whose data travel over TCP exchange far more",
+)
+WATCH_LOOKS = Threshold(
+    name="watch-looks",
+    value=4,
+    unit="looks",
+    reason="a bootstrap is over within seconds, and then EFA is used; at a look every two seconds this is 8 s of TCP "
+    "without EFA",
+)
+WATCH_BOOTSTRAP = Threshold(
+    name="watch-bootstrap",
+    value=256 * 1024,
+    unit="bytes for each node of the job",
+    reason="beside the floor for TCP: NCCL's and MPI's bootstrap hands what each rank is to all others, some KB a rank",
+)
+WATCH = (WATCH_EXCHANGE, WATCH_LOOKS, WATCH_BOOTSTRAP)
+"""Of what is said while a job runs."""
+
 _ANY = "AWS names it as a sign of a degraded or failed connection, and publishes no number: each one in a job counts"
 _SOME_PEERS = (
     "AWS publishes no number, and retransmits are normal for SRD: only a node far from its peers is remarkable"

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 
 import click
 
 from efakit.cli.command import Command
 from efakit.errors import UsageError
-from efakit.finding import Place
-
-_LISTEN = re.compile(r"(?:(?P<bracketed>\[[^\]]+\])|(?P<host>[^:\[\]]*))(?::(?P<port>\d{1,5}))?")
-_DEFAULT_PORT = 9764
-_SECONDS = 5.0
 
 
 @click.command(short_help="Serve Prometheus metrics of this node's EFA devices and jobs.", cls=Command)
@@ -79,56 +72,12 @@ def exporter(
             click.echo(f"wrote {path}: {ASSETS[path.name]}")
         return
     try:
-        from efakit.exporter.metrics import NodeCollector
-        from efakit.exporter.serve import Certificates, server_for, write_textfile
+        from efakit.exporter.start import Asked, start
     except ModuleNotFoundError as error:
         if error.name != "prometheus_client":
             raise
         raise UsageError("needs prometheus-client: pip install 'efakit[exporter]'") from error
     from efakit.catalog import instances
-    from efakit.exporter.reading import Reader
-    from efakit.hook.settings import load_settings
 
-    if config is None:
-        from efakit.hook.settings import Settings
-
-        settings = Settings()
-        problems: list[str] = []
-    else:
-        settings, problems = load_settings(str(config))
-    if problems:
-        # A misread setting would leave series out, and nobody would see that they are missing.
-        raise UsageError("; ".join(problems), Place(str(config)))
-    given = [item for item in (cert, key, client_ca) if item is not None]
-    if given and len(given) < 3:
-        raise UsageError("--cert, --key and --client-ca go together", Place("--cert"))
-    address, port = _address(listen)
-    name = node or os.uname().nodename.partition(".")[0]
-    reader = Reader(settings, name, _SECONDS, instances.efa_table())
-    collector = NodeCollector(reader.read, _line_rate, device_detail=not no_device_detail)
-    if textfile is not None:
-        write_textfile(collector, textfile)
-        return
-    certificates = Certificates(cert, key, client_ca) if cert and key and client_ca else None
-    with server_for(collector, address, port, certificates) as server:
-        shown = f"[{address}]" if ":" in address else address
-        scheme = "https" if certificates else "http"
-        click.echo(f"serving metrics of {name} at {scheme}://{shown}:{server.server_port}/metrics", err=True)
-        server.serve_forever()
-
-
-def _address(listen: str) -> tuple[str, int]:
-    found = _LISTEN.fullmatch(listen)
-    if found is None or int(found["port"] or _DEFAULT_PORT) > 65535:
-        raise UsageError(f"{listen!r} is no ADDRESS:PORT, such as 127.0.0.1:9764 or [::1]:9764", Place("--listen"))
-    host = (found["bracketed"] or "").strip("[]") or found["host"] or "127.0.0.1"
-    return host, int(found["port"] or _DEFAULT_PORT)
-
-
-def _line_rate(instance_type: str) -> float | None:
-    from efakit.catalog import instances
-
-    if not instances.known(instance_type):
-        return None
-    gigabits = instances.get(instance_type).bandwidth_gbps
-    return None if gigabits is None else gigabits * 1e9 / 8
+    asked = Asked(listen, cert, key, client_ca, textfile, not no_device_detail, config, node)
+    start(asked, instances.efa_table(), instances.bytes_per_second, lambda text: click.echo(text, err=True))

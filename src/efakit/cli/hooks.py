@@ -11,7 +11,7 @@ from efakit.cli.command import Group
 from efakit.cli.hooks_install import flush, install, uninstall
 from efakit.cli.hooks_status import status
 from efakit.errors import UsageError
-from efakit.plan.slurm.site import INSTALLER, PYXIS_SCRIPT, Publication
+from efakit.plan.slurm.site import EXPORTER_SCRIPT, INSTALLER, PYXIS_SCRIPT, Publication
 
 
 @click.group(cls=Group, short_help="Install the hooks on a cluster, check them, publish their installer.")
@@ -36,12 +36,13 @@ hooks.add_command(flush)
 def publish(bundle: Path, address: str | None, dry_run: bool) -> None:
     """Upload the installer of BUNDLE to the address that the cluster fetches it from.
 
-    If the bundle has the script that enables Pyxis, it is uploaded too. The address comes from the spec
-    (hooks.bucket). This needs the extra 'aws', and AWS credentials with write access.
+    The script that enables Pyxis and the installer of the exporter are uploaded too, if the bundle has them. The
+    address comes from the spec (hooks.bucket). This needs the extra 'aws', and AWS credentials with write access.
     """
     contents = {INSTALLER: _read(bundle, INSTALLER)}
-    if (bundle / "hooks" / PYXIS_SCRIPT).exists():
-        contents[PYXIS_SCRIPT] = _read(bundle, PYXIS_SCRIPT)
+    for name in (PYXIS_SCRIPT, EXPORTER_SCRIPT):
+        if (bundle / "hooks" / name).exists():
+            contents[name] = _read(bundle, name)
     target = _address_of(bundle) if address is None else address
     bucket, _, key = target.removeprefix("s3://").partition("/")
     if not target.startswith("s3://") or not bucket or not key or not target.isprintable():

@@ -46,6 +46,7 @@ COMMANDS = {
         "exporter",
         "Serve Prometheus metrics of this node's EFA devices and jobs.",
     ),
+    "top": ("efakit.cli.top", "top", "Show the live EFA traffic of a job's nodes and devices."),
     "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, check them, publish their installer."),
     "doctor": (
         "efakit.cli.doctor",

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from efakit import __version__
 from efakit.catalog.slurm_reasons import in_words
 from efakit.cli.command import Command
 from efakit.cli.records_dir import installed_records_dir, records_option
 from efakit.cli.report_causes import read_logs, script_findings
 from efakit.cli.report_fleet import fleet_options, refuse_fleet_options, report_fleet
+from efakit.cli.report_output import deliver, output_option, to_stdout
 from efakit.diagnose.causes import causes_of, next_step
 from efakit.errors import RecordError, UsageError
-from efakit.finding import Severity
+from efakit.finding import Finding, Severity
+from efakit.jobs.fields import Record
 from efakit.jobs.findings import Job, Limits, limits_with, line_rate, stands_out
 from efakit.jobs.records import JobRun, expand
 from efakit.jobs.verdict import VERDICTS, judge
@@ -35,6 +40,7 @@ from efakit.store.stored import find_runs
 
 if TYPE_CHECKING:
     from efakit.cli.report_bench import BenchLogs
+    from efakit.diagnose.judge import Diagnosis
 
 _RUNNING = ("RUNNING", "COMPLETING")
 _MOST_SECONDS_BETWEEN_CLOCKS = 300
@@ -52,7 +58,8 @@ TIMEOUT_SECONDS = 4.0
 )
 @click.argument("job_id", metavar="[JOBID]", required=False)
 @records_option
-@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", "json", "csv", "html"]), default="text", show_default=True)
+@output_option
 @click.option("--cluster", help="The cluster, if the folder has records of several.")
 @click.option(
     "--run",
@@ -105,6 +112,7 @@ def report(
     job_id: str | None,
     records: Path | None,
     form: str,
+    output: Path | None,
     cluster: str | None,
     run_name: str | None,
     all_nodes: bool,
@@ -134,6 +142,8 @@ def report(
 
     The report lists unusable files and uses the others. Without a usable record the command fails.
 
+    With --format html it is a page: one file that opens offline, with a map of all nodes and devices.
+
     With --since in place of JOBID it is a report of all jobs that ended since then: what fell back, which nodes send
     again more than they did, which devices rest, whose jobs never use EFA. This needs the extra 'fleet'.
     """
@@ -147,7 +157,7 @@ def report(
             "script": script,
         }
         of_one_job |= {"threshold": thresholds, "bench": bench, "keep": keep}
-        report_fleet(job_id, records, form, cluster, failing, of_one_job, **fleet)
+        report_fleet(job_id, records, form, output, cluster, failing, of_one_job, **fleet)
         return
     refuse_fleet_options(form, fleet)
     if keep and not bench:
@@ -159,26 +169,46 @@ def report(
     gc.disable()  # the records have no cycles, and looking for some doubles the time of thousands
     click.get_current_context().call_on_close(gc.enable)
     number = answer.job.job_id if answer.job else _number(job_id)
-    beside = Beside(limits, logs, script, bench, keep)
+    in_script: InScript | None = None
+    if script is not None:
+        in_script = partial(_in_script, script)
+    tables = _bench_logs() if bench else None
+    beside = Beside(limits, read_logs(logs, tables.blocks if tables else None), in_script, tables, keep)
     found = job_report(answer, number, records or installed_records_dir(), cluster, run_name, beside)
-    if form == "json":
-        click.echo(json.dumps(as_data(found, devices=all_devices), indent=2))
-    else:
+    if form == "html":
+        from efakit.report.html.job import job_page  # Jinja2 takes as long as a small report
+
+        deliver(job_page(found, __version__, all_nodes=all_nodes or all_devices), output)
+    elif form == "json":
+        deliver(json.dumps(as_data(found, devices=all_devices), indent=2) + "\n", output)
+    elif to_stdout(output):
         print_report(found, sys.stdout, nodes=all_nodes, with_devices=all_devices)
+    else:
+        text = io.StringIO()
+        print_report(found, text, nodes=all_nodes, with_devices=all_devices)
+        deliver(text.getvalue(), output)
     if fails(found, failing):
         raise click.exceptions.Exit(1)
 
 
+InScript = Callable[[str, Mapping[str, Record]], Sequence[Finding]]
+"""Gives what lint has against a job's script, by the job's verdict and its records."""
+
+
 class Beside(NamedTuple):
-    """What a report is given beside records and Slurm: thresholds, the job's logs and its script."""
+    """What a report is given beside records and Slurm: thresholds, what the job's logs say, and its script."""
 
     limits: Limits | None = None
-    logs: tuple[Path, ...] = ()
-    script: Path | None = None
-    bench: bool = False
-    """Whether the result tables in the logs are read, or in the job's output file where no log is given."""
+    said: Diagnosis | None = None
+    in_script: InScript | None = None
+    tables: BenchLogs | None = None
+    """The result tables of the logs; of the job's output file where no log was read."""
     keep: bool = False
     """Whether they are kept for later runs."""
+
+
+def _in_script(path: Path, verdict: str, records: Mapping[str, Record]) -> Sequence[Finding]:
+    return script_findings(path, records)
 
 
 def job_report(
@@ -193,23 +223,24 @@ def job_report(
 
     Raises:
         RecordError: there is no usable record of it.
-        UsageError: it is not clear which job or run is meant, or a log or the script cannot be read.
+        UsageError: it is not clear which job or run is meant, or the script cannot be read.
     """
-    limits, logs, script, with_bench, keep = beside or Beside()
+    limits, said, in_script, tables, keep = beside or Beside()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
     verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
     job = Job(run.records, verdict.verdict, verdict.traffic, {node.node: node.traffic for node in verdict.nodes})
-    facts = _facts(answer, run)
-    bench, tables = None, _bench_logs(run, facts, logs) if with_bench else None
-    said = read_logs(logs, tables.blocks if tables else None)
-    in_script = script_findings(script, run.records) if script is not None else []
     remarks = tuple(stands_out(job, limits))
-    if tables:
-        from efakit.cli.report_bench import bench_report, sorted_findings
+    facts = _facts(answer, run)
+    bench = None
+    if tables is not None:
+        from efakit.cli.report_bench import bench_report, output_of, sorted_findings
 
-        bench, found = bench_report(tables, run, folder, limits, keeps=keep)
-        remarks = sorted_findings([*remarks, *found])
-    causes = tuple(causes_of(verdict, run.records, said, in_script))
+        if not tables.files:
+            tables.read(output_of(run.job_id, facts.output_file))
+        bench, about_bench = bench_report(tables, run, folder, limits, keeps=keep)
+        remarks = sorted_findings([*remarks, *about_bench])
+    found = in_script(verdict.verdict, run.records) if in_script is not None else []
+    causes = tuple(causes_of(verdict, run.records, said, found))
     has_devices = any(item.devices for item in remarks)
     step = next_step(
         verdict,
@@ -217,20 +248,16 @@ def job_report(
         said,
         log_file=facts.output_file or "",
         # Slurm shows the script with its arguments.
-        script_file=None if script is not None else (facts.script or "").partition(" ")[0],
+        script_file=None if in_script is not None else (facts.script or "").partition(" ")[0],
         remarkable=has_devices,
     )
-    return JobReport(run, verdict, facts, others, remarks, causes, step, line_rate(job), bench)
+    return JobReport(run, verdict, facts, others, remarks, causes, step, line_rate(job), limits, bench)
 
 
-def _bench_logs(run: JobRun, facts: SlurmFacts, logs: Sequence[Path]) -> BenchLogs:
-    """Return a reader of result tables; where no log is given, it has read the job's output file."""
-    from efakit.cli.report_bench import BenchLogs, output_of
+def _bench_logs() -> BenchLogs:
+    from efakit.cli.report_bench import BenchLogs
 
-    tables = BenchLogs()
-    if not logs:
-        tables.read(output_of(run.job_id, facts.output_file))
-    return tables
+    return BenchLogs()
 
 
 def asked_of(answer: SlurmAnswer) -> str:
@@ -368,6 +395,9 @@ def _why_none(runs: list[JobRun], cluster: str | None, answer: SlurmAnswer) -> s
         return f" of cluster {cluster!r} (clusters: {_some(sorted({run.cluster for run in runs}))})"
     if answer.job:
         job = answer.job
+        if job.has_ended:
+            none = "its nodes have published none: were the hooks installed when it ran (efakit hooks status)?"
+            return f"; Slurm says it is {job.state.lower()}: {none if job.node_list else 'it never started'}"
         why = f" ({in_words(job.reason)})" if job.state == "PENDING" and job.reason else ""
         return f"; Slurm says it is {job.state.lower()}{why}, and records appear when the job ends"
     return f" ({answer.reason})" if answer.reason else ""

@@ -40,10 +40,13 @@ def read_logs(logs: Sequence[Path], also: Also | None = None) -> Diagnosis | Non
     return judge(scan)
 
 
-def script_findings(path: Path, records: Records, data: bytes | None = None) -> list[Finding]:
+def script_findings(
+    path: Path, records: Records, data: bytes | None = None, given: Mapping[str, str | None] | None = None
+) -> list[Finding]:
     """Return what lint's rules have against the job's script, on the type of the job's nodes.
 
-    ``data`` is the script's content where it is no file here, as Slurm keeps it. Raises UsageError where it is no
+    ``data`` is the script's content where it is no file here, as Slurm keeps it, and ``given`` what sbatch was given
+    beside it. Raises UsageError where it is no
     script.
     """
     from efakit.catalog import instances
@@ -57,4 +60,4 @@ def script_findings(path: Path, records: Records, data: bytes | None = None) -> 
     except UnknownInstanceType:
         known = None
     where = on_target(any_supported()._replace(instance=known))
-    return judge_file(path, where) if data is None else judge_text(path, data, where)
+    return judge_file(path, where) if data is None else judge_text(path, data, where, given)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import sys
+import io
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from efakit.cli.moments import moment
 from efakit.cli.records_dir import the_records_dir
+from efakit.cli.report_output import deliver
 from efakit.errors import UsageError
 from efakit.jobs.verdict import VERDICTS
 from efakit.store.queries import BY, Filters
 
+if TYPE_CHECKING:
+    from efakit.report.fleet import FleetReport
+
 _F = TypeVar("_F", bound=Callable[..., Any])
-_MOST_ROWS = 20
+_MOST_ROWS = {"text": 20, "html": 500}
 _OPTIONS = {
     "since": click.option(
         "--since", metavar="SPAN", help="Report all jobs that ended since then: 7d, 36h, or a day such as 2026-11-01."
@@ -29,7 +33,10 @@ _OPTIONS = {
     "node": click.option("--node", help="With --since: only jobs that ran on this node."),
     "verdict": click.option("--verdict", metavar="VERDICT[,VERDICT...]", help="With --since: only these verdicts."),
     "top": click.option(
-        "--top", type=click.IntRange(1), help=f"With --since: at most so many rows.  [default: {_MOST_ROWS} as text]"
+        "--top",
+        type=click.IntRange(1),
+        help="With --since: at most so many rows.  [default: "
+        f"{', '.join(f'{most} as {form}' for form, most in _MOST_ROWS.items())}]",
     ),
 }
 
@@ -54,6 +61,7 @@ def report_fleet(
     job_id: str | None,
     records: Path | None,
     form: str,
+    output: Path | None,
     cluster: str | None,
     failing: frozenset[str],
     of_one_job: Mapping[str, Any],
@@ -78,9 +86,8 @@ def report_fleet(
         since, until, given["user"], given["partition"], given["node"], cluster, _verdicts(given["verdict"])
     )
     folder = the_records_dir(records)
-    by, top = given["by"], given["top"] or (_MOST_ROWS if form == "text" else None)
+    by, top = given["by"], given["top"] or _MOST_ROWS.get(form)
     from efakit.report.fleet import SUMMARY, FleetReport
-    from efakit.report.fleet_text import print_csv, print_json, print_text
     from efakit.store.fleet import ask
 
     wanted: list[tuple[str, Filters, int | None]] = [("verdict", filters, None)]
@@ -88,11 +95,28 @@ def report_fleet(
         wanted += SUMMARY(filters)
     elif by != "verdict":
         wanted.append((by, filters, top))
-    view, answers = ask(folder, filters, wanted)
-    report = FleetReport(filters, by, [(answer.columns, answer.rows) for answer in answers], view.damaged, view.faults)
-    {"text": print_text, "json": print_json, "csv": print_csv}[form](report, sys.stdout)
-    if failing & {row[0] for row in answers[0].rows}:
+    if form == "html":
+        wanted.append(("day", filters, None))
+    view, found = ask(folder, filters, wanted)
+    answers = [(answer.columns, answer.rows) for answer in found]
+    days = answers.pop() if form == "html" else None
+    report = FleetReport(filters, by, answers, view.damaged, view.faults, days, top)
+    deliver(_text(report, form), output)
+    if failing & {row[0] for row in answers[0][1]}:
         raise click.exceptions.Exit(1)
+
+
+def _text(report: FleetReport, form: str) -> str:
+    if form == "html":
+        from efakit import __version__
+        from efakit.report.html.fleet import fleet_page  # Jinja2 takes as long as a small report
+
+        return fleet_page(report, __version__)
+    from efakit.report.fleet_text import print_csv, print_json, print_text
+
+    text = io.StringIO()
+    {"text": print_text, "json": print_json, "csv": print_csv}[form](report, text)
+    return text.getvalue()
 
 
 def _verdicts(text: str | None) -> tuple[str, ...]:

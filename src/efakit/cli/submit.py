@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,15 +18,14 @@ from efakit.errors import RecordError, UsageError
 
 if TYPE_CHECKING:
     from efakit.doctor.site import Site
+    from efakit.jobs.fields import Record
     from efakit.slurm import SlurmHere
     from efakit.submit.gather import Gathered
-    from efakit.submit.wait import Ended
 
 _OPTIONS = "efakit.submit.options"
 _LOOK_SECONDS = 10.0
 LOOK_PAUSES_SECONDS = (1.0, 2.0, 4.0)
 """Between tries to ask a slurmctld that does not answer."""
-_MOST_TASKS = 20
 
 
 class _SubmitCommand(Command):
@@ -167,7 +166,7 @@ def _submit(task: Task, screen: Screen, wishes: _Wishes) -> None:
         screen.tell(f"how it stands: {commands[1]}; to cancel it: {commands[2]}")
         screen.end(0)
         return
-    _wait(job_id, slurm, screen, replace(wishes, records=gathered.records_dir))
+    _wait(job_id, task, slurm, screen, replace(wishes, records=gathered.records_dir))
 
 
 def _gather(task: Task, slurm: SlurmHere, screen: Screen, wishes: _Wishes) -> Gathered:
@@ -177,16 +176,29 @@ def _gather(task: Task, slurm: SlurmHere, screen: Screen, wishes: _Wishes) -> Ga
         UsageError: it does not answer at all, or nothing here can ask it.
     """
     from efakit.slurm.job import SourceError
+    from efakit.store.newest import newest_records
     from efakit.submit.gather import gather
 
     def records_of(site: Site) -> Path | None:
         return wishes.records or _records_of(site)
 
+    def newest_of(folder: Path, nodes: Sequence[str], cluster: str | None) -> dict[str, Record]:
+        told = newest_records(folder, nodes, cluster=cluster)
+        if told.unread:
+            screen.say(told.unread)
+        return told.records
+
     pauses = list(LOOK_PAUSES_SECONDS)
     while True:
         try:
             return gather(
-                task.request, task.script, task.options, slurm, spec_types=task.spec_types, records_of=records_of
+                task.request,
+                task.script,
+                task.options,
+                slurm,
+                spec_types=task.spec_types,
+                records_of=records_of,
+                newest_of=newest_of,
             )
         except SourceError as error:
             if not pauses or error.outcome == "absent":
@@ -210,7 +222,8 @@ def _records_of(site: Site) -> Path | None:
         return None
 
 
-def _wait(job_id: int, slurm: SlurmHere, screen: Screen, wishes: _Wishes) -> None:
+def _wait(job_id: int, task: Task, slurm: SlurmHere, screen: Screen, wishes: _Wishes) -> None:
+    from efakit.cli.submit_report import report_jobs
     from efakit.submit.wait import WaitError, wait
 
     try:
@@ -230,45 +243,4 @@ def _wait(job_id: int, slurm: SlurmHere, screen: Screen, wishes: _Wishes) -> Non
         screen.tell(f"job {job_id} can never start as it is: {ended.stuck}. It stays in the queue: scancel {job_id}")
         screen.end(1)
         return
-    code = _report(job_id, ended, screen, wishes)
-    screen.end(code)
-
-
-def _report(job_id: int, ended: Ended, screen: Screen, wishes: _Wishes) -> int:
-    """Print the report of a job, or of each task of an array; return the exit code."""
-    from efakit.cli.records_dir import installed_records_dir
-    from efakit.cli.report import fails, job_report
-    from efakit.report.job import as_data
-    from efakit.report.text import print_report
-    from efakit.slurm.job import SlurmAnswer
-    from efakit.submit.wait import how_it_ended
-
-    code = 0 if ended.succeeded else 1
-    is_array = any(job.array for job in ended.jobs)
-    reports = []
-    # Any component of a heterogeneous job has the report of the whole.
-    for job in ended.jobs if is_array else ended.jobs[:1]:
-        shown = f"{job.array[0]}_{job.array[1]}" if job.array else str(job_id)
-        try:
-            folder = wishes.records or installed_records_dir()
-            found = job_report(SlurmAnswer(job, ()), job.job_id, folder)
-        except (RecordError, UsageError) as error:
-            # A job that never started has none, and so has a cluster without hooks.
-            reports.append({"job_id": job.job_id, "verdict": None, "error": str(error)})
-            screen.tell(f"Job {shown}: {how_it_ended(job)}")
-            if job.output_file:
-                screen.tell(f"  output {job.output_file}")
-            screen.tell(f"  no report: {error}")
-            continue
-        reports.append(as_data(found))
-        if fails(found, wishes.failing):
-            code = 1
-        if len(reports) <= _MOST_TASKS and screen.for_people:
-            print_report(found, sys.stdout)
-    if len(ended.jobs) > _MOST_TASKS:
-        screen.tell(f"and {len(ended.jobs) - _MOST_TASKS} more tasks: efakit report {job_id}_TASK")
-    if is_array:
-        screen.data["reports"] = reports
-    else:
-        screen.data["report"] = reports[0]
-    return code
+    screen.end(report_jobs(job_id, ended, task, screen, wishes.records, wishes.failing))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,14 @@ class Task:
     options: tuple[str, ...]
     lint: tuple[Finding, ...]
     spec_types: dict[str, tuple[str, ...]]
+    shown: Path
+    """The script as findings name it."""
+    text: bytes
+    """The script as it was submitted."""
+    given: Mapping[str, str | None]
+    """What sbatch is given beside the script: options of the command line, and its variables."""
+    of_spec: bool
+    """Whether a spec told lint what the job runs on."""
 
 
 def read_task(path: Path, job: str | None, of_spec: Path | None, options: tuple[str, ...]) -> Task:
@@ -61,8 +70,10 @@ def _of_script(path: Path, of_spec: Path | None, options: tuple[str, ...]) -> Ta
     request = read_request(read_script(str(path), data), options, os.environ)
     where = on_target(any_supported()) if of_spec is None else on_spec(of_spec)
     types = _types_of(where.spec) if where.spec is not None else {}
-    lint = tuple(judge_text(path, data, where))
-    return Task(path.name, BatchScript(path=str(path)), request, options, lint, types)
+    given = read_request(None, options, os.environ).options
+    lint = tuple(judge_text(path, data, where, given))
+    script = BatchScript(path=str(path))
+    return Task(path.name, script, request, options, lint, types, path, data, given, of_spec is not None)
 
 
 def _of_spec(path: Path, name: str | None, options: tuple[str, ...]) -> Task:
@@ -91,10 +102,12 @@ def _of_spec(path: Path, name: str | None, options: tuple[str, ...]) -> Task:
         )
     data = _rendered(plan, name)
     shown = Path(f"{name}.sbatch")
-    lint = tuple(judge_text(shown, data, on_spec(path)))
     request = read_request(read_script(str(shown), data), options, os.environ)
+    given = read_request(None, options, os.environ).options
+    lint = tuple(judge_text(shown, data, on_spec(path), given))
     types = _types_of(plan.spec)
-    return Task(f"job {name} of {path}", BatchScript(text=data), request, options, lint, types)
+    script = BatchScript(text=data)
+    return Task(f"job {name} of {path}", script, request, options, lint, types, shown, data, given, of_spec=True)
 
 
 def _rendered(plan: Plan, name: str) -> bytes:

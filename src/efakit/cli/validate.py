@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +17,12 @@ from efakit.cli.command import Command
 from efakit.cli.findings_text import print_findings
 from efakit.finding import Finding, Severity
 from efakit.inputs import shown
-from efakit.validate.ask import ask_judges
-from efakit.validate.judges import Judgement
+from efakit.vendor.pcluster_process import pcluster_process
 
+if TYPE_CHECKING:
+    from efakit.validate.judges import Judgement
+
+_SECONDS_BETWEEN = 0.5
 _OFFLINE = "Capacity, quota and permissions are not checked without --aws."
 
 
@@ -45,7 +52,11 @@ def validate(file: Path, version: str | None, form: str, no_vendor: bool, aws: b
     efakit's rules come first. With the extra 'pcluster', ParallelCluster's own validators follow, offline, on a
     simulated account. With --aws, efakit also asks AWS; nothing is created. The output shows who checked what.
     """
-    judgements = ask_judges(file, version, vendor=not no_vendor, aws=aws)
+    process = None if no_vendor else pcluster_process()
+    with process or nullcontext(), _progress() as told:
+        from efakit.validate.ask import ask_judges  # while pcluster's validators start
+
+        judgements = ask_judges(file, version, vendor=not no_vendor, aws=aws, process=process, told=told)
     findings = [finding for judgement in judgements for finding in judgement.findings]
     if form == "json":
         _print_json(file, judgements, findings)
@@ -56,6 +67,32 @@ def validate(file: Path, version: str | None, form: str, no_vendor: bool, aws: b
 
         FORMATS[form](findings, 1)
     sys.exit(1 if any(finding.severity >= Severity(fail_on) for finding in findings) else 0)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Show on a terminal who is asked and since when, in a line that goes in the end; give what takes the name."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    asked = ["the file"]
+    over = threading.Event()
+    shown_line = threading.Thread(target=_show, args=(asked, over), daemon=True)
+    shown_line.start()
+    try:
+        yield asked.append
+    finally:
+        over.set()
+        shown_line.join()
+        click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _show(asked: Sequence[str], over: threading.Event) -> None:
+    began = time.monotonic()
+    while True:
+        click.echo(f"\rAsking {asked[-1]}: {time.monotonic() - began:.0f} s\x1b[K", err=True, nl=False)
+        if over.wait(_SECONDS_BETWEEN):
+            return
 
 
 def _print_json(file: Path, judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:

@@ -48,7 +48,9 @@ def examine(collected: Collected, version: str, where: str, instance_type: str |
         found, seen[""] = judge_cluster(collected.cluster, version, where)
         told += found
     if collected.cluster_unread:
-        told.append(tell("", (Finding("not-read", "info", f"{collected.cluster_unread} (could not be read)"), ())))
+        message = f"{collected.cluster_unread} (could not be read)"
+        fix = "see whether slurmctld is up: scontrol ping" if message.startswith("Slurm's configuration") else ""
+        told.append(tell("", (Finding("not-read", "info", message, fix=fix), ())))
     nodes = []
     has_pyxis = bool(collected.cluster is not None and site_of(collected.cluster, where)[0].pyxis)
     for document in collected.documents:

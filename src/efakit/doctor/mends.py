@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -154,9 +155,10 @@ def _memlock(document: Document) -> tuple[str, Commands]:
     if slurmd_is_well and not login_is_well:
         return _login_memlock(document)
     folder = "/etc/systemd/system/slurmd.service.d"
+    # Drop-in files are read in the order of their names, and the last one holds (systemd.unit(5)).
     commands = (
         f"sudo mkdir -p {folder}",
-        f"printf '[Service]\\nLimitMEMLOCK=infinity\\n' | sudo tee {folder}/efakit-memlock.conf >/dev/null",
+        f"printf '[Service]\\nLimitMEMLOCK=infinity\\n' | sudo tee {folder}/zz-efakit-memlock.conf >/dev/null",
         "sudo systemctl daemon-reload",
         "sudo systemctl restart slurmd",
     )
@@ -166,7 +168,22 @@ def _memlock(document: Document) -> tuple[str, Commands]:
 def _login_memlock(document: Document) -> tuple[str, Commands]:
     path = "/etc/security/limits.d/01_efa.conf"
     text = "* soft memlock unlimited\\n* hard memlock unlimited\\n"
-    return f"set memlock to unlimited in {path}", (f"printf '{text}' | sudo tee {path} >/dev/null",)
+    limits: Any = document.part("limits") or {"login_limits": []}
+    # A later file and the line of a group or user win over what is for all (limits.conf(5)).
+    lower = [row for row in limits["login_limits"] if row[0] != path and not enough_to_lock(row[3])]
+    fix = f"set memlock to unlimited in {path}"
+    if lower:
+        fix += f", and take the lower limits out of {', '.join(dict.fromkeys(row[0] for row in lower))}"
+    commands = [_without_limit(*row[:3]) for row in lower]
+    return fix, (*commands, f"printf '{text}' | sudo tee {path} >/dev/null")
+
+
+def _without_limit(file: str, domain: str, kind: str) -> str:
+    """Return the command that makes a comment of a limit of locked memory."""
+    space = "[[:space:]]"
+    words = (re.sub(r"[][\\.*^$/]", r"\\\g<0>", word) for word in (domain, kind, "memlock"))
+    pattern = f"{space}\\{{1,\\}}".join(words)
+    return f"sudo sed -i {shlex.quote(f's/^{space}*{pattern}{space}/# &/')} {shlex.quote(file)}"
 
 
 def _ptrace(document: Document) -> tuple[str, Commands]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from efakit.catalog.instances import efa_table
 from efakit.emit.resources import package_file
@@ -80,10 +80,10 @@ def hook_archive() -> bytes:
     buffer = io.BytesIO()
     # Stored, not deflated: the hook then starts without importing zlib.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        _add(archive, "__main__.py", _MAIN.encode())
-        _add(archive, "efakit_carried.py", f"CARRIED = {{'efa_interfaces': {efa_table()!r}}}\n".encode())
-        for path, content in sorted(_modules().items()):
-            _add(archive, path, content)
+        add(archive, "__main__.py", _MAIN.encode())
+        add(archive, "efakit_carried.py", f"CARRIED = {{'efa_interfaces': {efa_table()!r}}}\n".encode())
+        for path, content in sorted(modules_of(_WHOLE_ROOMS).items()):
+            add(archive, path, content)
     return buffer.getvalue()
 
 
@@ -99,15 +99,18 @@ def imported_modules(source: str) -> Iterator[str]:
         yield from (f"{module}.{name}" for name in _NAME.findall(in_lines or in_line or ""))
 
 
-def _modules() -> dict[str, bytes]:
-    """Return the rooms of the hook and what they import, directly or not, by their paths in the archive."""
+def modules_of(starts: Collection[str]) -> dict[str, bytes]:
+    """Return rooms or single modules, and what they import, directly or not, by their paths in an archive.
+
+    ``starts`` are names such as ``hook`` and ``exporter/main.py``.
+    """
     package = package_file("__init__.py").parent
     there = {f"efakit/{file.name}": file for file in package.glob("*.py")}
-    for room in (*_WHOLE_ROOMS, *_ASKED_ROOMS):
+    for room in dict.fromkeys((*(start.partition("/")[0] for start in starts), *_WHOLE_ROOMS, *_ASKED_ROOMS)):
         there.update(
             {f"efakit/{file.relative_to(package).as_posix()}": file for file in (package / room).rglob("*.py")}
         )
-    pending = [name for name in there if name.split("/")[1] in _WHOLE_ROOMS]
+    pending = [name for name in there if name.split("/")[1] in starts or name.removeprefix("efakit/") in starts]
     found: dict[str, bytes] = {}
     while pending:
         name = pending.pop()
@@ -122,7 +125,8 @@ def _modules() -> dict[str, bytes]:
     return found
 
 
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+def add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Add a file to an archive whose bytes depend on nothing else."""
     info = zipfile.ZipInfo(name, _ZIP_TIME)
     info.external_attr = 0o644 << 16
     archive.writestr(info, content)

@@ -10,12 +10,14 @@ import tarfile
 
 from efakit import __version__
 from efakit.catalog.layouts import installer_rows
+from efakit.emit.exporter_archive import exporter_archive
 from efakit.emit.hook_archive import hook_archive
 from efakit.emit.registry import File, slurm_target
-from efakit.emit.resources import folder
+from efakit.emit.resources import folder, package_file
 from efakit.emit.shell import quote
 from efakit.plan.plan import Plan
-from efakit.plan.slurm.site import INSTALLER, PYXIS_SCRIPT
+from efakit.plan.slurm.exporter import ExporterPlan
+from efakit.plan.slurm.site import EXPORTER_SCRIPT, INSTALLER, PYXIS_SCRIPT
 
 __all__ = ["emit_hooks", "hook_archive", "uninstaller"]
 
@@ -23,6 +25,8 @@ __all__ = ["emit_hooks", "hook_archive", "uninstaller"]
 _PROGRAMS = ("run-hook", "task-prolog", "health-check")
 # What Slurm's Prolog, Epilog and TaskProlog name where they are one file: the installer alone has a use for them.
 _FOR_ONE_FILE = ("efakit-prolog", "efakit-epilog", "efakit-task-prolog")
+
+_UNIT = "efakit-exporter.service"
 
 
 @slurm_target("hooks")
@@ -43,7 +47,21 @@ def emit_hooks(plan: Plan) -> list[File]:
     files = [*payload, installer]
     if plan.slurm.hooks.pyxis is not None:
         files.append(File(PYXIS_SCRIPT, (source / PYXIS_SCRIPT).read_bytes(), executable=True))
+    if plan.slurm.hooks.exporter is not None:
+        files += _exporter(plan.slurm.hooks.exporter)
     return [File(f"hooks/{file.path}", file.content, file.executable) for file in files]
+
+
+def _exporter(exporter: ExporterPlan) -> list[File]:
+    """Return the exporter as one file, and its installer, which holds it and its systemd unit."""
+    program = File("efakit-exporter.pyz", exporter_archive())
+    unit = File(_UNIT, package_file("exporter", "assets", _UNIT).read_bytes())
+    text = (folder("prolog") / EXPORTER_SCRIPT).read_text(encoding="utf-8")
+    options = "".join(f" {option}" for option in exporter.options)
+    text = text.replace("@OPTIONS@", quote(options)).replace("@CONFIG@", quote(exporter.config))
+    # The unit last: where it could be unpacked the program is whole.
+    installer = text.encode() + _packed([program, unit])
+    return [program, File(EXPORTER_SCRIPT, installer, executable=True)]
 
 
 def uninstaller() -> bytes:

@@ -31,7 +31,8 @@ def emit_hyperpod(plan: Plan) -> list[File]:
     ]
     if section.section.stage == "OnCreate":
         files.append(File("lifecycle/provisioning_parameters.json", _json(_parameters(section))))
-    files.append(File("README.md", _readme(section).encode()))
+    has_exporter = plan.slurm is not None and plan.slurm.hooks.exporter is not None
+    files.append(File("README.md", _readme(section, has_exporter=has_exporter).encode()))
     return [File(f"hyperpod/{file.path}", file.content, file.executable) for file in files]
 
 
@@ -116,10 +117,11 @@ def _json(data: _Data) -> bytes:
     return (json.dumps(data, indent=2) + "\n").encode()
 
 
-def _readme(section: HyperPodPlan) -> str:
+def _readme(section: HyperPodPlan, *, has_exporter: bool) -> str:
     own = section.section
     where = own.lifecycle.rstrip("/")
     own_scripts = ""
+    exporter = f"   aws s3 cp ../hooks/install-exporter.sh {where}/install-exporter.sh\n" if has_exporter else ""
     if own.stage == "OnCreate":
         own_scripts = f"""
    `on_create.sh` is yours: efakit does not write it. Let it start `{SCRIPT}` at its end, with `bash`, from the folder
@@ -135,7 +137,7 @@ Run these commands in this folder.
    ```sh
    aws s3 cp --recursive lifecycle {where}
    aws s3 cp ../hooks/install-hooks.sh {where}/install-hooks.sh
-   ```
+{exporter}   ```
 {own_scripts}
 2. Make the cluster:
 

@@ -13,10 +13,11 @@ from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from efakit import __version__
 from efakit.catalog.counters import PORT_COUNTERS
-from efakit.exporter.reading import Job, Reading
+from efakit.exporter.reading import Hooks, Job, Reading
 from efakit.node.bounded import NoChild
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -74,6 +75,8 @@ def families(reading: Reading, line_rate: Callable[[str], float | None], *, devi
     yield from _interfaces(reading)
     if reading.jobs is not None:
         yield _jobs(reading.jobs)
+    if reading.hooks is not None:
+        yield from _hooks(reading.hooks)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
@@ -103,14 +106,17 @@ def _devices(reading: Reading, *, device_detail: bool) -> Families:
     else:
         text = "EFA devices all of whose counters were read"
         yield _gauge("efa_devices_read", text, len(whole))
+    labels = {name: {"device": name} for name in values}
     for counter in sorted({counter for found in values.values() for counter in found}):
         family = CounterMetricFamily(
             f"efa_{counter}", _MEANINGS.get(counter, f"Driver: {counter}"), labels=["device"] * device_detail
         )
         if device_detail:
-            for name, found in values.items():
-                if counter in found:
-                    family.add_metric([name], found[counter])
+            # Not by add_metric: a node with 32 devices has 1,200 of these.
+            series = f"efa_{counter}_total"
+            family.samples = [
+                Sample(series, labels[name], found[counter]) for name, found in values.items() if counter in found
+            ]
             yield family
         elif all(counter in values.get(name, {}) for name in snapshot["devices_present"]):
             family.add_metric([], sum(found[counter] for found in values.values()))
@@ -132,6 +138,40 @@ def _interfaces(reading: Reading) -> Families:
             if counter in interface["counters"]:
                 family.add_metric([interface["name"]], interface["counters"][counter])
         yield family
+
+
+def _hooks(hooks: Hooks) -> Families:
+    if hooks.runs is not None:
+        runs = CounterMetricFamily(
+            "efa_hook_runs", "Runs of the hook that came to their end", labels=["hook", "result"]
+        )
+        seconds = CounterMetricFamily("efa_hook_seconds", "Seconds that these runs took", labels=["hook"])
+        last = GaugeMetricFamily(
+            "efa_hook_last_run_timestamp_seconds", "When the hook last ran, by the node's clock", labels=["hook"]
+        )
+        took: dict[str, float] = {}
+        latest: dict[str, float] = {}
+        for key, (count, taken, at) in sorted(hooks.runs.items()):
+            hook, _, result = key.partition(" ")
+            runs.add_metric([hook, result], count)
+            took[hook] = took.get(hook, 0.0) + taken
+            latest[hook] = max(latest.get(hook, 0.0), at)
+        for hook in took:
+            seconds.add_metric([hook], took[hook])
+            last.add_metric([hook], latest[hook])
+        yield from (runs, seconds, last)
+    for name, text, value in (
+        ("efa_hook_records_waiting", "Records in the spool that are not published yet", hooks.waiting),
+        ("efa_hook_records_dropped", "Records dropped from the spool since a record last told it", hooks.dropped),
+        ("efa_hook_baselines_of_ended_jobs", "Baselines of jobs that have ended without an epilog", hooks.ended),
+        (
+            "efa_jobs_without_baseline",
+            "Jobs with processes on the node of which no prolog left a baseline",
+            hooks.without,
+        ),
+    ):
+        if value is not None:
+            yield _gauge(name, text, value)
 
 
 def _jobs(jobs: Iterable[Job]) -> InfoMetricFamily:

@@ -1,32 +1,31 @@
-"""Takes one reading of a node for each scrape, in a child process: a device that hangs costs its own series only."""
+"""Takes one reading of a node for each scrape, in a child process: a device that hangs costs its own series only.
+
+Python 3.9: the exporter runs on compute nodes too.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from efakit.hook.baselines import Baselines
+from efakit.exporter.hooks import SpoolReader
+from efakit.exporter.kept import KeptFiles, allow_many_files
+from efakit.exporter.worker import Worker
 from efakit.hook.expectation import expected_devices
-from efakit.hook.folder import open_folder
-from efakit.hook.liveness import is_at_rest
-from efakit.hook.moment import Moment
 from efakit.hook.settings import Settings
-from efakit.hook.spool import ACTIVE
-from efakit.node.bounded import NoChild, run_bounded
-from efakit.node.files import below, read_text_or_none
-from efakit.node.record import safe_name
-from efakit.node.snapshot import assemble, pieces, since_boot
+from efakit.node.bounded import NoChild
+from efakit.node.snapshot import assemble, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from efakit.node.snapshot import Snapshot
 
-_JOBS = "jobs"
+_SPOOL = "spool"
 _MOST_HUNG = 8
 
 
@@ -41,6 +40,21 @@ class Job:
     """How many nodes it has; None: Slurm did not say."""
 
 
+class Hooks(NamedTuple):
+    """What the hook's spool tells of its runs; None: not known."""
+
+    runs: dict[str, list[float]] | None
+    """"HOOK RESULT" -> number of runs, seconds that they took, when the last one was."""
+    waiting: int | None
+    """Records that are not published yet."""
+    dropped: int | None
+    """Records that were dropped since a record last told it."""
+    ended: int | None
+    """Baselines of jobs that surely do not run any more: their epilog never came."""
+    without: int | None
+    """Jobs that have processes here, and no baseline."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """What one scrape knows of its node."""
@@ -53,6 +67,8 @@ class Reading:
     seconds: float
     unread: tuple[str, ...] = ()
     """Devices that did not answer in time, or hang since an earlier scrape."""
+    hooks: Hooks | None = None
+    """None: the hook's spool could not be read."""
 
 
 @dataclass
@@ -67,6 +83,11 @@ class Reader:
     """Number of EFA interfaces of each instance type."""
     _hung: dict[int, frozenset[str]] = field(default_factory=dict)
     """The processes that have not ended, and the devices that they did not tell of."""
+    _left: list[int] = field(default_factory=list)
+    _worker: Worker | None = None
+    _spool_reader: SpoolReader | None = None
+    _kept: KeptFiles = field(default_factory=KeptFiles)
+    """The files that are open in the worker; none is in this process."""
 
     def read(self) -> Reading:
         """Take a reading.
@@ -79,28 +100,43 @@ class Reader:
         if len(self._hung) >= _MOST_HUNG:
             raise NoChild(errno.EBUSY, f"{len(self._hung)} processes that read this node hang")
         hung = frozenset(name for names in self._hung.values() for name in names)
-        left: list[int] = []
-        values, _ = run_bounded(lambda: self._values(hung), self.seconds, left)
-        jobs = next((value[_JOBS] for value in values if _JOBS in value), None)
-        snapshot = assemble(value for value in values if _JOBS not in value)
+        if self._worker is None:
+            self._worker = Worker(self._values, self.seconds, self._left, allow_many_files)
+        values = self._worker.ask(sorted(hung))
+        spool = next((value[_SPOOL] for value in values if _SPOOL in value), None)
+        snapshot = assemble(value for value in values if _SPOOL not in value)
+        jobs = spool["jobs"] if spool else None
         there = {device["name"] for device in snapshot["devices"]}
         unread = frozenset(snapshot["devices_present"]) - there
         # Without any list of devices nobody knows which one hangs: then nothing is left out next time.
-        for process in left:
+        for process in self._left:
             self._hung[process] = unread - hung
+        self._left.clear()
         return Reading(
             snapshot,
             self._expected(snapshot),
             None if jobs is None else tuple(Job(*job) for job in jobs),
             time.monotonic() - began,
             tuple(sorted(unread)),
+            None if spool is None else Hooks(*(spool[name] for name in Hooks._fields)),
         )
 
-    def _values(self, hung: frozenset[str]) -> Iterator[dict[str, Any]]:
+    def close(self) -> None:
+        """Let the process that reads end."""
+        if self._worker is not None:
+            self._worker.close()
+
+    def _values(self, hung: Container[str]) -> Iterator[dict[str, Any]]:
         settings = self.settings
-        yield {_JOBS: running_jobs(settings, self.node)}
-        for piece in pieces(settings.root, settings.tcp_interfaces, without=hung):
+        yield {_SPOOL: self._spool().read()}
+        for piece in pieces(settings.root, settings.tcp_interfaces, without=hung, read=self._kept.read):
             yield dict(piece)
+
+    def _spool(self) -> SpoolReader:
+        """Return what only the worker uses."""
+        if self._spool_reader is None:
+            self._spool_reader = SpoolReader(self.settings, self.node)
+        return self._spool_reader
 
     def _expected(self, snapshot: Snapshot) -> int | None:
         found = expected_devices(self.settings, self.node, snapshot["instance_type"], self.by_type)
@@ -119,30 +155,3 @@ def has_ended(process: int, wait: Callable[[int, int], tuple[int, int]] = os.wai
         return wait(process, os.WNOHANG)[0] == process
     except ChildProcessError:
         return True
-
-
-def running_jobs(settings: Settings, node: str) -> list[tuple[int, str, str, int | None]] | None:
-    """Return the jobs whose baseline is in the spool and which may still run; None where the spool cannot be read.
-
-    A baseline whose epilog never came stays: so each is held to the node's slurmstepd processes (ROCm/omnistat #240:
-    ended jobs stayed "active").
-    """
-    try:
-        with open_folder(f"{settings.spool_dir}/{ACTIVE}") as folder:
-            kept = list(Baselines(folder, safe_name(node)).all())
-    except OSError:
-        return None
-    boot_id = read_text_or_none(below(settings.root, "proc/sys/kernel/random/boot_id"))
-    now = Moment(settings, boot_id, since_boot(), None)
-    found: dict[int, tuple[int, str, str, int | None]] = {}
-    for item in kept:
-        job = item["job"]
-        if not is_at_rest(item, now):
-            nodes = job.get("node_count") if type(job.get("node_count")) is int else None
-            found[job["job_id"]] = (job["job_id"], _word(job, "user"), _word(job, "partition"), nodes)
-    return [found[job_id] for job_id in sorted(found)]
-
-
-def _word(job: Mapping[str, Any], name: str) -> str:
-    value = job.get(name)
-    return value if isinstance(value, str) else ""

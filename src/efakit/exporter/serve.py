@@ -11,10 +11,11 @@ from socketserver import ThreadingMixIn
 from typing import Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, make_wsgi_app, write_to_textfile
+from prometheus_client import CollectorRegistry, write_to_textfile
 from prometheus_client.registry import Collector
 
 from efakit.errors import UsageError
+from efakit.exporter.text import CONTENT_TYPE, text_of
 from efakit.finding import Place
 
 
@@ -39,6 +40,12 @@ def server_for(collector: Collector, address: str, port: int, certificates: Cert
     Raises UsageError where the address is not this machine's own and there are no certificates, where a certificate
     cannot be used, or where the port cannot be had.
     """
+    if not _is_known(address):
+        raise UsageError(
+            f"{address!r} is no IP address, and no name that this machine can resolve: "
+            "give ADDRESS:PORT, such as 127.0.0.1:9764",
+            Place("--listen"),
+        )
     if certificates is None and not _is_loopback(address):
         raise UsageError(
             f"{address} can be reached from other machines, and nothing tells who asks: "
@@ -59,10 +66,16 @@ def server_for(collector: Collector, address: str, port: int, certificates: Cert
 
 def _app(collector: Collector) -> Callable[[dict[str, Any], Callable[..., Any]], Any]:
     # Plain text: OpenMetrics takes twice the time to write, and packing it as much again as reading the node.
-    app = make_wsgi_app(registry_of(collector), disable_compression=True)
-
     def text(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
-        return app({**environ, "HTTP_ACCEPT": ""}, start)
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            start("405 Method Not Allowed", [("Allow", "GET, HEAD"), ("Content-Length", "0")])
+            return [b""]
+        if environ["PATH_INFO"] == "/favicon.ico":
+            start("200 OK", [("Content-Length", "0")])
+            return [b""]
+        content = text_of(collector.collect())
+        start("200 OK", [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(content)))])
+        return [content]
 
     return text
 
@@ -130,6 +143,14 @@ def write_textfile(collector: Collector, path: Path) -> None:
         write_to_textfile(str(path), registry_of(collector))
     except OSError as error:
         raise UsageError(f"cannot be written: {error.strerror}", Place(str(path))) from error
+
+
+def _is_known(address: str) -> bool:
+    try:
+        socket.getaddrinfo(address, None)
+    except (OSError, UnicodeError):
+        return False
+    return True
 
 
 def _is_loopback(address: str) -> bool:

@@ -36,6 +36,7 @@ _ORPHAN_SECONDS = 3600.0
 _MOST_LETTERS = 200
 # Not to wait for a FIFO's writer.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -133,6 +134,21 @@ class Folder:
             raise
         if durable:
             self.sync()
+
+    def append(self, name: str, data: bytes, mode: int, most_bytes: int) -> None:
+        """Add to a file, made where it is missing; one with more than ``most_bytes`` begins anew."""
+        path = self._path_of(name)
+        descriptor = call(path, os.open, name, _APPEND, mode, dir_fd=self._descriptor)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise Untrusted("%s is not a regular file" % path)
+            refuse(reason_against(status, path))
+            if status.st_size > most_bytes:
+                call(path, os.ftruncate, descriptor, 0)
+            call(path, os.write, descriptor, data)
+        finally:
+            close(descriptor)
 
     def remove(self, name: str) -> bool:
         """Remove a file or a link; return whether it was there."""

@@ -15,7 +15,7 @@ from efakit.hook.folder import open_folder
 from efakit.hook.json_text import dumps_lines
 from efakit.hook.needed import keep_exports
 from efakit.hook.run import failure
-from efakit.hook.spool import ACTIVE, FOLDER_MODE, HEALTH_FILE
+from efakit.hook.spool import ACTIVE, FOLDER_MODE, HEALTH_FILE, note_run
 from efakit.hook.trust import load_trusted
 from efakit.node.devices import find_devices
 from efakit.node.files import below, read_text_or_none
@@ -60,7 +60,7 @@ def health_check(run: Run) -> str:
     result, findings = _judge(run, seen)
     # The tasks' exports first: they lie in memory, and a spool that hangs takes all the time there is.
     told = failure(run.in_time(lambda: keep_exports(root, settings.run_dir), _KEEP_UNTIL))
-    kept = failure(run.in_time(lambda: _keep(spool_dir, result, findings), _KEEP_UNTIL))
+    kept = failure(run.in_time(lambda: _keep(run, spool_dir, result, findings), _KEEP_UNTIL))
     notes = ["not kept for the prologs: %s" % kept] if kept else []
     notes += ["nothing left for the task prolog: %s" % told] if told else []
     return "health-check: %s; %s" % ("; ".join([_summary(result, findings), *notes]), flush(run))
@@ -181,11 +181,12 @@ def _fabric(run: Run, seen: Mapping[str, Any]) -> tuple[list[Finding], list[str]
     return check_fabric(run.settings.root, seen["devices"] or [], run.left(_FABRIC_UNTIL))
 
 
-def _keep(spool_dir: str, result: Mapping[str, Any], findings: list[Finding]) -> Iterator[Any]:
+def _keep(run: Run, spool_dir: str, result: Mapping[str, Any], findings: list[Finding]) -> Iterator[Any]:
     with open_folder(spool_dir, FOLDER_MODE) as folder:
         told = {**result, "findings": finding_records(findings)}
         folder.write(HEALTH_FILE, dumps_lines(told).encode(), 0o600)
-    yield {}
+        yield {}
+        note_run(folder, "health-check", "ok", run.seconds())
 
 
 def _only(values: list[Any]) -> dict[str, Any] | None:

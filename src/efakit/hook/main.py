@@ -1,4 +1,4 @@
-"""The hook's command line: ``efakit-hook.pyz prolog|epilog|task-prolog|health-check|flush|collect --config hook.json``.
+"""The hook's command line: ``efakit-hook.pyz COMMAND --config hook.json``, where COMMAND is one of ``_COMMANDS``.
 
 Whatever happens here, the job goes on: every way out is exit code 0, but that of a prolog which is to fail on purpose
 (mode ``enforce``): that one is 1, or what ``--refusal-status`` says. Python's own way to fail is 1 too, so whoever
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 
+from efakit.hook.output import say, write_out
 from efakit.hook.run import Run
 from efakit.node.child import close, close_inherited
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "Usage", "main"]
 
-_COMMANDS = ("prolog", "epilog", "task-prolog", "health-check", "flush", "collect", "compile")
+_COMMANDS = ("prolog", "epilog", "task-prolog", "health-check", "flush", "collect", "compile", "watch", "watch-node")
 # Slurm obeys each line of a task prolog (export, unset, print): there nothing but its own lines is printed.
 _TASK_PROLOG = "task-prolog"
 # What it prints is for a program, and nothing is added to it.
@@ -48,21 +49,24 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], carried: Mapp
         _open_standard_descriptors()
         command, options = _parse(arguments)
         if command == "compile":
-            _say(_compile(options.get("--output")))
+            say(_compile(options.get("--output")))
             return 0
         program = _load(command)
         run = _start(options.get("--config"), environment, carried)
         text = program(run)
         if run.refusal:
             status = int(options.get("--refusal-status", "1"))
-            _say(run.refusal)
-        _print(text) if quiet or command == _COLLECT else _say(text)
+            say(run.refusal)
+        if quiet or command == _COLLECT:
+            write_out(text)
+        elif text:  # a watch that saw nothing has nothing to say
+            say(text)
     except Unreadable:
         raise
     except Exception as error:
         # A fault of ours is never the job's: it goes on.
         if not quiet:
-            _say(_explain(error))
+            say(_explain(error))
         status = 0
     return status
 
@@ -93,6 +97,10 @@ def _load(command: str) -> Callable[[Run], str]:
             from efakit.hook.task_prolog import task_prolog as program
         elif command == "health-check":
             from efakit.hook.health import health_check as program
+        elif command == "watch":
+            from efakit.hook.watch import watch as program
+        elif command == "watch-node":
+            from efakit.hook.watch_node import watch_node as program
         elif command == _COLLECT:
             from efakit.hook.collect import collect as program
         else:
@@ -138,23 +146,6 @@ def _explain(error: Exception) -> str:
     if isinstance(error, (NoJob, Usage)):
         return str(error)
     return "internal error, the job goes on: %s: %s" % (type(error).__name__, error)
-
-
-def _say(text: str) -> None:
-    from efakit.hook.summary import printable
-
-    _print("efakit: %s\n" % printable(text))
-
-
-def _print(text: str) -> None:
-    # slurmd may have gone away, or its log's disk may be full.
-    # Not through sys.stdout: what it cannot write it tries again at the end, and that failure is an exit code.
-    data = text.encode("ascii", "backslashreplace")
-    try:
-        while data:
-            data = data[os.write(1, data) :]
-    except OSError:
-        pass
 
 
 def _open_standard_descriptors() -> None:

@@ -23,7 +23,7 @@ def publish_all(run: Run, spool: Spool, newest: str | None = None) -> str | None
     """Publish all records that wait; return why not all were, None where they were.
 
     What cannot be published is then kept within the spool's limits, but for the record of the id ``newest``: that of
-    the job that ended just now.
+    the job that ended just now, whose epilog's run is noted.
     """
     records_dir, mode = run.settings.records_dir, run.settings.records_mode_bits
 
@@ -32,8 +32,13 @@ def publish_all(run: Run, spool: Spool, newest: str | None = None) -> str | None
             yield from publish_waiting(spool, records_dir, mode)
         yield _PUBLISHED
         _tidy(run, spool, newest)
+        if newest is not None and records_dir is not None:
+            spool.note_run("epilog", "ok", run.seconds())
 
     def keep() -> Iterator[Any]:
+        if newest is not None:
+            spool.prepare()
+            spool.note_run("epilog", "unpublished", run.seconds())
         yield from spool.sync_newest()
         _tidy(run, spool, newest)
 

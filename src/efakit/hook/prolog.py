@@ -166,6 +166,7 @@ def _keep(run: Run, baseline: dict[str, Any], findings: list[Finding]) -> Iterat
         remember(run.config, run.settings)
     if given_up:
         spool.note_given_up(given_up)
+    spool.note_run("prolog", "refused" if baseline["prolog_failed"] else "ok", run.seconds())
 
 
 def _tell(run: Run, job: JobFields, all_findings: list[Finding], refusal: str | None) -> None:

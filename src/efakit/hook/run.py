@@ -56,6 +56,10 @@ class Run:
         self.node = fit_name(environment.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0] or "localhost")
         self.refusal: str | None = None
 
+    def seconds(self) -> float:
+        """Return how long this run has taken so far."""
+        return time.monotonic() - self._began
+
     def left(self, share: float) -> float:
         """Return the seconds until ``share`` of the deadline has passed, at least a tenth of a second."""
         seconds: float = share * self.deadline_seconds

@@ -147,7 +147,7 @@ def load_settings(path: str | None) -> tuple[Settings, list[str]]:
     except Untrusted as error:
         return _remembered(path, str(error))
     except (OSError, ValueError, RecursionError) as error:
-        return _remembered(path, "%s: %s" % (path, error))
+        return _remembered(path, "%s: %s" % (path, getattr(error, "strerror", None) or error))
     if not isinstance(given, dict):
         return _remembered(path, "%s holds no JSON object" % path)
     return _checked(given, path)

@@ -4,10 +4,13 @@
 ``outbox/``  records that are not published yet
 ``ended/``   what Slurm told the epilogs that have left a record: one that runs again leaves none
 ``aside/``   what could not be read
+``runs``  a line for each run of a hook, for the exporter; begun anew now and then
 ``lost.json``, ``given-up.json``  what was set aside, dropped or given up since the last record; the next one tells it
 """
 
 from __future__ import annotations
+
+import time
 
 from efakit.hook.baselines import Baselines
 from efakit.hook.folder import SMALL_BYTES, open_folder
@@ -29,6 +32,7 @@ ACTIVE, OUTBOX, ENDED, ASIDE = "active", "outbox", "ended", "aside"
 FOLDER_MODE = 0o700
 # What the health check leaves for the prologs.
 HEALTH_FILE = "health.json"
+RUNS_FILE = "runs"
 LOST_FILE, GIVEN_UP_FILE = "lost.json", "given-up.json"
 # Slurm runs an epilog again where the node did not answer, as when slurmd was restarted under it: soon. Before 23.02
 # nothing tells that from the epilog of another job of the same id whose prolog left no baseline.
@@ -36,6 +40,17 @@ _AGAIN_SECONDS = 900.0
 _KEEP_ENDED_SECONDS = 86400.0
 _MOST_ENDED = 256
 _MOST_NOTED = 20
+# Some ten thousand runs.
+MOST_RUNS_BYTES = 1 << 18
+
+
+def note_run(folder: Folder, hook: str, result: str, seconds: float) -> None:
+    """Note in a spool that a run of a hook has come so far, and after how many seconds; nothing where that fails."""
+    line = "%s %s %.3f %d\n" % (hook, result, seconds, time.time())
+    try:
+        folder.append(RUNS_FILE, line.encode(), 0o600, MOST_RUNS_BYTES)
+    except OSError:
+        pass  # nobody but the exporter reads it
 
 
 class Ended:
@@ -82,6 +97,10 @@ class Spool:
         names = self._ended.names()
         if len(names) > _MOST_ENDED:
             self._forget_ended(names)
+
+    def note_run(self, hook: str, result: str, seconds: float) -> None:
+        """Note that a run of a hook has come so far: ``note_run`` in this spool."""
+        note_run(self._folder, hook, result, seconds)
 
     def ended(self, told: Mapping[str, Any], now: Moment) -> Ended | None:
         """Return what there is of an epilog that was told the same of its job and has left its record; None: nothing.

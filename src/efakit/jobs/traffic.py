@@ -11,16 +11,10 @@ from functools import cached_property
 from typing import Any
 
 from efakit.jobs.devices import PackedDevices
+from efakit.node.counters import CLASSES, TOTALS
 
 Record = Mapping[str, Any]
 
-# What one side sends and the other receives, by operation class. A node's read is its peer's answer to it.
-CLASSES = (
-    ("send_bytes", "recv_bytes"),
-    ("rdma_read_resp_bytes", "rdma_read_bytes"),
-    ("rdma_write_bytes", "rdma_write_recv_bytes"),
-)
-_TOTALS = ("tx_bytes", "rx_bytes")
 _BY_CLASS = tuple(name for pair in CLASSES for name in pair)
 # The classes' share of tx_bytes + rx_bytes from which on they explain the traffic. A driver counts all three.
 _EXPLAINED = 0.5
@@ -183,7 +177,7 @@ def unknown_parts(record: Record) -> list[str]:
     parts = []
     if record["devices_unknown"] and not record["resets"] and record["baseline"] != "missing":
         parts.append("the EFA devices could not all be recognised")
-    for kind, names in (("devices", (*_TOTALS, *_BY_CLASS)), ("interfaces", _TOTALS)):
+    for kind, names in (("devices", (*TOTALS, *_BY_CLASS)), ("interfaces", TOTALS)):
         if isinstance(record[kind], PackedDevices):
             continue  # all of them were read
         for item in record[kind]:
@@ -202,7 +196,7 @@ class _Item:
 
     def amount(self, name: str) -> Amount:
         # Every driver and every interface has the totals: one that is missing was not read.
-        if name in self._unknown or (name in _TOTALS and name not in self._counters):
+        if name in self._unknown or (name in TOTALS and name not in self._counters):
             return UNKNOWN
         return Amount(self._counters.get(name, 0))
 

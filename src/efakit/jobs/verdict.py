@@ -31,7 +31,8 @@ from typing import Any
 
 from efakit.catalog.thresholds import EFA_FLOOR, TCP_ANSWERS, TCP_FLOOR
 from efakit.jobs.sizes import size
-from efakit.jobs.traffic import CLASSES, UNKNOWN, Traffic, traffic_of, unknown_parts
+from efakit.jobs.traffic import UNKNOWN, Traffic, traffic_of, unknown_parts
+from efakit.node.counters import CLASSES
 
 Record = Mapping[str, Any]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-__all__ = ["NoChild", "run_bounded", "run_here"]
+__all__ = ["DONE", "NoChild", "leave", "run_bounded", "run_here", "take_values", "write_value"]
 
 _LENGTH_BYTES = 4
 # What a child may say in all: a snapshot of 32 devices has less than 1 MiB.
@@ -28,7 +28,7 @@ _MOST_BYTES = 1 << 24
 _LATE_READS = 2
 _WRITE_ATTEMPTS = 3
 # The child's last value. Without it the child died on the way.
-_DONE = "bounded: done"
+DONE = "bounded: done"
 # A child outlives its time only where it cannot be killed; one whose parent was killed ends by itself.
 _GRACE_SECONDS = 5
 # Where the first alarm falls into code that swallows it, another follows.
@@ -56,19 +56,19 @@ def run_bounded(
     rest = bytearray()
     taken, late = 0, 0
     # Not until the pipe's end: a child that has said its last word may take its time to go.
-    while values[-1:] != [_DONE] and taken < _MOST_BYTES and late < _LATE_READS:
+    while values[-1:] != [DONE] and taken < _MOST_BYTES and late < _LATE_READS:
         chunk = read_in_time(end, ends_at)
         if not chunk:
             break
         taken += len(chunk)
         late += time.monotonic() > ends_at
         rest += chunk
-        if not _take_values(rest, values):
+        if not take_values(rest, values):
             break
     close(end)
-    if not _leave(child) and left is not None:
+    if not leave(child) and left is not None:
         left.append(child)
-    finished = values[-1:] == [_DONE]
+    finished = values[-1:] == [DONE]
     return values[:-1] if finished else values, finished
 
 
@@ -102,7 +102,7 @@ def _raise_out_of_time(_number: int, _frame: Any) -> None:
     raise _OutOfTime
 
 
-def _take_values(data: bytearray, values: list[Any]) -> bool:
+def take_values(data: bytearray, values: list[Any]) -> bool:
     """Move the whole values at the beginning of ``data`` to ``values``; return whether they can be read."""
     begin = 0
     while len(data) - begin >= _LENGTH_BYTES:
@@ -125,15 +125,16 @@ def _be_the_child(work: Callable[[], Iterable[Any]], writer: int, seconds: float
         writer = set_apart(writer, prints=False)
         end_by_alarm(int(seconds) + _GRACE_SECONDS)
         for value in work():
-            _write_value(writer, value)
-        _write_value(writer, _DONE)
+            write_value(writer, value)
+        write_value(writer, DONE)
         status = 0
     finally:
         # No clean-up of the parent's interpreter, whatever happened.
         os._exit(status)
 
 
-def _write_value(writer: int, value: Any) -> None:
+def write_value(writer: int, value: Any) -> None:
+    """Write one value for ``take_values`` at the other end; raise OSError."""
     content = marshal.dumps(value)
     data = len(content).to_bytes(_LENGTH_BYTES, "big") + content
     failures = 0
@@ -146,7 +147,7 @@ def _write_value(writer: int, value: Any) -> None:
                 raise
 
 
-def _leave(child: int) -> bool:
+def leave(child: int) -> bool:
     """Reap the child if it has ended; otherwise kill it and do not wait, since it may be beyond killing.
 
     Returns whether it has ended.

@@ -20,22 +20,27 @@ _FIRST_FREE = 3
 # The kernel's own limit of a descriptor's number, unless raised (fs.nr_open). Only for a node without /proc.
 _MOST_DESCRIPTORS = 1 << 20
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class NoChild(OSError):
     """No child process could be made: the node is short of processes, memory or descriptors."""
 
 
-def fork_with_pipe(seconds: float) -> tuple[int, int]:
+def fork_with_pipe(seconds: float, make_ends: Callable[[], tuple[int, int]] = os.pipe) -> tuple[int, int]:
     """Fork; return the child's id, 0 in the child, and an end of a pipe: the parent's to read, the child's to write.
 
-    Raises NoChild where neither works within a tenth of ``seconds``.
+    ``make_ends`` may make something else with two ends, the parent's first. Raises NoChild where neither works within a
+    tenth of ``seconds``.
     """
     give_up_at = time.monotonic() + seconds * _RETRY_SHARE
     pause = _FIRST_PAUSE_SECONDS
     while True:
         ends: tuple[int, ...] = ()
         try:
-            ends = os.pipe()
+            ends = make_ends()
             child = os.fork()
             break
         except OSError as error:

@@ -13,7 +13,7 @@ from efakit.node.files import OWN_LACK, again, below, link_target, names_in, rea
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from typing import TypedDict
 
     class Reading(TypedDict):
@@ -28,11 +28,19 @@ if TYPE_CHECKING:
 
 
 # ib_core's own file among the counters: how long, in ms, a reading is kept (linux, drivers/infiniband/core/sysfs.c).
-_NO_COUNTER = "lifespan"
-_PORT_FOLDER, _DEVICE_FOLDER = "ports/1/hw_counters", "hw_counters"
+NO_COUNTER = "lifespan"
+# What one side sends and the other receives, by operation class. A node's read is its peer's answer to it.
+CLASSES = (
+    ("send_bytes", "recv_bytes"),
+    ("rdma_read_resp_bytes", "rdma_read_bytes"),
+    ("rdma_write_bytes", "rdma_write_recv_bytes"),
+)
+TOTALS = ("tx_bytes", "rx_bytes")
+PORT_FOLDER, DEVICE_FOLDER = "ports/1/hw_counters", "hw_counters"
+_BYTES = frozenset((*TOTALS, *(name for pair in CLASSES for name in pair)))
 _INTERFACE_COUNTERS = ("rx_bytes", "rx_packets", "tx_bytes", "tx_packets")
 # Counters are unsigned, 64 bits wide: 20 digits and a line's end.
-_MOST_BYTES, _TOO_LARGE = 32, 1 << 64
+MOST_BYTES, TOO_LARGE = 32, 1 << 64
 
 
 def read_port_counters(device_path: str) -> Reading:
@@ -42,12 +50,22 @@ def read_port_counters(device_path: str) -> Reading:
     time costs five commands, where a pause between two files would cost five more. So nothing else is done in
     between (``efa_get_hw_stats`` in amzn/amzn-drivers; lifespan in linux, ``drivers/infiniband/core/sysfs.c``).
     """
-    return _read_folder(device_path, _PORT_FOLDER, may_lack=False)
+    return _read_folder(device_path, PORT_FOLDER, may_lack=False)
+
+
+def read_byte_counters(device_path: str) -> Reading:
+    """Read the port counters of an EFA device that count bytes, by class and in all, as ``read_port_counters`` does."""
+    return _read_folder(device_path, PORT_FOLDER, may_lack=False, only=_BYTES)
 
 
 def read_device_counters(device_path: str) -> Reading:
     """Read the driver's own counters of an EFA device (admin commands, failed allocations): these cost nothing."""
-    return _read_folder(device_path, _DEVICE_FOLDER, may_lack=True)
+    return _read_folder(device_path, DEVICE_FOLDER, may_lack=True)
+
+
+def read_counters(device_path: str) -> tuple[Reading, Reading]:
+    """Read an EFA device's port counters, then the driver's own."""
+    return read_port_counters(device_path), read_device_counters(device_path)
 
 
 def find_interfaces(root: str, wanted: str | Sequence[str]) -> list[str]:
@@ -74,20 +92,20 @@ def _driver(interface: str) -> str | None:
         raise
 
 
-def read_interface(root: str, name: str) -> Reading:
-    """Read bytes and packets, sent and received, of one network interface."""
+def read_interface(root: str, name: str, counters: Sequence[str] = _INTERFACE_COUNTERS) -> Reading:
+    """Read bytes and packets, sent and received, of one network interface; or what else ``counters`` names."""
     folder = below(root, "sys/class/net", name, "statistics")
     try:
         handle = again(_open_folder, folder)
     except OSError as error:
-        return _unread(error, *_INTERFACE_COUNTERS)
+        return _unread(error, *counters)
     try:
-        return _read_files(handle, _INTERFACE_COUNTERS)
+        return _read_files(handle, counters)
     finally:
         os.closerange(handle, handle + 1)
 
 
-def _read_folder(device_path: str, name: str, *, may_lack: bool) -> Reading:
+def _read_folder(device_path: str, name: str, *, may_lack: bool, only: Container[str] | None = None) -> Reading:
     # By a descriptor of the folder: a path through sysfs' links is resolved once instead of for each counter.
     try:
         handle = again(_open_folder, os.path.join(device_path, name))
@@ -98,8 +116,10 @@ def _read_folder(device_path: str, name: str, *, may_lack: bool) -> Reading:
     try:
         names = os.listdir(handle)
         names.sort()
-        if _NO_COUNTER in names:
-            names.remove(_NO_COUNTER)
+        if NO_COUNTER in names:
+            names.remove(NO_COUNTER)
+        if only is not None:
+            names = [one for one in names if one in only]
         return _read_files(handle, names)
     except OSError as error:
         return _unread(error, name)
@@ -127,9 +147,9 @@ def _read_files(folder: int, names: Sequence[str], *, last: bool = False) -> Rea
         try:
             file = open_file(name, flags, dir_fd=folder)
             try:
-                text = read(file, _MOST_BYTES)
+                text = read(file, MOST_BYTES)
                 if text[-1:] != b"\n":
-                    text = read_rest(file, text, _MOST_BYTES)
+                    text = read_rest(file, text, MOST_BYTES)
             finally:
                 close(file, file + 1)
         except OSError as error:
@@ -141,7 +161,7 @@ def _read_files(folder: int, names: Sequence[str], *, last: bool = False) -> Rea
                 once_more.append(name)
             continue
         digits = text.rstrip()
-        if digits.isdigit() and int(digits) < _TOO_LARGE:
+        if digits.isdigit() and int(digits) < TOO_LARGE:
             counters[name] = int(digits)
         else:
             errors.append("%s: not a number" % name)

@@ -187,9 +187,12 @@ def slurm_daemons(root: str, unread: list[Unread]) -> dict[str, object]:
 def _unit_limit(root: str, unread: list[Unread]) -> str | None:
     """Return the last LimitMEMLOCK of slurmd's unit and its drop-ins, as it stands there."""
     files = [folder + "/slurmd.service" for folder in _UNITS][::-1]
+    # systemd.unit(5): drop-in files in the order of their names; of one name, that in /etc alone.
+    drop_ins = {}
     for folder in _UNITS[::-1]:
         own = folder + "/slurmd.service.d"
-        files += [own + "/" + name for name in names_of(root, own, unread) if name.endswith(".conf")]
+        drop_ins.update({name: own + "/" + name for name in names_of(root, own, unread) if name.endswith(".conf")})
+    files += [drop_ins[name] for name in sorted(drop_ins)]
     value = None
     for file in files:
         for line in all_of(root, file, unread).decode("utf-8", "replace").splitlines():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from _functools import partial  # type: ignore[import-not-found] # functools itself imports collections
 
-from efakit.node.counters import find_interfaces, read_device_counters, read_interface, read_port_counters
+from efakit.node.counters import find_interfaces, read_counters, read_interface
 from efakit.node.devices import find_devices, try_to_open, unbound_functions
 from efakit.node.files import below, link_name, read_text_or_none
 from efakit.node.limits import huge_pages
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from typing import Any, TypedDict
 
+    from efakit.node.counters import Reading
     from efakit.node.devices import Device, Unknown
     from efakit.node.limits import HugePages
 
@@ -96,10 +97,11 @@ def pieces(
     expected: Callable[[str | None], int | None] | None = None,
     wait_seconds: float = 0.0,
     without: Container[str] = (),
+    read: Callable[[str], tuple[Reading, Reading]] = read_counters,
 ) -> Iterator[dict[str, Any]]:
     """Read the node below ``root`` and give the snapshot's pieces: machine, devices, interfaces, end.
 
-    The counters of the devices ``without`` are not read.
+    The counters of the devices ``without`` are not read; those of the others by ``read``.
 
     ``expected`` tells the number of devices of an instance type. As long as fewer are ready, and for ``wait_seconds``
     at most, they are looked for again: p5en's come late (awslabs/awsome-distributed-ai, GPU cluster health check).
@@ -133,7 +135,7 @@ def pieces(
 
     # Interfaces and devices alike: one whose read never returns costs its own result only.
     reads: list[Callable[[], dict[str, Any]]] = [partial(_read_interface, root, name) for name in interfaces]
-    reads += [partial(_read_device, root, device) for device in devices if device["name"] not in without]
+    reads += [partial(_read_device, root, device, read) for device in devices if device["name"] not in without]
     yield from in_parallel_when_slow(_call, reads)
     if listed:
         yield {"piece": "end"}
@@ -189,11 +191,10 @@ def _read_interface(root: str, name: str) -> dict[str, Any]:
     }
 
 
-def _read_device(root: str, device: Device) -> dict[str, Any]:
+def _read_device(root: str, device: Device, read: Callable[[str], tuple[Reading, Reading]]) -> dict[str, Any]:
     verbs = device["verbs"]
     unusable, open_error = try_to_open(root, verbs) if verbs else (None, None)
-    port = read_port_counters(device["path"])
-    own = read_device_counters(device["path"])
+    port, own = read(device["path"])
     return {
         "piece": "device",
         "name": device["name"],

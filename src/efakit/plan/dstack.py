@@ -21,7 +21,7 @@ from efakit.spec.model import Job, Spec
 _MOST_LETTERS = 41
 """Of a fleet's and a run's name: ``^[a-z][a-z0-9-]{1,40}$`` in dstack, ``core/services/__init__.py``."""
 # Keys of a job that tell Slurm or srun something.
-_UNREAD = ("time", "account", "output", "slurm", "signal", "srun_args", "resume_args", "mpi")
+_UNREAD = ("time", "account", "output", "slurm", "signal", "watch", "srun_args", "resume_args", "mpi")
 
 
 @dataclass(frozen=True)

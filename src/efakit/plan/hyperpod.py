@@ -127,6 +127,7 @@ def _site(spec: Spec) -> SlurmSite:
             else "the spec names no file system (hyperpod.fsx): mount one there, or name a folder in hooks.records_dir"
         ),
         brings_hooks=True,
+        brings_exporter="the lifecycle script installs it on each node, if you upload its installer beside the hooks'",
         layout="hyperpod",
     )
 

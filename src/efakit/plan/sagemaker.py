@@ -22,7 +22,7 @@ from efakit.spec.sagemaker.model import SageMaker
 
 # The SDK adds a dash and the time, 23 characters at most.
 _MOST_LETTERS = rows.MOST_NAME_LETTERS - 24
-_UNREAD = ("time", "account", "output", "slurm", "signal", "srun_args", "resume_args", "mpi", "requeue")
+_UNREAD = ("time", "account", "output", "slurm", "signal", "watch", "srun_args", "resume_args", "mpi", "requeue")
 _SECONDS_OF_AN_HOUR = 3600
 
 

@@ -29,6 +29,10 @@ class FleetReport:
     answers: Sequence[tuple[Columns, Rows]]
     damaged: int
     faults: Sequence[str]
+    days: tuple[Columns, Rows] | None = None
+    """By day, where it was asked for beside."""
+    most_rows: int | None = None
+    """The table has no more rows than these."""
 
     @property
     def table(self) -> tuple[Columns, Rows]:
@@ -37,28 +41,28 @@ class FleetReport:
 
     def verdicts(self) -> list[dict[str, Any]]:
         """Return runs, nodes and bytes by verdict."""
-        return _dicts(self.answers[0])
+        return dicts(self.answers[0])
 
     def fell_back(self) -> list[dict[str, Any]]:
         """Return the latest runs that used TCP."""
-        return _dicts(self.answers[1])
+        return dicts(self.answers[1])
 
     def retransmitting(self) -> list[dict[str, Any]]:
         """Return the nodes that send again more than the floor, and more than in the first half of the time."""
-        nodes = [node for node in _dicts(self.answers[2]) if _grows(node)]
+        nodes = [node for node in dicts(self.answers[2]) if _grows(node)]
         return sorted(nodes, key=lambda node: -node["retrans_ratio_second_half"])[:MOST_OF_A_LIST]
 
     def resting(self) -> list[dict[str, Any]]:
         """Return the nodes of which a device moved nothing while another one of the node did, or was missing."""
         counted = [
             ((node["runs_with_missing_devices"] or 0) + (node["runs_with_idle_devices"] or 0), node)
-            for node in _dicts(self.answers[2])
+            for node in dicts(self.answers[2])
         ]
         return [node for count, node in sorted(counted, key=lambda pair: -pair[0]) if count][:MOST_OF_A_LIST]
 
     def without_efa(self) -> list[dict[str, Any]]:
         """Return the users of whose jobs some used TCP and none used EFA."""
-        return [user for user in _dicts(self.answers[3]) if user["never_efa"]][:MOST_OF_A_LIST]
+        return [user for user in dicts(self.answers[3]) if user["never_efa"]][:MOST_OF_A_LIST]
 
 
 def SUMMARY(filters: Any) -> list[tuple[str, Any, int | None]]:  # noqa: N802 - it is a table but for the filters
@@ -71,11 +75,12 @@ def SUMMARY(filters: Any) -> list[tuple[str, Any, int | None]]:  # noqa: N802 - 
     ]
 
 
+def dicts(answer: tuple[Columns, Rows]) -> list[dict[str, Any]]:
+    """Return each row with the names of its columns."""
+    columns, rows = answer
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
 def _grows(node: dict[str, Any]) -> bool:
     before, after = node["retrans_ratio_first_half"], node["retrans_ratio_second_half"]
     return after is not None and after > RETRANSMITS_FLOOR and (before is None or after > GROWTH * before)
-
-
-def _dicts(answer: tuple[Columns, Rows]) -> list[dict[str, Any]]:
-    columns, rows = answer
-    return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -23,8 +23,8 @@ def print_json(report: FleetReport, file: TextIO) -> None:
     """Print the whole as JSON."""
     filters = report.filters
     data: dict[str, Any] = {
-        "since": _when(filters.since),
-        "until": _when(filters.until),
+        "since": when(filters.since),
+        "until": when(filters.until),
         "by": report.by,
         "verdicts": _whole(report.verdicts()),
     }
@@ -58,7 +58,7 @@ def print_text(report: FleetReport, file: TextIO) -> None:
     chosen = [(name, getattr(filters, name)) for name in ("cluster", "user", "partition", "node")]
     words = ", ".join(f"{name} {value}" for name, value in chosen if value)
     about = f" ({words})" if words else ""
-    _print(file, (f"{runs} runs from {_when(filters.since)} to {_when(filters.until)}{about}"))
+    _print(file, (f"{runs} runs from {when(filters.since)} to {when(filters.until)}{about}"))
     if report.by:
         _print_table(file, "", *report.table)
     else:
@@ -110,7 +110,10 @@ def _print_table(file: TextIO, title: str, columns: Sequence[str], rows: Sequenc
         file.write("\n")
         _print(file, (title))
     shown = [at for at, name in enumerate(columns) if name not in _LEFT_OUT]
-    cells = [[_title(columns[at]) for at in shown], *([_text(columns[at], row[at]) for at in shown] for row in rows)]
+    cells = [
+        [title_of(columns[at]).upper() for at in shown],
+        *([cell_of(columns[at], row[at]) for at in shown] for row in rows),
+    ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     are_numbers = [all(isinstance(row[at], (int, float)) or row[at] is None for row in rows) for at in shown]
     for line in cells:
@@ -121,12 +124,14 @@ def _print_table(file: TextIO, title: str, columns: Sequence[str], rows: Sequenc
         file.write("  ".join(padded).rstrip() + "\n")
 
 
-def _title(name: str) -> str:
+def title_of(name: str) -> str:
+    """Return a column's name as people read it."""
     words = name.removesuffix("_name").removesuffix("_bytes").replace("_", " ")
-    return words.replace(" tx", " sent").replace(" rx", " received").upper()
+    return words.replace(" tx", " sent").replace(" rx", " received")
 
 
-def _text(name: str, value: Any) -> str:
+def cell_of(name: str, value: Any) -> str:
+    """Return a value as people read it: sizes, moments, ratios."""
     if value is None:
         return "-" if name.endswith("_name") or name.startswith("retrans") else "?"
     return printable(_shown(name)(value), _MOST_LETTERS)
@@ -136,7 +141,7 @@ def _shown(name: str) -> Callable[[Any], str]:
     if name.endswith("_bytes"):
         return _size
     if name.endswith("_at"):
-        return _when
+        return when
     if "_ratio" in name:
         return lambda value: f"{value:.2g}"
     return lambda value: f"{value:.0f}" if isinstance(value, float) else str(value)
@@ -151,7 +156,8 @@ def _size(count: float) -> str:
     return f"{value:.3g} {_UNITS[-1]}"
 
 
-def _when(seconds: float) -> str:
+def when(seconds: float) -> str:
+    """Return a moment in UTC."""
     return datetime.fromtimestamp(int(seconds), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,8 @@ class JobReport:
     next_step: str = ""
     line_rate: tuple[float, float] | None = None
     """Of the instance's line rate, the part that the node in the middle sent and received over the job's time."""
+    limits: Mapping[str, float] | None = None
+    """The thresholds of what stands out, where they are not the catalog's."""
     bench: BenchReport | None = None
     """The result tables of the job's logs, where they were asked for."""
 

@@ -86,10 +86,7 @@ def _head(report: JobReport, width: int) -> Iterator[Line]:
     name = f" {printable(slurm.name, 200)}" if slurm.name else ""
     yield f"Job {run.job_id}{name}: {verdict.verdict}", verdict.verdict
     yield from _wrapped("", answer(verdict), width)
-    remarkable = [item for item in report.stands_out if item.finding.severity != "info" and not item.whole]
-    named = {node for item in remarkable for node in item.nodes} | _with_errors(report)
-    if named:
-        names = [node.node for node in verdict.nodes if node.node in named]
+    if names := to_look_at(report):
         yield from _wrapped("", f"Look at {folded(names, width)}.", width)
     yield from _wrapped("  ", ", ".join(_facts(report)), width)
     yield from _slurm_lines(slurm, width)
@@ -99,6 +96,13 @@ def _head(report: JobReport, width: int) -> Iterator[Line]:
         yield f"  in doubt: and {len(run.doubts) - _MOST_NOTES} more", ""
     for note in verdict.notes:
         yield from _wrapped("  note: ", note, width)
+
+
+def to_look_at(report: JobReport) -> list[str]:
+    """Return the nodes that stand out, or of which the hooks found an error."""
+    remarkable = [item for item in report.stands_out if item.finding.severity != "info" and not item.whole]
+    named = {node for item in remarkable for node in item.nodes} | _with_errors(report)
+    return [node.node for node in report.verdict.nodes if node.node in named]
 
 
 def _with_errors(report: JobReport) -> set[str]:

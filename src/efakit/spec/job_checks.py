@@ -22,7 +22,20 @@ _Data = Mapping[str, Any]
 _SIGNAL_EARLY_SECONDS = 60
 # What bash does not let a script set, and the names of the scripts' own variables (job-templates/).
 _READ_ONLY = ("BASHOPTS", "BASH_VERSINFO", "EUID", "PPID", "SHELLOPTS", "UID")
-_OURS = ("hosts", "head_node", "head_address", "port", "this_job", "log", "log_start", "relay", "resume", "scripts")
+_WATCH = ("watch_input", "watch_process")
+_OURS = (
+    "hosts",
+    "head_node",
+    "head_address",
+    "port",
+    "this_job",
+    "log",
+    "log_start",
+    "relay",
+    "resume",
+    "scripts",
+    *_WATCH,
+)
 _OPTION = re.compile(r"(?:^|\s)(--[A-Za-z-]+|-[A-Za-z])")
 
 
@@ -36,6 +49,9 @@ def job_faults(cluster: _Data, jobs: list[_Data], at: At) -> Iterator[Finding]:
         yield from _variable_faults(job.get("env", {}), ["jobs", number, "env"], at)
         yield from _launcher_faults(job, ["jobs", number], at)
         yield from _signal_faults(job, ["jobs", number], at)
+        if job.get("watch") == "requeue" and not job.get("requeue"):
+            message = "the watch can requeue only a job that Slurm may requeue"
+            yield at("watch-requeue", ["jobs", number, "watch"], message, "write requeue: true, or watch: stop")
         yield from _option_faults(job.get("slurm", {}), ["jobs", number, "slurm"], at)
         name = job.get("queue", cluster["queues"][0]["name"])
         if name not in queues:

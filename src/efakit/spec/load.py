@@ -12,6 +12,7 @@ from efakit.finding import ERROR, Finding, Place
 from efakit.inputs import MANIFEST
 from efakit.spec.build import build_spec
 from efakit.spec.faults import At, doubles, unknown_type
+from efakit.spec.hook_checks import hook_faults
 from efakit.spec.job_checks import job_faults
 from efakit.spec.job_files import own_templates, read_bodies
 from efakit.spec.model import Spec
@@ -71,6 +72,7 @@ def _faults(document: Document, templates: str | None, at: At) -> Iterator[Findi
     for name, section in sections().items():
         if name in data:
             yield from section.faults(data, at)
+    yield from hook_faults(data.get("hooks") or {}, at)
     jobs = data.get("jobs") or []
     yield from doubles(jobs, ["jobs"], "job", at)
     if templates is not None and not Path(templates).is_dir():

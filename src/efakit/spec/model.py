@@ -112,6 +112,12 @@ class Hooks:
     expected_devices: str | int = "auto"
     tcp_interfaces: str | tuple[str, ...] = "auto"
     deadline_seconds: float | None = None
+    exporter: bool = False
+    exporter_listen: str | None = None
+    exporter_cert: str | None = None
+    exporter_key: str | None = None
+    exporter_client_ca: str | None = None
+    exporter_device_detail: bool = True
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -139,7 +145,7 @@ class Job:
     """One sbatch script; ``queue`` None: the first, ``nodes`` None: all of the queue's.
 
     What else is None is decided from the template's row and the catalog. ``body_text`` is what the file ``body`` holds.
-    ``preflight`` is True, False or "file".
+    ``preflight`` is True, False or "file"; ``watch`` is False, "warn", "stop" or "requeue".
     """
 
     name: str
@@ -167,6 +173,7 @@ class Job:
     body_text: str = ""
     container: Container | None = None
     preflight: bool | str = True
+    watch: bool | str = False
     signal: Signal | None = None
     requeue: bool | None = None
     resume_args: tuple[str, ...] = ()

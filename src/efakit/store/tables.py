@@ -149,6 +149,31 @@ def of_jobs(path: Path, folder_job_ids: Iterable[int]) -> list[dict[str, Any]]:
     return found
 
 
+def of_nodes(path: Path, nodes: Iterable[str]) -> dict[str, str]:
+    """Return the nodes of the records that are of these nodes, by record id."""
+    values = pa.array(sorted(nodes), pa.string())
+    found: dict[str, str] = {}
+    with opened(path) as file:
+        for group in range(file.num_row_groups):
+            rows = file.read_row_group(group, columns=["node", "record_id"])
+            kept = rows.filter(_is_in(rows["node"], values))
+            found.update(zip(kept["record_id"].to_pylist(), kept["node"].to_pylist(), strict=True))
+    return found
+
+
+def of_records(path: Path, record_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the rows of some records, by their ids."""
+    values = pa.array(sorted(record_ids), pa.string())
+    found: list[dict[str, Any]] = []
+    with opened(path) as file:
+        for group in range(file.num_row_groups):
+            ids = file.read_row_group(group, columns=["record_id"])["record_id"]
+            keep = _is_in(ids, values)
+            if keep.true_count:
+                found += file.read_row_group(group).filter(keep).to_pylist()
+    return found
+
+
 def without(rows: pa.Table, keys: set[tuple[int, str]] | set[int], *names: str) -> pa.Table:
     """Return the rows whose values of these columns are not among ``keys``."""
     if not keys or not rows.num_rows:

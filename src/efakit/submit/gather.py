@@ -10,7 +10,7 @@ from efakit import __version__
 from efakit.doctor.cluster_checks import checks
 from efakit.doctor.site import Site, look_at
 from efakit.finding import ERROR, Finding
-from efakit.jobs.newest import newest_records
+from efakit.jobs.fields import Record
 from efakit.slurm import Node, Slurm
 from efakit.slurm.job import SourceError
 from efakit.slurm.submission import BatchScript, test_only
@@ -18,6 +18,9 @@ from efakit.submit.look import Facts, type_of
 from efakit.submit.request import Request
 
 _TEST_SECONDS = 60.0
+
+NewestOf = Callable[[Path, Sequence[str], str | None], Mapping[str, Record]]
+"""Gives the newest record of each node, from a folder of records and the cluster's name."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,9 @@ def gather(
     *,
     spec_types: Mapping[str, Sequence[str]],
     records_of: Callable[[Site], Path | None],
+    newest_of: NewestOf,
 ) -> Gathered:
-    """Ask all of it; ``records_of`` says where the records lie, by what is installed.
+    """Ask all of it; ``records_of`` says where the records lie, by what is installed, and ``newest_of`` reads them.
 
     Raises:
         SourceError: slurmctld does not answer.
@@ -51,7 +55,7 @@ def gather(
     folder = records_of(site)
     if folder is not None:
         names = [node.name for node in nodes]
-        facts = replace(facts, newest=newest_records(folder, names, cluster=config.get("ClusterName")))
+        facts = replace(facts, newest=newest_of(folder, names, config.get("ClusterName")))
     if any(type_of(node, {}, None) is None for node in nodes):
         facts = replace(facts, told_types=_told_types(slurm))
     refused, estimate = test_only(script, options, _TEST_SECONDS)

@@ -21,6 +21,11 @@ _SBATCH = "https://slurm.schedmd.com/sbatch.html"
 _SINFO = "https://slurm.schedmd.com/sinfo.html"
 _OWN = "docs/submit.md"
 _MOST_NAMED = 5
+# What --test-only says where nodes are out of use: sbatch itself takes such a job, and it waits (seen on 22.05.8).
+_WHILE_OUT = (
+    "Requested node configuration is not available",
+    "Required node not available (down, drained or reserved)",
+)
 _OPERATORS = frozenset("&|*[]()!,")
 # What a partition's state means for a job (slurm.conf(5), State of a partition).
 _STATES = {
@@ -76,7 +81,8 @@ def look(facts: Facts) -> Looks:
         findings += _types(facts, chosen, candidates, said)
         findings += _records(facts, fitting, said)
     findings += _hooks(facts, said)
-    if facts.refused is not None and not any(item.severity >= ERROR for item in findings):
+    waits = any(item.rule == "submit-nodes-out" for item in findings) and facts.refused in _WHILE_OUT
+    if facts.refused is not None and not waits and not any(item.severity >= ERROR for item in findings):
         message = f"Slurm would refuse the job: {facts.refused}"
         findings.append(
             Finding("submit-refused", "error", message, fix="compare the job's options with sinfo", source=_SBATCH)

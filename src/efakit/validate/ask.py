@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from efakit.validate.judges import Judgement, Simulation, by_aws, by_rules, look, outcome_of
 from efakit.validate.platforms import platform_judgements
 from efakit.validate.subject import SpecAlone, SpecRefused, Subject, read_subject
+from efakit.vendor.pcluster_process import PclusterProcess
 from efakit.vendor.simulated_account import installed_pcluster_version
 
 
-def ask_judges(file: Path, version: str | None, *, vendor: bool, aws: bool) -> list[Judgement]:
+def ask_judges(
+    file: Path,
+    version: str | None,
+    *,
+    vendor: bool,
+    aws: bool,
+    process: PclusterProcess | None = None,
+    told: Callable[[str], None] = lambda _: None,
+) -> list[Judgement]:
     """Return each judge's judgement of a spec or a config, for ParallelCluster ``version`` (None: the file's own).
 
-    ``vendor`` and ``aws`` say whether pcluster's validators and AWS are asked. Raises UsageError for a file that is
-    neither a spec nor a config.
+    ``vendor`` and ``aws`` say whether pcluster's validators and AWS are asked; ``process`` runs the validators already,
+    and ``told`` hears who is asked. Raises UsageError for a file that is neither a spec nor a config.
     """
     try:
         subject = read_subject(file, version, installed_pcluster_version())
     except SpecRefused as refusal:
         return _refused_spec(refusal)
     if isinstance(subject, SpecAlone):
+        if process is not None:
+            process.end()
         judgements = _without_config(subject, aws=aws)
     else:
-        judgements = _ask(subject, vendor=vendor, aws=aws)
+        with Simulation(subject, vendor, process) as simulation:
+            judgements = _ask(subject, simulation, aws=aws, told=told)
+    if subject.plan and subject.plan.spec.platforms:
+        told("the other platforms' judges")
     return judgements + (platform_judgements(file, subject.plan, vendor=vendor) if subject.plan else [])
 
 
-def _ask(subject: Subject, *, vendor: bool, aws: bool) -> list[Judgement]:
-    with Simulation(subject, vendor) as simulation:
-        account = look(subject) if aws else None
-        judgements = [by_rules(subject, account)]
-        if account is not None:
-            judgements.append(by_aws(subject, account))
-        judgements.insert(1, simulation.judge())
+def _ask(subject: Subject, simulation: Simulation, *, aws: bool, told: Callable[[str], None]) -> list[Judgement]:
+    told("efakit's rules")
+    account = look(subject) if aws else None
+    judgements = [by_rules(subject, account)]
+    if account is not None:
+        told("AWS")
+        judgements.append(by_aws(subject, account))
+    told("pcluster's validators")
+    judgements.insert(1, simulation.judge())
     return judgements
 
 

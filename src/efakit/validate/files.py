@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +14,8 @@ from efakit.finding import ERROR, Finding, Place
 from efakit.inputs import is_stdin, read_input, shown, text_of
 from efakit.lint.dockerfile import is_dockerfile, lint_dockerfile, named_like_dockerfile
 from efakit.lint.script import Surroundings, lint_model, partition_of, read_script
+from efakit.lint.script.model import Directive
+from efakit.lint.script.text import Span
 from efakit.rules.releases import target_of_stack
 from efakit.rules.target import Target, any_supported
 
@@ -156,11 +158,18 @@ def _is_config(path: Path, data: bytes) -> bool:
     return _is_json_manifest(data) or (_CONFIG_KEY.search(data) is not None and not is_dockerfile("", data))
 
 
-def judge_text(path: Path, data: bytes, where: Where) -> list[Finding]:
-    """Return the findings in a script or a Dockerfile of which ``data`` is the content."""
+def judge_text(path: Path, data: bytes, where: Where, given: Mapping[str, str | None] | None = None) -> list[Finding]:
+    """Return the findings in a script or a Dockerfile of which ``data`` is the content.
+
+    ``given`` has the options that sbatch is given beside the script, by their long names: they win over its own.
+    """
     if is_dockerfile(path.name, data):
         return lint_dockerfile(str(path), data, _of_image(where))
     script = read_script(str(path), data)
+    if given:
+        # They stand nowhere in the file: what is found in them is told at its beginning.
+        own = [item for item in script.directives if item.component or item.option not in given]
+        script.directives = [*own, *(Directive(name, value, Span(0, 0), 1) for name, value in given.items())]
     surroundings = where.surroundings
     if where.spec is not None:
         surroundings = _of_partition(where.spec, partition_of(script))

@@ -16,6 +16,7 @@ from efakit.validate.subject import Subject
 from efakit.vendor.account_checks import AccountFacts, look_at_account
 from efakit.vendor.dryrun import real_dry_run
 from efakit.vendor.ec2 import default_region
+from efakit.vendor.pcluster_process import PclusterProcess
 from efakit.vendor.simulated_account import (
     NEVER_PROVEN,
     DryRun,
@@ -93,14 +94,19 @@ def _taken_for_private(subject: Subject) -> Iterator[str]:
 
 
 class Simulation:
-    """pcluster's own validators on a simulated account; they start at once, while other judges are at work."""
+    """pcluster's own validators on a simulated account; they start at once, while other judges are at work.
 
-    def __init__(self, subject: Subject, wanted: bool) -> None:
+    ``process`` is one that was started before; it ends with this.
+    """
+
+    def __init__(self, subject: Subject, wanted: bool, process: PclusterProcess | None = None) -> None:
         self._subject = subject
         self._wanted = wanted
         self._installed = installed_pcluster_version()
         self._why_not = self._reason(wanted)
-        self._judge: AbstractContextManager[Judge | None] = nullcontext() if self._why_not else Judge()
+        if self._why_not and process is not None:
+            process.end()  # the core is free for the rest
+        self._judge: AbstractContextManager[Judge | None] = nullcontext() if self._why_not else Judge(process)
 
     def __enter__(self) -> Simulation:
         self._running = self._judge.__enter__()

@@ -15,7 +15,7 @@ import jsonschema
 from efakit.emit.resources import folder as shipped
 from efakit.emit.resources import package_file
 from efakit.jobs.records import find_runs
-from tests.hook.faults.fail_at import KILL, KILL_GROUP, Call, LikeSlurmd, Outcome, Point
+from tests.hook.faults.fail_at import KILL, KILL_GROUP, Call, LikeSlurmd, Outcome, Point, WarmHook
 from tests.hook.hookrun import built_hook
 from tests.lab import efa_software, efa_tree
 
@@ -55,6 +55,8 @@ class World:
         self.archive = self.home / "efakit-hook.pyz"
         self._install()
         self.slurmd = LikeSlurmd(tools, self._machine, None if from_start else self.archive)
+        # Where the points lie before the hook's first line, every run begins there.
+        self._warm = None if from_start else WarmHook(self.archive, self._machine)
         self._places = (self._machine / "spool", self._machine / "run", self.folder / "spool", self.folder / "run-dir")
         self.begin("observe")
 
@@ -114,9 +116,23 @@ class World:
         times = {"SLURM_JOB_START_TIME": str(STARTS[job]), "SLURM_JOB_END_TIME": str(STARTS[job] + 3600)}
         return argv, {**SLURM, **times, "SLURM_JOB_ID": str(job)}
 
+    def close(self) -> None:
+        self.slurmd.close()
+        if self._warm:
+            self._warm.close()
+
+    def own_files(self) -> list[tuple[str, int, int, int]]:
+        """Return what tells whether the hook's own files are as they were."""
+        found = [(path.name, path.stat()) for path in sorted(self.home.rglob("*"))]
+        return [(name, status.st_mode, status.st_ino, status.st_mtime_ns) for name, status in found]
+
     def run(self, command: str, job: int | None = None) -> str:
         """Run a hook with nothing wrong."""
-        outcome = self.slurmd.run(*self.command(command, job))
+        argv, environment = self.command(command, job)
+        if self._warm:
+            outcome = self._warm.run([command, "--config", str(self.home / "hook.json")], environment)
+        else:
+            outcome = self.slurmd.run(argv, environment)
         assert (outcome.status, outcome.errors) == (0, "")
         return outcome.output
 
@@ -246,8 +262,10 @@ def play(world: World, scenario: Scenario, point: Point, mode: str) -> tuple[boo
     """Play a scenario with one fault; return whether the fault came, and what is wrong then."""
     world.begin(mode)
     world.count(scenario.bytes_now)
+    own_files = world.own_files()
     outcome = world.disturb(point, scenario.command, scenario.job)
-    wrong = []
+    # So that whatever comes after it starts as ever.
+    wrong = [] if world.own_files() == own_files else ["the hook's own files are not as they were"]
     # Without its script, as a person runs it, the hook may say that it did not begin.
     if scenario.command in SCRIPTS and outcome.status != 0 and (point.fault not in KILLS or outcome.status < _SIGNALS):
         wrong.append(f"status {outcome.status}: the node is drained")

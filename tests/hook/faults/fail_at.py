@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import errno
 import functools
+import marshal
 import mmap
 import os
 import shutil
@@ -206,6 +207,31 @@ class LikeSlurmd:
         )
         assert done.returncode != _HANGS, f"something is still there after a minute: {environment}"
         return done
+
+
+class WarmHook:
+    """Runs the hook with nothing wrong, as `LikeSlurmd` does but for its start: see ``warm_hook``."""
+
+    def __init__(self, archive: Path, folder: Path) -> None:
+        program = [sys.executable, "-I", "-S", str(_SOURCES / "warm_hook.py"), str(archive), str(folder)]
+        self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def close(self) -> None:
+        self._process.communicate()
+
+    def run(self, arguments: Sequence[str], environment: dict[str, str]) -> Outcome:
+        """Run to the end of all that is left behind."""
+        requests, answers = self._process.stdin, self._process.stdout
+        assert requests is not None
+        assert answers is not None
+        request = marshal.dumps((list(arguments), environment))
+        requests.write(len(request).to_bytes(4, "little") + request)
+        requests.flush()
+        length = answers.read(4)
+        assert length, "what runs the hook has ended"
+        status, output, errors = marshal.loads(answers.read(int.from_bytes(length, "little")))  # noqa: S302
+        assert status != _HANGS, f"something is still there after a minute: {environment}"
+        return Outcome(status, output, errors, "")
 
 
 def _parts(line: str) -> tuple[str, str, str, str]:

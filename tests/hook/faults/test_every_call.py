@@ -85,7 +85,7 @@ def test_a_fault_at_any_call_drains_no_node_and_loses_no_record(scenario, part, 
         has_come, found = play(world, scenario, point, MODES[turn % len(MODES)])
         came += has_come
         wrong += found
-    world.slurmd.close()
+    world.close()
     assert not wrong, "\n".join(wrong)
     assert came >= scenario.least
 
@@ -113,7 +113,7 @@ def test_where_no_process_can_be_started_at_all_the_hook_runs_instead_of_the_she
     (record,) = world.published(7)
     assert record["baseline"] == "ok"
     assert "hook-without-child" in [item["rule"] for item in record["findings"]]
-    world.slurmd.close()
+    world.close()
 
 
 def test_there_are_more_than_a_thousand_points(record_property):

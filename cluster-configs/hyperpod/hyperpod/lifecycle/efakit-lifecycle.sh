@@ -7,6 +7,7 @@ conf=/opt/slurm/etc/slurm.conf
 { true >>"$log"; } 2>/dev/null || log=/dev/null
 
 sh "$here/install-hooks.sh" --custom-action --layout hyperpod
+[ ! -f "$here/install-exporter.sh" ] || sh "$here/install-exporter.sh" --custom-action
 
 # Says whether slurm.conf, or the configuration that runs, has a setting already: then it is somebody's, and stays.
 is_set() { # is_set NAME

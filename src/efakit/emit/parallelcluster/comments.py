@@ -21,6 +21,7 @@ _PLACES: dict[str, Place] = {
     "head-node": ("HeadNode", "InstanceType"),
     "installation": ("HeadNode", "CustomActions"),
     "pyxis": ("HeadNode", "CustomActions"),
+    "exporter": (*_QUEUE, 0, "CustomActions"),
     "prolog-flags": _SETTINGS,
     "task-prolog": _SETTINGS,
     "health-check": _SETTINGS,

@@ -12,7 +12,8 @@ from efakit.catalog.thresholds import STANDS_OUT
 from efakit.errors import UsageError
 from efakit.finding import Finding
 from efakit.jobs.devices import Column, Devices, PackedDevices, devices_of
-from efakit.jobs.traffic import CLASSES, Traffic
+from efakit.jobs.traffic import Traffic
+from efakit.node.counters import CLASSES
 from efakit.printable import printable
 from efakit.rules.registry import rules_of
 

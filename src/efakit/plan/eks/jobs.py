@@ -17,7 +17,7 @@ from efakit.spec.eks.model import Eks
 from efakit.spec.model import Job
 
 # Keys of a job that tell Slurm or srun something.
-_UNREAD = ("time", "account", "output", "slurm", "signal", "srun_args", "resume_args", "mpi", "requeue")
+_UNREAD = ("time", "account", "output", "slurm", "signal", "watch", "srun_args", "resume_args", "mpi", "requeue")
 
 
 @dataclass(frozen=True)

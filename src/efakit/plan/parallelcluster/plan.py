@@ -9,8 +9,8 @@ from efakit.catalog.release_traits import has_trait
 from efakit.catalog.stacks import parallelcluster_release
 from efakit.plan.decision import Decision
 from efakit.plan.parallelcluster.nodes import HeadNodePlan, LoginPlan, plan_head_node, plan_login_nodes
-from efakit.plan.parallelcluster.pyxis import pyxis_queues, switched_on
-from efakit.plan.parallelcluster.queues import PcQueuePlan, plan_queues
+from efakit.plan.parallelcluster.pyxis import pyxis_queues
+from efakit.plan.parallelcluster.queues import PcQueuePlan, plan_queues, running
 from efakit.plan.parallelcluster.section import section_of
 from efakit.plan.parallelcluster.storage import StoragePlan, plan_storage
 from efakit.plan.slurm.settings import with_prolog_flags
@@ -46,8 +46,12 @@ def plan_parallelcluster(plan: Plan) -> ParallelClusterPlan:
     queues, of_queues = plan_queues(section, plan.cluster.queues)
     if pyxis is not None:
         queues = tuple(
-            switched_on(queue, pyxis) if queue.plan.queue.name in pyxis_queues(plan) else queue for queue in queues
+            running(queue, "on_node_start", pyxis, "node") if queue.plan.queue.name in pyxis_queues(plan) else queue
+            for queue in queues
         )
+    exporter = hooks.exporter.publication if hooks and hooks.exporter else None
+    if exporter is not None:
+        queues = tuple(running(queue, "on_node_configured", exporter, "--custom-action") for queue in queues)
     storage, of_storage = plan_storage(section.storage)
     return ParallelClusterPlan(
         section=section,

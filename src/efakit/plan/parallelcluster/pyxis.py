@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from efakit.catalog.release_traits import has_trait
 from efakit.finding import ERROR, Finding, Place
-from efakit.plan.parallelcluster.nodes import with_access
-from efakit.plan.parallelcluster.queues import PcQueuePlan
 from efakit.plan.parallelcluster.section import section_of
-from efakit.plan.slurm.site import Publication
-from efakit.spec.parallelcluster.model import CustomAction, ParallelCluster
+from efakit.spec.parallelcluster.model import ParallelCluster
 
 if TYPE_CHECKING:
     from efakit.plan.plan import Plan
@@ -29,14 +25,6 @@ def pyxis_queues(plan: Plan) -> dict[str, int]:
         if job.job.container is not None and job.job.container.runtime == "pyxis":
             found.setdefault(job.queue, number)
     return found
-
-
-def switched_on(queue: PcQueuePlan, script: Publication) -> PcQueuePlan:
-    """Return a queue whose nodes fetch the script that switches Enroot on, after the user's own actions."""
-    options = queue.options
-    actions = dict(options.custom_actions)
-    actions["on_node_start"] = (*actions.get("on_node_start", ()), CustomAction(script.address, ("node",)))
-    return replace(queue, options=replace(options, custom_actions=actions, iam=with_access(options.iam, script)))
 
 
 def pyxis_findings(plan: Plan) -> Iterator[Finding]:

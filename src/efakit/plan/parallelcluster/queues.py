@@ -6,8 +6,16 @@ from dataclasses import dataclass, replace
 
 from efakit.plan.cluster import QueuePlan, ResourcePlan
 from efakit.plan.decision import Decision
+from efakit.plan.parallelcluster.nodes import with_access
+from efakit.plan.slurm.site import Publication
 from efakit.spec.model import ComputeResource, Queue
-from efakit.spec.parallelcluster.model import ParallelCluster, QueueOptions, ResourceOptions, SlurmSettings
+from efakit.spec.parallelcluster.model import (
+    CustomAction,
+    ParallelCluster,
+    QueueOptions,
+    ResourceOptions,
+    SlurmSettings,
+)
 
 _SCHEDULING = "https://docs.aws.amazon.com/parallelcluster/latest/ug/Scheduling-v3.html"
 _SHAPE = ("sockets", "corespersocket", "threadspercore", "boards", "socketsperboard")
@@ -46,6 +54,14 @@ def plan_queues(
             decisions += made
         plans.append(PcQueuePlan(queue, options, tuple(resources)))
     return tuple(plans), decisions
+
+
+def running(queue: PcQueuePlan, event: str, script: Publication, *arguments: str) -> PcQueuePlan:
+    """Return a queue whose nodes fetch and run a published script at ``event``, after the user's own actions."""
+    options = queue.options
+    actions = dict(options.custom_actions)
+    actions[event] = (*actions.get(event, ()), CustomAction(script.address, arguments))
+    return replace(queue, options=replace(options, custom_actions=actions, iam=with_access(options.iam, script)))
 
 
 def _resource(queue: Queue, plan: ResourcePlan, options: ResourceOptions) -> tuple[PcResourcePlan, list[Decision]]:

@@ -9,6 +9,7 @@ from efakit.catalog.layouts import layout
 from efakit.catalog.stacks import Stack
 from efakit.plan.cluster import ClusterPlan
 from efakit.plan.decision import Decision
+from efakit.plan.slurm.exporter import ExporterPlan, plan_exporter
 from efakit.plan.slurm.programs import plan_programs
 from efakit.plan.slurm.settings import with_prolog_flags
 from efakit.plan.slurm.site import INSTALLER, PYXIS_SCRIPT, Publication, SlurmSite
@@ -33,6 +34,8 @@ class HooksPlan:
     slurm_settings: dict[str, str | int | float | bool]
     pyxis: Publication | None = None
     """Where the script is published that switches Pyxis on; None: it is not needed, or the cluster fetches none."""
+    exporter: ExporterPlan | None = None
+    """None: the spec asks for none."""
 
 
 def plan_hooks(hooks: Hooks, cluster: ClusterPlan, stack: Stack, site: SlurmSite, *, pyxis: bool) -> HooksPlan:
@@ -88,7 +91,9 @@ def plan_hooks(hooks: Hooks, cluster: ClusterPlan, stack: Stack, site: SlurmSite
         decisions.append(
             Decision("containers of Pyxis", f"Pyxis is enabled by {script.address}", reason, _PYXIS_OFF, "pyxis")
         )
-    return HooksPlan(settings, publication, (*decisions, *programs.decisions), programs.settings, script)
+    exporter, of_exporter = plan_exporter(hooks, site, publication)
+    made = (*decisions, *programs.decisions, *of_exporter)
+    return HooksPlan(settings, publication, made, programs.settings, script, exporter)
 
 
 def _flags(site: SlurmSite) -> Decision:

@@ -11,6 +11,7 @@ from efakit.plan.environment import Variable
 from efakit.plan.job import JobPlan, queue_of, template_variables
 from efakit.plan.slurm.container import ContainerPlan, decide_container
 from efakit.plan.slurm.options import Directive, decide_directives
+from efakit.plan.slurm.watch import Watch, decide_watch
 from efakit.spec.model import Job
 
 
@@ -22,6 +23,7 @@ class SlurmJobPlan(JobPlan):
     modules: tuple[str, ...]
     mpi: str
     container: ContainerPlan
+    watch: Watch | None
 
     @property
     def partition(self) -> str:
@@ -34,14 +36,15 @@ class SlurmJobPlan(JobPlan):
         return self.template.launcher in ("node", "own")
 
 
-def plan_slurm_job(plan: JobPlan, cluster: ClusterPlan) -> SlurmJobPlan:
-    """Return the plan of a job's script, from what was decided for the job on any platform."""
+def plan_slurm_job(plan: JobPlan, cluster: ClusterPlan, home: str) -> SlurmJobPlan:
+    """Return the plan of a job's script, from what was decided for the job on any platform; ``home`` is the hooks'."""
     job, template = plan.job, plan.template
     exclusive = queue_of(job, cluster).queue.exclusive
     directives, decisions = decide_directives(job, plan.queue, plan.layout, exclusive)
     own, reasons = _script_variables(job, template, plan.instance_type)
     variables = (*own, *plan.variables)
-    decisions = (*plan.decisions, *decisions, *reasons)
+    watch, watched = decide_watch(job, plan.nodes, plan.efa, home)
+    decisions = (*plan.decisions, *decisions, *reasons, *watched)
     container = ContainerPlan()
     if job.container is not None:
         names = [variable.name for variable in variables]
@@ -54,6 +57,7 @@ def plan_slurm_job(plan: JobPlan, cluster: ClusterPlan) -> SlurmJobPlan:
         modules=_modules(job, template),
         mpi=job.mpi or _mpi(template),
         container=container,
+        watch=watch,
     )
 
 

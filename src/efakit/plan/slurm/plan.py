@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from efakit.catalog.layouts import layout
 from efakit.catalog.stacks import Stack
 from efakit.plan.cluster import ClusterPlan
 from efakit.plan.job import JobPlan
@@ -25,6 +26,7 @@ class SlurmPlan:
 def plan_slurm(hooks: Hooks, cluster: ClusterPlan, stack: Stack, jobs: Sequence[JobPlan], site: SlurmSite) -> SlurmPlan:
     """Return the plan of the jobs' scripts and of the hooks on the Slurm cluster ``site``."""
     pyxis = any(job.job.container is not None and job.job.container.runtime == "pyxis" for job in jobs)
+    home = layout(site.layout).home
     return SlurmPlan(
-        tuple(plan_slurm_job(job, cluster) for job in jobs), plan_hooks(hooks, cluster, stack, site, pyxis=pyxis)
+        tuple(plan_slurm_job(job, cluster, home) for job in jobs), plan_hooks(hooks, cluster, stack, site, pyxis=pyxis)
     )

@@ -10,6 +10,7 @@ from efakit.plan.decision import Decision
 
 INSTALLER = "install-hooks.sh"
 PYXIS_SCRIPT = "enable-pyxis.sh"
+EXPORTER_SCRIPT = "install-exporter.sh"
 _INSTALL = "https://slurm.schedmd.com/prolog_epilog.html"
 _Value = str | int | float | bool
 
@@ -56,6 +57,10 @@ class SlurmSite:
     """Whether the platform's images hold Pyxis switched off; nodes then can switch it on by a script of ours."""
     brings_hooks: bool = False
     """Whether the cluster gets the installer without hooks.bucket, beside what the user uploads for it anyway."""
+    fetches_exporter: str = ""
+    """Who installs the exporter on the nodes where its installer has an address; empty: nobody."""
+    brings_exporter: str = ""
+    """Who installs it without an address, beside what the user uploads anyway; empty: nobody."""
     layout: str = DEFAULT
     """Where hooks and settings are: the name of a row of ``catalog/layouts.py``."""
     queues_with_limit: frozenset[str] = frozenset()

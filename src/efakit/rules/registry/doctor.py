@@ -19,7 +19,8 @@ RULES = (
         room="doctor",
         severity="info",
         what="Doctor could not read something.",
-        why="It is unknown, neither right nor wrong. The usual cause is that doctor does not run as root.",
+        why="It is unknown, neither right nor wrong. The usual causes: doctor does not run as root, or slurmctld does "
+        "not answer.",
         wrong="/etc/enroot/enroot.conf: Permission denied",
         right='sudo "$(command -v efakit)" doctor',
         source=_OWN,

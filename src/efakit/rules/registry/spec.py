@@ -511,6 +511,26 @@ RULES = (
         source="https://slurm.schedmd.com/mpi_guide.html#intel_mpi",
     ),
     Rule(
+        "exporter-open",
+        room="spec",
+        severity="error",
+        what="The exporter listens where other machines reach it, and not all of its three files for TLS are named.",
+        why="Everybody who reaches the node could read which users run which jobs there. The exporter refuses to start "
+        "so. Prometheus shows a certificate that exporter_client_ca has signed.",
+        wrong="""
+            hooks: {exporter: true, exporter_listen: "0.0.0.0:9764"}
+        """,
+        right="""
+            hooks:
+              exporter: true
+              exporter_listen: "0.0.0.0:9764"
+              exporter_cert: /etc/efakit/node.pem
+              exporter_key: /etc/efakit/node.key
+              exporter_client_ca: /etc/efakit/ca.pem
+        """,
+        source="docs/metrics.md",
+    ),
+    Rule(
         "signal-mpirun",
         room="spec",
         severity="error",
@@ -540,6 +560,23 @@ RULES = (
         right="""
             jobs:
               - {name: train, template: torchrun, script: train.py, time: "1:00:00", signal: {seconds: 600}}
+        """,
+        source=_SBATCH,
+    ),
+    Rule(
+        "watch-requeue",
+        room="spec",
+        severity="error",
+        what="A job has watch: requeue, and the spec does not let Slurm requeue it.",
+        why="The watch puts the job back into the queue where its ranks do not use EFA. Slurm refuses that for a job "
+        "that may not be requeued, and without requeue: true nobody knows whether the job may.",
+        wrong="""
+            jobs:
+              - {name: train, template: torchrun, script: train.py, watch: requeue}
+        """,
+        right="""
+            jobs:
+              - {name: train, template: torchrun, script: train.py, watch: requeue, requeue: true}
         """,
         source=_SBATCH,
     ),

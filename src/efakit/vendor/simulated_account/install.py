@@ -36,7 +36,8 @@ class Holder:
         gaps.fill_gaps()
         self._aws = mock_aws()
         self._aws.start()
-        self._session = boto3.Session()  # keeps the models of the services that it has read
+        # A client takes longer to make than what is made with it.
+        self._client = functools.cache(boto3.Session().client)
 
     def hold(self, account: SimulatedAccount) -> list[str]:
         """Empty moto and create everything in ``account``, under the ids that it names.
@@ -54,7 +55,7 @@ class Holder:
         self._aws.reset()
         if account.region not in ec2_backends[gaps.OWNER]:
             return
-        client = functools.partial(self._session.client, region_name=account.region)
+        client = functools.partial(self._client, region_name=account.region)
         ec2 = client("ec2")
         vpc_id = _vpc(ec2)
         _subnets(ec2, account, vpc_id)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from efakit.vendor.pcluster_process import PclusterProcess
 from efakit.vendor.simulated_account.answer import DryRun
 from efakit.vendor.simulated_account.availability import require, require_region
-from efakit.vendor.simulated_account.child import Child
 from efakit.vendor.simulated_account.contents import SimulatedAccount
-from efakit.vendor.simulated_account.environment import isolated_environment
 from efakit.vendor.simulated_account.from_config import account_for
 from efakit.vendor.simulated_account.reading import config_in
 from efakit.vendor.simulated_account.server import CLUSTER_NAME
@@ -23,22 +20,26 @@ _SYNTHESIS_SECONDS = 300.0
 class Judge:
     """Judges configs from entering the context to leaving it; about a second for the first, then hundredths.
 
-    Without an account, a config is judged in the one that it names (`account_for`). Raises `MissingExtra` without the
+    ``process`` is one that was started before; it ends with the judge. Without an account, a config is judged in the
+    one that it names (`account_for`). Raises `MissingExtra` without the
     extra ``pcluster``, and `UsageError` for a region that moto lacks (`why_not_judged`).
     """
 
+    def __init__(self, process: PclusterProcess | None = None) -> None:
+        self._process = process
+        self._synthesised = False
+
     def __enter__(self) -> Judge:
         require(node=False)
-        self._folder = tempfile.TemporaryDirectory(prefix="efakit-judge-")
-        home = Path(self._folder.name)
-        self._child = Child("efakit.vendor.simulated_account.worker", isolated_environment(home), home)
+        self._process = self._process or PclusterProcess()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._child.close()
-        self._folder.cleanup()
+        if self._process is not None:
+            # A synthesis has started node.js, with files of its own; nothing else is worth waiting for.
+            self._process.end(at_once=not self._synthesised)
 
     def dry_run(
         self, config: str, account: SimulatedAccount | None = None, *, cluster_name: str = CLUSTER_NAME
@@ -56,6 +57,7 @@ class Judge:
         `ChildError` for a config that is refused.
         """
         require(node=True)
+        self._synthesised = True
         answer = self._ask("synthesise", config, account, cluster_name, _SYNTHESIS_SECONDS)
         templates: list[dict[str, Any]] = answer["launch_templates"]
         return templates
@@ -67,4 +69,6 @@ class Judge:
             account = account_for(config_in(config))
         require_region(account.region)
         request = {"operation": operation, "config": config, "cluster_name": name, "account": account.to_json()}
-        return self._child.ask(request, timeout_seconds=seconds)
+        if self._process is None:
+            raise AssertionError("the judge was asked outside its context")
+        return self._process.ask(request, timeout_seconds=seconds)

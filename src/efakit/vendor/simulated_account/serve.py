@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from efakit.vendor.simulated_account.child import Answer, answer_lines
+from efakit.vendor.child import Answer, answer_lines
 from efakit.vendor.simulated_account.contents import SimulatedAccount
 from efakit.vendor.simulated_account.images import write_official_images
 from efakit.vendor.simulated_account.install import Holder

@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 
 from efakit.errors import UsageError
+from efakit.vendor.child import Child
+from efakit.vendor.isolated_environment import isolated_environment
 from efakit.vendor.simulated_account.answer import DryRun
 from efakit.vendor.simulated_account.availability import require, require_region
-from efakit.vendor.simulated_account.child import Child
 from efakit.vendor.simulated_account.contents import SimulatedAccount
-from efakit.vendor.simulated_account.environment import isolated_environment
 
 # Both call RunInstances with 24 instance-store mappings and a root volume without a size, which moto refuses and EC2
 # does not; where moto is loosened it answers DryRunOperation without having looked.

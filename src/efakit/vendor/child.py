@@ -69,8 +69,10 @@ class Child:
             raise ChildError(f"{self._module} failed: {answer['failure']}\n{self._tail()}")
         return answer
 
-    def close(self) -> None:
-        """End the child: it leaves when its input closes, and is killed if it does not."""
+    def close(self, *, at_once: bool = False) -> None:
+        """End the child: it leaves when its input closes, and is killed if it does not, or ``at_once``."""
+        if at_once:
+            self._process.kill()
         with contextlib.suppress(BrokenPipeError):
             _pipe(self._process.stdin).close()
         try:

@@ -1,0 +1,1 @@
+"""Reports as pages: one file each that opens offline and runs no script."""

@@ -1,0 +1,132 @@
+"""Rates between two looks at a node: what is not known is None, never 0."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from efakit.errors import UsageError
+from efakit.top.exporters import Unreachable, host_and_port, sample_of
+from efakit.top.sample import NodeRates, Sample, rates
+from efakit.top.table import bar, of_devices, of_nodes
+
+LONG = "gpu-dy-p5-48xlarge-with-a-long-name-in-us-east-1-"
+
+
+def sample(at: float, devices: dict, **more) -> Sample:
+    given = {"found": len(devices), "expected": len(devices), "line_rate": 400.0, **more}
+    return Sample(at, devices, tuple(sorted(devices)), **given)
+
+
+def counters(tx: float, rx: float, packets: float = 0, again: float = 0) -> dict[str, float]:
+    return {"tx_bytes": tx, "rx_bytes": rx, "tx_pkts": packets, "retrans_pkts": again}
+
+
+def text(found, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(found)
+    return console.file.getvalue()
+
+
+def test_a_rate_is_the_difference_over_the_time():
+    before = sample(10, {"a": counters(0, 100, 0, 0), "b": counters(50, 0, 0, 0)})
+    after = sample(12, {"a": counters(200, 120, 1000, 1), "b": counters(50, 0, 0, 0)}, tcp={"tx_bytes": 5})
+    found = rates("n", before, after)
+    assert (found.tx, found.rx, found.partial) == (100, 10, False)
+    assert found.of_line_rate == 0.25
+    assert found.retransmits == 0.001
+    assert [(item.name, item.tx, item.rx, item.share) for item in found.devices] == [
+        ("a", 100, 10, 200),
+        ("b", 0, 0, 200),
+    ]
+    assert found.tcp_tx is None, "the first look knew nothing of it"
+
+
+def test_the_first_look_gives_no_rate():
+    found = rates("n", None, sample(1, {"a": counters(1, 1)}))
+    assert (found.tx, found.rx, found.of_line_rate, found.devices[0].tx) == (None, None, None, None)
+    assert found.found == 1
+
+
+@pytest.mark.parametrize("now", [counters(5, 5), {}, {"rx_bytes": 30}])
+def test_a_device_that_began_anew_or_was_not_read_is_unknown_and_its_node_is_at_least_the_others(now):
+    before = sample(0, {"a": counters(10, 10), "b": counters(0, 0)})
+    found = rates("n", before, sample(1, {"a": now, "b": counters(7, 7)}))
+    assert found.devices[0].tx is None
+    assert (found.tx, found.partial, found.of_line_rate) == (7, True, None)
+    assert found.as_data()["efa_tx_bytes_per_second"] is None
+    assert ">7 B/s" in text(of_nodes([found]))
+
+
+def test_a_node_that_tells_sums_only_has_no_devices():
+    before = Sample(0, None, None, {"tx_bytes": 1, "rx_bytes": 1}, found=2)
+    found = rates("n", before, Sample(2, None, None, {"tx_bytes": 5, "rx_bytes": 1}, found=2))
+    assert (found.tx, found.rx, found.devices) == (2, 0, ())
+    assert "nothing is known of single devices" in text(of_devices(found))
+
+
+def test_the_worst_comes_first_and_the_rest_is_counted():
+    nodes = [NodeRates(f"n{share}", tx=share, rx=0, line_rate=100) for share in (50, 10, 90)]
+    nodes += [NodeRates("hung", "no answer"), NodeRates("new", line_rate=100)]
+    lines = text(of_nodes(nodes)).splitlines()
+    assert [line.split()[0] for line in lines[1:6]] == ["hung", "new", "n10", "n50", "n90"]
+    assert lines[6] == "hung: no answer"
+    lines = text(of_nodes(nodes, 3)).splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == ["hung", "new"]
+    assert lines[3] == "and 3 nodes with a larger share of their line rate"
+
+
+def test_nodes_and_devices_with_long_names_and_large_numbers_fit_80_columns():
+    devices = {f"rdmap{number}s0-{LONG}": counters(0, 0) for number in range(32)}
+    after = {name: counters(999e9, 999e9, 1, 1) for name in devices}
+    nodes = [rates(f"{LONG}{number}", sample(0, devices), sample(1, after, tcp={"tx_bytes": 1})) for number in range(3)]
+    nodes.append(NodeRates(LONG, "no answer " * 20))
+    drawn = text(of_nodes(nodes)) + text(of_devices(nodes[0]))
+    assert max(map(len, drawn.splitlines())) <= 80
+    for number in range(3):
+        assert f"us-east-1-{number} " in drawn
+    assert drawn.count("999 GB/s") == 32 * 2
+
+
+def test_what_a_node_is_called_never_steers_the_terminal():
+    assert "\x1b" not in text(of_nodes([NodeRates("a\x1b[2J[red]b", "c\x1b]0;d\x07")]))
+
+
+@pytest.mark.parametrize(("share", "drawn"), [(None, "    "), (0, "...."), (0.5, "##.."), (7, "####")])
+def test_a_bar_is_as_long_as_its_share(share, drawn):
+    assert bar(share, 4) == drawn
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("<html>", "no exporter of efakit's"),
+        ("", "no exporter of efakit's"),
+        ("efa_scrape_success 0\n", "its node could not be read"),
+    ],
+)
+def test_another_answer_than_metrics_of_efa_is_called_so(answer, why):
+    with pytest.raises(Unreachable, match=why):
+        sample_of(answer, 0)
+
+
+def test_labels_are_read_as_they_are_written():
+    found = sample_of(
+        'efa_scrape_success 1\nefa_job_info{job_id="7",user="a\\"},\\\\b\\n"} 1.0\nx{a="b"} NaN\nbad line\n', 0
+    )
+    assert found.jobs == ("7",)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"), [("n1", ("n1", None)), ("n1:9", ("n1", 9)), ("[::1]:9", ("::1", 9)), ("[::1]", ("::1", None))]
+)
+def test_an_address_may_have_a_port(given, found):
+    assert host_and_port(given) == found
+
+
+@pytest.mark.parametrize("given", ["", "a:b", "::1", "n1:0", "n1:70000", "http://n1", "a b"])
+def test_what_is_no_address_is_refused(given):
+    with pytest.raises(UsageError, match="is no ADDRESS"):
+        host_and_port(given)
