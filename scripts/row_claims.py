@@ -293,6 +293,7 @@ _BAD_PAIRS = (
     Claim("plugin-p5.4xlarge", Text(_PLATFORM, r"gdr_required && support_gdr != GDR_SUPPORTED", "plugin"), side="fact"),
     Claim("plugin-p5.4xlarge", Text(_PLATFORM, r'\.regex = "\^p\(\[5-9\]|\.regex = "\^p5\(e\?'), side="since"),
     Claim("plugin-p5.4xlarge", Text(_PLATFORM, r'\.name = "p5\.4xlarge"')),
+    Claim("plugin-p5-topology-file", Text("src/platform-aws.c*", r'"p5\.48xl-topo\.xml"', "plugin")),
     Claim("plugin-nccl-2.28-crash", Text(_NOTES, r"crash with NCCL v2\.28\.x when", "plugin", document=True)),
     Claim(
         "plugin-memory-leak",

@@ -75,3 +75,15 @@ def test_a_device_that_cannot_be_opened_may_be_one_that_a_mount_should_not_have_
     ]
     assert "another RDMA device" in told.finding.message
     assert "on Kubernetes request vpc.amazonaws.com/efa, and mount no /dev/infiniband" in told.finding.fix
+
+
+@pytest.mark.parametrize("fabric", ["10.0.16.0/20", "fe80::/64", "<unknown>/0", "tcp"])
+def test_a_provider_of_sockets_is_a_fallback_whatever_its_fabric_is_called(fabric, tmp_path):
+    # libfabric names a fabric of sockets after its network (ofi_set_netmask_str in src/common.c).
+    log = (
+        f"gpu-1:55:99 [2] NCCL INFO NET/OFI Selected provider is tcp;ofi_rxm, fabric is {fabric} (found 2 nics)\n"
+        "gpu-1:55:99 [2] NCCL INFO Using network Libfabric\n"
+    )
+    found = diagnosis(log, folder=tmp_path)
+    assert "log-fallback" in {item.finding.rule for item in found.said}
+    assert (found.choices[0].provider, found.choices[0].fabric, found.choices[0].nics) == ("tcp;ofi_rxm", fabric, 2)

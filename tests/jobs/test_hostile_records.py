@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,24 @@ def is_safe(text):
     return all(line.isprintable() and len(line) < 2000 for line in text.split("\n"))
 
 
+def is_safe_page(page):
+    """Only the page's own elements, and no control character (tests/report/test_page.py reads them one by one)."""
+    read = _Elements()
+    read.feed(page)
+    whole = page.startswith("<!DOCTYPE html>") and page.endswith("</html>\n")
+    return whole and not read.strange and all(line.isprintable() for line in page.split("\n"))
+
+
+class _Elements(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.strange = set()
+
+    def handle_starttag(self, tag, attrs):
+        self.strange |= {name for name, _ in attrs if name.startswith("on") or name in ("src", "style", "action")}
+        self.strange |= {tag} & {"script", "img", "iframe", "object", "embed", "link", "form", "base"}
+
+
 @pytest.mark.parametrize(("put", "words"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 def test_a_file_that_cannot_be_used_is_listed_and_the_good_node_reported(tmp_path, put, words):
     write(tmp_path, version_2("n1"))
@@ -56,6 +75,9 @@ def test_a_file_that_cannot_be_used_is_listed_and_the_good_node_reported(tmp_pat
     assert is_safe(text)
     assert "1 of the job's files are unusable:" in text
     assert report(tmp_path, "--fail-on", data["verdict"])[0] == 1
+    _, page = report(tmp_path, "--format", "html")
+    assert is_safe_page(page)
+    assert "1 of the job's files are unusable" in page
 
 
 @pytest.mark.parametrize("put", [row[1] for row in USABLE], ids=[row[0] for row in USABLE])
@@ -68,6 +90,9 @@ def test_a_record_with_hostile_texts_is_read_and_a_terminal_obeys_none(tmp_path,
     assert is_safe(text)
     assert "n1 " in report(tmp_path, "--nodes")[1]
     assert report(tmp_path, "--format", "json")[1]["faults"] == []
+    code, page = report(tmp_path, "--format", "html")
+    assert code == 0
+    assert is_safe_page(page)
 
 
 def test_what_is_wrong_with_all_records_is_an_error_that_names_one_and_counts_the_others(tmp_path):

@@ -63,7 +63,7 @@ def tells_start_time(release: Release) -> bool:
 # What prolog and epilog get, with PrologFlags=Alloc and without accounting, each with the first release that has it.
 # "gpu": each job in an exclusive partition of nodes with GPUs; "asked": one that was submitted with --account,
 # --comment, --ntasks, --error and --output.
-_ALL, _23, _24, _SLUID, _26 = (0, 0), (23, 2), (24, 11), (25, 11), (26, 5)
+_ALL, _23, _25, _26 = (0, 0), (23, 2), (25, 11), (26, 5)
 _HOOK_VARIABLES: dict[str, dict[str, Release]] = {
     "always": {
         "SLURMD_NODENAME": _ALL,
@@ -82,10 +82,10 @@ _HOOK_VARIABLES: dict[str, dict[str, Release]] = {
         "SLURM_JOB_OVERSUBSCRIBE": _23,
         "SLURM_JOB_PARTITION": _ALL,
         "SLURM_JOB_RESTART_COUNT": _ALL,
-        "SLURM_JOB_SLUID": _SLUID,
+        "SLURM_JOB_SLUID": _25,
         "SLURM_JOB_START_TIME": _23,
         "SLURM_JOB_STDIN": _ALL,
-        "SLURM_JOB_STDOUT": _26,
+        "SLURM_JOB_STDOUT": _25,  # of a batch job, also where it asked for none
         "SLURM_JOB_UID": _ALL,
         "SLURM_JOB_USER": _ALL,
         "SLURM_JOB_WORK_DIR": _ALL,

@@ -37,17 +37,23 @@ def test_config_with_ids_of_its_own_is_accepted(tmp_path: Path) -> None:
     assert NEVER_PROVEN in result.stdout
 
 
-def test_refusal_names_validator_and_reason(tmp_path: Path) -> None:
-    result = run(tmp_path, {"queue": {"Networking": {"PlacementGroup": None}}})
-    assert result.returncode == 1, result.stderr
-    assert "cluster.yaml: REFUSED" in result.stdout
-    assert "error pcluster:EfaPlacementGroupValidator: The placement group for EFA-enabled" in result.stdout
-    assert NEVER_PROVEN in result.stdout
-
-
-def test_zone_of_a_subnet_can_be_given(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """A config that pcluster refuses, with the zone of a subnet given."""
     other_zone = ("--zone", "subnet-0000000000000000b=us-east-1c")
-    assert "subnet subnet-0000000000000000b: private, in us-east-1c" in run(tmp_path, options=other_zone).stdout
+    folder: Path = tmp_path_factory.mktemp("refused")
+    return run(folder, {"queue": {"Networking": {"PlacementGroup": None}}}, options=other_zone)
+
+
+def test_refusal_names_validator_and_reason(refused: subprocess.CompletedProcess[str]) -> None:
+    assert refused.returncode == 1, refused.stderr
+    assert "cluster.yaml: REFUSED" in refused.stdout
+    assert "error pcluster:EfaPlacementGroupValidator: The placement group for EFA-enabled" in refused.stdout
+    assert NEVER_PROVEN in refused.stdout
+
+
+def test_zone_of_a_subnet_can_be_given(refused: subprocess.CompletedProcess[str]) -> None:
+    assert "subnet subnet-0000000000000000b: private, in us-east-1c" in refused.stdout
 
 
 def test_config_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -127,8 +127,17 @@ def _read(page: str) -> tuple[_Read, str]:
     return read, " ".join("".join(read.texts).split())
 
 
-@pytest.mark.parametrize("page", [pages.hostile_job(), fleet_page(pages.fleet(90, None, HOSTILE), "0")])
-def test_no_text_of_a_record_becomes_markup_and_none_turns_the_page_round(page):
+def _hostile_fleet() -> str:
+    return fleet_page(pages.fleet(90, None, HOSTILE), "0")
+
+
+def _fleet() -> str:
+    return fleet_page(pages.fleet(7), "0")
+
+
+@pytest.mark.parametrize("make", [pages.hostile_job, _hostile_fleet])
+def test_no_text_of_a_record_becomes_markup_and_none_turns_the_page_round(make):
+    page = make()
     read, text = _read(page)
     assert read.elements <= _ELEMENTS
     assert read.attributes <= _ATTRIBUTES
@@ -148,8 +157,9 @@ def test_no_text_of_a_table_of_all_jobs_becomes_markup(by):
     assert HOSTILE[1] in text
 
 
-@pytest.mark.parametrize("page", [golden_page(), fleet_page(pages.fleet(7), "0")])
-def test_the_policy_allows_the_pages_own_style_and_nothing_else(page):
+@pytest.mark.parametrize("make", [golden_page, _fleet])
+def test_the_policy_allows_the_pages_own_style_and_nothing_else(make):
+    page = make()
     style = page.partition("<style>")[2].partition("</style>")[0]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policies = [meta["content"] for meta in _read(page)[0].metas if meta.get("http-equiv")]

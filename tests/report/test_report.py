@@ -425,3 +425,30 @@ def test_the_next_step_names_the_output_and_the_script_that_slurm_knows(tmp_path
     slurm_says(monkeypatch, script="/home/me/train.sbatch --fast", output_file="/fsx/my out.log")
     data = json.loads(report(7, "--records", tmp_path, "--format", "json")[1])
     assert data["next"] == "efakit report 7 --log '/fsx/my out.log' --script /home/me/train.sbatch"
+
+
+def test_a_page_goes_to_a_file_or_to_standard_output(records, tmp_path):
+    _, page, _ = report(7, "--records", records, "--format", "html")
+    assert page.startswith("<!DOCTYPE html>")
+    assert '<span class="verdict efa">efa</span>' in page
+    for form in ("html", "text", "json"):
+        file = tmp_path / f"report.{form}"
+        _, said, _ = report(7, "--records", records, "--format", form, "--output", file)
+        assert said == f"wrote {file}\n"
+        assert file.read_text() == report(7, "--records", records, "--format", form, "--output", "-")[1]
+    assert report(7, "--records", records, "--format", "html", "--fail-on", "efa", "--output", file)[0] == 1
+
+
+@pytest.mark.parametrize("where", ["nowhere/report.html", "folder", "/dev/null", "link"])
+def test_a_file_that_cannot_be_written_is_named_and_nothing_else_is_touched(records, tmp_path, where):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("link")
+    code, _, said = report(7, "--records", records, "--format", "html", "--output", tmp_path / where)
+    assert (code, where in said) == (2, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "link", "records"]
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_page_uses_the_thresholds_that_the_report_was_given(records):
+    page = report(7, "--records", records, "--format", "html", "--threshold", f"idle-device={2 * GB + 1}")[1]
+    assert "moved nothing (less than 2 GB): <b>2</b>" in page

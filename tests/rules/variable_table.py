@@ -256,6 +256,10 @@ SET = (
     ),
     Set("NCCL_SOCKET_IFNAME", "^docker,ens,lo", "nccl-socket-ifname-excludes-en", {}, None, other="^docker,veth"),
     Set("GLOO_SOCKET_IFNAME", "lo", "gloo-socket-ifname-lo", {}, None, other="ens5", severity="error"),
+    Set("OFI_NCCL_PROTOCOL", "SENDRECV", "ofi-nccl-protocol-sendrecv", P5, P4D, NCCL),
+    Set("NCCL_SOCKET_IFNAME", "docker0", "nccl-socket-ifname-docker", {}, None, other="^docker0"),
+    Set("NCCL_SOCKET_IFNAME", "docker0,virbr0", "nccl-socket-ifname-docker", {}, None, other="docker0,ens5"),
+    Set("GLOO_SOCKET_IFNAME", "docker0", "gloo-socket-ifname-docker", {}, None, other="ens5"),
     Set("NCCL_SOCKET_IFNAME", "eth0", "nccl-socket-ifname-fixed", {}, None, other="en"),
     *(
         Set("NCCL_NET_PLUGIN", other, "nccl-net-plugin-other", {}, None, other=ours)

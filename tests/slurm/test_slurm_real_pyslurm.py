@@ -83,12 +83,13 @@ def test_nodes_and_partitions_are_what_the_commands_say(pyslurm_slurm: SingleHos
 
 
 def test_all_jobs_are_what_squeue_says(pyslurm_slurm: SingleHostSlurm) -> None:
-    job_ids = [int(pyslurm_slurm.submit("--hold", f"--job-name={name}")) for name in ("one", "two")]
-    ours, theirs = Pyslurm().jobs(job_ids), Commands().jobs(job_ids)
-    assert [(job.job_id, job.name, job.reason, job.work_dir) for job in ours] == [
-        (job.job_id, job.name, job.reason, job.work_dir) for job in sorted(theirs, key=lambda job: job.job_id)
-    ]
-    assert [job.job_id for job in Pyslurm().jobs(user="daemon")] == []
+    pyslurm_slurm.submit("--hold", "--job-name=one", "--comment=efakit=off", "--error=%j.err")
+    pyslurm_slurm.submit("--hold", "--job-name=two", "--array=0-3", user=OTHER_USER)
+    for user in (None, "root", OTHER_USER):
+        ours, theirs = ({job.job_id: job for job in side.jobs(user=user)} for side in (Pyslurm(), Commands()))
+        assert set(ours) == set(theirs)
+        assert [job for job in ours.values() if not same(job, theirs[job.job_id])] == []
+        assert {job.user for job in ours.values()} == ({user} if user else {"root", OTHER_USER})
 
 
 def test_pending_job_is_what_squeue_says(pyslurm_slurm: SingleHostSlurm) -> None:

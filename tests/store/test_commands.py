@@ -135,6 +135,23 @@ def test_a_device_that_rests_and_a_node_that_sends_again_more_are_named(tmp_path
         assert idle == [("n2", "rdmap80s0", 10)]
 
 
+@pytest.mark.parametrize("by", [None, "verdict", "job", "node", "user", "day", "device"])
+def test_a_report_of_all_jobs_is_a_page_too(folder, by):
+    done = run(folder, *SINCE, "--format", "html", *(("--by", by) if by else ()))
+    assert done.returncode == 0, done.stderr
+    assert "2 of 4 runs whose nodes exchanged data used EFA; 2 fell back to TCP." in done.stdout
+    assert 'class="v-tcp-fallback" d="' in done.stdout
+    assert ('id="h-table"' in done.stdout) == (by not in (None, "verdict"))
+    assert "<script" not in done.stdout
+
+
+def test_a_page_of_all_jobs_says_that_it_does_not_have_all_rows(folder, tmp_path):
+    file = tmp_path / "fleet.html"
+    done = run(folder, *SINCE, "--by", "job", "--format", "html", "--top", "3", "--output", file, "--fail-on", "efa")
+    assert (done.returncode, done.stdout) == (1, f"wrote {file}\n")
+    assert "The first 3 rows, the most remarkable first: --top N shows more" in file.read_text()
+
+
 def test_no_cell_of_csv_is_a_formula(folder):
     done = run(folder, *SINCE, "--by", "user", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))

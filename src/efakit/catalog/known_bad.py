@@ -38,6 +38,16 @@ class BadPair(NamedTuple):
 
 KNOWN_BAD = (
     BadPair(
+        id="plugin-p5-topology-file",
+        since={"plugin": "1.7.0"},
+        until={"plugin": "1.11.0"},
+        instances="p5.48xlarge",
+        effect="it gives NCCL a fixed topology of the whole node: a job or container with some of its GPUs fails",
+        fixed="aws-ofi-nccl 1.11.1",
+        severity="info",
+        source="https://github.com/aws/aws-ofi-nccl/issues/785",
+    ),
+    BadPair(
         id="plugin-1.11.0-driver",
         since={"plugin": "1.10.0", "installer": "1.35.0"},
         until={"plugin": "1.11.1"},

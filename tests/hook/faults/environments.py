@@ -46,6 +46,11 @@ SINCE_23_02 = {
     "SLURM_JOB_END_TIME": "1790003600",
     "SLURM_JOB_OVERSUBSCRIBE": "NO",
 }
+# The context where the cluster has SELinux; the output file also where a batch job asked for none.
+SINCE_25_11 = {
+    "SLURM_JOB_SELINUX_CONTEXT": "unconfined_u:unconfined_r:unconfined_t:s0",
+    "SLURM_JOB_STDOUT": "/home/ada/slurm-%j.out",
+}
 SLUID = {"SLURM_JOB_SLUID": "s8XKQW2V9QWE00"}
 NODE_LIST = {"SLURM_JOB_NODELIST": "gpu-st-p5-1"}
 VERSIONS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
@@ -57,10 +62,10 @@ VERSIONS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "24.05": (NODE_LIST, {**CREDENTIAL, **SINCE_23_02}),
     "24.11": (NODE_LIST, {**CREDENTIAL, **SINCE_23_02}),
     "25.05": (NODE_LIST, {**CREDENTIAL, **SINCE_23_02}),
-    "25.11": ({**NODE_LIST, **SLUID}, {**CREDENTIAL, **SINCE_23_02, "SLURM_JOB_SELINUX_CONTEXT": "(null)"}),
+    "25.11": ({**NODE_LIST, **SLUID}, {**CREDENTIAL, **SINCE_23_02, **SINCE_25_11}),
     "26.05": (
         {**NODE_LIST, **SLUID},
-        {**CREDENTIAL, **SINCE_23_02, "SLURM_JOB_EXCLUSIVE": "NODE", "SLURM_JOB_QOS": "normal"},
+        {**CREDENTIAL, **SINCE_23_02, **SINCE_25_11, "SLURM_JOB_EXCLUSIVE": "NODE", "SLURM_JOB_QOS": "normal"},
     ),
 }
 EPILOG_ONLY = {"SLURM_JOB_EXIT_CODE": "768", "SLURM_JOB_EXIT_CODE2": "3:0", "SLURM_JOB_DERIVED_EC": "0"}

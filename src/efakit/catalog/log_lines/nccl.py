@@ -479,6 +479,22 @@ ROWS = (
         text=r"unhandled cuda error",
     ),
     LogLine(
+        "log-nccl-topology-file",
+        "NCCL",
+        CAUSE,
+        "error",
+        ("Attribute arch of node cpu not found",),
+        "the topology that NCCL was given does not fit what this process sees of the node",
+        "aws-ofi-nccl before 1.11.0 gives NCCL a fixed file for p5.48xlarge, which does not fit a container or job "
+        "with some of the node's GPUs; or NCCL_TOPO_FILE names a file of another machine",
+        "use aws-ofi-nccl 1.11.0 or later, and unset NCCL_TOPO_FILE",
+        "https://github.com/aws/aws-ofi-nccl/issues/785",
+        "gpu-1:101:190 [2] graph/xml.h:101 NCCL WARN Attribute arch of node cpu not found",
+        component="nccl",
+        files="src/graph/xml.h",
+        text=r"Attribute %s of node %s not found",
+    ),
+    LogLine(
         "log-nccl-internal-error",
         "NCCL",
         FOLLOWS,

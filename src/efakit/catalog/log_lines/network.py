@@ -20,7 +20,7 @@ FACTS = (
     LogFact(
         "log-fact-provider",
         ("Selected Provider is ", "Selected provider is "),
-        r"Selected [Pp]rovider is (?P<provider>[\w;.-]+?)(?:, fabric is (?P<fabric>[\w.-]+))?"
+        r"Selected [Pp]rovider is (?P<provider>[\w;.-]+?)(?:, fabric is (?P<fabric>[\w.:/<>-]+))?"
         r"(?: \(found (?P<nics>\d+) nics\))?" + _REPEATED,
         "gpu-1:101:190 [0] NCCL INFO NET/OFI Selected provider is efa, fabric is efa-direct (found 32 nics)",
         "plugin",

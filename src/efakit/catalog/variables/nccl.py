@@ -17,6 +17,7 @@ _TORCH = "https://docs.pytorch.org/docs/stable/torch_nccl_environment_variables.
 _GIN = _PLUGIN + "doc/gin-getting-started.md"
 _NET_COMMIT = "https://github.com/aws/aws-ofi-nccl/commit/7c014f0d"
 _TUNER_COMMIT = "https://github.com/aws/aws-ofi-nccl/commit/d2040033"
+_BRIDGES = "docker*|=docker*|virbr*|br-*"
 _TUNER_FAILS = "https://github.com/aws/aws-ofi-nccl/issues/982"
 
 # The types for which the plugin itself sets tuned variables (platform-aws.cpp): the first two of them, or all five.
@@ -621,6 +622,26 @@ ROWS = (
         fix="remove it",
     ),
     VariableRule(
+        id="ofi-nccl-protocol-sendrecv",
+        name="OFI_NCCL_PROTOCOL",
+        effect="harmful",
+        reason="the plugin's own choice for this type is RDMA: with SENDRECV a message travels over one NIC only",
+        source=_PLATFORM,
+        value="SENDRECV|sendrecv",
+        fix="remove it",
+        workload="nccl",
+        instances="p5.48xlarge p5e.* p5en.*",
+    ),
+    VariableRule(
+        id="nccl-socket-ifname-docker",
+        name="NCCL_SOCKET_IFNAME",
+        effect="harmful",
+        reason="Docker's bridge has the same address on each node, and does not reach ranks on other nodes",
+        source=_NCCL_ENV,
+        value=_BRIDGES,
+        fix="remove it, or ^docker,lo,veth",
+    ),
+    VariableRule(
         id="nccl-socket-ifname",
         name="NCCL_SOCKET_IFNAME",
         effect="option",
@@ -637,6 +658,15 @@ ROWS = (
         reason="Amazon Linux 2023, Ubuntu and RHEL name the interface ens*: gloo finds no interface with this name",
         source="https://docs.pytorch.org/docs/stable/distributed.html",
         value="eth*",
+        fix="remove it",
+    ),
+    VariableRule(
+        id="gloo-socket-ifname-docker",
+        name="GLOO_SOCKET_IFNAME",
+        effect="harmful",
+        reason="Docker's bridge has the same address on each node, and does not reach ranks on other nodes",
+        source="https://docs.pytorch.org/docs/stable/distributed.html",
+        value=_BRIDGES,
         fix="remove it",
     ),
     VariableRule(

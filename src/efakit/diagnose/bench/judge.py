@@ -215,7 +215,8 @@ def _findings(judged: Judged, limits: Limits) -> Iterator[Standout]:
         if judged.new_nodes:
             message += f"; new since then: {some(judged.new_nodes, 8)}"
         fix = "run it on halves of the nodes to find the one that is slow" if len(judged.nodes) > 2 else ""
-        yield standout("bench-below-earlier", message, judged.new_nodes, fix=fix, whole=not judged.new_nodes)
+        # New nodes are no proof: the finding is about the run, and does not accuse them.
+        yield standout("bench-below-earlier", message, fix=fix, whole=True)
 
 
 def _is_worse(judged: Judged, limits: Limits) -> bool:

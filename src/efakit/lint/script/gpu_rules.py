@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from efakit.lint.script.launchers import Launch
+from efakit.lint.script.launchers import NODE_LAUNCHERS, Launch
 from efakit.lint.script.model import Directive, Option
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.text import Span
@@ -132,12 +132,15 @@ def launcher_per_task(context: Context) -> Iterator[Problem]:
     """Refuse torchrun, accelerate and deepspeed under srun with several tasks a node."""
     for _, chain in context.jobs.launches:
         outer, inner = chain[0], chain[-1]
-        if outer.kind != "srun" or inner.kind not in ("torchrun", "accelerate") or outer.option("ntasks"):
+        if outer.kind != "srun" or inner.kind not in NODE_LAUNCHERS or outer.option("ntasks"):
             continue
         option = outer.option("ntasks-per-node")
         tasks = _number(context, option) if option else context.number("ntasks-per-node")
-        ranks = inner.option(_PER_NODE, "num_processes")
-        if tasks is None or tasks < 2 or ranks is None or _number(context, ranks) == 1:
+        ranks = inner.option(_PER_NODE, "num_processes", "num_gpus")
+        if tasks is None or tasks < 2 or (ranks is not None and _number(context, ranks) == 1):
+            continue
+        # deepspeed starts a rank for each GPU that it sees; the others start one where nothing says more.
+        if ranks is None and (inner.kind != "deepspeed" or inner.gaps):
             continue
         message = f"srun starts {inner.word.text} {tasks} times per node, and each starts its own ranks"
         yield Problem(

@@ -10,6 +10,7 @@ from efakit.lint.edit import Edit
 from efakit.lint.script.launchers import Launch
 from efakit.lint.script.model import GAP, Word
 from efakit.lint.script.rule import Context, Problem, rule
+from efakit.lint.script.steps import step_nodes
 from efakit.lint.script.text import Span
 from efakit.lint.script.words import assignment_in, parts
 
@@ -150,6 +151,19 @@ def launcher_in_launcher(context: Context) -> Iterator[Problem]:
             if {outer.kind, inner.kind} == {"srun", "mpirun"} and not _single(context, outer):
                 message = f"{outer.word.text} starts {inner.word.text} once per rank, and each of them starts all ranks"
                 yield Problem(inner.word.span, message, f"use {outer.word.text} or {inner.word.text} alone")
+            elif _starts_all_nodes(inner) and outer.kind == "srun" and (step_nodes(context, chain) or 1) > 1:
+                message = "srun starts deepspeed on each node, and each of them starts the ranks of all nodes"
+                yield Problem(
+                    inner.word.span,
+                    message,
+                    "start deepspeed once, without srun; or one a node with --no_ssh and --node_rank, and no hostfile",
+                )
+
+
+def _starts_all_nodes(launch: Launch) -> bool:
+    """Return whether deepspeed starts ranks on the hosts of a file, by ssh or another launcher."""
+    hosts = launch.option("hostfile", "H")
+    return launch.kind == "deepspeed" and hosts is not None and not launch.gaps and not launch.option("no_ssh")
 
 
 def _single(context: Context, launch: Launch) -> bool:

@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from efakit.printable import printable
 
-_MOST_LETTERS = 2000
+_MOST_LETTERS = 600
+"""Of one text: a record's may be of any length."""
 
 
 def render(template: str, values: dict[str, Any]) -> str:

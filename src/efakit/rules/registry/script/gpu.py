@@ -99,7 +99,7 @@ RULES = (
         "launcher-per-task",
         room="script",
         severity="error",
-        what="srun starts torchrun or accelerate several times on a node.",
+        what="srun starts torchrun, accelerate or deepspeed several times on a node.",
         why="These launchers start all ranks of a node themselves. Several launchers on one node use the same port "
         "and fail.",
         wrong="""

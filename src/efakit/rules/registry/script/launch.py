@@ -82,8 +82,10 @@ RULES = (
         "launcher-in-launcher",
         room="script",
         severity="warning",
-        what="srun starts mpirun, or mpirun starts srun, more than once.",
-        why="Each of the outer launcher's tasks starts all ranks again, so the number of ranks is squared.",
+        what="srun starts mpirun, or mpirun starts srun, more than once; or srun starts deepspeed with a hostfile on "
+        "several nodes.",
+        why="Each of the outer launcher's tasks starts all ranks again, so the number of ranks is squared. deepspeed "
+        "starts the ranks of all hosts in its file.",
         wrong="srun mpirun -np 16 ./app",
         right="srun --mpi=pmix ./app",
         source=sources.MPI_GUIDE,
