@@ -85,17 +85,18 @@ torch: .venv/ready
 pythons:
 	scripts/setup-pythons.sh .venv-pythons
 
-# Alone, at the end: hundreds of processes at once, and what compares the machine before and after.
+# The hook's tests run by themselves: they hold it to its deadlines. So does what compares the machine before and after.
 test: system
-	HYPOTHESIS_PROFILE=efakit $(MAKE) --jobs=4 --output-sync=target check environments
+	$(MAKE) --jobs=4 --output-sync=target environments
+	HYPOTHESIS_PROFILE=efakit $(MAKE) check
+	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" -n auto
 	$(MAKE) --jobs=3 --output-sync=line computing waiting
-	scripts/as-root.sh $(PYTEST) -m lab $(STORM)
+	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone tests/lab
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
 
 # One after the other: each has a worker for each core.
 computing:
-	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" -n auto
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
@@ -104,7 +105,7 @@ computing:
 
 # The lab waits more than it computes: two releases of Slurm at a time, beside what computes. What it waits for may take
 # a minute and more, so that a busy machine fails no test.
-waiting: test-lab test-lab-26.05 test-hook test-lab-24.11
+waiting: test-lab test-lab-26.05 test-lab-24.11
 
 test-images:
 	scripts/as-root.sh $(PYTEST) -q -m images tests/images
@@ -124,7 +125,7 @@ platforms-check: .venv-sagemaker3/ready
 
 # A file's tests share a cluster. More workers than cores: they wait.
 ON_LAB := -n 4 --dist loadfile
-.PHONY: lab-24.11 lab-26.05 test-lab test-hook test-lab-24.11 test-lab-26.05 $(TREES)
+.PHONY: lab-24.11 lab-26.05 test-lab test-lab-24.11 test-lab-26.05 $(TREES)
 $(TREES): lab-tree-%:
 	scripts/as-root.sh scripts/lab-tree.sh $*
 
@@ -132,11 +133,6 @@ $(TREES): lab-tree-%:
 # worker longer than one of the lab's computes.
 test-lab:
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m "lab and not alone" $(ON_LAB) tests/lab tests/slurm
-
-# No Slurm, but calls that hang and signals at any moment.
-STORM := tests/hook/storm
-test-hook:
-	scripts/as-root.sh $(PYTEST) -m lab -n auto --ignore=$(STORM) tests/hook
 
 # In a tree those of them that compare the machine are alone, in namespaces of their own.
 test-lab-26.05:

@@ -194,8 +194,8 @@ def test_every_job_has_exactly_one_record_a_node(day, record_property):
         last = max(count or 0 for count, _ in runs)
         assert sorted(node for count, node in runs if (count or 0) == last) == sorted(nodes)
     everything = [record for found in records.values() for record in found]
-    # A job that begins while a host's slurmd is down may run there without a prolog: Slurm 22.05 loses the request for it
-    # (two of five times; 25.11 ran it in each of thirteen, before the tasks).
+    # A job that begins while a host's slurmd is down may run there without a prolog: Slurm 22.05 loses the request for
+    # it (two of five times; 25.11 ran it in each of thirteen, before the tasks).
     ran = day.prologs_ran()
     assert [
         (record["job_id"], record["node"], record["baseline"], record["findings"])

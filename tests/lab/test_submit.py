@@ -44,6 +44,7 @@ def script(loop: Loop, name: str, body: str) -> Path:
 def submitted(loop: Loop, *arguments: str | Path) -> tuple[int, dict[str, Any], str]:
     """Exit code, the JSON document and what was said on the way."""
     done = loop.efakit("submit", *arguments[:1], "--format", "json", *arguments[1:], check=False)
+    assert done.stdout, (done.returncode, done.stderr)
     return done.returncode, json.loads(done.stdout), done.stderr
 
 

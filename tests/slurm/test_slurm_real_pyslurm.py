@@ -226,7 +226,7 @@ def test_slurmctld_that_does_not_answer_costs_one_timeout(forgetful: SingleHostS
     job_id = forgetful.submit_stoppable()
     forgetful.finish(job_id, state="COMPLETED")
     forgetful.suspend_daemon("slurmctld")
-    answer = find_job(job_id, timeout_seconds=2)
+    answer = find_job(job_id, timeout_seconds=4.5)  # less than MessageTimeout
     assert outcomes(answer) == [("pyslurm", "slurmctld", "failed"), ("pyslurm", "slurmdbd", "found")]
 
 

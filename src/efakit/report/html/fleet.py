@@ -150,11 +150,20 @@ def _title(name: str) -> str:
     verdict = name.replace("_", "-")
     if verdict in MEANING:
         return verdict
-    return title_of(name).replace("efa ", "EFA ").replace("tcp ", "TCP ").replace("retrans ", "retransmits: ")
+    return (
+        title_of(name)
+        .replace("efa ", "EFA ")
+        .replace("tcp ", "TCP ")
+        .replace("retrans ", "retransmits: ")
+        .replace("pkts", "packets")
+    )
 
 
 def _cell(name: str, value: Any) -> str:
-    return in_words(value) if value and "_ratio" in name else cell_of(name, value)
+    if value and "_ratio" in name:
+        return in_words(value)
+    is_count = isinstance(value, (int, float)) and not _is_name(name) and not name.endswith("_bytes")
+    return f"{value:,.0f}" if is_count and "_ratio" not in name else cell_of(name, value)
 
 
 def _summary(report: FleetReport) -> Iterator[tuple[str, str, str, Table]]:
