@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import itertools
 from pathlib import Path
 
 import pytest
@@ -49,6 +48,10 @@ def told(table: Table) -> str:
     return " ".join([*words, *[f"rowswrong={wrong}"] * bool(wrong and not table.wrong_values)])
 
 
+ROW = "  1073741824   268435456   float     sum      -1   6759.0  158.86  297.86      0   6737.4  159.37  298.82      0"
+HEADINGS = "#  size  count  type  redop  root  time  algbw  busbw #wrong  time  algbw  busbw #wrong\n"
+
+
 def test_there_are_enough_of_them():
     assert len(PUBLIC) >= 25
 
@@ -64,3 +67,85 @@ def test_the_form_of_a_log_changes_nothing(form, tmp_path):
     for path in PUBLIC:
         expected, log = given(path)
         assert [told(table) for table in tables(FORMS[form](log), tmp_path)] == expected, path.stem
+
+
+@pytest.mark.parametrize("cut", range(0, len(ROW), 7))
+def test_a_row_that_breaks_off_tells_no_number_that_it_does_not_have(cut, tmp_path):
+    for table in tables(HEADINGS + ROW[:cut], tmp_path):
+        assert all(row.value in (None, 297.86) and row.size_bytes == 1 << 30 for row in table.rows)
+
+
+@pytest.mark.parametrize(
+    "number", ["nan", "-nan", "inf", "1e999", "-5", "9" * 400, "1" + "0" * 20, "0x10", "١٢", "1_0"]
+)
+def test_what_is_no_number_is_none(number, tmp_path):
+    for place in ("297.86", "158.86", "6759.0"):
+        (table,) = tables(HEADINGS + ROW.replace(place, number).replace("298.82", "N/A") + "\n", tmp_path)
+        assert all(row.best in (None, 297.86) for row in table.rows)
+
+
+def test_a_row_with_no_number_is_counted(tmp_path):
+    (table,) = tables(HEADINGS + ROW.replace("297.86", "nan").replace("298.82", "inf"), tmp_path)
+    assert (table.no_numbers, table.judged_row()) == (1, None)
+
+
+@pytest.mark.parametrize("size", ["0", "-8", "9" * 18, "8.5", ""])
+def test_sizes_that_cannot_be_are_no_rows(size, tmp_path):
+    (table,) = tables(HEADINGS + ROW.replace("1073741824", size), tmp_path)
+    assert [row.size_bytes for row in table.rows] == ([0] if size == "0" else [])
+
+
+def test_layouts_with_more_columns_are_read_by_their_headings(tmp_path):
+    per_iteration = HEADINGS.replace("#wrong", "#wrong  i_min  i_max  i_p99  i_cv%").replace("\n", "  timestamp\n")
+    half = "6759.0  158.86  297.86  0  6700.1  6800.2  6790.0  1.2"
+    row = f"1073741824  268435456  float  sum  -1  {half}  {half}  2026-11-29 10:00:00\n"
+    assert [row.value for row in tables(per_iteration + row, tmp_path)[0].rows] == [297.86]
+    dated = HEADINGS.replace("\n", "  timestamp\n") + ROW + "  2026-11-29 10:00:00\n"
+    assert [row.value for row in tables(dated, tmp_path)[0].rows] == [297.86]
+    cpu = HEADINGS.replace("time", "time").replace(" time", " cputime")
+    assert [row.time_us for row in tables(cpu + ROW, tmp_path)[0].rows] == [6759.0]
+
+
+def test_a_newer_release_names_its_test(tmp_path):
+    log = "# nccl-tests version 2.19.6\n# Collective test starting: /opt/x/alltoall_perf\n"
+    (table,) = tables(f"{log}# Using devices\n{HEADINGS}{ROW}\n# Avg bus bandwidth    : 1 \n", tmp_path)
+    assert table.test == "alltoall"
+
+
+def test_labelled_tasks_that_write_between_each_other_keep_their_tables(tmp_path):
+    one, two = (HEADINGS + ROW.replace("297.86", value) for value in ("100.00", "200.00"))
+    pairs = zip(one.splitlines(), two.splitlines(), strict=True)
+    found = tables("".join(f"0: {a}\n1: {b}\n" for a, b in pairs), tmp_path)
+    assert sorted((table.label, table.rows[0].value) for table in found) == [("0:", 100.0), ("1:", 200.0)]
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "size count type time algbw busbw\n",
+        "# OSU MPI Latency Test v7.5\n1 2\n",
+        "a listing: OSU MPI Latency Test, OSU MPI Bandwidth Test\n1    2.0\n",
+        "# Size   Latency (us)\n1   2.0\n",
+        "1073741824     268435456     float     sum      -1   6759.0  158.86  297.86      0\n",
+        "Avg bus bandwidth : 12\n",
+        "Rank 0 Group 0 Pid 1 on x device 0\n" * 50,
+        "algbw busbw size bytes OSU Test\n" * 1000,
+        HEADINGS * 1500,
+        "# OSU MPI" + " " * 1900 + "Test\n",
+        "OSU MPI " * 200 + "\n",
+        "\x00\x1b[2J# OSU \udcff\n",
+    ],
+)
+def test_what_only_looks_like_a_table_has_no_rows(log, tmp_path):
+    found = tables(log.encode("utf-8", "surrogateescape"), tmp_path)
+    assert len(found) <= 1000
+    assert not any(table.rows for table in found)
+
+
+def test_what_follows_a_table_of_osu_is_not_its_row(tmp_path):
+    log = "# OSU MPI Latency Test v7.5\n# Size       Avg Latency(us)\n1   9.87\n2   9.85\n2   0.01\n4   0.01\n"
+    (table,) = tables(log, tmp_path)
+    assert [row.value for row in table.rows] == [9.87, 9.85]
+    barrier = "# OSU MPI Barrier Latency Test v7.5\n# Avg Latency(us)\n             12.34\n             99.00\n"
+    (table,) = tables(barrier, tmp_path)
+    assert [row.value for row in table.rows] == [12.34]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.jobs.making import version_2, write
 
 from .cluster import LabCluster, LabCommandError, default_node_names, missing_requirements
 
@@ -71,3 +76,66 @@ def test_what_slurmctld_has_forgotten_is_accounted(cluster: LabCluster) -> None:
     with pytest.raises(LabCommandError, match="Invalid job id"):
         cluster.job_states(job)
     assert accounted(cluster, job)[0][1] == "COMPLETED"
+
+
+class Annotated:
+    """Jobs of the lab with records, as hooks leave them, and what accounting says of them."""
+
+    def __init__(self, cluster: LabCluster, folder: Path) -> None:
+        self.cluster = cluster
+        self.folder = folder
+        self.name = cluster.run(["sacctmgr", "-n", "-P", "show", "cluster", "format=cluster"]).stdout.strip()
+
+    def records(self, job: int, *, tcp: bool = False, comment: str = "", shift: float = 0.0) -> None:
+        """Publish the records of an ended job of both nodes, and give it a comment that is there before."""
+        accounted(self.cluster, job)
+        ended_at = time.time() + shift
+        records = []
+        for node in NODES:
+            record = version_2(node, cluster=self.name, job_id=job, node_list=",".join(NODES))
+            record |= {"node_list_at_end": ",".join(NODES), "began_at": ended_at - 5, "ended_at": ended_at}
+            record["devices"][0]["counters"] = dict.fromkeys(("tx_bytes", "rx_bytes"), 0 if tcp else 10**9)
+            record["interfaces"][0]["counters"] = dict.fromkeys(("tx_bytes", "rx_bytes"), 10**9 if tcp else 100)
+            records.append(record)
+        write(self.folder, *records)
+        if comment:
+            self.cluster.run(["sacctmgr", "-i", "modify", "job", f"jobid={job}", "set", f"AdminComment={comment}"])
+
+    def annotate(self, *options: str) -> dict[str, Any]:
+        program = [sys.executable, "-c", "from efakit.cli.main import main; main()"]
+        argv = [*program, "records", "annotate", "--records", str(self.folder), "--after", "0"]
+        environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+        output = self.cluster.run([*argv, "--format", "json", *options], env=environment).stdout
+        return json.loads(output)  # type: ignore[no-any-return]
+
+    def comment(self, job: int) -> str:
+        argv = ["sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={job}", "--format=AdminComment"]
+        return self.cluster.run(argv).stdout.rstrip("\n")
+
+
+def test_verdicts_become_comments_of_empty_fields_and_of_own_lines_alone(cluster: LabCluster, tmp_path: Path) -> None:
+    jobs = Annotated(cluster, tmp_path)
+    good, fallen, theirs, ours, other_run = (submit(cluster, "true", "--nodes=2") for _ in range(5))
+    jobs.records(good)
+    jobs.records(fallen, tcp=True)
+    jobs.records(theirs, comment="JS1:H4sIAAAAAAAAA")
+    jobs.records(ours, comment="efakit: incomplete, 2 nodes")
+    jobs.records(other_run, shift=-7200.0)
+    expected = {
+        str(good): "efakit: efa, 2 nodes, EFA 2 GB, TCP 200 B",
+        str(fallen): "efakit: tcp-fallback, 2 nodes, EFA 0 B, TCP 2 GB",
+        str(ours): "efakit: efa, 2 nodes, EFA 2 GB, TCP 200 B",
+    }
+    before = {job: jobs.comment(job) for job in (good, fallen, theirs, ours, other_run)}
+    told = jobs.annotate("--dry-run")
+    assert told["written"] == expected
+    assert {job: jobs.comment(job) for job in before} == before
+    told = jobs.annotate()
+    assert (told["written"], told["foreign"], told["unknown"]) == (expected, [theirs], [other_run])
+    # sacctmgr writes small letters (22.05).
+    assert {str(job): jobs.comment(job).lower() for job in (good, fallen, ours)} == {
+        job: line.lower() for job, line in expected.items()
+    }
+    assert [jobs.comment(job) for job in (theirs, other_run)] == [before[theirs], ""]
+    told = jobs.annotate()
+    assert (told["written"], sorted(told["same"])) == ({}, [good, fallen, ours])

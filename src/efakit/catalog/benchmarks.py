@@ -21,7 +21,7 @@ _OSU = "https://mvapich.cse.ohio-state.edu/benchmarks/"
 
 
 class Collective(NamedTuple):
-    """A test of nccl-tests. Its tables name it only from 2.16.5 on (``# Collective test starting``).
+    """A test of nccl-tests. Its tables name it only from 2.16.7 on (``# Collective test starting``).
 
     ``factor``: bus bandwidth over algorithm bandwidth for n ranks: ``twice`` is 2(n-1)/n, ``part`` is (n-1)/n.
     ``limit``: what the EFA line rate of a node allows, see ``efakit.rules.benchmarks``.

@@ -140,5 +140,17 @@ STANDS_OUT = (
         "more cannot be sent: then times, type or counters are not what they seem",
     ),
     Threshold("storage-bytes", 1024 * 1024, "bytes", "less one-sided traffic than this changes no figure"),
+    Threshold(
+        "bench-least-runs",
+        3,
+        "earlier runs",
+        "of fewer, nobody knows how far the numbers of this cluster spread",
+    ),
+    Threshold(
+        "bench-off-median",
+        0.05,
+        "of the median",
+        "and worse than each earlier run: the cluster's own spread is the measure; no public number",
+    ),
 )
 """Of what stands out beside the verdict: ``efakit report --threshold NAME=VALUE`` sets one for a report."""

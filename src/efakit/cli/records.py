@@ -182,6 +182,50 @@ def path(records: Path | None, form: str, table: str | None) -> None:
             click.echo(file)
 
 
+@records.command(cls=Command)
+@records_option
+@_FORMAT
+@click.option("--since", default="1d", show_default=True, help="Of jobs that ended within this span.")
+@click.option(
+    "--after",
+    default="5m",
+    show_default=True,
+    help="Not before so long after a job's end: another tool of the site may write its own comment first.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be written, change nothing.")
+def annotate(records: Path | None, form: str, since: str, after: str, dry_run: bool) -> None:
+    """Write each ended job's verdict as one short line into its AdminComment, which Slurm's accounting keeps.
+
+    'sacct --format=JobID,AdminComment' shows it: 'efakit: tcp-fallback, 2 nodes, EFA 0 B, TCP 1.9 TB'. It writes only
+    where the field is empty or holds a line that efakit wrote, and only where accounting's row is of the run that the
+    records are of. Run it on the head node as root; 'efakit records timer --annotate' runs it from a timer.
+    """
+    folder = the_records_dir(records)
+    spans = span_seconds(since, "--since"), span_seconds(after, "--after") if after != "0" else 0.0
+    from efakit.cli.records_annotate import annotate as run
+
+    done = _on_disk(folder, lambda: run(folder, *spans, dry_run=dry_run, timeout_seconds=_ACCOUNTING_SECONDS))
+    if form == "json":
+        _echo_json({**asdict(done), "dry_run": dry_run})
+        return
+    word = "would be annotated" if dry_run else "annotated"
+    click.echo(f"{len(done.written)} jobs {word}, {len(done.same)} have their line already")
+    _echo_some([f"{job_id}: {line}" for job_id, line in sorted(done.written.items())])
+    if done.foreign:
+        click.echo(f"{len(done.foreign)} have a comment of somebody else's, which stays")
+    if done.unknown:
+        click.echo(f"{len(done.unknown)} are not ended in Slurm's accounting, or are another run there")
+    if done.left_out:
+        click.echo(f"{done.left_out} older jobs left out: give a shorter --since")
+    if done.faults:
+        click.echo("Slurm refused:")
+        _echo_some(done.faults)
+
+
+_ACCOUNTING_SECONDS = 30.0
+_ANNOTATE = 'ExecStart=-"{efakit}" records annotate --records "{folder}"\n'
+"""Before the compaction, and a failure does not stop it."""
+
 _SERVICE = """\
 # /etc/systemd/system/efakit-compact.service
 [Unit]
@@ -190,7 +234,7 @@ RequiresMountsFor="{folder}"
 
 [Service]
 Type=oneshot
-ExecStart="{efakit}" records compact --records "{folder}"
+{annotate}ExecStart="{efakit}" records compact --records "{folder}"
 Nice=10
 IOSchedulingClass=idle
 """
@@ -216,7 +260,10 @@ WantedBy=timers.target
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder to write the two files to, such as /etc/systemd/system.  [default: print them]",
 )
-def timer(records: Path | None, output: Path | None) -> None:
+@click.option(
+    "--annotate", is_flag=True, help="Write the jobs' verdicts into their AdminComment too (records annotate)."
+)
+def timer(records: Path | None, output: Path | None, annotate: bool) -> None:
     """Print the systemd units that compact the records every half hour, for the head node.
 
     Write them with --output /etc/systemd/system, and then: systemctl daemon-reload, systemctl enable --now
@@ -227,7 +274,8 @@ def timer(records: Path | None, output: Path | None) -> None:
     for value in (folder, program):
         if not str(value).isprintable() or set(str(value)) & set('"\\%$'):
             raise UsageError(f"{printable(value)}: systemd cannot be told such a name")
-    service = _SERVICE.format(folder=folder, efakit=program)
+    written = _ANNOTATE.format(folder=folder, efakit=program) if annotate else ""
+    service = _SERVICE.format(folder=folder, efakit=program, annotate=written)
     if output is None:
         click.echo(f"{service}\n{_TIMER}", nl=False)
         return

@@ -39,6 +39,7 @@ from efakit.slurm.lookup import find_job
 from efakit.store.stored import find_runs
 
 if TYPE_CHECKING:
+    from efakit.cli.report_bench import BenchLogs
     from efakit.diagnose.judge import Diagnosis
 
 _RUNNING = ("RUNNING", "COMPLETING")
@@ -85,6 +86,14 @@ TIMEOUT_SECONDS = 4.0
     help="The job's script, for causes (as efakit lint).",
 )
 @click.option(
+    "--bench",
+    is_flag=True,
+    help="Read the result tables of nccl-tests and OSU in the job's output file, or in the --log FILEs.",
+)
+@click.option(
+    "--keep", is_flag=True, help="With --bench: keep the results beside the records, for comparison with later runs."
+)
+@click.option(
     "--threshold",
     "thresholds",
     multiple=True,
@@ -110,6 +119,8 @@ def report(
     all_devices: bool,
     logs: tuple[Path, ...],
     script: Path | None,
+    bench: bool,
+    keep: bool,
     thresholds: tuple[str, ...],
     fail_on: str | None,
     verbose: bool,
@@ -125,6 +136,9 @@ def report(
 
     What stands out: errors, time-outs, retransmits and drops, idle devices, nodes unlike the others.
     'efakit explain --rule RULE' explains a finding. Nodes that agree are one line.
+
+    With --bench it judges the benchmarks in the job's log: how much the line rate of the nodes' type allows, and
+    whether earlier runs on as many nodes of the type, kept with --keep, were better.
 
     The report lists unusable files and uses the others. Without a usable record the command fails.
 
@@ -142,10 +156,12 @@ def report(
             "log": logs,
             "script": script,
         }
-        of_one_job |= {"threshold": thresholds}
+        of_one_job |= {"threshold": thresholds, "bench": bench, "keep": keep}
         report_fleet(job_id, records, form, output, cluster, failing, of_one_job, **fleet)
         return
     refuse_fleet_options(form, fleet)
+    if keep and not bench:
+        raise UsageError("--keep keeps the results of benchmarks: add --bench")
     limits = _limits(thresholds)
     answer = find_job(job_id, timeout_seconds=TIMEOUT_SECONDS)
     if verbose:
@@ -156,7 +172,8 @@ def report(
     in_script: InScript | None = None
     if script is not None:
         in_script = partial(_in_script, script)
-    beside = Beside(limits, read_logs(logs), in_script)
+    tables = _bench_logs() if bench else None
+    beside = Beside(limits, read_logs(logs, tables.blocks if tables else None), in_script, tables, keep)
     found = job_report(answer, number, records or installed_records_dir(), cluster, run_name, beside)
     if form == "html":
         from efakit.report.html.job import job_page  # Jinja2 takes as long as a small report
@@ -184,6 +201,10 @@ class Beside(NamedTuple):
     limits: Limits | None = None
     said: Diagnosis | None = None
     in_script: InScript | None = None
+    tables: BenchLogs | None = None
+    """The result tables of the logs; of the job's output file where no log was read."""
+    keep: bool = False
+    """Whether they are kept for later runs."""
 
 
 def _in_script(path: Path, verdict: str, records: Mapping[str, Record]) -> Sequence[Finding]:
@@ -204,15 +225,23 @@ def job_report(
         RecordError: there is no usable record of it.
         UsageError: it is not clear which job or run is meant, or the script cannot be read.
     """
-    limits, said, in_script = beside or Beside()
+    limits, said, in_script, tables, keep = beside or Beside()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
     verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
     job = Job(run.records, verdict.verdict, verdict.traffic, {node.node: node.traffic for node in verdict.nodes})
     remarks = tuple(stands_out(job, limits))
+    facts = _facts(answer, run)
+    bench = None
+    if tables is not None:
+        from efakit.cli.report_bench import bench_report, output_of, sorted_findings
+
+        if not tables.files:
+            tables.read(output_of(run.job_id, facts.output_file))
+        bench, about_bench = bench_report(tables, run, folder, limits, keeps=keep)
+        remarks = sorted_findings([*remarks, *about_bench])
     found = in_script(verdict.verdict, run.records) if in_script is not None else []
     causes = tuple(causes_of(verdict, run.records, said, found))
     has_devices = any(item.devices for item in remarks)
-    facts = _facts(answer, run)
     step = next_step(
         verdict,
         str(run.job_id),
@@ -222,7 +251,13 @@ def job_report(
         script_file=None if in_script is not None else (facts.script or "").partition(" ")[0],
         remarkable=has_devices,
     )
-    return JobReport(run, verdict, facts, others, remarks, causes, step, line_rate(job), limits)
+    return JobReport(run, verdict, facts, others, remarks, causes, step, line_rate(job), limits, bench)
+
+
+def _bench_logs() -> BenchLogs:
+    from efakit.cli.report_bench import BenchLogs
+
+    return BenchLogs()
 
 
 def asked_of(answer: SlurmAnswer) -> str:

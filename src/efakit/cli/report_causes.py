@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,19 @@ from efakit.errors import UnknownInstanceType, UsageError
 
 if TYPE_CHECKING:
     from efakit.diagnose.judge import Diagnosis
+    from efakit.diagnose.log_files import Block, LogFile
     from efakit.finding import Finding
 
 Records = Mapping[str, Mapping[str, Any]]
+Also = Callable[["LogFile"], "Iterator[Block]"]
+"""Gives a log's blocks, and learns from them on the way."""
 
 
-def read_logs(logs: Sequence[Path]) -> Diagnosis | None:
-    """Return what the logs say, None where none is given; raise UsageError where one cannot be read."""
+def read_logs(logs: Sequence[Path], also: Also | None = None) -> Diagnosis | None:
+    """Return what the logs say, None where none is given; raise UsageError where one cannot be read.
+
+    ``also`` reads them too: each log is read once.
+    """
     if not logs:
         return None
     from efakit.diagnose.judge import judge
@@ -27,7 +33,8 @@ def read_logs(logs: Sequence[Path]) -> Diagnosis | None:
     unusable: list[UsageError] = []
     scan = Scan()
     for number, path in enumerate(logs_in(logs, unusable)):
-        scan.read(LogFile(path), number)
+        file = LogFile(path)
+        scan.read(file, number, also(file) if also is not None else None)
     if unusable:
         raise unusable[0]
     return judge(scan)

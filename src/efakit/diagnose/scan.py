@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -70,12 +70,12 @@ class Scan:
         self._open: list[tuple[bytes, Speaker, int, float | None]] = []
         self._seen_exceptions: dict[str, int] = {}
 
-    def read(self, file: LogFile, number: int) -> None:
-        """Read one log, the ``number``-th."""
+    def read(self, file: LogFile, number: int, blocks: Iterator[Block] | None = None) -> None:
+        """Read one log, the ``number``-th; ``blocks`` are its own, where somebody else reads them too."""
         self._open = []
         read = False
         try:
-            for block in file.blocks():
+            for block in file.blocks() if blocks is None else blocks:
                 self._block(block, file.name, number)
             read = not file.damage
         finally:

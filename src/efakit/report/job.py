@@ -13,6 +13,7 @@ from efakit.jobs.records import JobRun
 from efakit.jobs.traffic import UNKNOWN, Amount, Traffic
 from efakit.jobs.verdict import JobVerdict
 from efakit.report.answer import answer
+from efakit.report.bench import BenchReport, bench_data
 
 _MOST_LISTED = 100
 """Of faults and of doubts: the first tell, and thousands of nodes may each have one."""
@@ -59,6 +60,8 @@ class JobReport:
     """Of the instance's line rate, the part that the node in the middle sent and received over the job's time."""
     limits: Mapping[str, float] | None = None
     """The thresholds of what stands out, where they are not the catalog's."""
+    bench: BenchReport | None = None
+    """The result tables of the job's logs, where they were asked for."""
 
 
 def component_names(run: JobRun) -> list[str]:
@@ -105,6 +108,7 @@ def as_data(report: JobReport, *, devices: bool = False) -> dict[str, Any]:
         "line_rate_received": report.line_rate[1] if report.line_rate else None,
         "findings": [*map(_standout, report.stands_out), *_findings(run)],
         "causes": [_cause(item) for item in report.causes],
+        **({"bench": bench_data(report.bench)} if report.bench else {}),
         "next": report.next_step or None,
         "nodes": [
             {

@@ -14,6 +14,7 @@ from efakit.catalog.thresholds import EFA_FLOOR
 from efakit.jobs.sizes import size
 from efakit.jobs.verdict import NodeVerdict
 from efakit.printable import printable
+from efakit.report.bench import sentences
 from efakit.report.folding import amount, amounts, devices, folded, groups
 from efakit.report.job import JobReport, SlurmFacts, byte_counts, component_names
 
@@ -69,6 +70,7 @@ def report_lines(report: JobReport, width: int, *, nodes: bool = False, with_dev
     yield from _head(report, width)
     yield from _stands_out(report, width)
     yield from _causes(report, width)
+    yield from _benchmarks(report, width)
     yield from _table(report.verdict.nodes) if nodes else _folded(report, width)
     if with_devices:
         yield from _devices(report.verdict.nodes)
@@ -183,6 +185,14 @@ def _causes(report: JobReport, width: int) -> Iterator[Line]:
             yield from _wrapped("    do: ", printable(cause.fix, _MOST_LETTERS), width, "", "        ")
     if len(report.causes) > _MOST_CAUSES:
         yield f"  and {len(report.causes) - _MOST_CAUSES} more: --format json shows all", ""
+
+
+def _benchmarks(report: JobReport, width: int) -> Iterator[Line]:
+    if report.bench is None:
+        return
+    yield from _title("Benchmarks")
+    for text in sentences(report.bench):
+        yield from _wrapped("  ", text, width, "", "    ")
 
 
 def _folded(report: JobReport, width: int) -> Iterator[Line]:

@@ -50,12 +50,16 @@ def most_bandwidth(title: str, line_rate: float, nodes: int) -> Optional[float]:
 
 
 def tests_like(
-    operation: Optional[str], root: Optional[str], factor: Optional[float], ranks: int, in_place_checked: Optional[bool]
+    operation: Optional[str],
+    root: Optional[str],
+    ranks: int,
+    bandwidths: Optional[tuple[float, float]],
+    in_place_checked: Optional[bool],
 ) -> list[str]:
     """Return the tests of nccl-tests whose table can look so, by a row of it.
 
-    ``operation`` and ``root`` are what its columns have, None where the layout has no such column; ``factor`` is bus
-    bandwidth over algorithm bandwidth, None where the numbers are too small to tell.
+    ``operation`` and ``root`` are what its columns have, None where the layout has no such column; ``bandwidths`` are
+    algorithm and bus bandwidth with two decimals, None where they are too small to tell.
     """
     return [
         row.name
@@ -63,21 +67,19 @@ def tests_like(
         if (row.reduces is None or row.reduces is (operation not in (None, "none", "")))
         and row.has_root is (root not in (None, "-1"))
         and (in_place_checked is None or row.in_place_checked is in_place_checked)
-        and _fits(row.factor, factor, ranks)
+        and (bandwidths is None or _fits(row.factor, ranks, *bandwidths))
     ]
 
 
-def _fits(kind: str, factor: Optional[float], ranks: int) -> bool:
-    if factor is None:
-        return True
+def _fits(kind: str, ranks: int, algorithm: float, bus: float) -> bool:
+    factor = bus / algorithm
+    # Both are rounded to two decimals, or to fewer where they are large.
+    close = 0.0005 + 0.011 / algorithm + (0.011 / bus if bus else 1.0)
     if kind == "one":
-        return abs(factor - 1) < _CLOSE
+        return abs(factor - 1) <= close
     if ranks > 1:
         expected = (ranks - 1) / ranks * (2 if kind == "twice" else 1)
-        return abs(factor - expected) < _CLOSE * expected
+        return abs(factor - expected) <= close * expected
     # Of two ranks or more.
     least, most = (1.0, 2.0) if kind == "twice" else (0.5, 1.0)
-    return least * (1 - _CLOSE) <= factor <= most * (1 + _CLOSE)
-
-
-_CLOSE = 0.02
+    return least * (1 - close) <= factor <= most * (1 + close)

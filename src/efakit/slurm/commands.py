@@ -247,10 +247,10 @@ def run_command(name: str, options: list[str], timeout_seconds: float) -> Finish
     Raises:
         SourceError: it is nowhere, did not start, or took longer than ``timeout_seconds``.
     """
-    return run([find_command(name), *options], timeout_seconds, _environment())
+    return run([find_command(name), *options], timeout_seconds, slurm_environment())
 
 
-def _environment() -> dict[str, str]:
+def slurm_environment() -> dict[str, str]:
     """Ours, without what would filter, sort or reshape the answer, or ask another cluster than this one."""
     return {
         name: value

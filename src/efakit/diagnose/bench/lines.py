@@ -16,21 +16,21 @@ from efakit.diagnose.bench.tables import Row
 
 _NCCL_HEAD = re.compile(r"#?\s*\b(?:size|bytes)\s+(?:count|N)\s+type\s")
 _RANK = re.compile(
-    r"#?\s*Rank\s+(\d{1,7})\s+(?:Group\s+(\d{1,7})\s+)?(?:Pid\s+\d{1,10}\s+)?on\s+(\S{1,255})\s+device\s+\d"
+    r"#?\s*Rank\s+([0-9]{1,7})\s+(?:Group\s+([0-9]{1,7})\s+)?(?:Pid\s+\d{1,10}\s+)?on\s+(\S{1,255})\s+device\s+\d"
 )
 _STARTS = re.compile(r"# Collective test starting: (?:\S{0,400}/)?([a-z_0-9]{1,40})_perf")
 _NAMED = re.compile(r"\b(?:\S{0,400}/)?([a-z_]{3,20})_perf(?:_mpi)?\b")
 _ENDS = re.compile(r"Avg bus bandwidth\s*:\s*(\S{1,40})(?:\s+(OK|FAILED))?")
-_WRONG = re.compile(r"Out of bounds values\s*:\s*(\d{1,18})\s+(OK|FAILED)")
+_WRONG = re.compile(r"Out of bounds values\s*:\s*([0-9]{1,18})\s+(OK|FAILED)")
 _OSU_TITLE = re.compile(r"#?\s*\bOSU (MPI|MPI_|OpenSHMEM|UPC|UPC\+\+|xCCL|NCCL)(-[A-Z]+)?\s*(\S.{0,100}?)\s+Test\b")
 _OSU_BUFFERS = re.compile(r"# Send Buffer on (\S{1,20}) .{0,40}Receive Buffer on (\S{1,20})")
 _OSU_HEAD = re.compile(r"#?\s*\bSize\s{2,}\S")
 _OSU_BARE_HEAD = re.compile(r"#?\s*Avg Latency ?\(us\)")
-_NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?(?:e[+-]?\d{1,3})?|nan|inf(?:inity)?)", re.IGNORECASE)
-_SIZE = re.compile(r"\d{1,18}")
+_NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?(?:e[+-]?\d{1,3})?|nan|inf(?:inity)?)", re.IGNORECASE | re.ASCII)
+_SIZE = re.compile(r"[0-9]{1,18}")
 _WORD = re.compile(r"[A-Za-z][\w.+-]{0,30}")
 _NAMES = {"bytes": "size", "N": "count", "op": "redop", "res": "#wrong", "error": "error", "cputime": "time"}
-_MOST_BYTES = 1 << 60
+_MOST_BYTES = 1 << 50
 
 
 class Layout(NamedTuple):
@@ -83,8 +83,9 @@ def nccl_row(text: str, layout: Layout, line: int) -> Row | None:
     cells = _beginning_with_size(words, begin)
     if cells is None:
         return None
-    if "redop" in layout.columns[:begin] and len(cells) == layout.end - 1:
-        cells.insert(layout.columns.index("redop"), "")  # hypercube leaves it empty
+    redop = layout.columns.index("redop") if "redop" in layout.columns[:begin] else 0
+    if redop and len(cells) == layout.end - 1 and cells[redop] == "-1":
+        cells.insert(redop, "")  # hypercube leaves it empty
     dated = layout.end < len(layout.columns)
     measured = len(cells) - begin - (2 if dated and len(cells) > layout.end + 1 else 1 if dated else 0)
     if measured == width * len(layout.halves):
@@ -113,8 +114,8 @@ def nccl_row(text: str, layout: Layout, line: int) -> Row | None:
     )
 
 
-def factor_of(text: str, layout: Layout) -> tuple[float, float] | None:
-    """Return algorithm and bus bandwidth of a row: their ratio tells which test it is."""
+def bandwidths(text: str, layout: Layout) -> tuple[float, float] | None:
+    """Return algorithm and bus bandwidth of a row: their ratio tells which test it is; None without them."""
     words = _without(text, layout.label).split()
     begin = layout.halves[0]
     cells = _beginning_with_size(words, begin) or []

@@ -46,8 +46,8 @@ class _Open:
     table: Table
     layout: Layout | OsuLayout | None
     idle: int = 0
-    factor: float | None = None
-    largest: float = 0.0
+    bandwidths: tuple[float, float] | None = None
+    """Algorithm and bus bandwidth of the row where they are largest."""
     checked: bool | None = None
 
 
@@ -176,35 +176,39 @@ class Reader:
         if label is None:
             return
         awaited = self._open[label]
-        table, layout = awaited.table, awaited.layout
-        row = None
-        if isinstance(layout, Layout):
-            row = lines.nccl_row(text, layout, number)
-            if row is not None:
-                self._learn(awaited, text, layout, row)
-        elif layout is None:
-            found = lines.osu_layout(text)
-            if found is not None:
-                awaited.layout, table.unit = found, found.unit
-            elif "Buffer on" in text:
-                table.variant = f"{table.variant} {lines.osu_buffers(text)}".strip()
-        else:
-            row = lines.osu_row(text, layout, number)
-            if row is not None and table.rows and row.size_bytes <= table.rows[-1].size_bytes:
-                self._close(label)  # what follows is somebody else's
-                return
+        table = awaited.table
+        row = self._taken(awaited, text, number)
         if row is None:
             awaited.idle += 1
             if awaited.idle > (_MOST_LINES_BETWEEN if table.tool == NCCL_TESTS else _MOST_LINES_IN_OSU):
                 self._close(label)
             return
+        if table.tool == OSU and table.rows and row.size_bytes <= table.rows[-1].size_bytes:
+            self._close(label)  # what follows is somebody else's
+            return
         awaited.idle = 0
-        if row.best is None:
-            table.no_numbers += 1
+        table.no_numbers += row.best is None
         if len(table.rows) < _MOST_ROWS:
             table.rows.append(row)
-        if isinstance(layout, OsuLayout) and not layout.has_size:
+        if isinstance(awaited.layout, OsuLayout) and not awaited.layout.has_size:
             self._close(label)
+
+    def _taken(self, awaited: _Open, text: str, number: int) -> Row | None:
+        """Return the row that a line is, None where it is none; learn OSU's headings."""
+        layout, table = awaited.layout, awaited.table
+        if isinstance(layout, Layout):
+            row = lines.nccl_row(text, layout, number)
+            if row is not None:
+                self._learn(awaited, text, layout)
+            return row
+        if layout is not None:
+            return lines.osu_row(text, layout, number)
+        found = lines.osu_layout(text)
+        if found is not None:
+            awaited.layout, table.unit = found, found.unit
+        elif "Buffer on" in text:
+            table.variant = f"{table.variant} {lines.osu_buffers(text)}".strip()
+        return None
 
     def _owner(self, text: str) -> str | None:
         """Return the label of the open table that a line belongs to."""
@@ -216,11 +220,11 @@ class Reader:
             return ""
         return next(iter(self._open)) if len(self._open) == 1 else None
 
-    def _learn(self, awaited: _Open, text: str, layout: Layout, row: Row) -> None:
+    def _learn(self, awaited: _Open, text: str, layout: Layout) -> None:
         """Learn from a row which test it may be."""
-        pair = lines.factor_of(text, layout)
-        if pair is not None and pair[0] >= _LEAST_BANDWIDTH and pair[0] > awaited.largest:
-            awaited.largest, awaited.factor = pair[0], pair[1] / pair[0]
+        pair, known = lines.bandwidths(text, layout), awaited.bandwidths
+        if pair is not None and pair[0] >= _LEAST_BANDWIDTH and (known is None or pair[0] > known[0]):
+            awaited.bandwidths = pair
         if awaited.checked is None:
             awaited.checked = lines.in_place_checked(text, layout)
 
@@ -262,8 +266,8 @@ class Reader:
         like = tests_like(
             row.operation if "redop" in columns else None,
             row.root if "root" in columns else None,
-            awaited.factor,
             awaited.table.ranks,
+            awaited.bandwidths,
             awaited.checked,
         )
         if len(like) == 1:

@@ -14,6 +14,7 @@ _PLUGIN = "https://github.com/aws/aws-ofi-nccl"
 _TYPES = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-network-bandwidth.html"
 _STORAGE = "https://docs.aws.amazon.com/fsx/latest/LustreGuide/configure-efa-clients.html"
 _OWN = "docs/report.md"
+_BUS_BANDWIDTH = "https://github.com/NVIDIA/nccl-tests/blob/master/doc/PERFORMANCE.md"
 
 RULES = (
     Rule(
@@ -239,5 +240,79 @@ RULES = (
         wrong="EFA driver 2.13.0",
         right="EFA driver 2.17.0 or later",
         source=_DRIVER,
+    ),
+    Rule(
+        "bench-wrong-results",
+        room="job",
+        severity="error",
+        what="A benchmark in the job's log says that results were wrong.",
+        why="nccl-tests counts values out of bounds, and OSU's validation failed: memory, a device or a library "
+        "corrupts data, and so it does in training.",
+        wrong="# Out of bounds values : 248 FAILED",
+        right="# Out of bounds values : 0 OK",
+        source="https://github.com/NVIDIA/nccl-tests/issues/7",
+    ),
+    Rule(
+        "bench-below-earlier",
+        room="job",
+        severity="warning",
+        what="A benchmark is worse than all earlier runs of it on as many nodes of the type.",
+        why="The cluster's own results are the measure: at least three of them, each better than this one, and the "
+        "median better by the threshold. Nodes that are new in this run are named: one of them may be slow.",
+        wrong="all_reduce 1 GiB: 310 GB/s, and the median of 12 earlier runs is 365",
+        right="all_reduce 1 GiB: 364 GB/s, and the median of 12 earlier runs is 365",
+        source=_BUS_BANDWIDTH,
+    ),
+    Rule(
+        "bench-below-minimum",
+        room="job",
+        severity="warning",
+        what="The average bus bandwidth of a test is below what the job itself asked for.",
+        why="NCCL_TESTS_MIN_BW names the least average, and nccl-tests prints FAILED below nine tenths of it.",
+        wrong="# Avg bus bandwidth    : 70.7 FAILED",
+        right="# Avg bus bandwidth    : 97.2 OK",
+        source="https://github.com/NVIDIA/nccl-tests/blob/master/src/util.cu",
+    ),
+    Rule(
+        "bench-over-line-rate",
+        room="job",
+        severity="warning",
+        what="A test over several nodes shows more bus bandwidth than the line rate of their type allows.",
+        why="The bus bandwidth may be above the line rate, since NCCL adds up within a node first; on two nodes nearly "
+        "twice as high. More than that did not pass the network: the ranks were on one node, or the type is another.",
+        wrong="all_reduce over 2 nodes of p4d.24xlarge: 230 GB/s",
+        right="all_reduce over 2 nodes of p4d.24xlarge: 57 GB/s",
+        source="https://github.com/NVIDIA/nccl-tests/issues/196",
+    ),
+    Rule(
+        "bench-without-mpi",
+        room="job",
+        severity="warning",
+        what="Every process of nccl-tests ran for itself, with one rank.",
+        why="So it is where nccl-tests was built without MPI=1, or with another MPI than the one that starts it: the "
+        "bus bandwidth is 0, and the network was not tested.",
+        wrong="#  Rank  0 Group  0 on gpu-1 ... and another #  Rank  0 Group  0 on gpu-2",
+        right="#  Rank  0 Group  0 on gpu-1 ... and #  Rank  1 Group  0 on gpu-2",
+        source="https://github.com/NVIDIA/nccl-tests/issues/107",
+    ),
+    Rule(
+        "bench-broken-off",
+        room="job",
+        severity="info",
+        what="A result table of nccl-tests has no end.",
+        why="The test was stopped or failed, or the log is cut: larger sizes are not known.",
+        wrong="the last line of the log is a row of the table",
+        right="# Avg bus bandwidth    : 70.742",
+        source="https://github.com/NVIDIA/nccl-tests/blob/master/src/util.cu",
+    ),
+    Rule(
+        "bench-no-number",
+        room="job",
+        severity="info",
+        what="A result table has NaN or infinity in place of a number.",
+        why="Such a row measured nothing, and is not judged.",
+        wrong="1048576  262144  float  sum  -1  0.00  inf  nan  0",
+        right="1048576  262144  float  sum  -1  203.2  5.16  9.68  0",
+        source="https://github.com/NVIDIA/nccl-tests/blob/master/src/util.cu",
     ),
 )

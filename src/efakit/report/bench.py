@@ -1,0 +1,104 @@
+"""Benchmarks in a job's report: as text and as JSON data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from efakit.diagnose.bench.judge import Judged, name_of, sentence
+from efakit.diagnose.bench.tables import Row
+from efakit.jobs.findings import Limits
+from efakit.jobs.reader import Fault
+
+_MOST_TABLES = 20
+_MOST_FAULTS = 3
+
+
+@dataclass(frozen=True)
+class BenchReport:
+    """The result tables of a job's logs, and what they are compared with."""
+
+    judged: tuple[Judged, ...]
+    files: tuple[str, ...]
+    limits: Limits
+    damage: tuple[str, ...] = ()
+    """Of logs that could not be read to their end."""
+    left_out: int = 0
+    faults: tuple[Fault, ...] = ()
+    """Kept results that cannot be used."""
+    kept: str = ""
+    """Where the results were kept, with --keep."""
+    is_new: bool = True
+
+
+def sentences(report: BenchReport) -> Iterator[str]:
+    """Give one line a table, and what is to say of the logs and of the kept results."""
+    if not report.judged:
+        yield f"no result table of nccl-tests or OSU in {', '.join(report.files[:_MOST_FAULTS])}"
+    for one in report.judged[:_MOST_TABLES]:
+        yield sentence(one, report.limits)
+    left = len(report.judged) - _MOST_TABLES + report.left_out
+    if len(report.judged) > _MOST_TABLES or report.left_out:
+        yield f"and {left} more tables: --format json has them"
+    yield from report.damage[:_MOST_FAULTS]
+    if report.faults:
+        yield f"{len(report.faults)} kept results cannot be used: {report.faults[0]}"
+    if report.kept:
+        yield f"{'kept in' if report.is_new else 'were kept already in'} {report.kept}"
+
+
+def bench_data(report: BenchReport) -> dict[str, Any]:
+    """Return it as JSON values."""
+    return {
+        "files": list(report.files),
+        "damage": list(report.damage),
+        "tables": [_table(one, report.limits) for one in report.judged],
+        "tables_left_out": report.left_out,
+        "faults": [{"file": fault.file, "why": fault.why} for fault in report.faults[:100]],
+        "fault_count": len(report.faults),
+        "kept": report.kept or None,
+    }
+
+
+def _table(judged: Judged, limits: Limits) -> dict[str, Any]:
+    table, row = judged.table, judged.row
+    return {
+        "tool": table.tool,
+        "test": table.test or None,
+        "name": name_of(table),
+        "variant": table.variant or None,
+        "file": table.file,
+        "line": table.line,
+        "unit": table.unit,
+        "ranks": table.ranks or None,
+        "hosts": list(table.hosts) or None,
+        "nodes": list(judged.nodes),
+        "instance_type": judged.instance_type,
+        "line_rate": judged.line_rate,
+        "most": judged.most,
+        "sentence": sentence(judged, limits),
+        "unjudged": judged.unjudged or None,
+        "size_bytes": row.size_bytes if row else None,
+        "value": row.best if row else None,
+        "median_of_earlier": judged.median,
+        "earlier": [{"run": name, "value": value} for name, value in judged.earlier],
+        "new_nodes": list(judged.new_nodes),
+        "average": table.average,
+        "wrong_values": table.wrong_values,
+        "ended": table.ended,
+        "rows": [_row(one) for one in table.rows],
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "size_bytes": row.size_bytes,
+        "value": row.value,
+        "in_place": row.in_place,
+        "time_us": row.time_us,
+        "type": row.data_type or None,
+        "redop": row.operation or None,
+        "root": row.root or None,
+        "wrong": row.wrong,
+    }
