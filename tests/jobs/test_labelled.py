@@ -103,7 +103,8 @@ def test_what_concerns_the_whole_job_is_said(all_jobs):
 
 def test_every_rule_of_jobs_is_met_by_some_job(all_jobs):
     said = {item.finding.rule for one in all_jobs for item in one.found}
-    assert said == set(rules_of("job"))
+    # These jobs have no log: what a benchmark's tables show is tests/report/test_bench.py's.
+    assert said == {rule for rule in rules_of("job") if not rule.startswith("bench-")}
 
 
 def test_a_rule_that_may_not_speak_of_what_was_not_read_does_not(all_jobs):
