@@ -237,6 +237,13 @@ def test_a_test_below_its_own_minimum_and_one_that_breaks_off_are_findings(clust
     assert cluster.rules(42) == {"bench-broken-off"}
 
 
+def test_a_row_without_a_number_is_a_finding_and_judges_nothing(cluster):
+    hosts = cluster.job(42)
+    cluster.log.write_text(devices(hosts) + HEADINGS + row(8, 0.0) + row(1 << 30, float("nan")) + END)
+    assert cluster.rules(42) == {"bench-no-number"}
+    assert "nan" not in json.dumps(cluster.data(42)["bench"]).lower()
+
+
 def test_more_than_the_line_rate_allows_is_a_finding_and_two_nodes_allow_nearly_twice(cluster):
     hosts = cluster.job(42, nodes=2)
     cluster.log.write_text(all_reduce(hosts, 480.0))
