@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from importlib.metadata import PackageNotFoundError, distribution
 
 from efakit.catalog.instances import bytes_per_second_table, efa_table
 from efakit.emit.hook_archive import add, modules_of
@@ -41,6 +40,9 @@ def exporter_archive() -> bytes:
 
 
 def _library() -> dict[str, bytes]:
+    # Not above: with all that it imports it is a part of the time of each render, and few have an exporter.
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
         files = distribution(_PACKAGE).files or []
     except PackageNotFoundError as error:
