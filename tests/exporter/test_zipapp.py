@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from efakit.emit import exporter_archive as archive_module
 from efakit.emit.exporter_archive import exporter_archive
 from efakit.errors import UsageError
 from tests.hook.pythons import found_pythons
@@ -102,6 +101,6 @@ def test_without_the_library_it_is_said_what_to_install(monkeypatch):
     def none(name: str) -> None:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(archive_module, "distribution", none)
+    monkeypatch.setattr("importlib.metadata.distribution", none)
     with pytest.raises(UsageError, match=r"pip install 'efakit\[exporter\]'"):
         exporter_archive()
