@@ -1,8 +1,9 @@
 """Doctor's mends are run as they are printed, and doctor is silent afterwards.
 
 Real: the commands, sysctl, ldconfig and its cache, the files that they write. A saved tree's /etc, /opt, /var/spool and
-/proc/sys stand in the machine's places, in a mount namespace of its own: nothing of the machine is changed. Simulated:
-sudo, and systemctl, which gives slurmd what the drop-in files say, in systemd's order, as a restart does.
+/proc/sys stand in the machine's places, in a mount namespace of its own, and all the rest is read-only there:
+ldconfig removes a library's link that leads through another /etc. Simulated: sudo, and systemctl, which gives slurmd
+what the drop-in files say, in systemd's order, as a restart does.
 
 Not run: what loads kernel modules (modprobe, dkms), installs software from the network (the EFA installer, NCCL), or
 drains a node; they need a driver, a GPU, or are Slurm's.
@@ -40,7 +41,9 @@ printf 'Max locked memory         %-20s %-20s bytes\\n' "$limit" "$limit" >ROOT/
 """
 INSIDE = """set -eu
 mount --make-rprivate /
+mount --bind "$1" "$1"
 for place in etc opt var/spool proc/sys; do mount --bind "$1/$place" "/$place"; done
+for place in / /usr /boot /home /root /srv; do if mountpoint -q $place; then mount -o remount,bind,ro $place; fi; done
 shift
 export PATH="$1:$PATH"
 sh -eu "$2"
@@ -163,3 +166,10 @@ def test_what_a_mend_of_the_login_limits_takes_out_is_left_as_a_comment(whole, t
     run_mends(root, tmp_path, judged(root)[0]["commands"])
     text = (root / "etc/security/limits.d/99_site.conf").read_text()
     assert text == "# * - memlock 64\n*  hard  nofile 4096\n"
+
+
+def test_no_mend_can_change_the_machine(whole, tmp_path):
+    for folder in ("/usr", "/usr/lib", "/var", "/"):
+        (tmp_path / folder.replace("/", "_")).mkdir()
+        run_mends(whole, tmp_path / folder.replace("/", "_"), [f"! touch {folder}/written-by-a-mend"])
+        assert not Path(folder, "written-by-a-mend").exists()
