@@ -65,6 +65,19 @@ def test_an_exception_that_a_block_cuts_is_found(tmp_path):
     assert found.first.rule == "log-python-exception"
 
 
+def test_a_job_that_its_watch_ended_was_not_cancelled_by_a_user(tmp_path):
+    told_by_watch = "".join(
+        f"efakit: error on gpu-{number}: the ranks talk over TCP and not over EFA: 96 MB exchanged with 1 of the job's "
+        "nodes over TCP in 8 s, none over EFA; 'efakit diagnose' on this output looks for the cause\n"
+        for number in (1, 2)
+    )
+    ended = "efakit: job 7 is cancelled by its watch on gpu-1, since its ranks do not use EFA\n"
+    cancelled = "slurmstepd: error: *** STEP 7.0 ON gpu-1 CANCELLED AT 2026-11-29T07:16:01 ***\n"
+    found = diagnosis(told_by_watch + ended + cancelled, folder=tmp_path)
+    follows = {item.finding.rule: item.follows for item in found.said}
+    assert follows == {"log-watch-fallback": False, "log-watch-ended-job": False, "log-slurm-cancelled": True}
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_a_timeout_follows_from_an_earlier_failure_only(before, tmp_path):
     waits = "".join(WATCHDOG.format(rank) for rank in range(8))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import pytest
 
 from efakit.catalog.evidence import entries
-from efakit.catalog.log_lines import KINDS, facts, lines
+from efakit.catalog.log_lines import KINDS, facts, lines, own
 from efakit.diagnose.search import Search, _one_by_one
+from efakit.hook import watch_node
 from tests.diagnose.reading import diagnosis
 
 ROWS = [pytest.param(row, id=row.id) for row in lines()]
@@ -37,6 +39,11 @@ def test_a_row_has_its_evidence(row):
     proof = [entry for entry in entries("log_lines") if entry.row == row.id]
     assert proof, "run python -m scripts.prove_rows"
     assert all(entry.file and entry.tag_first for entry in proof) or not row.component
+
+
+def test_the_rows_of_efakit_s_own_lines_are_what_its_watch_prints():
+    printed = inspect.getsource(watch_node)
+    assert [needle for row in own.ROWS for needle in row.needles if needle.strip() not in printed] == []
 
 
 def test_there_are_as_many_rows_as_are_told():

@@ -24,7 +24,19 @@ from efakit.catalog.log_lines.row import (
 
 __all__ = ["CAUSE", "FAILURE", "FOLLOWS", "KINDS", "NOTE", "REASON", "TIMEOUT", "LogFact", "LogLine", "facts", "lines"]
 
-_PROGRAMS = ("nccl", "plugin", "libfabric", "driver", "mpi", "neuron", "pytorch", "containers", "slurm", "process")
+_PROGRAMS = (
+    "nccl",
+    "plugin",
+    "libfabric",
+    "driver",
+    "mpi",
+    "neuron",
+    "pytorch",
+    "containers",
+    "slurm",
+    "process",
+    "own",
+)
 
 
 @lru_cache(maxsize=None)
