@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.parse
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,10 @@ class Prometheus:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request("GET", "/api/v1/query?" + urllib.parse.urlencode({"query": expression}))
-            answer = json.load(connection.getresponse())
+            response = connection.getresponse()
+            if response.status == HTTPStatus.SERVICE_UNAVAILABLE:  # it listens, and is not ready yet
+                return []
+            answer = json.load(response)
         except OSError:
             return []
         finally:
