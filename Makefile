@@ -134,10 +134,9 @@ $(TREES): lab-tree-%:
 test-lab:
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m "lab and not alone" $(ON_LAB) tests/lab tests/slurm
 
-# In a tree those of them that compare the machine are alone, in namespaces of their own. What PyTorch's launchers do
-# hangs little on Slurm's release and takes two minutes of processor: the machine's own has all of them, and make lab-26.05.
+# In a tree those of them that compare the machine are alone, in namespaces of their own.
 test-lab-26.05:
-	scripts/as-root.sh scripts/lab-tree.sh 26.05 $(PYTEST) -m "lab and not alone and not launchers" $(ON_LAB) tests/lab tests/slurm
+	scripts/as-root.sh scripts/lab-tree.sh 26.05 $(PYTEST) -m "lab and not alone" $(ON_LAB) tests/lab tests/slurm
 	scripts/as-root.sh scripts/lab-tree.sh 26.05 $(PYTEST) -m alone tests/lab
 
 # What installs hooks, and what they are told; real ranks of PyTorch run on the other two.

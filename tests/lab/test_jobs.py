@@ -58,7 +58,6 @@ def slow(lab) -> dict[str, int]:
 
 
 @needs_torch
-@pytest.mark.launchers
 def test_torchrun_joins_all_hosts(lab):
     ranks = lab.run("train").said
     assert [rank["rank"] for rank in ranks] == list(range(8))
@@ -71,7 +70,6 @@ def test_torchrun_joins_all_hosts(lab):
 
 
 @needs_torch
-@pytest.mark.launchers
 def test_jobs_at_once_on_the_same_hosts_do_not_meet_each_other(lab):
     """An array, each of whose tasks waits until all of them run; each has ranks on both hosts."""
     array = lab.submit("many")
@@ -91,7 +89,6 @@ def test_jobs_at_once_on_the_same_hosts_do_not_meet_each_other(lab):
 
 
 @needs_torch
-@pytest.mark.launchers
 def test_megatron_is_launched_with_what_it_demands(lab):
     ranks = lab.run("megatron").said
     connections = {rank["host"]: rank["CUDA_DEVICE_MAX_CONNECTIONS"] for rank in ranks}
@@ -99,7 +96,6 @@ def test_megatron_is_launched_with_what_it_demands(lab):
 
 
 @needs_torch
-@pytest.mark.launchers
 def test_neuron_s_runtimes_meet_at_an_address_of_the_first_host(lab):
     ranks = lab.run("neuron").said
     assert len(ranks) == 2
@@ -111,7 +107,6 @@ def test_neuron_s_runtimes_meet_at_an_address_of_the_first_host(lab):
 
 
 @needs_torch
-@pytest.mark.launchers
 @pytest.mark.parametrize(("name", "key", "value"), [("accelerate", "sum", 3.0), ("deepspeed", "weight", 0.125)])
 def test_other_launchers_join_the_hosts(lab, name, key, value):
     if not list(TORCH_PYTHON.parents[1].glob(f"lib/*/site-packages/{name}")):
