@@ -76,7 +76,8 @@ environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/read
 prometheus:
 	scripts/setup-prometheus.sh .cache/prometheus
 
-browser:
+# After prometheus: both may ask apt for its lists anew, which one at a time can.
+browser: prometheus
 	scripts/setup-browser.sh .cache/axe
 
 torch: .venv/ready
