@@ -43,6 +43,23 @@ ROWS = (
         text=r"At least one pair of MPI processes are unable to reach each other",
     ),
     LogLine(
+        "log-ompi-daemon-connection",
+        "Open MPI",
+        CAUSE,
+        "error",
+        ("A process or daemon was unable to complete a TCP connection",),
+        "a process could not connect to another node over TCP, which mpirun needs to start ranks",
+        "a security group or firewall between the nodes, or a network interface that drops connections at the start of "
+        "a large job",
+        "let the nodes' security group accept all traffic from itself; on the node that it names, ethtool -S eth0 | "
+        "grep exceeded tells what the instance dropped",
+        "https://github.com/aws/aws-parallelcluster/issues/4179",
+        "A process or daemon was unable to complete a TCP connection",
+        component="ompi",
+        files="orte/mca/oob/tcp/oob_tcp_connection.c",
+        text=r"A process or daemon was unable to complete a TCP connection",
+    ),
+    LogLine(
         "log-ompi-add-procs",
         "Open MPI",
         CAUSE,
