@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from efakit.errors import UsageError
 from efakit.exporter.text import CONTENT_TYPE, text_of
+from efakit.exporter.tls import mutual_context
 from efakit.finding import Place
 
 
@@ -115,24 +116,7 @@ class _Silent(WSGIRequestHandler):
 
 
 def _context(certificates: Certificates) -> ssl.SSLContext:
-    for path in certificates:
-        try:
-            path.read_bytes()
-        except OSError as error:
-            raise UsageError(f"cannot be read: {error.strerror}", Place(str(path))) from error
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
-    try:
-        context.load_cert_chain(certificates.certificate, certificates.key)
-    except (ssl.SSLError, ValueError) as error:
-        where = Place(str(certificates.certificate))
-        raise UsageError(f"no certificate, or not that of {certificates.key}: {error}", where) from error
-    try:
-        context.load_verify_locations(certificates.client_authority)
-    except (ssl.SSLError, ValueError) as error:
-        raise UsageError(f"no certificate: {error}", Place(str(certificates.client_authority))) from error
-    return context
+    return mutual_context(ssl.PROTOCOL_TLS_SERVER, *certificates)
 
 
 def write_textfile(collector: Collector, path: Path) -> None:

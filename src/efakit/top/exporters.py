@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from efakit.errors import UsageError
+from efakit.exporter.tls import mutual_context
 from efakit.finding import Place
 from efakit.top.sample import EFA, TCP, Sample
 
@@ -36,23 +37,7 @@ class Certificates(NamedTuple):
 
 def context_of(certificates: Certificates) -> ssl.SSLContext:
     """Return the context for all connections; raise UsageError where a file is no use."""
-    for path in certificates[:3]:
-        try:
-            path.read_bytes()
-        except OSError as error:
-            raise UsageError(f"cannot be read: {error.strerror}", Place(str(path))) from error
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(certificates.certificate, certificates.key)
-    except (ssl.SSLError, ValueError) as error:
-        where = Place(str(certificates.certificate))
-        raise UsageError(f"no certificate, or not that of {certificates.key}: {error}", where) from error
-    try:
-        context.load_verify_locations(certificates.authority)
-    except (ssl.SSLError, ValueError) as error:
-        raise UsageError(f"no certificate: {error}", Place(str(certificates.authority))) from error
-    return context
+    return mutual_context(ssl.PROTOCOL_TLS_CLIENT, *certificates[:3])
 
 
 def host_and_port(text: str) -> tuple[str, int | None]:
