@@ -32,10 +32,11 @@ from efakit.catalog.minimums import MINIMUMS
 from efakit.catalog.stacks import EFA_INSTALLERS
 from efakit.versions import within
 from scripts.row_boundaries import EDGES, Boundary, boundaries
-from scripts.row_claims import CLAIMS, Claim, Rows, Text
+from scripts.row_claims import CLAIMS, Claim, Own, Rows, Text
 from scripts.tagged_text import SOURCES, Releases
 
-CATALOG = Path(__file__).resolve().parent.parent / "src" / "efakit" / "catalog" / "evidence.json"
+PROJECT = Path(__file__).resolve().parent.parent
+CATALOG = PROJECT / "src" / "efakit" / "catalog" / "evidence.json"
 Entry = dict[str, Any]
 
 
@@ -102,6 +103,10 @@ def _evidence(boundary: Boundary, opened: Mapping[str, Releases], kept: Sequence
     head, proof = boundary.head(), claim.proof
     if isinstance(proof, Rows):
         return {**head, "kind": "rows", "why": _follows(boundary)}
+    if isinstance(proof, Own):
+        if re.search(proof.pattern, (PROJECT / proof.file).read_text(encoding="utf-8")) is None:
+            raise NotProven(f"{proof.pattern!r} is not in {proof.file}")
+        return {**head, "kind": "code", "pattern": proof.pattern, "file": proof.file}
     if not isinstance(proof, Text):
         return {**head, "kind": type(proof).__name__.lower(), "address": proof.address or boundary.source}
     component = proof.component or boundary.component

@@ -43,11 +43,18 @@ class Report(NamedTuple):
     address: str = ""
 
 
+class Own(NamedTuple):
+    """Our own code says it, in this commit: ``file``, a path in this project, has to hold ``pattern``."""
+
+    file: str
+    pattern: str
+
+
 class Rows(NamedTuple):
     """It follows from other rows: an installer is the first that brings a plugin of the release that is needed."""
 
 
-Proof = Text | Document | Report | Rows
+Proof = Text | Document | Report | Own | Rows
 
 
 class Claim(NamedTuple):
@@ -488,6 +495,8 @@ _TRAITS = (
 
 _ISSUES = ("/issues/", "/pull/")
 _LOG_LINES = (
+    Claim("log-watch-ended-job", Own("src/efakit/hook/watch_node.py", "is cancelled by its watch on %s,")),
+    Claim("log-watch-fallback", Own("src/efakit/hook/watch_node.py", ": the ranks talk over TCP and not over EFA: ")),
     *(
         Claim(row.id, Text(row.files, row.text or re.escape(row.needles[0]), row.component), table="log_lines")
         for row in (*lines(), *facts())

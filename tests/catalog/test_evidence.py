@@ -11,12 +11,10 @@ import pytest
 from efakit.catalog.evidence import KINDS, Evidence, entries, of_variable
 from efakit.catalog.variables import rows
 from efakit.rules.environment import within
-from scripts.prove_rows import prove
+from scripts.prove_rows import PROJECT, prove
 from scripts.row_boundaries import Boundary, boundaries
 from scripts.row_claims import CLAIMS, Document, Report
 from scripts.tagged_text import SOURCES, Repository, Wheels
-
-pytestmark = pytest.mark.thorough
 
 BOUNDARIES = list(boundaries())
 TABLES = sorted({boundary.table for boundary in BOUNDARIES})
@@ -69,6 +67,14 @@ def test_every_entry_is_of_a_kind_and_says_where(table: str):
         assert entry.why or entry.file or entry.address.startswith("https://")
 
 
+def test_evidence_in_our_own_code_is_in_this_commit():
+    own = [entry for table in TABLES for entry in entries(table) if entry.file and not entry.address]
+    assert own
+    for entry in own:
+        assert re.search(entry.pattern, (PROJECT / entry.file).read_text(encoding="utf-8"))
+        assert str(entry) == f"code: {entry.file} of efakit itself"
+
+
 def test_an_error_is_proven_by_code_or_by_a_report_that_shows_the_failure():
     doubtful = [
         str(boundary)
@@ -119,6 +125,16 @@ def repository(tmp_path: Path):
         return Repository(tmp_path / ".git", r"v(\d+\.\d+\.\d+)", "1.0.0")
 
     return make
+
+
+def test_what_our_own_code_does_not_say_is_not_proven(monkeypatch):
+    from scripts import prove_rows
+    from scripts.row_claims import Claim, Own
+
+    monkeypatch.setattr(prove_rows, "CLAIMS", (Claim("x", Own("pyproject.toml", "no such text here")),))
+    tables, [fault] = prove([BOUNDARY], {}, {})
+    assert tables["variables"] == []
+    assert "'no such text here' is not in pyproject.toml" in fault
 
 
 def proven(repository: Repository, boundary: Boundary, monkeypatch, pattern: str = "new"):

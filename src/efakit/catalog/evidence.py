@@ -40,7 +40,7 @@ class Evidence(NamedTuple):
     """One of ``SIDES``."""
     version: str = ""
     address: str = ""
-    """Of a document or a report: its public address; of text in a repository: the repository."""
+    """Of a document or a report: its public address; of text in a repository: the repository; "": efakit's own."""
     file: str = ""
     pattern: str = ""
     """The regular expression that the file matches."""
@@ -54,7 +54,9 @@ class Evidence(NamedTuple):
 
     def __str__(self) -> str:
         """Return it in words."""
-        if self.file:
+        if self.file and not self.address:
+            where = f"{self.file} of efakit itself"
+        elif self.file:
             tags = f"in {self.tag_with}" + (f" and not in {self.tag_without}" if self.tag_without else "")
             if self.tag_first and self.tag_first != self.tag_with:
                 tags = f"from {self.tag_first} to {self.tag_with}"
