@@ -113,7 +113,10 @@ def _quick(data: bytes) -> Value | None:
     colons += sum([len(item["counters"]) + len(item["device_counters"]) for item in devices])
     colons += sum([len(item["counters"]) for item in interfaces])
     colons += 2 * (value["late_devices"] is not None) + 3 * (value["hugepages"] is not None)
+    lnet = value["lnet"]
+    colons += len(lnet or ())
     texts = [item["pci_address"] for item in devices]
+    texts += [*lnet["networks"], lnet["error"]] if lnet else []
     texts += [value["exit_code"], value["derived_exit_code"], value["expected_by"]]
     for item in value["findings"]:
         colons += 3

@@ -82,10 +82,10 @@ class Screen:
                 next_look = time.monotonic() + self._interval
             self._draw(live, console)
             left = max(0.0, min(_LOOK_SECONDS, next_look - time.monotonic()))
-            ready, _, _ = select.select([keyboard, woken], [], [], left)
+            ready, _, _ = select.select([keyboard.fileno(), woken], [], [], left)
             if woken in ready:
                 os.read(woken, 64)
-            if keyboard in ready and not self._take(keyboard.read()):
+            if keyboard.fileno() in ready and not self._take(keyboard.read()):
                 return
 
     def _suspend(self, live: Live, keyboard: _Keyboard) -> None:
