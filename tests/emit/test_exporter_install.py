@@ -113,6 +113,40 @@ def test_hyperpod_s_lifecycle_script_runs_it_if_it_lies_beside_it():
     assert b"install-exporter" not in without["hyperpod/README.md"]
 
 
+PCS = """\
+cluster:
+  region: us-east-1
+  queues:
+    - name: gpu
+      subnet: subnet-0123456789abcdef1
+      compute_resources: [{name: p5, instance: p5.48xlarge, nodes: 4}]
+pcs:
+  name: my-cluster
+  security_groups: [sg-0123456789abcdef0]
+  instance_profile: arn:aws:iam::123456789012:instance-profile/nodes
+  ami: ami-0123456789abcdef0
+hooks: {bucket: s3://b-1/p, records_dir: /fsx/records, exporter: true}
+"""
+
+
+def test_a_pcs_node_s_lifecycle_action_installs_it_with_the_settings_that_pcs_nodes_have(tmp_path):
+    decision = decision_of(PCS)
+    assert decision.choice == f"by the exporter, from {ADDRESS}"
+    assert decision.reason.startswith("a lifecycle action of each compute node group runs it")
+    template = yaml.safe_load(files_of(PCS, "pcs")["pcs/cluster.yaml"])
+    scripts = template["Resources"]["GpuP5Nodes"]["Properties"]["NodeLifecycleActions"]["Stages"]["NodeBootstrapped"]
+    # As PCS's agent runs what it fetched, with the arguments of the template; in a folder tree.
+    fetched, root = tmp_path / "script", tmp_path / "root"
+    fetched.write_bytes(files_of(PCS)["hooks/install-exporter.sh"])
+    done = subprocess.run(
+        ["sh", fetched, *scripts[1]["Arguments"], "--root", root], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    unit = (root / "etc/systemd/system/efakit-exporter.service").read_text()
+    assert "efakit-exporter.pyz --config /opt/efakit/hook.json" in unit
+    assert (root / "opt/efakit/efakit-exporter.pyz").is_file()
+
+
 def test_it_is_published_beside_the_hooks_installer(tmp_path):
     (tmp_path / "spec.yaml").write_text(SPEC)
     run = CliRunner()
