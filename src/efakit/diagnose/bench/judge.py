@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from statistics import median
 from typing import Any
@@ -35,6 +35,10 @@ class Judged:
     """Earlier runs of the same test: their names (job and run) and numbers, oldest first."""
     new_nodes: tuple[str, ...] = ()
     """Nodes that were in no earlier run."""
+    medians: Mapping[int, float] = field(default_factory=dict)
+    """Of the earlier runs, by size; of a size that none of them has, nothing."""
+    earlier_runs: int = 0
+    """How many runs these medians are of."""
     unjudged: str = ""
     measured: Measured | None = None
 
@@ -42,6 +46,12 @@ class Judged:
     def median(self) -> float | None:
         """The median of the earlier runs."""
         return median(value for _, value in self.earlier) if self.earlier else None
+
+    def bound(self, limits: Limits) -> float | None:
+        """Return what the line rate allows, None where that is not known, or the number is not of the network."""
+        if self.most is None or self.row is None or self.row.best is None:
+            return self.most
+        return self.most if self.row.best <= self.most * limits["line-rate"] else None
 
 
 def judge_tables(
@@ -100,8 +110,9 @@ def sentence(judged: Judged, limits: Limits) -> str:
         return f"{what}: the table has no number"
     size = f" {size_words(row.size_bytes)}" if row.size_bytes else ""
     told = f"{what}{size}: {number(row.best)}"
-    if judged.most is not None and row.best <= judged.most * limits["line-rate"]:
-        told += f" of at most {number(judged.most)}"
+    bound = judged.bound(limits)
+    if bound is not None:
+        told += f" of at most {number(bound)}"
     told += f" {table.unit}"
     middle = judged.median
     if middle is not None:
@@ -136,10 +147,10 @@ def _judged(table: Table, records: Records, node_names: Sequence[str], before: S
         most = most_bandwidth(table.test, rate, len(nodes))
     unknown = not table.test
     measured = None if unknown or row is None else _measured(table, row, nodes, instance_type)
-    earlier, seen = _earlier(measured, row, before)
+    earlier, seen, medians, runs = _earlier(measured, row, before)
     new = tuple(node for node in nodes if node not in seen) if earlier else ()
     why = "the log does not tell which collective it is" if unknown else ""
-    return Judged(table, row, nodes, instance_type, rate, most, earlier, new, why, measured)
+    return Judged(table, row, nodes, instance_type, rate, most, earlier, new, medians, runs, why, measured)
 
 
 def _nodes_of(table: Table, node_names: Sequence[str]) -> tuple[tuple[str, ...], str]:
@@ -155,28 +166,30 @@ def _nodes_of(table: Table, node_names: Sequence[str]) -> tuple[tuple[str, ...],
 
 def _measured(table: Table, row: Row, nodes: tuple[str, ...], instance_type: str) -> Measured:
     key = Key(table.tool, table.test, table.variant, table.unit, instance_type, len(nodes), table.ranks, row.data_type)
-    values: dict[int, float] = {}
-    for one in table.rows:
-        if one.best is not None and one.data_type == row.data_type:
-            best = min if table.is_latency else max
-            values[one.size_bytes] = best(one.best, values.get(one.size_bytes, one.best))
-    return Measured(key, nodes, values)
+    return Measured(key, nodes, {size: value for size, value in table.by_size().items() if value is not None})
 
 
 def _earlier(
     measured: Measured | None, row: Row | None, before: Sequence[KeptRun]
-) -> tuple[tuple[tuple[str, float], ...], set[str]]:
-    """Return the numbers of earlier runs of the same test, one a run, and the nodes that were in them."""
+) -> tuple[tuple[tuple[str, float], ...], set[str], dict[int, float], int]:
+    """Return earlier runs' numbers at the row's size, their nodes, medians by size, and of how many runs these are."""
     if measured is None or row is None:
-        return (), set()
-    found: dict[str, list[float]] = {}
+        return (), set(), {}, 0
+    found: dict[int, dict[str, list[float]]] = {size: {} for size in measured.values}
     nodes: set[str] = set()
     for run in before:
+        name = f"{run.job_id} {run.run}".strip()
         for table in run.tables:
-            if table.key == measured.key and row.size_bytes in table.values:
-                found.setdefault(f"{run.job_id} {run.run}".strip(), []).append(table.values[row.size_bytes])
+            if table.key != measured.key:
+                continue
+            for size in found.keys() & table.values.keys():
+                found[size].setdefault(name, []).append(table.values[size])
+            if row.size_bytes in table.values:
                 nodes.update(table.nodes)
-    return tuple((name, median(values)) for name, values in found.items()), nodes
+    by_size = {size: {name: median(values) for name, values in runs.items()} for size, runs in found.items()}
+    medians = {size: median(runs.values()) for size, runs in by_size.items() if runs}
+    names = {name for known in by_size.values() for name in known}
+    return tuple(by_size[row.size_bytes].items()), nodes, medians, len(names)
 
 
 def _findings(judged: Judged, limits: Limits) -> Iterator[Standout]:
@@ -199,7 +212,7 @@ def _findings(judged: Judged, limits: Limits) -> Iterator[Standout]:
         yield standout("bench-broken-off", message, fix="efakit diagnose LOG tells why", whole=True)
     if row is None or row.best is None:
         return
-    if judged.most is not None and table.tool == NCCL_TESTS and row.best > judged.most * limits["line-rate"]:
+    if judged.most is not None and table.tool == NCCL_TESTS and judged.bound(limits) is None:
         message = (
             f"{where}: {number(row.best)} {table.unit} over {len(judged.nodes)} nodes, and the line rate of "
             f"{judged.instance_type} allows {number(judged.most)}"

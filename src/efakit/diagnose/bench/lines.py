@@ -100,7 +100,8 @@ def nccl_row(text: str, layout: Layout, line: int) -> Row | None:
         return None
     given = dict(zip(layout.columns[:begin], cells[:begin], strict=False))
     first, second = values[0], values[1] if len(values) > 1 else {}
-    wrong = sum(_count(part.get("#wrong")) for part in values) if layout.counts_wrong else 0
+    checked = [_number(part.get("#wrong")) for part in values] if layout.counts_wrong else []
+    counts = [count for count in checked if count is not None]
     return Row(
         int(given["size"]),
         _number(first.get("busbw")),
@@ -109,7 +110,7 @@ def nccl_row(text: str, layout: Layout, line: int) -> Row | None:
         given.get("type", ""),
         given.get("redop", ""),
         given.get("root", ""),
-        wrong,
+        sum(counts) if counts else None,
         line,
     )
 
@@ -208,7 +209,7 @@ def osu_row(text: str, layout: OsuLayout, line: int) -> Row | None:
     cells = _without(text, layout.label).split()
     if len(cells) != layout.columns:
         return None
-    failed = False
+    failed = None
     if layout.validation:
         verdict = cells.pop(layout.validation)
         if verdict not in ("Pass", "Fail"):
@@ -220,7 +221,7 @@ def osu_row(text: str, layout: OsuLayout, line: int) -> Row | None:
         return Row(0, _number(cells[0]), line=line)
     if not _SIZE.fullmatch(cells[0]) or int(cells[0]) > _MOST_BYTES:
         return None
-    return Row(int(cells[0]), _number(cells[1]), wrong=int(failed), line=line)
+    return Row(int(cells[0]), _number(cells[1]), wrong=None if failed is None else int(failed), line=line)
 
 
 def _beginning_with_size(words: Sequence[str], begin: int) -> list[str] | None:
@@ -247,7 +248,3 @@ def _number(text: str | None) -> float | None:
         return None
     value = float(text)
     return value if math.isfinite(value) and 0 <= value < 1e12 else None
-
-
-def _count(text: str | None) -> float:
-    return _number(text) or 0.0

@@ -20,8 +20,8 @@ class Row(NamedTuple):
     data_type: str = ""
     operation: str = ""
     root: str = ""
-    wrong: float = 0
-    """How many values were wrong, in place and out of place; of OSU 1 where the validation failed."""
+    wrong: float | None = None
+    """Wrong values, in place and out of place; of OSU 1 where the validation failed. None: not checked."""
     line: int = 0
 
     @property
@@ -53,8 +53,8 @@ class Table:
     average: float | None = None
     minimum_failed: bool = False
     """Whether the average is below what NCCL_TESTS_MIN_BW asks for."""
-    wrong_values: int = 0
-    """nccl-tests' own count: Out of bounds values."""
+    wrong_values: int | None = None
+    """nccl-tests' own count: Out of bounds values. None: the log does not tell it."""
     ended: bool = False
     """Whether the table has its end; OSU's have none."""
     no_numbers: int = 0
@@ -75,3 +75,15 @@ class Table:
         if self.is_latency:
             return min(known, key=lambda row: row.size_bytes)
         return max(known, key=lambda row: (row.size_bytes, row.best or 0))
+
+    def by_size(self) -> dict[int, float | None]:
+        """Return the best number of each size, of the data type that is judged; None where a size has no number."""
+        judged = self.judged_row()
+        best = min if self.is_latency else max
+        values: dict[int, float | None] = {}
+        for row in self.rows:
+            if judged is not None and row.data_type != judged.data_type:
+                continue
+            known = [value for value in (row.best, values.get(row.size_bytes)) if value is not None]
+            values[row.size_bytes] = best(known) if known else None
+        return dict(sorted(values.items()))
