@@ -53,7 +53,7 @@ def test_only_the_first_tables_are_drawn_and_the_others_are_sentences(report):
 
 def test_no_table_and_no_log_is_said_on_the_page():
     page = job_page(benching.with_tables(pages.many(4), "hello\n"), "0")
-    assert "no result table of nccl-tests or OSU in nccl.out" in page
+    assert "no result table of nccl-tests, nccom-test or OSU in nccl.out" in page
 
 
 def test_a_size_without_a_number_is_not_known_and_never_zero(report):

@@ -42,7 +42,7 @@ def sentences(report: BenchReport) -> Iterator[str]:
 def remarks(report: BenchReport) -> Iterator[str]:
     """Give what is to say of the logs and of the kept results."""
     if not report.judged:
-        yield f"no result table of nccl-tests or OSU in {', '.join(report.files[:_MOST_FAULTS])}"
+        yield f"no result table of nccl-tests, nccom-test or OSU in {', '.join(report.files[:_MOST_FAULTS])}"
     shown = min(len(report.judged), MOST_TABLES)
     if len(report.judged) > shown:
         yield f"and {len(report.judged) - shown} more tables: --format json has them"
@@ -77,7 +77,7 @@ def _table(judged: Judged, limits: Limits) -> dict[str, Any]:
         "variant": table.variant or None,
         "file": table.file,
         "line": table.line,
-        "unit": table.unit,
+        "unit": table.unit or None,
         "ranks": table.ranks or None,
         "hosts": list(table.hosts) or None,
         "nodes": list(judged.nodes),

@@ -8,14 +8,16 @@ from functools import cache
 from statistics import median
 from typing import Any
 
-from efakit.diagnose.bench.tables import NCCL_TESTS, OSU, Row, Table
+from efakit.diagnose.bench.tables import NCCL_TESTS, NCCOM, OSU, Row, Table
 from efakit.jobs.bench_results import KeptRun, Key, Measured, earlier_than
 from efakit.jobs.findings import Limits, Standout
 from efakit.jobs.findings.node import some, standout
 from efakit.rules.benchmarks import most_bandwidth, most_bus_bandwidth
 
 Records = Mapping[str, Mapping[str, Any]]
-_BITS, _THOUSAND = 8, 1000
+_BITS = 8
+_A_UNIT = {"GB/s": 1.0, "MB/s": 1000.0, "GiB/s": 1e9 / (1 << 30)}
+"""How many of a unit are a GB/s."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def name_of(table: Table) -> str:
     """Return what a table is of, in words."""
     if table.tool == OSU:
         return f"OSU {table.test}{f' ({table.variant})' if table.variant else ''}"
-    return table.test or "unknown collective"
+    name = table.test or "unknown collective"
+    return f"nccom-test {name}" if table.tool == NCCOM else name
 
 
 def size_words(size_bytes: int) -> str:
@@ -113,7 +116,7 @@ def sentence(judged: Judged, limits: Limits) -> str:
     bound = judged.bound(limits)
     if bound is not None:
         told += f" of at most {number(bound)}"
-    told += f" {table.unit}"
+    told += f" {table.unit or 'GB/s or GiB/s'}"
     middle = judged.median
     if middle is not None:
         runs = len(judged.earlier)
@@ -138,23 +141,35 @@ def _judged(table: Table, records: Records, node_names: Sequence[str], before: S
         why = "the nodes are of different types" if len(types) > 1 else "the records do not tell the instance type"
         return Judged(table, row, nodes, unjudged=why)
     gbps = _gbps(instance_type)
-    rate = None if gbps is None else gbps / _BITS * (_THOUSAND if table.unit == "MB/s" else 1)
+    rate = None if gbps is None or table.unit not in _A_UNIT else gbps / _BITS * _A_UNIT[table.unit]
     most = None
-    if rate is not None and table.tool == NCCL_TESTS and table.groups < 2:
-        even = len(set(table.hosts.values())) == 1
+    if rate is not None and table.tool != OSU and table.groups < 2:
+        even = len(set(table.hosts.values())) == 1 or table.tool == NCCOM  # which divides its ranks equally
         most = most_bus_bandwidth(table.test, rate, len(nodes), table.ranks, even)
     elif rate is not None and table.unit == "MB/s":
         most = most_bandwidth(table.test, rate, len(nodes))
-    unknown = not table.test
-    measured = None if unknown or row is None else _measured(table, row, nodes, instance_type)
+    why = _unknown_of(table)
+    measured = None if why or row is None else _measured(table, row, nodes, instance_type)
     earlier, seen, medians, runs = _earlier(measured, row, before)
     new = tuple(node for node in nodes if node not in seen) if earlier else ()
-    why = "the log does not tell which collective it is" if unknown else ""
     return Judged(table, row, nodes, instance_type, rate, most, earlier, new, medians, runs, why, measured)
+
+
+def _unknown_of(table: Table) -> str:
+    """Return what is missing for a comparison; "" where nothing is."""
+    if table.unit == "":
+        return "its sizes and times do not tell whether its numbers are in GB/s or in GiB/s"
+    return "" if table.test else "the log does not tell which collective it is"
 
 
 def _nodes_of(table: Table, node_names: Sequence[str]) -> tuple[tuple[str, ...], str]:
     """Return the job's nodes that a table is of, and why that is not known."""
+    if table.tool == NCCOM and not table.hosts and table.nodes != len(node_names):
+        # OSU's tests take all of a job's nodes. This one takes one where it is not told otherwise.
+        if table.nodes is not None:
+            return (), f"it ran on {table.nodes} of the job's {len(node_names)} nodes, and the log names none"
+        if len(node_names) > 1:
+            return (), "the log does not tell on how many nodes it ran: let the job's script begin with set -x"
     if not table.hosts:
         return tuple(node_names), ""
     by_host = {name.partition(".")[0]: name for name in node_names}
@@ -204,15 +219,15 @@ def _findings(judged: Judged, limits: Limits) -> Iterator[Standout]:
     if table.minimum_failed:
         yield standout("bench-below-minimum", f"{where}: the average is below NCCL_TESTS_MIN_BW", whole=True)
     if table.no_numbers:
-        message = f"{where}: {table.no_numbers} rows have NaN or infinity in place of a number"
+        message = f"{where}: {table.no_numbers} rows have no number: NaN, infinity or a failure"
         yield standout("bench-no-number", message, whole=True)
-    if table.tool == NCCL_TESTS and not table.ended and not table.is_alone:
+    if table.tool != OSU and not table.ended and not table.is_alone:
         size = size_words(table.rows[-1].size_bytes) if table.rows else "its headings"
         message = f"{where}: the table breaks off after {size}"
         yield standout("bench-broken-off", message, fix="efakit diagnose LOG tells why", whole=True)
     if row is None or row.best is None:
         return
-    if judged.most is not None and table.tool == NCCL_TESTS and judged.bound(limits) is None:
+    if judged.most is not None and table.tool != OSU and judged.bound(limits) is None:
         message = (
             f"{where}: {number(row.best)} {table.unit} over {len(judged.nodes)} nodes, and the line rate of "
             f"{judged.instance_type} allows {number(judged.most)}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-NCCL_TESTS, OSU = "nccl-tests", "osu"
+NCCL_TESTS, OSU, NCCOM = "nccl-tests", "osu", "nccom-test"
 
 
 class Row(NamedTuple):
@@ -14,7 +14,7 @@ class Row(NamedTuple):
 
     size_bytes: int
     value: float | None
-    """GB/s of bus bandwidth out of place, MB/s or microseconds, as the table's ``unit`` says."""
+    """GB/s or GiB/s of bus bandwidth out of place, MB/s or microseconds, as the table's ``unit`` says."""
     in_place: float | None = None
     time_us: float | None = None
     data_type: str = ""
@@ -47,6 +47,8 @@ class Table:
     ranks: int = 0
     """0: unknown."""
     groups: int = 0
+    nodes: int | None = None
+    """How many nodes the table is of, where its command says it and the log need not name them. None: unknown."""
     hosts: Mapping[str, int] = field(default_factory=dict)
     """The hosts' names in the order of ranks, and how many ranks each has; empty where the log does not tell."""
     rows: list[Row] = field(default_factory=list)
@@ -58,7 +60,7 @@ class Table:
     ended: bool = False
     """Whether the table has its end; OSU's have none."""
     no_numbers: int = 0
-    """Rows with NaN or infinity in place of a number."""
+    """Rows with NaN or infinity in place of a number, or whose test failed."""
     is_alone: bool = False
     """Whether each process ran for itself, as where nccl-tests was built without MPI."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from efakit.diagnose.bench.judge import Judged, name_of, number, sentence, size_words
-from efakit.diagnose.bench.tables import Row, Table
+from efakit.diagnose.bench.tables import OSU, Row, Table
 from efakit.jobs.findings import Limits
 from efakit.report.bench import MOST_TABLES, BenchReport
 from efakit.report.html.bench_chart import NOT_KNOWN, Chart, draw, part_of
@@ -69,8 +69,8 @@ def _figures(judged: Judged) -> Figures | None:
     table = judged.table
     if not table.rows:
         return None
-    what = "latency" if table.is_latency else "bus bandwidth" if table.unit == "GB/s" else "number"
-    columns = ["size", f"{what}, {table.unit}"]
+    what = "latency" if table.is_latency else "number" if table.tool == OSU else "bus bandwidth"
+    columns = ["size", f"{what}, {table.unit or 'GB/s or GiB/s'}"]
     has = _Has(table)
     columns += ["in place"] * has.in_place + ["time, us"] * has.time + ["type"] * has.types
     columns += ["earlier median"] * bool(judged.medians) + ["of the most"] * (judged.most is not None)
