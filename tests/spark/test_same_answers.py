@@ -53,6 +53,8 @@ def spark(folder):
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "1",
         "spark.driver.memory": "512m",
+        # For a minute's life the best code is not worth its making, nor are threads that collect garbage.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.driver.host": "127.0.0.1",
         "spark.sql.warehouse.dir": str(folder.parent / "warehouse"),
     }
