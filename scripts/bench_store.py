@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.ratios import median_ratio, seconds
+from scripts.record_forms import by_columns
 
 COMPACTED, FLEET = 4_000, 1_000_000
 DEVICES = (16, 32)
@@ -47,6 +48,11 @@ print(len(rows))
 
 def record(number: int, devices: int) -> dict[str, Any]:
     """Return a record as a p5's hook writes it; of each ten jobs one falls back to TCP."""
+    return by_columns(older_record(number, devices))
+
+
+def older_record(number: int, devices: int) -> dict[str, Any]:
+    """Return the same as the hooks of version 2 wrote it."""
     from efakit.catalog.counters import PORT_COUNTERS
     from efakit.store.columns import DEVICE_COUNTERS
 

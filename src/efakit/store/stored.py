@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from efakit.errors import MissingExtra, RecordError
+from efakit.jobs.columns import packed as pack_columns
 from efakit.jobs.devices import pack
-from efakit.jobs.fields import MOST_COMPONENTS, Record
+from efakit.jobs.fields import COLUMNS_SINCE, MOST_COMPONENTS, Record
 from efakit.jobs.json_file import Unusable
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import Found, read_folder, usable
 from efakit.jobs.records import JobRun
 from efakit.jobs.records import find_runs as find_runs_in
-from efakit.node.record import SCHEMA_VERSION
 from efakit.store.index import Index
 from efakit.store.layout import RECORDS, STORE, Generation, clusters
 from efakit.store.listing import Held
@@ -116,9 +116,9 @@ def record_of(row: Mapping[str, Any], job_id: int, lists: NodeLists) -> Record:
     value = value_of(row)
     record = usable(value, row["source"] or "", job_id, lists)
     packed = None
-    if record["schema_version"] == SCHEMA_VERSION:
+    if record["schema_version"] > 1:
         with contextlib.suppress(KeyError, OverflowError, TypeError):
-            packed = pack(value["devices"])
+            packed = (pack_columns if record["schema_version"] >= COLUMNS_SINCE else pack)(value["devices"])
     return record if packed is None else {**record, "devices": packed}
 
 
