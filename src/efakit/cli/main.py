@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -12,7 +13,8 @@ import click
 
 from efakit import __version__
 from efakit.cli.command import Group
-from efakit.errors import EfakitError
+from efakit.errors import EfakitError, UsageError
+from efakit.finding import Place
 
 # name -> (module, its command, short help)
 COMMANDS = {
@@ -118,7 +120,13 @@ def main() -> None:
         sys.stdout = None
         sys.exit(141)
     except OSError as error:
-        if error.errno not in _FULL or error.filename is not None:
+        if error.filename is not None:
+            # A path that a command only asked about, such as one in a folder that this user may not enter.
+            from efakit.cli.refused import tell
+
+            tell(UsageError(f"cannot be used: {error.strerror}", Place(os.fsdecode(error.filename))), sys.argv[1:])
+            sys.exit(2)
+        if error.errno not in _FULL:
             raise
         sys.stdout = None  # it would fail again at the end
         click.echo(
