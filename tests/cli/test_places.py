@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,50 @@ def test_what_nobody_may_look_at_is_refused_or_told_and_the_rest_is_judged(tmp_p
 def denied(*words: str | Path) -> subprocess.CompletedProcess[str]:
     argv = without_privilege([*COMMAND, *map(str, words)])
     return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+WRITERS = {
+    "init": (*INIT, "--output", "new"),
+    "render": ("render", "spec.yaml", "--out", "new"),
+    "collect": ("doctor", "--root", "tree", "--collect", "new"),
+    "fix script": ("doctor", "--root", "tree", "--fix-script", "new"),
+    "assets": ("exporter", "--assets", "folder"),
+    "metrics": ("exporter", "--textfile", "new.prom"),
+}
+
+
+@pytest.mark.parametrize("arguments", WRITERS.values(), ids=WRITERS)
+def test_a_disk_that_is_full_leaves_no_half_of_a_file(tmp_path, arguments):
+    run(*INIT, "--output", tmp_path / "spec.yaml")
+    for name in ("tree/etc", "folder"):
+        (tmp_path / name).mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    # The kernel's limit of a file's size ends a write as a full disk does: in its middle.
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))\n"
+    argv = [sys.executable, "-B", "-c", full + COMMAND[-1], *map(str, arguments)]
+    refused(subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path), "File too large")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("elsewhere")], ids=["a pipe", "a link"])
+def test_doctor_s_script_is_not_written_through_what_others_put_there(tmp_path, make):
+    """Root writes it, perhaps into a folder where others may put links."""
+    (tmp_path / "tree").mkdir()
+    make(tmp_path / "fix.sh")
+    refused(run("doctor", "--root", tmp_path / "tree", "--fix-script", tmp_path / "fix.sh"), "doctor did not write it")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fix.sh", "tree"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("submit", "{}", "--dry-run"),
+        ("top", "--once", "--nodes", "n1", "--cert", "{}", "--key", "{}", "--ca", "{}"),
+        ("exporter", "--cert", "{}", "--key", "{}", "--client-ca", "{}"),
+    ],
+)
+@pytest.mark.parametrize("device", ["pipe", "/dev/zero"])
+def test_what_never_ends_is_not_read(tmp_path, device, arguments):
+    os.mkfifo(tmp_path / "pipe")
+    words = [word.format(tmp_path / device) for word in arguments]
+    refused(run(*words), f"{tmp_path / device}: cannot be read: it is a pipe or a device")
