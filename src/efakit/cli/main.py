@@ -94,6 +94,8 @@ def efakit() -> None:
 
 def main() -> None:
     """Run efakit; end with 2 and a message on every error that the user can mend."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _open_standard_streams()
     _print_whatever_comes()
     gc.set_threshold(50_000)  # a short process: looking for circles at every 700 objects costs lint a tenth of its time
     try:
@@ -134,6 +136,19 @@ def main() -> None:
             err=True,
         )
         sys.exit(2)
+
+
+def _open_standard_streams() -> None:
+    """Open /dev/null in the place of what the caller has closed (``>&-``).
+
+    Else the next file that is opened takes its number, and what a program of ours prints goes into that.
+    """
+    while (free := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(free, True)
+    os.close(free)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False))
 
 
 def _print_whatever_comes() -> None:
