@@ -61,8 +61,6 @@ def test_every_row_has_a_case():
     assert silent == {
         "nccl-net-ib",
         "nccl-net-plugin-none",
-        "nccl-socket-ifname-lo",
-        "gloo-socket-ifname-fixed",
         "nccl-tuner-plugin-fixed-path",
         "fi-efa-use-data-path-direct-default",
         "mpi-launch-mtl-ofi",

@@ -61,8 +61,8 @@ def test_the_hooks_own_records_go_the_quick_way_and_nothing_of_them_is_lost():
                 "error": [None, "nis: Permission denied"][number % 2],
             }
             value["hugepages"] = {"size_kib": 2048, "count": 5, "wanted": 6}
-            value["devices"][0]["unknown"] = ["tx_bytes"]
-            del value["devices"][0]["counters"]["tx_bytes"]
+            value["devices"]["unknown"] = {value["devices"]["names"][0]: ["tx_bytes"]}
+            value["devices"]["counters"]["tx_bytes"][0] = None
         assert decode._quick(data_of(value)) == value
         below = f"bench/{value['job_id']}/x.json"
         row, found = decode.decode(data_of(value), below, value["job_id"], NodeLists())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,13 +138,23 @@ def _asked(nodes: str, options: tuple[str, ...], start_seconds: int) -> Collecte
     return Collected(tuple(documents), tuple(silent), cluster, unread)
 
 
+def _begins(path: Path, text: bytes) -> bool:
+    """Return whether this is a file, and no link, pipe or device, that begins so."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return False
+    with path.open("rb") as file:
+        return file.read(len(text)) == text
+
+
 def _write_script(path: Path, told: list[Told]) -> None:
+    from efakit.cli.files import replace_file
     from efakit.doctor.fix_script import HEAD, fix_script
 
     try:
-        if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(HEAD):
+        # Not through a link: root may write this into a folder where others put links.
+        if os.path.lexists(path) and not _begins(path, HEAD.encode()):
             raise UsageError(f"{path}: exists already, and doctor did not write it; name another file")
-        path.write_text(fix_script(told), encoding="utf-8", errors="replace")
+        replace_file(path, fix_script(told).encode("utf-8", "replace"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     click.echo(f"wrote {path}; read it before you run anything of it", err=True)

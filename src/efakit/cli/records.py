@@ -81,39 +81,71 @@ def compact(records: Path | None, form: str, grace: str, workers: int) -> None:
 @records_option
 @_FORMAT
 def verify(records: Path | None, form: str) -> None:
-    """Read the whole store, and say whether each row is a record that the index knows."""
+    """Read the whole store, and say whether each row is a record that the index knows.
+
+    The kept benchmark results (@bench) are read and counted too.
+    """
     folder = the_records_dir(records)
+    from efakit.store.bench import count_results
     from efakit.store.keep import verify as run
 
-    check = run(folder)
+    check, results = run(folder), count_results(folder)
     if form == "json":
-        _echo_json(asdict(check))
+        told = {"benchmarks": results.usable, "benchmarks_newer": results.newer, "benchmark_faults": results.faults}
+        _echo_json({**asdict(check), **told})
     else:
         click.echo(f"{check.records} records in {check.generations} days of the store")
         click.echo(f"{check.json_files} JSON files, {check.not_held} of them not in the store")
         if check.faults:
             click.echo(f"{len(check.faults)} faults; the older generation of a day may still be whole:")
             _echo_some(check.faults)
-    if check.faults:
+        newer = f", and {results.newer} that a newer efakit wrote" if results.newer else ""
+        click.echo(f"{results.usable} kept benchmark results{newer}")
+        if results.faults:
+            click.echo(f"{len(results.faults)} kept benchmark results cannot be used:")
+            _echo_some(results.faults)
+    if check.faults or results.faults:
         raise click.exceptions.Exit(1)
 
 
 @records.command(cls=Command)
 @records_option
 @_FORMAT
-@click.option("--older-than", required=True, metavar="SPAN", help="Keep what is younger, such as 400d.")
+@click.option("--older-than", metavar="SPAN", help="Remove records older than this, such as 400d.")
+@click.option(
+    "--benchmarks-older-than",
+    metavar="SPAN",
+    help="Remove kept benchmark results (@bench) of runs that ended longer ago than this.  [default: remove none]",
+)
 @click.option("--yes", is_flag=True, help="Remove it. Without this, only show what would be removed.")
-def prune(records: Path | None, form: str, older_than: str, yes: bool) -> None:
+def prune(
+    records: Path | None, form: str, older_than: str | None, benchmarks_older_than: str | None, yes: bool
+) -> None:
     """Remove records of days that are older than SPAN, from the store and as JSON files.
 
     It shows what it would remove, and removes it with --yes. Whole days (UTC) are removed.
+
+    Benchmark results that 'efakit report --bench --keep' keeps have a span of their own: they are small, and what
+    later runs are compared with.
     """
-    folder = the_records_dir(records)
-    before = time.time() - span_seconds(older_than, "--older-than")
-    from efakit.store.keep import find_old
+    if older_than is None and benchmarks_older_than is None:
+        raise UsageError("name what to remove: --older-than SPAN, --benchmarks-older-than SPAN, or both")
+    folder, now = the_records_dir(records), time.time()
+    before = None if older_than is None else now - span_seconds(older_than, "--older-than")
+    results_before = (
+        None if benchmarks_older_than is None else now - span_seconds(benchmarks_older_than, "--benchmarks-older-than")
+    )
+    from efakit.store.bench import OldResults, find_old_results, prune_results
+    from efakit.store.keep import Old, find_old
     from efakit.store.keep import prune as run
 
-    old = _on_disk(folder, lambda: run(folder, before) if yes else find_old(folder, before))
+    old, results = Old(), OldResults()
+    if before is not None:
+        since = before
+        old = _on_disk(folder, lambda: run(folder, since) if yes else find_old(folder, since))
+    if results_before is not None:
+        until = results_before
+        results = _on_disk(folder, lambda: (prune_results if yes else find_old_results)(folder, until))
     if form == "json":
         _echo_json(
             {
@@ -122,15 +154,21 @@ def prune(records: Path | None, form: str, older_than: str, yes: bool) -> None:
                 "records": old.records,
                 "files": len(old.files),
                 "size_bytes": old.size_bytes,
+                "benchmarks": len(results.files),
+                "benchmarks_size_bytes": results.size_bytes,
             }
         )
         return
     word = "removed" if yes else "would remove"
-    click.echo(
-        f"{word} {old.records} records in {len(old.days)} days of the store, and {len(old.files)} JSON files: "
-        f"{old.size_bytes / 1e6:.1f} MB"
-    )
-    if not yes and (old.days or old.files):
+    if before is not None:
+        click.echo(
+            f"{word} {old.records} records in {len(old.days)} days of the store, and {len(old.files)} JSON files: "
+            f"{old.size_bytes / 1e6:.1f} MB"
+        )
+    if results_before is not None:
+        size = f"{results.size_bytes / 1e6:.1f} MB"
+        click.echo(f"{word} {len(results.files)} files of kept benchmark results: {size}")
+    if not yes and (old.days or old.files or results.files):
         click.echo("add --yes to remove them")
 
 
