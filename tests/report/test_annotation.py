@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from efakit.cli.main import efakit
 from efakit.jobs.records import find_runs
 from efakit.jobs.verdict import VERDICTS, judge
-from efakit.report.annotation import decide, is_same_run, line_of
+from efakit.report.annotation import decide, is_same_run, line_of, recorded
 from tests.jobs import labelled
 from tests.jobs.labelled import Maker
 from tests.jobs.making import version_2, write
@@ -83,7 +83,8 @@ def test_only_empty_fields_and_own_lines_are_written(comment, what):
 def test_accounting_s_row_must_be_of_the_same_run(nodes, started, ended, same, tmp_path):
     write(tmp_path, version_2("n1"), version_2("n2"))
     (run,) = find_runs(tmp_path, 7)
-    assert is_same_run(run, nodes, started, ended) is same
+    known = recorded(run, judge(run.node_names, run.records))
+    assert is_same_run(known, nodes, started, ended) is same
 
 
 def sacct(folder: Path, text: str = "", release: str = "26.05.3") -> str:
