@@ -140,6 +140,20 @@ def test_nothing_is_written_without_need_or_over_others(commands, tmp_path, opti
     assert not (tmp_path / "called").exists()
 
 
+def test_what_somebody_writes_meanwhile_stays(commands, tmp_path):
+    theirs = sacct(tmp_path, "somebody was faster").replace("for word;", f"[ -e {tmp_path}/seen ] || exit 1\nfor word;")
+    ours = sacct(tmp_path).replace("for word;", f"touch {tmp_path}/seen\nfor word;")
+    (tmp_path / "first").write_text(ours)
+    (tmp_path / "second").write_text(theirs)
+    commands(
+        "sacct", f'#!/bin/sh\n[ -e {tmp_path}/seen ] && exec sh {tmp_path}/second "$@"\nexec sh {tmp_path}/first "$@"\n'
+    )
+    code, text = annotate(tmp_path / "records")
+    assert (code, "0 jobs annotated" in text) == (0, True)
+    assert "1 have a text of somebody else's" in text
+    assert not (tmp_path / "called").exists()
+
+
 def test_extra_is_read_and_written_where_the_release_has_it(commands, tmp_path):
     for release in ("23.02.0", "26.05.3"):
         commands("sacct", sacct(tmp_path, release=release))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from efakit.versions import within
 
 _MOST_JOBS = 20_000
 _MOST_FAULTS = 20
+_TOGETHER = 20
+"""Jobs that are written between two looks at what they hold."""
 _MOST_DIGITS = 10
 """Of a job id, which has 32 bits: one that sacct refuses would cost all others their lines."""
 
@@ -72,14 +74,18 @@ def annotate(
         run = _latest(folder, job_id, cluster)
         if run is not None and now - since_seconds <= run.ended_at <= now - after_seconds:
             runs[job_id] = recorded(run, judge(run.node_names, run.records, run.damaged, run.doubts))
-    try:
-        accounted = accounted_jobs(sorted(runs), field, timeout_seconds) if runs else {}
-    except SourceError as error:
-        raise UsageError(f"Slurm's accounting cannot be asked: {error}") from error
-    for job_id, known in sorted(runs.items()):
-        if _is_wanted(outcome, accounted.get(job_id), known) and not dry_run:
+    asked = _asked(sorted(runs), field, timeout_seconds)
+    wanted = [job_id for job_id, known in sorted(runs.items()) if _is_wanted(outcome, asked.get(job_id), known)]
+    for place in range(0, 0 if dry_run else len(wanted), _TOGETHER):
+        # Anew: thousands of lines take minutes, and meanwhile somebody may have written.
+        chunk = wanted[place : place + _TOGETHER]
+        asked = _asked(chunk, field, timeout_seconds)
+        for job_id in chunk:
+            known = runs[job_id]
+            del outcome.written[job_id]
             try:
-                set_accounted_text(job_id, cluster, field, known.line, timeout_seconds)
+                if _is_wanted(outcome, asked.get(job_id), known):
+                    set_accounted_text(job_id, cluster, field, known.line, timeout_seconds)
             except SourceError as error:
                 del outcome.written[job_id]
                 if len(outcome.faults) < _MOST_FAULTS:
@@ -89,6 +95,13 @@ def annotate(
             f"no {field.name} could be written: {outcome.faults[0]}: run this as root or as Slurm's operator"
         )
     return outcome
+
+
+def _asked(ids: Sequence[int], field: TextField, timeout_seconds: float) -> dict[int, AccountedJob]:
+    try:
+        return accounted_jobs(ids, field, timeout_seconds)
+    except SourceError as error:
+        raise UsageError(f"Slurm's accounting cannot be asked: {error}") from error
 
 
 def _refuse_older(field: TextField, timeout_seconds: float) -> None:
