@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
 
+from efakit.diagnose.bench import lines, nccom_lines, read
 from efakit.diagnose.bench.read import Reader
 from efakit.diagnose.bench.tables import NCCOM, Table
 from efakit.diagnose.log_files import LogFile
@@ -242,3 +244,67 @@ def test_what_a_benchmark_did_not_check_is_not_known_and_not_zero(tmp_path):
     assert (table.rows[0].wrong, table.wrong_values) == (0, 0)
     (table,) = tables("# OSU MPI Latency Test v7.5\n# Size       Avg Latency(us)\n1   9.87\n", tmp_path)
     assert table.rows[0].wrong is None
+
+
+@pytest.mark.parametrize("module", [lines, nccom_lines])
+def test_no_pattern_tries_a_line_from_each_of_its_places_to_its_end(module):
+    """A log of blanks, or of the words that are looked for, took minutes a megabyte."""
+    patterns = {name: value.pattern for name, value in vars(module).items() if isinstance(value, re.Pattern)}
+    assert len(patterns) >= 5
+    for name, pattern in patterns.items():
+        bare = re.sub(r"\\.|\[[^\]]*\]", "x", pattern)
+        assert not re.search(r"[*+]|\{\d+,\}", bare), name
+
+
+def test_tables_of_many_labels_are_told_apart(tmp_path):
+    count = 1_500
+    heads = "".join(f"n{label}: {HEADINGS}" for label in range(count))
+    found = tables(heads + "".join(f"n{label}: {ROW}\n" for label in reversed(range(count))), tmp_path)
+    assert len(found) == 1000
+    assert {len(table.rows) for table in found} == {1}
+    assert found[10].label == "n10:"
+
+
+def test_labels_without_end_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(read, "_MOST_OPEN", 10)
+    path = tmp_path / "job.out"
+    ranks = "".join(
+        f"l{label}: # Using devices\nl{label}: # Rank 0 Group 0 Pid 1 on host{label} device 0\n" for label in range(50)
+    )
+    heads = "".join(f"l{label}: {HEADINGS}" for label in range(50))
+    path.write_text(ranks + heads + "".join(f"l{label}: {ROW}\n" for label in range(50)))
+    reader = Reader()
+    reader.read(LogFile(path))
+    assert [bool(table.hosts) for table in reader.tables] == [True] * 10 + [False] * 40
+    assert [len(table.rows) for table in reader.tables] == [0] * 40 + [1] * 10
+
+
+HOSTILE = [
+    "</script><b>",
+    "\x1b[2J\x1b]0;x\x07",
+    "\u202egpj",
+    "=cmd|' /C x'!A0",
+    "x" * 900,
+    "\x00",
+    "\N{PILE OF POO}",
+    "%s{0}",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_text_is_in_its_place_or_nowhere_and_costs_no_other_table(text, tmp_path):
+    host = text.replace(" ", "_")[:200] or "h"
+    log = f"# Using devices\n#  Rank  0 Group  0 Pid 42 on {host} device  0 [00:00] H100\n{HEADINGS}{ROW}\n"
+    log += f"# OSU MPI {text} Test v7\n# Size       Avg Latency(us)\n1  2.0\n{text}: # OSU MPI Latency Test\n"
+    log += f"+ nccom-test -r 4 -N 2 allr --hosts {host} --format=x\n{NCCOM_HEAD}{NCCOM_ROW}\n"
+    found = tables(log, tmp_path)
+    assert [table.rows[0].best for table in found if table.rows] in ([297.86, 2.0, 50.57], [297.86, 50.57])
+    assert all(len(table.label) <= 100 and len(table.variant) <= 60 and len(table.test) <= 120 for table in found)
+
+
+def test_where_buffers_are_is_told_once_however_often_a_log_says_it(tmp_path):
+    buffers = "# Send Buffer on DEVICE (D) and Receive Buffer on HOST (H)\n"
+    (table,) = tables(
+        f"# OSU MPI-CUDA Latency Test v7\n{buffers * 150}# Size       Avg Latency(us)\n1  2.0\n", tmp_path
+    )
+    assert table.variant == "CUDA DEVICE HOST"

@@ -47,7 +47,7 @@ def remarks(report: BenchReport) -> Iterator[str]:
     if len(report.judged) > shown:
         yield f"and {len(report.judged) - shown} more tables: --format json has them"
     if report.left_out:
-        yield f"{report.left_out} further tables were not kept: no report reads so many of one job"
+        yield f"{report.left_out} further tables of the log were left out: a report has at most {len(report.judged)}"
     yield from report.damage[:_MOST_FAULTS]
     if report.faults:
         yield f"{len(report.faults)} kept results cannot be used: {report.faults[0]}"

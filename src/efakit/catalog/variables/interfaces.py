@@ -19,7 +19,7 @@ _LOOPBACK = "the loopback interface does not reach ranks on other nodes"
 _DOCKER = "Docker's bridge has the same address on each node, and does not reach ranks on other nodes"
 _NO_DEVICE = "RDMA devices, such as EFA's, are not network interfaces"
 _BRIDGES = "docker*|virbr*|br-*"
-_RDMA = "rdmap*|efa*|mlx5_*|ibp*"
+_RDMA = "rdmap*|efa*|mlx5_*"
 _ADDRESS = "[0-9]*"
 # Amazon Linux 2 names the first interface eth0.
 _ETH_NAMES = "alinux2"
@@ -280,7 +280,9 @@ ROWS = (
         id="ucx-net-devices-mlx5",
         name="UCX_NET_DEVICES",
         effect="harmful",
-        reason="no EC2 instance has such a device: UCX finds no device of this list",
+        efa=True,
+        reason="EFA devices have other names (rdmap*): UCX finds no device of this list, or none that reaches other "
+        "nodes",
         source=_UCX,
         value="mlx*|ib*",
         items="each",

@@ -45,6 +45,7 @@ ROWS = (
         source=_PCS_TEST,
         value="efa",
         workload="openmpi",
+        instead="FI_PROVIDER",
     ),
     VariableRule(
         id="openmpi-btl",
@@ -224,6 +225,7 @@ ROWS = (
         source=_HPC_APPS,
         value="efa",
         workload="intelmpi",
+        instead="FI_PROVIDER",
     ),
     VariableRule(
         id="intelmpi-provider-other",

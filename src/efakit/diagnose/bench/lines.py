@@ -14,18 +14,22 @@ from typing import NamedTuple
 
 from efakit.diagnose.bench.tables import Row
 
-_NCCL_HEAD = re.compile(r"#?\s*\b(?:size|bytes)\s+(?:count|N)\s+type\s")
+# A log is its user's: no pattern may try a line of blanks, or of anything, from each of its places to the end.
+_NCCL_HEAD = re.compile(r"\b(?:size|bytes)\s{1,99}(?:count|N)\s{1,99}type\s")
 _RANK = re.compile(
-    r"#?\s*Rank\s+([0-9]{1,7})\s+(?:Group\s+([0-9]{1,7})\s+)?(?:Pid\s+\d{1,10}\s+)?on\s+(\S{1,255})\s+device\s+\d"
+    r"Rank\s{1,99}([0-9]{1,7})\s{1,99}(?:Group\s{1,99}([0-9]{1,7})\s{1,99})?(?:Pid\s{1,99}\d{1,10}\s{1,99})?"
+    r"on\s{1,99}(\S{1,255})\s{1,99}device\s{1,99}\d"
 )
 _STARTS = re.compile(r"# Collective test starting: (?:\S{0,400}/)?([a-z_0-9]{1,40})_perf")
-_NAMED = re.compile(r"\b(?:\S{0,400}/)?([a-z_]{3,20})_perf(?:_mpi)?\b")
-_ENDS = re.compile(r"Avg bus bandwidth\s*:\s*(\S{1,40})(?:\s+(OK|FAILED))?")
-_WRONG = re.compile(r"Out of bounds values\s*:\s*([0-9]{1,18})\s+(OK|FAILED)")
-_OSU_TITLE = re.compile(r"#?\s*\bOSU (MPI|MPI_|OpenSHMEM|UPC|UPC\+\+|xCCL|NCCL)(-[A-Z]+)?\s*(\S.{0,100}?)\s+Test\b")
+_NAMED = re.compile(r"(?<!\w)([a-z_]{3,20})_perf(?:_mpi)?\b")
+_ENDS = re.compile(r"Avg bus bandwidth\s{0,99}:\s{0,99}(\S{1,40})(?:\s{1,99}(OK|FAILED))?")
+_WRONG = re.compile(r"Out of bounds values\s{0,99}:\s{0,99}([0-9]{1,18})\s{1,99}(OK|FAILED)")
+_OSU_TITLE = re.compile(
+    r"\bOSU (MPI|MPI_|OpenSHMEM|UPC|UPC\+\+|xCCL|NCCL)(-[A-Z]{1,20})?\s{0,9}(\S.{0,100}?)\s{1,9}Test\b"
+)
 _OSU_BUFFERS = re.compile(r"# Send Buffer on (\S{1,20}) .{0,40}Receive Buffer on (\S{1,20})")
-_OSU_HEAD = re.compile(r"#?\s*\bSize\s{2,}\S")
-_OSU_BARE_HEAD = re.compile(r"#?\s*Avg Latency ?\(us\)")
+_OSU_HEAD = re.compile(r"\bSize\s{2,99}\S")
+_OSU_BARE_HEAD = re.compile(r"Avg Latency ?\(us\)")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?(?:e[+-]?\d{1,3})?|nan|inf(?:inity)?)", re.IGNORECASE | re.ASCII)
 _SIZE = re.compile(r"[0-9]{1,18}")
 _WORD = re.compile(r"[A-Za-z][\w.+-]{0,30}")
@@ -245,7 +249,7 @@ def without(text: str, label: str) -> str:
 
 def label_before(text: str, place: int) -> str:
     """Return what a launcher puts before a line, of which a table's text begins at ``place``."""
-    return text[:place].strip()[:100]
+    return text[:place].rstrip().removesuffix("#").strip()[:100]
 
 
 def number_of(text: str | None) -> float | None:

@@ -18,12 +18,12 @@ from efakit.diagnose.bench.tables import Row
 
 GB, GIB = "GB/s", "GiB/s"
 _BYTES = {GB: 1e9, GIB: float(1 << 30)}
-_HEAD = re.compile(r"\bsize\(B\)\s+count\(elems\)\s")
-_COMMAND = re.compile(r"(?:^|[\s/])nccom-test\s+(\S.*)")
-_FAILED = re.compile(r"([0-9]{1,18})\s+Failure\b")
+_HEAD = re.compile(r"\bsize\(B\)\s{1,99}count\(elems\)\s")
+_COMMAND = re.compile(r"(?:^|[\s/])nccom-test\s{1,99}(?=\S)")
+_FAILED = re.compile(r"([0-9]{1,18})\s{1,99}Failure\b")
 _ERRORS = re.compile(r"\b[0-9]{1,9} errors? found - test failed\b")
 _SIZE = re.compile(r"[0-9]{1,18}")
-_ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*")
+_ADDRESS = re.compile(r"[0-9.]{1,64}|[0-9a-fA-F:.]{0,64}:[0-9a-fA-F:.]{0,64}")
 _TESTS = {row.word: row.test for row in NEURON_OPERATIONS}
 _LEAST_BANDWIDTH = 1.0
 """From which on two decimals tell GB from GiB, which are 7 % apart."""
@@ -103,7 +103,7 @@ def command_of(text: str) -> Command | None:
     found = _COMMAND.search(text)
     if not found:
         return None
-    words = [word.strip("'\"") for part in found[1].split() for word in part.split("=", 1)]
+    words = [word.strip("'\"") for part in text[found.end() :].split() for word in part.split("=", 1)]
     test, ranks, nodes, hosts = "", 0, 0, list[str]()
     place = 0
     while place < len(words):

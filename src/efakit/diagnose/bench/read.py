@@ -26,6 +26,8 @@ _LONGEST_COMMAND = 200_000
 _MOST_TABLES = 1_000
 _MOST_ROWS = 10_000
 _MOST_RANKS = 300_000
+_MOST_OPEN = 20_000
+"""Tables at once, and labels whose ranks are told: each rank of a job may write its own."""
 _MOST_LINES_BETWEEN = 100_000
 """Without a row, and a table counts as broken off: NCCL's own lines may come between."""
 _MOST_LINES_IN_OSU = 200
@@ -79,6 +81,8 @@ class Reader:
         self._name = ""
         self._waiting = 0
         """Lines since ranks were told, without headings."""
+        self._lengths: list[int] = []
+        """Of the labels of open tables, the longest first; some may have none any more."""
 
     def read(self, file: LogFile) -> None:
         """Read one log to its end; raise UsageError where it cannot be opened."""
@@ -90,7 +94,7 @@ class Reader:
     def begin(self, name: str) -> None:
         """Begin with a log."""
         self._name, self._named, self._command = name, "", None
-        self._devices, self._open = {}, {}
+        self._devices, self._open, self._lengths = {}, {}, []
 
     def end(self) -> None:
         """Close what is open at the end of a log."""
@@ -153,12 +157,12 @@ class Reader:
             self._rank(*rank)
             return True
         if "Collective test starting" in text and (test := lines.started(text)):
-            self._devices[text.partition("#")[0].strip()[:100]] = _Devices(test)
+            self._tell_devices(text.partition("#")[0].strip()[:100], _Devices(test))
             return True
         if "Using devices" in text:
             label = text.partition("#")[0].replace("Using devices", "").strip()[:100]
             known = self._devices.get(label)
-            self._devices[label] = _Devices(known.test if known and not known.seen else "")
+            self._tell_devices(label, _Devices(known.test if known and not known.seen else ""))
             return True
         layout = lines.nccl_layout(text) if "algbw" in text else None
         if layout:
@@ -173,11 +177,17 @@ class Reader:
             label, name, variant = title
             self._close(label)
             table = Table(OSU, self._name, number, label, name, variant, unit="")
-            self._open[label] = _Open(table, None)
+            self._begin_table(_Open(table, None))
             return True
         return False
 
+    def _tell_devices(self, label: str, devices: _Devices) -> None:
+        if label in self._devices or len(self._devices) < _MOST_OPEN:
+            self._devices[label] = devices
+
     def _rank(self, label: str, group: int, rank: int, host: str) -> None:
+        if label not in self._devices and len(self._devices) >= _MOST_OPEN:
+            return
         devices = self._devices.setdefault(label, _Devices())
         if len(devices.seen) < _MOST_RANKS:
             devices.twice |= (group, rank) in devices.seen
@@ -200,7 +210,7 @@ class Reader:
             table.is_alone = True
         if table.is_alone:
             table.ranks = table.groups = 1
-        self._open[layout.label] = _Open(table, layout)
+        self._begin_table(_Open(table, layout))
 
     def _nccom(self, layout: NccomLayout, number: int) -> None:
         self._close(layout.label)
@@ -209,7 +219,15 @@ class Reader:
         if said is not None:
             each = said.ranks // said.nodes
             table.ranks, table.nodes, table.hosts = said.ranks, said.nodes, dict.fromkeys(said.hosts, each)
-        self._open[layout.label] = _Open(table, layout, said=said, decimals=_NCCOM_DECIMALS)
+        self._begin_table(_Open(table, layout, said=said, decimals=_NCCOM_DECIMALS))
+
+    def _begin_table(self, awaited: _Open) -> None:
+        label = awaited.table.label
+        if len(self._open) >= _MOST_OPEN:
+            self._close(next(iter(self._open)))
+        self._open[label] = awaited
+        if len(label) not in self._lengths:
+            self._lengths = sorted([*self._lengths, len(label)], reverse=True)
 
     def _row(self, text: str, number: int, *, ends: bool) -> None:
         label = self._owner(text)
@@ -262,9 +280,9 @@ class Reader:
     def _owner(self, text: str) -> str | None:
         """Return the label of the open table that a line belongs to."""
         begins = text.lstrip()
-        labels = [label for label in self._open if label and begins.startswith(label)]
-        if labels:
-            return max(labels, key=len)
+        for length in self._lengths:  # of tables by the thousand, labels have few lengths
+            if length and begins[:length] in self._open:
+                return begins[:length]
         if "" in self._open:
             return ""
         return next(iter(self._open)) if len(self._open) == 1 else None
