@@ -32,7 +32,7 @@ def ask_judges(
         return _refused_spec(refusal)
     if isinstance(subject, SpecAlone):
         if process is not None:
-            process.end()
+            process.kill()
         judgements = _without_config(subject, aws=aws)
     else:
         with Simulation(subject, vendor, process) as simulation:
