@@ -9,12 +9,13 @@ from __future__ import annotations
 import atexit
 import errno
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
-from efakit.errors import EfakitError
+from efakit.errors import EfakitError, UsageError
 
 if TYPE_CHECKING:
     from efakit.vendor.pcluster_process import PclusterProcess
@@ -35,6 +36,8 @@ def __getattr__(name: str) -> Any:
 
 def main() -> None:
     """Run efakit; end with 2 and a message on every error that the user can mend."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _open_standard_streams()
     gc.set_threshold(
         200_000
     )  # looking for circles at every 700 objects costs a tenth of the time, once of 50,000 as much
@@ -91,7 +94,14 @@ def _run(process: PclusterProcess | None) -> None:
         sys.stdout = None
         sys.exit(141)
     except OSError as error:
-        if error.errno not in _FULL or error.filename is not None:
+        if error.filename is not None:
+            # A path that a command only asked about, such as one in a folder that this user may not enter.
+            from efakit.cli.refused import tell
+            from efakit.finding import Place
+
+            tell(UsageError(f"cannot be used: {error.strerror}", Place(os.fsdecode(error.filename))), sys.argv[1:])
+            sys.exit(2)
+        if error.errno not in _FULL:
             raise
         sys.stdout = None  # it would fail again at the end
         click.echo(
@@ -99,6 +109,19 @@ def _run(process: PclusterProcess | None) -> None:
             err=True,
         )
         sys.exit(2)
+
+
+def _open_standard_streams() -> None:
+    """Open /dev/null in the place of what the caller has closed (``>&-``).
+
+    Else the next file that is opened takes its number, and what a program of ours prints goes into that.
+    """
+    while (free := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(free, True)
+    os.close(free)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False))
 
 
 def _print_whatever_comes() -> None:
