@@ -55,21 +55,18 @@ def _json_text(value: Any) -> str | None:
 
 def _abouts(abouts: Sequence[About]) -> dict[str, pa.Array]:
     """Return the columns of names, PCI addresses and drivers: few nodes differ in them."""
-    places: dict[int, int] = {}
-    found: list[About] = []
-    order = array("q")
-    for about in abouts:
-        place = places.get(id(about))
-        if place is None:
-            place = places[id(about)] = len(found)
-            found.append(about)
-        order.append(place)
-    chosen = pa.Array.from_buffers(pa.int64(), len(order), [None, pa.py_buffer(order)])
-    names = {"device_names": "names", "device_pci_address": "pci_addresses", "device_driver": "drivers"}
-    return {
-        column: pa.array([getattr(about, name) for about in found], pa.list_(pa.string())).take(chosen)
-        for column, name in names.items()
-    }
+    different = {id(about): about for about in abouts}
+    order = [id(about) for about in abouts]
+    found = {}
+    for column, name in _NAMES.items():
+        # Array.take would import pyarrow.compute, which takes as long as some hundred records.
+        own = {key: pa.array([getattr(about, name)], _TEXTS) for key, about in different.items()}
+        found[column] = pa.concat_arrays([own[key] for key in order])
+    return found
+
+
+_NAMES = {"device_names": "names", "device_pci_address": "pci_addresses", "device_driver": "drivers"}
+_TEXTS = pa.list_(pa.string())
 
 
 def _counters(shape: Shape, numbers: Sequence[bytes]) -> dict[str, pa.Array]:

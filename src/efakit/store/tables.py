@@ -68,9 +68,17 @@ class Writer:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._schema = schema
-        dictionary = [field.name for field in schema if field.type in (_TYPES["text"], _TYPES["json"])]
+        texts = [field.name for field in schema if field.type in (_TYPES["text"], _TYPES["json"])]
+        texts += [f"{field.name}.list.element" for field in schema if field.type == _TYPES["texts"]]
         self._file = pq.ParquetWriter(
-            path, schema, compression="zstd", compression_level=1, use_dictionary=dictionary, version="2.6"
+            path,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=texts,
+            # Nobody asks for the least or the greatest of all devices.
+            write_statistics=[field.name for field in schema if not pa.types.is_list(field.type)],
+            version="2.6",
         )
         self._kept: list[pa.Table] = []
         self.rows_kept = 0

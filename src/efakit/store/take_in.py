@@ -122,7 +122,7 @@ def _take_unit(
     for file in unit.new_files():
         below = f"{unit.cluster}/{unit.job_id}/{file.name}"
         try:
-            row, record = _read(folder / file.name, below, file, unit.job_id, found.lists)
+            row, record = _read(f"{folder}/{file.name}", below, file, unit.job_id, found.lists)
         except Unusable as error:
             if not isinstance(error.__cause__, FileNotFoundError):
                 bad.append((file.name, str(error)))
@@ -158,7 +158,7 @@ def _take_unit(
             if old.record_id == number:
                 taken.replaced.setdefault((unit.cluster, old_day), set()).add((unit.job_id, file.record_id))
     if mine:
-        last = max(day_of(record["ended_at"]) for _, record in found.records)
+        last = day_of(max(record["ended_at"] for _, record in found.records))
         rows = days.setdefault((unit.cluster, last), _Rows())
         # Damaged files stay where they are, and a query sees them there.
         found.damaged.clear()
@@ -169,7 +169,7 @@ def _take_unit(
 
 
 def _read(
-    path: Path, below: str, file: JsonFile, folder_job_id: int, lists: NodeLists
+    path: str, below: str, file: JsonFile, folder_job_id: int, lists: NodeLists
 ) -> tuple[dict[str, Any] | Quick, Record]:
     row, record = decode(read_bytes(path), below, folder_job_id, lists)
     if isinstance(row, dict) and record["schema_version"] == 1:
