@@ -109,6 +109,10 @@ def _colons(value: Value) -> int:
     colons = len(value) + 4 * len(interfaces) + sum([len(item["counters"]) for item in interfaces])
     colons += 2 * (value["late_devices"] is not None) + 3 * (value["hugepages"] is not None)
     texts = [value["exit_code"], value["derived_exit_code"], value["expected_by"]]
+    lnet = value.get("lnet")
+    if lnet:
+        colons += len(lnet)
+        texts += [*lnet["networks"], lnet["error"]]
     for item in findings:
         colons += 3
         texts += item.values()
@@ -162,6 +166,7 @@ def _finish_older(value: Value, colons: int) -> tuple[Row | Quick, Record] | Non
         return None
     if value["schema_version"] != _OLDER_VERSION or len({item["name"] for item in devices}) != len(devices):
         return None
+    value["lnet"] = None
     packed = pack(devices)
     return row_of(value, sure=True), value if packed is None else {**value, "devices": packed}
 
@@ -262,9 +267,10 @@ def _ways() -> tuple[tuple[Any, Any], ...]:
     kinds = ((whole, _finish_whole), (_bounded(DeviceColumns), _finish_partly), (older, _finish_older))
     hints = typing.get_type_hints(RecordType, include_extras=True)
     others = {name: _bounded(hint) for name, hint in hints.items()}
+    of_older = {name: hint for name, hint in others.items() if name != "lnet"}
     return tuple(
-        (msgspec.json.Decoder(TypedDict("Record", {**others, "devices": kind})), finish)  # type: ignore[operator]
-        for kind, finish in kinds
+        (msgspec.json.Decoder(TypedDict("Record", {**own, "devices": kind})), finish)  # type: ignore[operator]
+        for (kind, finish), own in zip(kinds, (others, others, of_older), strict=True)
     )
 
 
