@@ -248,8 +248,10 @@ _NONE = array("Q")
 @cache
 def _checks() -> tuple[tuple[str, Any], ...]:
     """Return the checks of what no type of msgspec's says: names and ids."""
-    names = ("cluster", "node", "run", "sluid", "installation_id", "record_id")
-    return tuple((name, check) for name, check in checks_of(SCHEMA_VERSION).items() if name in names)
+    checks = checks_of(SCHEMA_VERSION)
+    # Thousands of records have the same; their type is text or null by now.
+    alike = ("cluster", "node", "run", "sluid", "installation_id")
+    return *((name, lru_cache(maxsize=4096)(checks[name])) for name in alike), ("record_id", checks["record_id"])
 
 
 @cache
