@@ -41,14 +41,14 @@ FLUSH = ("flush", None, AFTER, a_record_waits, another_comes, the_job_has_its_re
 HEALTH = ("health-check", None, BEFORE, nothing, another_comes, the_next_job_is_unharmed)
 TASK = ("task-prolog", 7, BEFORE, the_node_is_checked, nothing, the_lines_are_whole)
 SCENARIOS = [
-    Scenario("prolog", *PROLOG, parts=8, least=35),
-    Scenario("epilog", *EPILOG, parts=8, least=45),
-    Scenario("flush", *FLUSH, parts=4, least=50),
-    Scenario("health check", *HEALTH, parts=4, least=50, faults_each=1),
-    Scenario("task prolog", *TASK, parts=2, least=45),
+    Scenario("prolog", *PROLOG, parts=4, least=70),
+    Scenario("epilog", *EPILOG, parts=4, least=90),
+    Scenario("flush", *FLUSH, parts=2, least=100),
+    Scenario("health check", *HEALTH, parts=2, least=100, faults_each=1),
+    Scenario("task prolog", *TASK, parts=1, least=90),
     # Before the hook's first line: the shell and Python itself. A record is worth that Python is started again.
-    Scenario("start of a prolog", *PROLOG, parts=2, least=20, from_start=True),
-    Scenario("start of an epilog", *EPILOG, parts=2, least=20, from_start=True),
+    Scenario("start of a prolog", *PROLOG, parts=1, least=40, from_start=True),
+    Scenario("start of an epilog", *EPILOG, parts=1, least=40, from_start=True),
 ]
 PARTS = [
     pytest.param(scenario, part, id=f"{scenario.name}, part {part + 1} of {scenario.parts}")
