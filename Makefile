@@ -4,7 +4,6 @@
 # make coverage which lines the fast part runs
 # make platforms-check the vendors' tools that are too large for make test: SageMaker's SDK, line 3
 # make lab-24.11 and make lab-26.05: the lab's tests on other releases of Slurm, each in a Debian tree of its own
-# make test-spark the store's queries on a real local Spark
 # make bench   speed, as ratios
 # A Debian or Ubuntu machine with Python 3.10 or later, and root or sudo, is all that they need.
 SHELL := /bin/bash
@@ -20,7 +19,7 @@ export PYTEST_DEBUG_TEMPROOT := $(shell scripts/temp-root.sh)
 CODE := src tests scripts
 SHELLS := $(wildcard prolog/*.sh prolog/*.d/* prolog/*-hook prolog/task-prolog prolog/efakit-* prolog/health-check scripts/*.sh tests/lab/*.sh) .ci/run
 
-.PHONY: help demo test test-spark check platforms-check coverage bench format clean system
+.PHONY: help demo test check platforms-check coverage bench format clean system
 
 help:
 	@sed -n 's/^# \(make\)/\1/p' Makefile
@@ -48,7 +47,7 @@ OLDER := 3.13.2
 .venv-sagemaker3/ready: pyproject.toml scripts/setup-venv.sh
 	scripts/setup-venv.sh .venv-sagemaker3 --editable '.[sagemaker]' sagemaker-training
 
-# A site's own Spark reads the store by the same queries: 600 MB with Java, so it is not in make test.
+# A site's own Spark reads the store by the same queries.
 .venv-spark/ready: pyproject.toml scripts/setup-venv.sh
 	scripts/setup-venv.sh .venv-spark --editable '.[fleet]' 'pyspark>=4,<5'
 
@@ -70,8 +69,8 @@ check: .venv/ready
 # Debian trees with other releases of Slurm.
 TREES := lab-tree-24.11 lab-tree-26.05
 
-.PHONY: environments torch pythons prometheus browser computing waiting test-images test-sagemaker test-browser
-environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready torch pythons prometheus browser $(TREES)
+.PHONY: environments torch pythons prometheus browser java computing waiting test-images test-sagemaker test-browser test-spark
+environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready .venv-spark/ready torch pythons prometheus browser java $(TREES)
 
 prometheus:
 	scripts/setup-prometheus.sh .cache/prometheus
@@ -79,6 +78,10 @@ prometheus:
 # After prometheus: both may ask apt for its lists anew, which one at a time can.
 browser: prometheus
 	scripts/setup-browser.sh .cache/axe
+
+# After the browser, for the same reason.
+java: browser
+	scripts/setup-java.sh
 
 torch: .venv/ready
 	scripts/setup-torch.sh .venv-torch
@@ -102,7 +105,7 @@ computing:
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
 	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
-	$(MAKE) test-images test-sagemaker test-browser
+	$(MAKE) test-images test-sagemaker test-browser test-spark
 
 # The lab waits more than it computes: two releases of Slurm at a time, beside what computes. What it waits for may take
 # a minute and more, so that a busy machine fails no test.
@@ -118,7 +121,7 @@ test-browser:
 	$(PYTEST) -q -m browser tests/report
 
 test-spark: .venv-spark/ready
-	command -v java >/dev/null || scripts/as-root.sh apt-get install --yes --quiet --no-install-recommends default-jre-headless
+	scripts/setup-java.sh
 	.venv-spark/bin/python -m pytest -q -m spark tests/spark
 
 platforms-check: .venv-sagemaker3/ready

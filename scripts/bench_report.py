@@ -96,6 +96,7 @@ def _record(source: random.Random, number: int) -> dict[str, object]:
         "foreign_devices": [],
         "late_devices": None,
         "hugepages": None,
+        "lnet": None,
         "devices": [_device(source, place) for place in range(_DEVICES)],
         "interfaces": [
             {"name": "ens5", "counters": {"tx_bytes": 900_000, "rx_bytes": 990_000}, "unknown": [], "errors": []}

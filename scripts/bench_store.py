@@ -1,6 +1,6 @@
-"""Measures the store for ``make bench``: compaction in records a second, and a report of all jobs against bare SQL.
+"""Measures the store for ``make bench``: compaction, a report of all jobs against bare SQL, and one of one job.
 
-``python -m scripts.bench_store --records 20000 --fleet 1000000`` measures other sizes.
+``python -m scripts.bench_store --records 20000 --fleet 100000`` measures other sizes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scripts.ratios import median_ratio
+from scripts.ratios import median_ratio, seconds
+from scripts.record_forms import by_columns
 
-COMPACTED, FLEET = 4_000, 100_000
+COMPACTED, FLEET = 4_000, 1_000_000
 DEVICES = (16, 32)
 LEAST_RECORDS_A_SECOND = {16: 15_000, 32: 12_000}
 MOST_TIMES_OF_BARE_SQL = 2.0
 MOST_MEMORY_KIB = 2 << 20
 MOST_TIMES_LINEAR = 1.5
+MOST_SECONDS_OF_ONE_JOB = 0.3
 _DAY, _NODES, _START = 86_400, 10, 20_370 * 86_400
 _COMPACT = (
     "import json, resource, sys, time; from pathlib import Path; from efakit.store.compact import compact; "
@@ -46,6 +48,11 @@ print(len(rows))
 
 def record(number: int, devices: int) -> dict[str, Any]:
     """Return a record as a p5's hook writes it; of each ten jobs one falls back to TCP."""
+    return by_columns(older_record(number, devices))
+
+
+def older_record(number: int, devices: int) -> dict[str, Any]:
+    """Return the same as the hooks of version 2 wrote it."""
     from efakit.catalog.counters import PORT_COUNTERS
     from efakit.store.columns import DEVICE_COUNTERS
 
@@ -99,6 +106,7 @@ def record(number: int, devices: int) -> dict[str, Any]:
         "foreign_devices": [],
         "late_devices": None,
         "hugepages": None,
+        "lnet": None,
         "devices": [
             {
                 "name": f"rdmap{at}s0",
@@ -210,6 +218,13 @@ def fleet(folder: Path, runs: int) -> tuple[float, float, str]:
     return ratio.value, ratio.first_seconds, ratio.line("", "")
 
 
+def one_job(folder: Path, job_id: int, runs: int) -> float:
+    """Return the seconds of the report of a job whose records are in the store alone."""
+    command = [str(Path(sys.executable).parent / "efakit"), "report", str(job_id), "--records", str(folder)]
+    environment = {**os.environ, "SLURM_CONF": str(folder / "none")}
+    return statistics.median([seconds(command, environment) for _ in range(runs + 1)][1:])
+
+
 def bench_store(count: int = COMPACTED, records: int = FLEET, runs: int = 5) -> int:
     """Print each measure with its limit; return how many are exceeded."""
     failed = 0
@@ -229,8 +244,8 @@ def bench_store(count: int = COMPACTED, records: int = FLEET, runs: int = 5) -> 
             f"{'TOO SLOW' if slow else 'ok'}, {memory / 1024:.0f} MiB {'TOO BIG' if big else 'ok'}"
         )
     with tempfile.TemporaryDirectory(dir=root) as name:
-        seconds = {}
-        for size in (records // 10, records):
+        taken = {}
+        for size in (records // 100, records // 10, records):
             folder = Path(name) / str(size)
             write_records(folder, 2_740, 4)
             began = time.perf_counter()
@@ -238,14 +253,21 @@ def bench_store(count: int = COMPACTED, records: int = FLEET, runs: int = 5) -> 
             subprocess.run([sys.executable, "-c", _CLEAN, str(folder)], check=True)
             days = spread_out(folder, size)
             made = time.perf_counter() - began
-            value, seconds[size], times = fleet(folder, runs)
+            value, taken[size], times = fleet(folder, runs)
             slow = value > MOST_TIMES_OF_BARE_SQL
             failed += slow
             print(
                 f"efakit report --since by verdict, {size} records in {days} days / the same SQL bare: {value:.2f} "
                 f"(limit {MOST_TIMES_OF_BARE_SQL}) {'TOO SLOW' if slow else 'ok'} {times} (made in {made:.0f} s)"
             )
-    ratio = seconds[records] / seconds[records // 10]
+            one = one_job(folder, size // _NODES // 2, runs)
+            slow = one > MOST_SECONDS_OF_ONE_JOB
+            failed += slow
+            print(
+                f"efakit report of one job of {_NODES} nodes, {size} records in the store: {one:.2f} s "
+                f"(limit {MOST_SECONDS_OF_ONE_JOB} s) {'TOO SLOW' if slow else 'ok'}"
+            )
+    ratio = taken[records] / taken[records // 10]
     steep = ratio > 10 * MOST_TIMES_LINEAR
     print(f"  ten times the records take {ratio:.1f} times as long {'TOO STEEP' if steep else 'ok'}")
     return failed + steep

@@ -11,6 +11,7 @@ from typing import Any
 
 from efakit.bytecode import with_bytecode
 from efakit.emit.hooks import hook_archive
+from scripts.record_forms import one_by_one
 
 # Far beyond any deadline of the hook: whoever is still there then does not return by itself.
 _NEVER_SECONDS = 90
@@ -66,7 +67,7 @@ class Node:
     def record(self, job_id: int = 7, run: str = "r0") -> dict[str, Any]:
         """Return the published record of a job's run: of its only one, or of the one with this key."""
         paths = sorted((self.records / "lab" / str(job_id)).glob(f"{self.name}.*.json"))
-        records: list[dict[str, Any]] = [json.loads(path.read_text()) for path in paths]
+        records: list[dict[str, Any]] = [one_by_one(json.loads(path.read_text())) for path in paths]
         chosen = [record for record in records if len(records) == 1 or record["run"] == run]
         assert len(chosen) == 1, f"{[path.name for path in paths]}: not one record of run {run}"
         return chosen[0]

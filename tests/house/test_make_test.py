@@ -47,6 +47,7 @@ def looked_at(words: list[str]) -> set[Path]:
         ("dstack", {"dstack"}, ()),
         ("eks", {"eks"}, ()),
         ("sagemaker", {"sagemaker"}, ()),
+        ("spark", {"spark"}, ()),
     ],
 )
 def test_each_file_with_such_tests_is_looked_at(mark, expression, release):

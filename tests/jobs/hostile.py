@@ -142,7 +142,7 @@ REFUSED: list[tuple[str, Put, str]] = [
     ("duplicate field", text('"node": "n2"', '"node": "n1", "node": "n2"'), "duplicate name 'node'"),
     ("duplicate counter", text('"tx_bytes"', '"rx_bytes"'), "duplicate name 'rx_bytes'"),
     ("duplicate name that is hostile", content(b'{"\\u001b[2J": 1, "\\u001b[2J": 2}'), "duplicate name"),
-    ("newer", mutated(schema_version=3), "newer efakit"),
+    ("newer", mutated(schema_version=4), "newer efakit"),
     ("much newer", mutated(schema_version=10**15), "newer efakit"),
     ("version 0", mutated(schema_version=0), "is not a record"),
     ("version -1", mutated(schema_version=-1), "is not a record"),

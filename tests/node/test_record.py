@@ -15,6 +15,7 @@ from efakit.hook.job import job_from
 from efakit.node.record import SCHEMA_VERSION, clock_jump, make_record, reset_signs, run_key, safe_name
 from efakit.node.record_type import Record
 from scripts import record_schema
+from scripts.record_forms import one_by_one
 
 SCHEMA = json.loads(files("efakit.node").joinpath("record.schema.json").read_text())
 JOB = job_from({"SLURM_JOB_ID": "7", "SLURM_CLUSTER_NAME": "lab", "SLURM_JOB_NODELIST": "n1"}, "n1")
@@ -42,7 +43,7 @@ def test_any_two_snapshots_make_a_record_of_the_published_format(before, after):
     record = make_record(JOB, EXPECTATION, snapshot(before), snapshot(after), mode="observe")
     assert list(Draft202012Validator(SCHEMA).iter_errors(record)) == []
     if not record["resets"]:
-        assert record["devices"][0]["counters"] == {
+        assert one_by_one(record)["devices"][0]["counters"] == {
             name: after[name] - before[name] for name in after if name in before
         }
 
@@ -50,7 +51,7 @@ def test_any_two_snapshots_make_a_record_of_the_published_format(before, after):
 def test_a_record_without_baseline_is_of_the_published_format_too():
     record = make_record(JOB, EXPECTATION, None, snapshot({"tx_bytes": 5}), mode="observe")
     assert list(Draft202012Validator(SCHEMA).iter_errors(record)) == []
-    assert (record["baseline"], record["devices"][0]["counters"]) == ("missing", {})
+    assert (record["baseline"], record["devices"]["counters"]) == ("missing", {})
 
 
 @pytest.mark.parametrize(
@@ -127,16 +128,19 @@ CLASSES = {"send_bytes": 5, "recv_bytes": 5}
 )
 def test_what_was_not_read_at_both_moments_is_unknown(before, after, unknown):
     record = make_record(JOB, EXPECTATION, before, after, mode="observe")
-    assert record["devices"][0]["unknown"] == unknown
-    assert not set(unknown) & set(record["devices"][0]["counters"])
+    (device,) = one_by_one(record)["devices"]
+    assert device["unknown"] == unknown
+    assert not set(unknown) & set(device["counters"])
 
 
 def test_where_nothing_of_a_device_was_read_all_its_bytes_are_unknown():
     record = make_record(JOB, EXPECTATION, read({}), read({}), mode="observe")
-    assert {"tx_bytes", "rx_bytes", "send_bytes", "rdma_write_recv_bytes"} <= set(record["devices"][0]["unknown"])
+    assert {"tx_bytes", "rx_bytes", "send_bytes", "rdma_write_recv_bytes"} <= set(
+        one_by_one(record)["devices"][0]["unknown"]
+    )
     for before, after in ((None, read(FIVE)), (read(FIVE), {**read({}), "devices": []})):
         record = make_record(JOB, EXPECTATION, before, after, mode="observe")
-        assert {"tx_bytes", "rx_bytes"} <= set(record["devices"][0]["unknown"])
+        assert {"tx_bytes", "rx_bytes"} <= set(one_by_one(record)["devices"][0]["unknown"])
 
 
 def interface(name="eth0", pci_address="0000:00:05.0", **counters):

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 
 import pytest
-
-from tests.jobs.making import write
-from tests.jobs.true_runs import make_world
-
-pytest.importorskip("pyspark", reason="needs pyspark, in an environment of its own: make test-spark")
-from pyspark.sql import SparkSession
 
 from efakit.store.compact import compact
 from efakit.store.fleet import ask
 from efakit.store.layout import newest
 from efakit.store.queries import BY, Filters, query
+from tests.jobs.making import write
+from tests.jobs.true_runs import make_world
 
 pytestmark = pytest.mark.spark
 
@@ -47,11 +44,17 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def spark(folder):
+    if not shutil.which("java"):
+        pytest.skip("needs Java, which scripts/setup-java.sh installs")
+    from pyspark.sql import SparkSession
+
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     settings = {
         "spark.ui.enabled": "false",
         "spark.sql.shuffle.partitions": "1",
         "spark.driver.memory": "512m",
+        # For a minute's life the best code is not worth its making, nor are threads that collect garbage.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.driver.host": "127.0.0.1",
         "spark.sql.warehouse.dir": str(folder.parent / "warehouse"),
     }

@@ -90,7 +90,7 @@ def damaged(random, number):
         record[random.choice(list(record))] = random.choice((None, -1, 2**63, 2**64, "\ud800", [], {}, 1e300, "=1+1"))
         return json.dumps(record).encode()
     if kind == 4:
-        return json.dumps({**record, "schema_version": 3 + random.randrange(3), "new": {"x": 1}}).encode()
+        return json.dumps({**record, "schema_version": 4 + random.randrange(3), "new": {"x": 1}}).encode()
     if kind == 5:
         return json.dumps({**record, "user": "=cmd|' /C calc'!A0", "partition": "<script>\x1b[2J"}).encode()
     if kind == 6:

@@ -125,28 +125,16 @@ def _collected(
 
 def _asked(nodes: str, options: tuple[str, ...], start_seconds: int) -> Collected:
     """Ask nodes through srun, by this release's hooks where the cluster has them; and look at its installation."""
-    from efakit import __version__
+    from efakit.cli.ask_nodes import ask
     from efakit.doctor.archive import Collected
-    from efakit.doctor.ask import ask_nodes, installed_hooks, own_file
     from efakit.doctor.local import collect_cluster
     from efakit.jobs.node_list import expand
-    from efakit.slurm.job import SourceError
 
     names = expand(nodes)
     cluster, unread = collect_cluster()
     if cluster is None:
         raise UsageError(f"--node: {unread or 'Slurm is not on this machine'}; run this where Slurm's commands work")
-    home = cluster["home"]
-    if home is None or home["version"] != __version__:
-        from efakit.emit.hook_archive import hook_archive
-
-        means = own_file(hook_archive(), f"{home['path']}/hook.json" if home else "")
-    else:
-        means = installed_hooks(home["path"])
-    try:
-        documents, silent = ask_nodes(names, means, options=options, start_seconds=start_seconds)
-    except SourceError as error:
-        raise UsageError(f"--node: {error}") from error
+    documents, silent = ask(names, cluster["home"], options, start_seconds)
     return Collected(tuple(documents), tuple(silent), cluster, unread)
 
 

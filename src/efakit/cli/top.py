@@ -91,7 +91,7 @@ def top(
     ways, LINE the larger of EFA's two against the line rate, AGAIN the packets that were sent again.
 
     What could not be read is shown as ?, and > where some devices were not read. The node with the least traffic comes
-    first. q, Ctrl-C and SIGTERM quit.
+    first. q, Ctrl-C and SIGTERM quit, Ctrl-Z suspends.
     """
     if form == "json" and not once:
         raise UsageError("--format json needs --once", Place("--format"))

@@ -148,7 +148,7 @@ def check_known(record: Record) -> list[Finding]:
     if record["interfaces_unknown"] and not record["resets"]:
         message = "no TCP interface was found at both moments: TCP bytes are not known"
         findings.append(Finding("interfaces-unknown", "warning", message))
-    unread = [item["name"] for item in (*record["devices"], *record["interfaces"]) if item["unknown"]]
+    unread = [*record["devices"]["unknown"], *(item["name"] for item in record["interfaces"] if item["unknown"])]
     if unread and not record["resets"]:
         message = "%s: counters not read at both moments; their bytes are not known" % _list(unread)
         findings.append(Finding("bytes-unknown", "warning", message))

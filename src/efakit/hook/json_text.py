@@ -61,14 +61,22 @@ def dumps(value: Any) -> str:
 
 
 def dumps_lines(value: Mapping[str, Any]) -> str:
-    """Return an object as JSON that people can still read: a line for each member, and for each device in a list."""
+    """Return an object as JSON that people can still read: a line for each member, item and column of counters."""
     return "{\n%s\n}\n" % ",\n".join("%s: %s" % (dumps(name), _lines(member)) for name, member in value.items())
 
 
 def _lines(member: Any) -> str:
     if isinstance(member, list) and member and isinstance(member[0], dict):
         return "[\n %s\n]" % ",\n ".join(map(dumps, member))
+    if isinstance(member, dict) and any(isinstance(inner, dict) for inner in member.values()):
+        return "{\n %s\n}" % ",\n ".join("%s: %s" % (dumps(name), _columns(inner)) for name, inner in member.items())
     return dumps(member)
+
+
+def _columns(inner: Any) -> str:
+    if isinstance(inner, dict) and inner:
+        return "{\n  %s\n }" % ",\n  ".join("%s: %s" % (dumps(name), dumps(column)) for name, column in inner.items())
+    return dumps(inner)
 
 
 def _refuse(value: Any) -> Any:

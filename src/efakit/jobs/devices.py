@@ -162,11 +162,11 @@ def pack(devices: Sequence[Mapping[str, Any]]) -> PackedDevices | None:
     if set(map(type, counters)) != _WHOLE or (device_counters and set(map(type, device_counters)) != _WHOLE):
         return None
     return PackedDevices(
-        _shared(tuple(names)),
-        _shared(tuple(about)),
-        _shared(tuple(port)),
+        shared(tuple(names)),
+        shared(tuple(about)),
+        shared(tuple(port)),
         array("Q", counters),
-        _shared(tuple(software)),
+        shared(tuple(software)),
         array("Q", device_counters),
         (*_sums(counters, len(port)), *_sums(device_counters, len(software))),
     )
@@ -178,7 +178,7 @@ _MOST_SHARED = 4096
 _SHARED: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
 
-def _shared(names: tuple[Any, ...]) -> tuple[Any, ...]:
+def shared(names: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return the same tuple for the same names: nodes of one type have one set of devices."""
     if len(_SHARED) > _MOST_SHARED:
         _SHARED.clear()

@@ -1,8 +1,9 @@
 """The fields of a record that a reader relies on: their types and ranges. What it does not know, it leaves out.
 
 The checks are made from the record's type (``efakit.node.record_type``), which says of each field from which version on
-it is there, and whether a reader needs it. A record of version 1 comes out in the shape of version 2
-(``efakit.jobs.version_1``), so that nothing behind this module needs to know that there was another.
+it is there, and whether a reader needs it. Whatever its version, a record comes out in the shape of version 2, its
+devices one by one (``efakit.jobs.version_1``, ``efakit.jobs.columns``), so that nothing behind the reader needs to know
+that there are others.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from efakit.jobs.columns import is_even, listed
 from efakit.jobs.json_file import Unusable
 from efakit.node.record import SCHEMA_VERSION as NEWEST_VERSION
-from efakit.node.record_type import DeviceRecord, Doc, InterfaceRecord
+from efakit.node.record_type import DeviceColumns, DeviceRecord, Doc, InterfaceRecord
 from efakit.node.record_type import Record as RecordType
 
 Record = Mapping[str, Any]
@@ -59,9 +61,10 @@ def check_record(value: Any) -> dict[str, Any]:
     if damaged:
         raise Unusable(f"is damaged: {', '.join(damaged)} missing, of the wrong type or out of range")
     record = {name: value.get(name) for name in checks}
-    for name in ("devices", "interfaces"):
+    devices = listed(value["devices"]) if version >= COLUMNS_SINCE else value["devices"]
+    for name, items in (("devices", devices), ("interfaces", value["interfaces"])):
         known = KNOWN[version, name]
-        record[name] = [{key: item[key] for key in known if key in item} for item in value[name]]
+        record[name] = [{key: item[key] for key in known if key in item} for item in items]
     return record
 
 
@@ -182,8 +185,17 @@ def checks_of(version: int) -> Mapping[str, Callable[[Any], bool]]:
     return _CHECKS[version]
 
 
+def _devices_of(version: int) -> _Check:
+    if version < COLUMNS_SINCE:
+        return _check_of(list[DeviceRecord], version)
+    are_columns = _check_of(DeviceColumns, version)
+    return lambda value: are_columns(value) and is_even(value)
+
+
+COLUMNS_SINCE = 3
+"""The version from which on a record has its devices by columns."""
 _VERSIONS = range(1, NEWEST_VERSION + 1)
-_CHECKS = {version: _fields_of(RecordType, version) for version in _VERSIONS}
+_CHECKS = {version: {**_fields_of(RecordType, version), "devices": _devices_of(version)} for version in _VERSIONS}
 KNOWN = {
     (version, name): tuple(_fields_of(item, version))
     for version in _VERSIONS

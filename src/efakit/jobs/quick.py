@@ -7,15 +7,17 @@ asked, and they say what is wrong. It saves a Python call for each object and ea
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from efakit.jobs.columns import packed as pack_columns
 from efakit.jobs.devices import PackedDevices, pack
-from efakit.jobs.fields import KNOWN, MISSING, checks_of
+from efakit.jobs.fields import COLUMNS_SINCE, KNOWN, MISSING, checks_of
 from efakit.jobs.json_file import refuse_constant
 from efakit.node.record import SCHEMA_VERSION
 
 _DECODER = json.JSONDecoder(parse_constant=refuse_constant)
+_VERSIONS = (2, SCHEMA_VERSION)
 _CHECKS = tuple((name, check) for name, check in checks_of(SCHEMA_VERSION).items() if name != "devices")
 _FIELDS = frozenset(checks_of(SCHEMA_VERSION)) | frozenset({"foreign_devices", "late_devices", "hugepages"})
 _NOT_READ = ("foreign_devices", "late_devices", "hugepages")
@@ -34,38 +36,39 @@ def read_quickly(data: bytes) -> dict[str, Any] | None:
         value = _DECODER.decode(data.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
-    if type(value) is not dict or value.get("schema_version") != SCHEMA_VERSION or not value.keys() <= _FIELDS:
+    if type(value) is not dict or not value.keys() <= _FIELDS:
         return None
     get = value.get
+    version = get("schema_version")
+    if version not in _VERSIONS or type(version) is not int:
+        return None
     for name in _NOT_READ:
         if get(name):
             return None
     for name, check in _CHECKS:
         if not check(get(name, MISSING)):
             return None
-    for item in value["interfaces"]:
-        if item.keys() != _SHAPE_OF_INTERFACES:
-            return None
+    if any(item.keys() != _SHAPE_OF_INTERFACES for item in value["interfaces"]):
+        return None
     devices = value.pop("devices", None)
-    packed = _packed(devices)
+    packed = _packed(devices, pack if version < COLUMNS_SINCE else pack_columns)
     if packed is None:
         return None
     # Every colon of the text is between a name and its value, or in a text: a name that is there twice is one too many.
-    if _colons(value) + _colons_of(devices, packed) + 1 != data.count(b":"):
+    of_devices = _colons_of_columns if version >= COLUMNS_SINCE else _colons_of
+    if _colons(value) + of_devices(devices, packed) + 1 != data.count(b":"):
         return None
     record: dict[str, Any] = {name: get(name) for name in _NAMES}
     record["devices"] = packed
     return record
 
 
-def _packed(devices: Any) -> PackedDevices | None:
-    if type(devices) is not list or not 0 < len(devices) <= _MOST_DEVICES:
-        return None
+def _packed(devices: Any, how: Callable[[Any], PackedDevices | None]) -> PackedDevices | None:
     try:
-        packed = pack(devices)
-    except (AttributeError, KeyError, OverflowError, TypeError):  # what is no device, or has no counters
+        packed = how(devices)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):  # what is no device, or has no counters
         return None
-    if packed is None or len(set(packed.names)) != len(packed.names):
+    if packed is None or not 0 < len(packed.names) <= _MOST_DEVICES or len(set(packed.names)) != len(packed.names):
         return None
     if packed.names in _GOOD and packed.about in _GOOD:
         return packed
@@ -106,4 +109,13 @@ def _colons_of(devices: list[Mapping[str, Any]], packed: PackedDevices) -> int:
     first = devices[0]
     names = [*first["counters"], *first["device_counters"]]
     each = len(first) + len(names) + "".join(names).count(":")
-    return len(devices) * each + "".join(packed.names).count(":") + "".join(filter(None, packed.about)).count(":")
+    return len(devices) * each + _colons_of_texts(packed)
+
+
+def _colons_of_columns(devices: Mapping[str, Any], packed: PackedDevices) -> int:
+    names = [*devices, *devices["counters"], *devices["device_counters"]]
+    return len(names) + "".join(names).count(":") + _colons_of_texts(packed)
+
+
+def _colons_of_texts(packed: PackedDevices) -> int:
+    return "".join(packed.names).count(":") + "".join(filter(None, packed.about)).count(":")

@@ -6,6 +6,7 @@ readings exist, and each counter that must exist and has no difference is named 
 
 from __future__ import annotations
 
+from efakit.node.lnet import lnet_difference
 from efakit.node.unique import digest, random_hex
 
 TYPE_CHECKING = False
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from efakit.finding import Finding
-    from efakit.node.record_type import DeviceRecord, FindingRecord, InterfaceRecord, JobFields, Record
+    from efakit.node.lnet import LnetReading
+    from efakit.node.record_type import DeviceColumns, FindingRecord, InterfaceRecord, JobFields, Record
     from efakit.node.snapshot import Snapshot
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 _MOST_LETTERS, _DIGEST_BYTES = 80, 16
 
@@ -130,6 +132,7 @@ def make_record(
             "hugepages": final.get("hugepages"),
             "devices": _devices(usable, final),
             "interfaces": _interfaces(usable, final),
+            "lnet": _lnet(usable, final),
             "mode": mode,
             "shared_with": list(shared_with),
             "prolog_failed": prolog_failed,
@@ -238,26 +241,31 @@ def _fallen(old: Any, new: Any) -> str | None:
     return None
 
 
-def _devices(baseline: Snapshot | None, final: Snapshot) -> list[DeviceRecord]:
+def _devices(baseline: Snapshot | None, final: Snapshot) -> DeviceColumns:
     earlier = _by_name(baseline["devices"] if baseline else ())
     later = _by_name(final["devices"])
-    names = {*final["devices_present"], *(baseline["devices_present"] if baseline else ()), *earlier, *later}
-    records: list[DeviceRecord] = []
-    for name in sorted(names):
-        old, new = earlier.get(name), later.get(name)
-        known = new or old or {}
-        records.append(
-            {
-                "name": name,
-                "pci_address": known.get("pci_address"),
-                "driver": known.get("driver"),
-                "counters": _difference(old, new, "counters"),
-                "device_counters": _difference(old, new, "device_counters"),
-                "unknown": _unknown(old, new, BYTE_FAMILIES),
-                "errors": new["errors"] if new else [],
-            }
-        )
-    return records
+    names = sorted({*final["devices_present"], *(baseline["devices_present"] if baseline else ()), *earlier, *later})
+    known = [later.get(name) or earlier.get(name) or {} for name in names]
+    unknown = {name: _unknown(earlier.get(name), later.get(name), BYTE_FAMILIES) for name in names}
+    errors = {name: later[name]["errors"] for name in names if name in later}
+    return {
+        "names": names,
+        "pci_addresses": [item.get("pci_address") for item in known],
+        "drivers": [item.get("driver") for item in known],
+        "counters": _columns(names, earlier, later, "counters"),
+        "device_counters": _columns(names, earlier, later, "device_counters"),
+        "unknown": {name: counters for name, counters in unknown.items() if counters},
+        "errors": {name: texts for name, texts in errors.items() if texts},
+    }
+
+
+def _columns(
+    names: Sequence[str], earlier: Mapping[str, Any], later: Mapping[str, Any], group: str
+) -> dict[str, list[int | None]]:
+    """Return the differences of a group's counters, each of all devices, with what the devices do not have as None."""
+    found = [_difference(earlier.get(name), later.get(name), group) for name in names]
+    counters = dict.fromkeys(counter for one in found for counter in one)
+    return {counter: [one.get(counter) for one in found] for counter in counters}
 
 
 def _interfaces(baseline: Snapshot | None, final: Snapshot) -> list[InterfaceRecord]:
@@ -276,6 +284,17 @@ def _interfaces(baseline: Snapshot | None, final: Snapshot) -> list[InterfaceRec
             }
         )
     return records
+
+
+def _lnet(baseline: Snapshot | None, final: Snapshot) -> LnetReading | None:
+    after = final.get("lnet")
+    if after is None:
+        return None
+    before = baseline.get("lnet") if baseline else None
+    # An older hook's baseline does not say whether there was one, and a reading that was cut short neither.
+    if before is None and not (baseline and "lnet" in baseline and baseline["complete"]):
+        before = {**after, "error": "LNet's counters were not read at the job's start"}
+    return lnet_difference(before, after)
 
 
 def _by_name(items: Any) -> dict[str, Any]:

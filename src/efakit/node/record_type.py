@@ -37,8 +37,37 @@ Seconds = Annotated[float, Doc("Seconds since the epoch, by the node's clock.", 
 Told = Annotated[Optional[str], Doc(needed=False)]
 
 
+Differences = dict[str, list[Annotated[Optional[int], Doc(minimum=0, maximum=(1 << 64) - 1)]]]
+
+
+class DeviceColumns(TypedDict):
+    """The EFA devices of the record: each list has one value for each device, in the order of ``names``."""
+
+    names: list[Annotated[str, Doc(kind="key")]]
+    pci_addresses: list[Optional[str]]
+    drivers: list[Optional[str]]
+    counters: Annotated[
+        Differences,
+        Doc(
+            "Differences of the port counters, by the driver's names. null: not both readings exist; the device has no "
+            "such counter, unless ``unknown`` names it."
+        ),
+    ]
+    device_counters: Annotated[Differences, Doc("Differences of the driver's own counters.")]
+    unknown: Annotated[
+        dict[str, list[str]],
+        Doc(
+            "By the device's name: port counters whose difference is not known, unread at one of the two moments. Not "
+            "zero."
+        ),
+    ]
+    errors: Annotated[
+        dict[str, list[str]], Doc("By the device's name: what could not be read at the second snapshot, and why.")
+    ]
+
+
 class DeviceRecord(TypedDict):
-    """One EFA device of the record."""
+    """One EFA device as versions 1 and 2 have it in a list, and as readers see it."""
 
     name: Annotated[str, Doc(kind="key")]
     pci_address: Told
@@ -76,6 +105,17 @@ class HugePagesRecord(TypedDict):
     size_kib: int
     count: int
     wanted: int
+
+
+class LnetRecord(TypedDict):
+    """What LNet, Lustre's own network, moved over all of its networks together."""
+
+    networks: Annotated[list[str], Doc("Of its interfaces at both moments, without lo: efa, tcp.")]
+    send_bytes: Count
+    recv_bytes: Count
+    messages: Annotated[int, Doc("Sent and received.", minimum=0)]
+    all_tcp: Annotated[bool, Doc("The record's interfaces are all over which LNet's TCP may have gone.")]
+    error: Annotated[Optional[str], Doc("Why the numbers are not known; they are 0 then.", kind="text")]
 
 
 class FindingRecord(TypedDict):
@@ -178,8 +218,9 @@ class Record(JobFields):
     foreign_devices: Annotated[list[str], Doc("RDMA devices of other vendors.", read=False)]
     late_devices: Annotated[Optional[LateDevices], Doc(read=False)]
     hugepages: Annotated[Optional[HugePagesRecord], Doc("null: unknown, or too large to be used.", read=False)]
-    devices: list[DeviceRecord]
+    devices: DeviceColumns
     interfaces: list[InterfaceRecord]
+    lnet: Annotated[Optional[LnetRecord], Doc("null: the node has no LNet.", since=2, needed=False)]
     mode: Annotated[Literal["observe", "warn", "enforce"], Doc(kind="text", needed=False)]
     shared_with: Annotated[
         list[Annotated[int, Doc(kind="job-id")]], Doc("Jobs that ran on the node at the same time, or may have.")

@@ -17,6 +17,7 @@ from operator import itemgetter
 from typing import Any
 
 from efakit.catalog.counters import PORT_COUNTERS
+from efakit.jobs.fields import COLUMNS_SINCE
 from efakit.node.record_type import DeviceRecord, InterfaceRecord
 from efakit.node.record_type import Record as RecordType
 
@@ -146,6 +147,9 @@ def _row_of(value: Mapping[str, Any]) -> Row:
             json.dumps(given) if given else None if given is None else "[]" if given == [] else json.dumps(given)
         )
     for kind, (texts, rest, groups) in items.items():
+        if isinstance(value[kind], dict):
+            _add_columns(row, value[kind], kind, groups)
+            continue
         own: Sequence[Mapping[str, Any]] = value[kind]
         for name, column in texts:
             row[column] = [item.get(name) for item in own]
@@ -160,8 +164,24 @@ def _row_of(value: Mapping[str, Any]) -> Row:
             if any(item.get(name) for item in own):
                 more[name] = [item.get(name) for item in own]
         row[f"{kind}_more"] = json.dumps(more) if more else None
-    row["device_count"] = len(value["devices"])
+    row["device_count"] = len(row["device_names"])
     return row
+
+
+def _add_columns(row: Row, columns: Mapping[str, Any], kind: str, groups: Iterable[tuple[str, str, Any]]) -> None:
+    """Add what is by columns already."""
+    more = {name: columns[name] for name in ("unknown", "errors") if columns[name]}
+    row.update(zip(_ABOUT, (columns[name] for name in _ABOUT.values()), strict=True))
+    for group, before, names in groups:
+        for name, column in columns[group].items():
+            if name in names:
+                row[before + name] = column
+            else:
+                more.setdefault(group, {})[name] = column
+    row[f"{kind}_more"] = json.dumps(more) if more else None
+
+
+_ABOUT = {"device_names": "names", "device_pci_address": "pci_addresses", "device_driver": "drivers"}
 
 
 def _add_counters(
@@ -197,11 +217,15 @@ def value_of(row: Mapping[str, Any]) -> dict[str, Any]:
         whole: dict[str, Any] = json.loads(row["whole"])
         return whole
     (plain, as_json), items = _plan()
-    value: dict[str, Any] = {name: row[name] for name in plain}
+    # A generation of an older efakit lacks the columns of fields that are new since.
+    value: dict[str, Any] = {name: row.get(name) for name in plain}
     for name in as_json:
-        value[name] = None if row[name] is None else json.loads(row[name])
+        value[name] = None if row.get(name) is None else json.loads(row[name])
     for kind, (texts, rest, groups) in items.items():
         more = json.loads(row[f"{kind}_more"]) if row.get(f"{kind}_more") else {}
+        if kind == "devices" and type(row["schema_version"]) is int and row["schema_version"] >= COLUMNS_SINCE:
+            value[kind] = _columns_of(row, more, groups)
+            continue
         own: list[dict[str, Any]] = [{} for _ in row[texts[0][1]] or ()]
         for name, column in texts:
             for item, text in zip(own, row[column], strict=True):
@@ -213,6 +237,14 @@ def value_of(row: Mapping[str, Any]) -> dict[str, Any]:
                 item[name] = rested
         value[kind] = own
     return value
+
+
+def _columns_of(row: Mapping[str, Any], more: dict[str, Any], groups: Iterable[tuple[str, str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {name: row[column] for column, name in _ABOUT.items()}
+    for group, before, names in groups:
+        own = {name: row[before + name] for name in names if row.get(before + name) is not None}
+        found[group] = {**own, **more.get(group, {})}
+    return {**found, "unknown": more.get("unknown", {}), "errors": more.get("errors", {})}
 
 
 def _set_counters(

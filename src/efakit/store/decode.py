@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import types
 import typing
-from array import array
-from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, TypedDict
 
 import msgspec
 
-from efakit.jobs.devices import PackedDevices
+from efakit.jobs.columns import is_even, listed
+from efakit.jobs.columns import packed as pack_columns
 from efakit.jobs.fields import Record, checks_of
 from efakit.jobs.json_file import parse_json
 from efakit.jobs.node_list import NodeLists
@@ -42,61 +41,13 @@ def decode(data: bytes, below: str, folder_job_id: int, lists: NodeLists) -> tup
     value = _quick(data)
     if value is not None:
         row = row_of(value, sure=True)
-        record: Record = {**value, "devices": _packed(row, value["devices"])}
+        packed = pack_columns(value["devices"])
+        record: Record = {**value, "devices": listed(value["devices"]) if packed is None else packed}
         check_place(record, below.partition("/")[0], folder_job_id, lists)
         return row, record
     value = parse_json(data)
     record = usable(value, below, folder_job_id, lists)
     return row_of(value), record
-
-
-def _packed(row: Mapping[str, Any], devices: list[dict[str, Any]]) -> Any:
-    """Return devices as a reader has them: packed where each has the same counters and all were read."""
-    if row["devices_more"] is not None or not devices:
-        return devices
-    counters, software = (tuple(devices[0][name]) for name in ("counters", "device_counters"))
-    if not {"tx_bytes", "rx_bytes"} <= set(counters):
-        return devices
-    columns = [row[f"device_{name}"] for name in counters] + [row[f"driver_{name}"] for name in software]
-    if any(None in column for column in columns):
-        return devices
-    about = tuple([text for device in devices for text in (device["pci_address"], device["driver"])])
-    return _Columns(tuple(row["device_names"]), about, counters, software, columns)
-
-
-class _Columns(PackedDevices):
-    """Packed devices of which the columns are there already; a device by itself is hardly ever asked for."""
-
-    __slots__ = ("_columns",)
-
-    def __init__(
-        self,
-        names: tuple[str, ...],
-        about: tuple[str | None, ...],
-        port: tuple[str, ...],
-        software: tuple[str, ...],
-        columns: list[tuple[int, ...]],
-    ) -> None:
-        super().__init__(names, about, port, array("Q"), software, array("Q"), tuple(map(sum, columns)))
-        self._columns = dict(zip((*port, *software), columns, strict=True))
-
-    def column(self, name: str) -> Sequence[int | None] | None:
-        """Return a counter of each device; None where the driver has no such counter."""
-        return self._columns.get(name)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._whole()[index]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._whole().__reduce__()
-
-    def _whole(self) -> PackedDevices:
-        places = range(len(self.names))
-        counters, software = (
-            array("Q", [self._columns[name][place] for place in places for name in names])
-            for names in (self._port, self._software)
-        )
-        return PackedDevices(self.names, self.about, self._port, counters, self._software, software, self._sums)
 
 
 def _quick(data: bytes) -> Value | None:
@@ -109,11 +60,13 @@ def _quick(data: bytes) -> Value | None:
         return None
     devices, interfaces = value["devices"], value["interfaces"]
     # A colon for each name, once: a name more, a name twice, or a text that was not thought of is a colon more.
-    colons = len(value) + 7 * len(devices) + 4 * len(interfaces)
-    colons += sum([len(item["counters"]) + len(item["device_counters"]) for item in devices])
+    colons = len(value) + len(devices) + sum([len(devices[name]) for name in _OBJECTS]) + 4 * len(interfaces)
     colons += sum([len(item["counters"]) for item in interfaces])
     colons += 2 * (value["late_devices"] is not None) + 3 * (value["hugepages"] is not None)
-    texts = [item["pci_address"] for item in devices]
+    lnet = value["lnet"]
+    colons += len(lnet or ())
+    texts = list(devices["pci_addresses"])
+    texts += [*lnet["networks"], lnet["error"]] if lnet else []
     texts += [value["exit_code"], value["derived_exit_code"], value["expected_by"]]
     for item in value["findings"]:
         colons += 3
@@ -124,10 +77,12 @@ def _quick(data: bytes) -> Value | None:
     for name, check in _checks():
         if not check(value[name]):
             return None
-    for items in (devices, interfaces):
-        if len({item["name"] for item in items}) != len(items):
-            return None
-    return value
+    if len({item["name"] for item in interfaces}) != len(interfaces):
+        return None
+    return value if is_even(devices) else None
+
+
+_OBJECTS = ("counters", "device_counters", "unknown", "errors")
 
 
 @cache

@@ -45,27 +45,39 @@ def day_of(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d")
 
 
+def clusters(records_dir: Path) -> list[str]:
+    """Return the clusters' folders of the store; one may have no generation."""
+    return sorted(_names(str(records_dir / STORE)))
+
+
 def newest(records_dir: Path) -> list[Generation]:
     """Return the newest generation of each day, in the order of cluster and day; empty where there is no store."""
-    found = {}
-    for generation in generations(records_dir):
-        found[generation.cluster, generation.day] = generation
-    return list(found.values())
+    return [_generation(day, numbers[-1]) for day, numbers in _days(records_dir)]
 
 
 def generations(records_dir: Path) -> list[Generation]:
     """Return all generations, the newest of each day last."""
-    store = records_dir / STORE
-    return sorted(
-        Generation(cluster, day, int(number), store / cluster / day / number)
-        for cluster in _names(store)
-        for day in _names(store / cluster)
-        for number in _names(store / cluster / day)
-        if number.isdigit() and len(number) == _DIGITS
-    )
+    return [_generation(day, number) for day, numbers in _days(records_dir) for number in numbers]
 
 
-def _names(folder: Path) -> list[str]:
+def _days(records_dir: Path) -> Iterator[tuple[tuple[str, str, str], list[str]]]:
+    """Give each day that has generations, as its folder, cluster and day, with their numbers in order."""
+    store = str(records_dir / STORE)
+    # Each report of a job lists years of days: a Path for each of them would take most of the time.
+    for cluster in sorted(_names(store)):
+        for day in sorted(_names(f"{store}/{cluster}")):
+            folder = f"{store}/{cluster}/{day}"
+            numbers = sorted(name for name in _names(folder) if name.isdigit() and len(name) == _DIGITS)
+            if numbers:
+                yield (folder, cluster, day), numbers
+
+
+def _generation(of_day: tuple[str, str, str], number: str) -> Generation:
+    folder, cluster, day = of_day
+    return Generation(cluster, day, int(number), Path(folder, number))
+
+
+def _names(folder: str) -> list[str]:
     try:
         return [name for name in os.listdir(folder) if not name.startswith(".")]  # noqa: PTH208 - names, thousands
     except (FileNotFoundError, NotADirectoryError):

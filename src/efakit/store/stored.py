@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from efakit.errors import MissingExtra, RecordError
+from efakit.jobs.columns import packed as pack_columns
 from efakit.jobs.devices import pack
-from efakit.jobs.fields import MOST_COMPONENTS, Record
+from efakit.jobs.fields import COLUMNS_SINCE, MOST_COMPONENTS, Record
 from efakit.jobs.json_file import Unusable
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import Found, read_folder, usable
 from efakit.jobs.records import JobRun
 from efakit.jobs.records import find_runs as find_runs_in
-from efakit.node.record import SCHEMA_VERSION
 from efakit.store.index import Index
-from efakit.store.layout import RECORDS, STORE, Generation
+from efakit.store.layout import RECORDS, STORE, Generation, clusters
 from efakit.store.listing import Held
 
 _MOST_TRIES = 10
@@ -52,7 +52,7 @@ class StoredRecords:
 
     def clusters(self) -> Iterable[str]:
         """Return the names of the clusters' folders."""
-        return {one.cluster for one in self._held().generations}
+        return clusters(self._records_dir)
 
     def leaders(self, cluster: str, job_id: int) -> Iterable[int]:
         """Return the ids of other jobs in whose folder records of this job lay."""
@@ -103,10 +103,10 @@ def _is_leader_of(folder_job_id: int, component: int, job_id: int) -> bool:
 def _latest(files: list[Generation], job_id: int) -> dict[str, dict[str, Any]]:
     """Return the rows of a job by record id, of one that is there twice the one that was published last."""
     try:
-        from efakit.store.tables import of_jobs
+        from efakit.store.rows import rows_of_job
     except ImportError as error:
         raise MissingExtra("fleet", f"reading records of job {job_id}, which are in the store,") from error
-    return {row["record_id"]: row for one in files for row in of_jobs(one.file(RECORDS), [job_id])}
+    return {row["record_id"]: row for one in files for row in rows_of_job(one.file(RECORDS), job_id)}
 
 
 def record_of(row: Mapping[str, Any], job_id: int, lists: NodeLists) -> Record:
@@ -116,9 +116,9 @@ def record_of(row: Mapping[str, Any], job_id: int, lists: NodeLists) -> Record:
     value = value_of(row)
     record = usable(value, row["source"] or "", job_id, lists)
     packed = None
-    if record["schema_version"] == SCHEMA_VERSION:
+    if record["schema_version"] > 1:
         with contextlib.suppress(KeyError, OverflowError, TypeError):
-            packed = pack(value["devices"])
+            packed = (pack_columns if record["schema_version"] >= COLUMNS_SINCE else pack)(value["devices"])
     return record if packed is None else {**record, "devices": packed}
 
 

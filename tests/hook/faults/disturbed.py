@@ -15,6 +15,7 @@ import jsonschema
 from efakit.emit.resources import folder as shipped
 from efakit.emit.resources import package_file
 from efakit.jobs.records import find_runs
+from scripts.record_forms import one_by_one
 from tests.hook.faults.fail_at import KILL, KILL_GROUP, Call, LikeSlurmd, Outcome, Point, WarmHook
 from tests.hook.hookrun import built_hook
 from tests.lab import efa_software, efa_tree
@@ -236,7 +237,7 @@ def the_next_job_is_unharmed(world: World, _point: Point, _outcome: Outcome) -> 
     for record in found:
         if record["baseline"] != "ok" or record["shared_with"] or record["doubts"]:
             yield "job 8: %s" % {name: record[name] for name in ("baseline", "shared_with", "doubts")}
-        counted = [item for item in (*record["devices"], *record["interfaces"]) if item["counters"]]
+        counted = [item for item in (*one_by_one(record)["devices"], *record["interfaces"]) if item["counters"]]
         if len(counted) != DEVICES + 1:
             yield "job 8 lacks counters"
         yield from wrong_numbers(record, LATER - AFTER)
@@ -245,7 +246,7 @@ def the_next_job_is_unharmed(world: World, _point: Point, _outcome: Outcome) -> 
 def wrong_numbers(record: dict[str, Any], right: int) -> Iterator[str]:
     """Give what is wrong with a record by itself: its form, and a difference that is known and not right."""
     yield from (f"job {record['job_id']}: {error.message}" for error in SCHEMA.iter_errors(record))
-    for item in (*record["devices"], *record["interfaces"]):
+    for item in (*one_by_one(record)["devices"], *record["interfaces"]):
         for counter in ("tx_bytes", "rx_bytes"):
             if item["counters"].get(counter, right) != right:
                 yield f"job {record['job_id']}: {counter} of {item['name']} is {item['counters'][counter]}, not {right}"

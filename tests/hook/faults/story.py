@@ -23,6 +23,7 @@ from efakit.jobs.records import find_runs
 from efakit.jobs.verdict import judge as verdict_of
 from efakit.report.job import JobReport, SlurmFacts
 from efakit.report.text import print_report
+from scripts.record_forms import one_by_one
 from tests.hook.hookrun import Node
 from tests.lab import efa_tree
 
@@ -172,7 +173,7 @@ def record(job_id: int = JOB, **expected: Any) -> Step:
 
     def check(story: Story) -> None:
         found = story.record(job_id)
-        shown = {**found, "devices": len(found["devices"])}
+        shown = {**found, "devices": len(found["devices"]["names"])}
         assert {name: shown[name] for name in expected} == expected
 
     return check
@@ -182,7 +183,7 @@ def efa_bytes(total: int | None, job_id: int = JOB) -> Step:
     """Check the sum of ``tx_bytes`` over the devices; None: no device has a difference."""
 
     def check(story: Story) -> None:
-        found = [device["counters"].get("tx_bytes") for device in story.record(job_id)["devices"]]
+        found = [device["counters"].get("tx_bytes") for device in one_by_one(story.record(job_id))["devices"]]
         known = [amount for amount in found if amount is not None]
         assert (sum(known) if known else None) == total
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.record_forms import one_by_one
 from tests.hook.hookrun import built_hook
 from tests.lab import efa_tree
 
@@ -86,7 +87,7 @@ def test_512_epilogs_at_once_lose_nothing(tmp_path, record_property):
     with ThreadPoolExecutor(os.cpu_count()) as few:
         list(few.map(lambda name: storm.run("flush", name), held_back))
     assert storm.waiting() == []
-    found = [json.loads(path.read_text()) for path in storm.records.rglob("*") if path.is_file()]
+    found = [one_by_one(json.loads(path.read_text())) for path in storm.records.rglob("*") if path.is_file()]
     assert sorted(record["node"] for record in found) == sorted(storm.names)
     for record in found:
         assert (record["baseline"], len(record["devices"]), record["shared_with"]) == ("ok", DEVICES, [])
