@@ -257,6 +257,11 @@ SET = (
         severity="error",
     ),
     Set("NCCL_SOCKET_IFNAME", "^docker,ens,lo", "nccl-socket-ifname-excludes-en", {}, None, other="^docker,veth"),
+    Set("NCCL_SOCKET_IFNAME", "^docker,ens,lo", "nccl-socket-ifname-excludes-en", {}, {"os": "alinux2"}),
+    *(
+        Set("NCCL_SOCKET_IFNAME", "^docker,lo,veth,eth", "nccl-socket-ifname-excludes-eth", {}, {"os": name})
+        for name in ("alinux2023", "ubuntu2204", "rhel9", "rocky9")
+    ),
     Set("GLOO_SOCKET_IFNAME", "lo", "gloo-socket-ifname-lo", {}, None, other="ens5", severity="error"),
     Set("OFI_NCCL_PROTOCOL", "SENDRECV", "ofi-nccl-protocol-sendrecv", P5, P4D, NCCL),
     Set("NCCL_SOCKET_IFNAME", "docker0", "nccl-socket-ifname-docker", {}, None, other="^docker0"),

@@ -23,6 +23,7 @@ _RDMA = "rdmap*|efa*|mlx5_*"
 _ADDRESS = "[0-9]*"
 # Amazon Linux 2 names the first interface eth0.
 _ETH_NAMES = "alinux2"
+_ENS_NAMES = "alinux2023 ubuntu* rhel* rocky*"
 _NCCL_FIX = "remove it, or ^docker,lo,veth"
 _EACH = (("OMPI_MCA_btl_tcp_if_include", "some"), ("OMPI_MCA_oob_tcp_if_include", "each"))
 
@@ -40,8 +41,9 @@ ROWS = (
             severity=severity,
             fix=_NCCL_FIX,
             os=os,
+            except_os=except_os,
         )
-        for severity, os in (("warning", "*"), ("error", "alinux2"))
+        for severity, os, except_os in (("warning", "*", _ENS_NAMES), ("error", "alinux2", ""))
     ),
     VariableRule(
         id="nccl-socket-ifname-excludes-en",
@@ -52,6 +54,7 @@ ROWS = (
         source=_SOCKET,
         value="^en|^ens*|^enp*|^en,*|^*,en|^*,ens*|^*,enp*|^*,en,*",
         fix=_NCCL_FIX,
+        except_os=_ETH_NAMES,
     ),
     VariableRule(
         id="nccl-socket-ifname-lo",
