@@ -298,6 +298,14 @@ SET = (
     ),
     Set("OMPI_MCA_btl_tcp_if_include", "ens5,docker0", "openmpi-if-include-docker", {}, None, other="ens5"),
     Set("OMPI_MCA_btl_tcp_if_include", "lo", "openmpi-if-include-lo", {}, None, other="lo,ens5"),
+    *(
+        Set("NVSHMEM_BOOTSTRAP_UID_SOCK_IFNAME", value, f"nvshmem-socket-ifname-{end}", {}, None, other=other)
+        for value, end, other in (
+            ("eth0", "fixed", "eth0,ens5"),
+            ("rdmap0s6", "device", "ens5"),
+            ("lo,ens5", "lo", "^lo"),
+        )
+    ),
     Set("UCX_NET_DEVICES", "eth0,eth1", "ucx-net-devices-fixed", {}, None, other="eth0,ens5"),
     Set("UCX_NET_DEVICES", "eth0", "ucx-net-devices-fixed", {}, {"os": "alinux2"}),
     Set("UCX_NET_DEVICES", "mlx5_0:1,mlx5_1:1", "ucx-net-devices-mlx5", {}, None, other="rdmap0s6:1"),

@@ -12,6 +12,9 @@ _GLOO_FAILS = "https://github.com/aws-samples/aws-do-eks/pull/51"
 _NO_ADDRESS = "https://github.com/AMD-AGI/Primus/pull/1063"
 _BTL_TCP = "https://github.com/open-mpi/ompi/blob/v4.1.x/opal/mca/btl/tcp/btl_tcp_component.c"
 _OMPI_DOCKER = "https://github.com/open-mpi/ompi/issues/6377"
+_NVSHMEM_SOCKET = (
+    "https://github.com/NVIDIA/nvshmem/blob/main/src/modules/bootstrap/uid/ncclSocket/ncclsocket_socket.cpp"
+)
 _UCX = "https://openucx.readthedocs.io/en/master/faq.html"
 
 _ENS = "Amazon Linux 2023, Ubuntu and RHEL name the interface ens*"
@@ -134,6 +137,26 @@ ROWS = (
         source=_SOCKET,
         value="^docker*|^lo*|^veth*|en*",
         workload="nccl",
+    ),
+    # NVSHMEM's bootstrap by a unique id has NCCL's sockets, and their rules.
+    *(
+        VariableRule(
+            id=f"nvshmem-socket-ifname-{end}",
+            name="NVSHMEM_BOOTSTRAP_UID_SOCK_IFNAME",
+            effect="harmful",
+            reason=reason,
+            source=_NVSHMEM_SOCKET,
+            value=value,
+            items=items,
+            except_os=except_os,
+            several_nodes=end == "lo",
+            fix="remove it",
+        )
+        for end, value, items, except_os, reason in (
+            ("fixed", "eth*", "each", _ETH_NAMES, _ENS + ": NVSHMEM finds no interface with this prefix"),
+            ("device", _RDMA, "each", "", _NO_DEVICE + ": NVSHMEM finds no socket interface"),
+            ("lo", "lo", "some", "", _LOOPBACK),
+        )
     ),
     # gloo: a list of whole names, and each of them has to be there.
     VariableRule(
