@@ -16,6 +16,7 @@ from efakit.node.counters import CLASSES, TOTALS
 Record = Mapping[str, Any]
 
 _BY_CLASS = tuple(name for pair in CLASSES for name in pair)
+_BOTH = frozenset(("tx_bytes", "rx_bytes"))
 # The classes' share of tx_bytes + rx_bytes from which on they explain the traffic. A driver counts all three.
 _EXPLAINED = 0.5
 
@@ -129,10 +130,10 @@ class Traffic:
     @cached_property
     def efa_moved(self) -> Amount:
         """The bytes that EFA moved in both directions: the larger of the totals and of the sum over classes."""
-        totals = self.efa_tx + self.efa_rx
-        classes = Amount.sum([side for pair in self.by_class for side in pair])
-        known = max(totals.known_bytes, classes.known_bytes)
-        return Amount(known, totals.complete or (classes.complete and self.counts_classes()))
+        sides = [side for pair in self.by_class for side in pair]
+        known = max(self.efa_tx.known_bytes + self.efa_rx.known_bytes, sum([side.known_bytes for side in sides]))
+        complete = self.efa_tx.complete and self.efa_rx.complete
+        return Amount(known, complete or (all(side.complete for side in sides) and self.counts_classes()))
 
 
 def traffic_of(record: Record) -> Traffic:
@@ -140,13 +141,13 @@ def traffic_of(record: Record) -> Traffic:
     if isinstance(record["devices"], PackedDevices):
         return _traffic_of_packed(record, record["devices"])
     devices = [_Item(item) for item in record["devices"]]
-    interfaces = [_Item(item) for item in record["interfaces"]]
-    no_devices, no_interfaces = bool(record["devices_unknown"]), bool(record["interfaces_unknown"])
+    no_devices = bool(record["devices_unknown"])
+    sent, received = _over_interfaces(record)
     return Traffic(
         efa_tx=_sum(devices, "tx_bytes", no_devices),
         efa_rx=_sum(devices, "rx_bytes", no_devices),
-        tcp_tx=_sum(interfaces, "tx_bytes", no_interfaces),
-        tcp_rx=_sum(interfaces, "rx_bytes", no_interfaces),
+        tcp_tx=sent,
+        tcp_rx=received,
         by_class=tuple((_sum(devices, out, no_devices), _sum(devices, into, no_devices)) for out, into in CLASSES),
         classless=any(device.lacks_all(_BY_CLASS) for device in devices),
     )
@@ -160,16 +161,26 @@ def _traffic_of_packed(record: Record, devices: PackedDevices) -> Traffic:
         known = devices.total(name) or 0
         return Amount(known, not no_devices) if known or no_devices else _NOTHING
 
-    interfaces = [_Item(item) for item in record["interfaces"]]
-    no_interfaces = bool(record["interfaces_unknown"])
+    sent, received = _over_interfaces(record)
     return Traffic(
         total("tx_bytes"),
         total("rx_bytes"),
-        _sum(interfaces, "tx_bytes", no_interfaces),
-        _sum(interfaces, "rx_bytes", no_interfaces),
+        sent,
+        received,
         tuple([(total(out), total(into)) for out, into in CLASSES]),
-        all(devices.total(name) is None for name in _BY_CLASS),
+        not devices.has_any(_BY_CLASS),
     )
+
+
+def _over_interfaces(record: Record) -> tuple[Amount, Amount]:
+    """Return the bytes of a node's interfaces, sent and received."""
+    interfaces, unknown = record["interfaces"], bool(record["interfaces_unknown"])
+    counted = [item["counters"] for item in interfaces if not item["unknown"]]
+    if not unknown and len(counted) == len(interfaces) and all(counters.keys() >= _BOTH for counters in counted):
+        # Nearly always: without an object for each interface.
+        return Amount(sum([own["tx_bytes"] for own in counted])), Amount(sum([own["rx_bytes"] for own in counted]))
+    items = [_Item(item) for item in interfaces]
+    return _sum(items, "tx_bytes", unknown), _sum(items, "rx_bytes", unknown)
 
 
 def unknown_parts(record: Record) -> list[str]:
@@ -181,6 +192,8 @@ def unknown_parts(record: Record) -> list[str]:
         if isinstance(record[kind], PackedDevices):
             continue  # all of them were read
         for item in record[kind]:
+            if not item["unknown"] and item["counters"].keys() >= _BOTH:
+                continue
             amounts = _Item(item)
             unread = [name for name in names if not amounts.amount(name).complete]
             if unread:

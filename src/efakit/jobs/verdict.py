@@ -24,6 +24,7 @@ alone. Thresholds: ``efakit.catalog.thresholds``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -37,6 +38,7 @@ from efakit.node.counters import CLASSES
 Record = Mapping[str, Any]
 
 _NOTHING_KNOWN = Traffic(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, ((UNKNOWN, UNKNOWN),) * len(CLASSES))
+_NUMBERS = re.compile("([0-9]+)")
 # Of a number in a node's name: int() refuses some thousand digits.
 _MOST_DIGITS = 20
 
@@ -176,6 +178,8 @@ def _by_bytes(efa_bytes: float, efa_one_way_bytes: float, tcp_bytes: float) -> s
 
 def _over_tcp(parts: Sequence[Traffic]) -> tuple[float, ...]:
     """Return the least and the greatest number of bytes that nodes can have exchanged over TCP, one number if known."""
+    if len(parts) == 1 and parts[0].tcp_tx.complete and parts[0].tcp_rx.complete:
+        return (_known_over_tcp(parts[0].tcp_tx.known_bytes, parts[0].tcp_rx.known_bytes),)
     loud = [part for part in parts if max(part.tcp_tx.known_bytes, part.tcp_rx.known_bytes) >= TCP_FLOOR.value]
     perhaps = [part for part in parts if max(part.tcp_tx.bounds()[-1], part.tcp_rx.bounds()[-1]) >= TCP_FLOOR.value]
     sent, received = (
@@ -189,6 +193,11 @@ def _over_tcp(parts: Sequence[Traffic]) -> tuple[float, ...]:
     return (least,) if least == most else (least, most)
 
 
+def _known_over_tcp(sent: int, received: int) -> float:
+    """Return what one node exchanged over TCP, of which all is known."""
+    return _exchanged(sent, received) if sent >= TCP_FLOOR.value or received >= TCP_FLOOR.value else 0.0
+
+
 def _exchanged(sent: float, received: float) -> float:
     """Return what was exchanged over TCP by who sent and received so much: the rest of the smaller is answers."""
     less, more = min(sent, received), max(sent, received)
@@ -197,6 +206,8 @@ def _exchanged(sent: float, received: float) -> float:
 
 def _fell_back(traffic: Traffic) -> set[bool]:
     """Return whether a node used TCP both ways and EFA not at all, for each value that the unknown bytes may have."""
+    if traffic.efa_moved.known_bytes >= EFA_FLOOR.value:
+        return {False}
     return {
         moved < EFA_FLOOR.value and over_tcp >= TCP_FLOOR.value
         for moved, over_tcp in product(traffic.efa_moved.bounds(), _over_tcp([traffic]))
@@ -257,16 +268,10 @@ def _traffic(record: Record) -> Traffic:
     return _NOTHING_KNOWN if _troubles(record) else traffic_of(record)
 
 
-def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
+def _natural(name: str) -> list[str | int]:
     """Return a sort key by which node-2 comes before node-10."""
-    parts: list[tuple[int, int | str]] = []
-    digits = ""
-    for letter in name + "\0":
-        if letter in "0123456789":
-            digits += letter
-            continue
-        if digits:
-            parts.append((0, int(digits[:_MOST_DIGITS])))
-            digits = ""
-        parts.append((1, letter))
-    return tuple(parts)
+    # In turn a text, which may be empty, and a number; a name that ends comes after one that goes on with a number.
+    texts = _NUMBERS.split(name + "\0")
+    parts: list[str | int] = list(texts)
+    parts[1::2] = [int(digits[:_MOST_DIGITS]) for digits in texts[1::2]]
+    return parts
