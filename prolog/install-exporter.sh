@@ -10,16 +10,18 @@ options=@OPTIONS@
 config=@CONFIG@
 root=
 action=install
+dry_run=
 unit=efakit-exporter.service
 
 usage() {
   cat <<USAGE
-Usage: install-exporter.sh [--config FILE] [--uninstall]
+Usage: install-exporter.sh [--config FILE] [--uninstall] [--dry-run]
 
-Run it as root on each compute node. It changes only files that differ.
+Run it as root on each compute node. It changes only files that differ, and none that is not efakit's.
 
   --config FILE     the settings of the hooks (default: $config)
   --uninstall       stop the exporter and remove it
+  --dry-run         say what would be done, and change nothing
   --custom-action   as a custom action of a cluster, first on the line: log to /var/log, end with 0
   --root DIR        install below this folder and start nothing, for images and tests
 USAGE
@@ -53,6 +55,7 @@ while [ $# -gt 0 ]; do
       shift
       ;;
     --uninstall) action=uninstall ;;
+    --dry-run) dry_run=yes ;;
     -h | --help)
       usage
       exit 0
@@ -70,14 +73,58 @@ unit_file=$root/etc/systemd/system/$unit
 # Whether systemd runs here: not in the building of an image, and not in a container.
 has_systemd() { [ -z "$root" ] && [ -d /run/systemd/system ] && command -v systemctl >/dev/null; }
 
+is_there() { [ -e "$1" ] || [ -L "$1" ]; }
+
+# Whether a file is one that this script wrote: the unit runs the program, and the program has the exporter's modules.
+is_our_unit() { [ ! -L "$1" ] && [ -f "$1" ] && grep -q "^ExecStart=.* $program " "$1"; }
+is_our_program() { [ ! -L "$1" ] && [ -f "$1" ] && grep -qa "efakit/exporter/main.py" "$1"; }
+
+# Removes a file of ours.
+remove() { # remove FILE
+  if [ -n "$dry_run" ]; then
+    say "would remove $1"
+  else
+    rm -f "$1"
+  fi
+}
+
+uninstall() {
+  wants=$root/etc/systemd/system/multi-user.target.wants/$unit
+  found=
+  if is_our_unit "$unit_file"; then
+    found=yes
+    if has_systemd; then
+      if [ -n "$dry_run" ]; then say "would stop $unit"; else systemctl disable --now "$unit" 2>/dev/null || :; fi
+    fi
+    remove "$unit_file"
+    [ ! -L "$wants" ] || remove "$wants"
+  elif is_there "$unit_file"; then
+    say "$unit_file is not efakit's: it stays"
+  fi
+  if is_our_program "$root$program"; then
+    found=yes
+    remove "$root$program"
+    [ -n "$dry_run" ] || rmdir "$root$folder" 2>/dev/null || :
+  elif is_there "$root$program"; then
+    say "$root$program is not efakit's: it stays"
+  fi
+  if [ -z "$found" ]; then
+    say "no exporter is installed on this machine"
+  elif [ -z "$dry_run" ]; then
+    ! has_systemd || systemctl daemon-reload
+    say "the exporter is removed"
+  fi
+}
+
 if [ "$action" = uninstall ]; then
-  ! has_systemd || systemctl disable --now "$unit" 2>/dev/null || :
-  rm -f "$unit_file" "$root$program" "$root/etc/systemd/system/multi-user.target.wants/$unit"
-  rmdir "$root$folder" 2>/dev/null || :
-  ! has_systemd || systemctl daemon-reload
-  say "the exporter is removed"
+  uninstall
   exit 0
 fi
+
+! is_there "$unit_file" || is_our_unit "$unit_file" ||
+  fail "$unit_file is not efakit's exporter, and stays: remove it, then run this again"
+! is_there "$root$program" || is_our_program "$root$program" ||
+  fail "$root$program is not efakit's exporter, and stays: remove it, then run this again"
 
 # Root's programs only, never one that a PATH names; where the system has no Python 3.9, ParallelCluster's own.
 find_python() {
@@ -102,8 +149,12 @@ sed "s|^ExecStart=.*|ExecStart=$python -I $program --config $config$options|" "$
 # Puts a file in place all at once; says whether it was another one.
 changed=
 put() { # put SOURCE TARGET
-  mkdir -p "${2%/*}"
   if [ ! -L "$2" ] && cmp -s "$1" "$2"; then return; fi
+  if [ -n "$dry_run" ]; then
+    say "would write $2"
+    return
+  fi
+  mkdir -p "${2%/*}"
   rm -f "$2.new"
   cp "$1" "$2.new"
   chmod 0644 "$2.new"
@@ -113,6 +164,7 @@ put() { # put SOURCE TARGET
 }
 put "$temp/efakit-exporter.pyz" "$root$program"
 put "$temp/unit" "$unit_file"
+[ -z "$dry_run" ] || exit 0
 
 if ! has_systemd; then
   mkdir -p "${unit_file%/*}/multi-user.target.wants"

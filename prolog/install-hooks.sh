@@ -561,6 +561,10 @@ uninstall_hooks() {
   lock
   records=$(setting records_dir)
   spool=$(setting spool_dir)
+  found=
+  for file in "$prolog_script" "$epilog_script" "$home/hook.json" "$home/run-hook" "$home/task-prolog"; do
+    ! is_there "$file" || found=yes
+  done
   read_slurm
   # Slurm must never find a script whose hook is gone, and must find one as long as it may look for it.
   stop_script "$prolog_script"
@@ -593,6 +597,10 @@ uninstall_hooks() {
   for file in "$home/task-prolog" "$home"/efakit-*log; do ! is_there "$file" || stays=yes; done
   [ -n "$stays" ] || [ ! -d "$home" ] || remove_folder "$home"
   [ -z "$dry_run" ] || return 0
+  if [ -z "$found" ]; then
+    say "no hooks were found: neither in $home nor $prolog_script and $epilog_script; --home and --scripts-dir name others"
+    return 0
+  fi
   say "hooks removed; records stay in ${records:-$records_dir}, and on each node what waits in" \
     "${spool:-/var/spool/efakit} ('efakit hooks flush' publishes it before you uninstall)"
 }

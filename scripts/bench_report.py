@@ -119,6 +119,7 @@ def _record(source: random.Random, number: int, devices: int) -> dict[str, objec
         "foreign_devices": [],
         "late_devices": None,
         "hugepages": None,
+        "lnet": None,
         "devices": [_device(source, place) for place in range(devices)],
         "interfaces": [
             {"name": "ens5", "counters": {"tx_bytes": 900_000, "rx_bytes": 990_000}, "unknown": [], "errors": []}

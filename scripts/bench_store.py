@@ -106,6 +106,7 @@ def older_record(number: int, devices: int) -> dict[str, Any]:
         "foreign_devices": [],
         "late_devices": None,
         "hugepages": None,
+        "lnet": None,
         "devices": [
             {
                 "name": f"rdmap{at}s0",

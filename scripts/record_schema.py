@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from efakit.node.record import SCHEMA_VERSION
-from efakit.node.record_type import DeviceColumns, Doc, FindingRecord, InterfaceRecord, Record
+from efakit.node.record_type import DeviceColumns, Doc, FindingRecord, InterfaceRecord, LnetRecord, Record
 
 PATH = Path(__file__).parent.parent / "src/efakit/node/record.schema.json"
-_NAMED = {DeviceColumns: "devices", InterfaceRecord: "interface", FindingRecord: "finding"}
+_NAMED = {DeviceColumns: "devices", InterfaceRecord: "interface", FindingRecord: "finding", LnetRecord: "lnet"}
 _PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", type(None): "null"}
 
 

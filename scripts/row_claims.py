@@ -117,6 +117,13 @@ _PLUGIN_VARIABLES = (
             "src/transport/net_ib*", r"link_layer != IBV_LINK_LAYER_INFINIBAND\s*&& \S* ?!= IBV_LINK_LAYER_ETH", "nccl"
         ),
     ),
+    Claim(
+        "nccl-net-without-efa",
+        Text("src/net.cc src/plugin/net.cc", r"network %s not found|Failed to initialize any NET plugin", "nccl"),
+    ),
+    Claim("nccl-net-plugin-aws-ofi", Text(_MAKEFILE, r"libnccl-net-aws-ofi\.la"), "plugin"),
+    Claim("nccl-net-plugin-file", Text("src/net.cc", r'"libnccl-net-%s\.so", envPluginName', "nccl"), side="fact"),
+    Claim("nccl-net-plugin-file", Text("src/net.cc", r'"libnccl-net-%s\.so", envPluginName'), "nccl"),
     Claim("nccl-net-plugin-ofi", Text("src/plugin/plugin_open.cc", r'"%s-%s\.so"', "nccl"), side="fact"),
     Claim("nccl-net-plugin*", Text(_MAKEFILE, r"libnccl_net_ofi_la_SOURCES"), "plugin"),
     Claim("nccl-net-plugin-none", Text("src/plugin/net.cc", r'strcasecmp\(envNetPlugin, "none"\)', "nccl")),
@@ -165,6 +172,8 @@ _PLUGIN_VARIABLES = (
     Claim("nccl-nvls-*", Text(_PLATFORM, r"version < 21805", "plugin"), "nccl"),
     Claim("nccl-nvls-enable*", Text(_PLATFORM, r'"NCCL_NVLS_ENABLE", "0"'), "plugin"),
     Claim("nccl-socket-ifname-excludes-eth", Report()),
+    Claim("nccl-socket-ifname-device", Text("src/bootstrap.cc", r"no socket interface found", "nccl")),
+    Claim("nccl-socket-ifname-address", Text("src/bootstrap.cc", r"no socket interface found", "nccl")),
     Claim("nccl-socket-ifname-lo", Report("https://github.com/NVIDIA/nccl/issues/286")),
     Claim("gloo-socket-ifname-lo", Report("https://github.com/pytorch/gloo/issues/223")),
     Claim("nccl-conf-file", Text(_NCCL, r"NCCL_CONF_FILE")),
@@ -202,6 +211,8 @@ _PLUGIN_VARIABLES = (
 
 _LIBFABRIC_VARIABLES = (
     Claim("fi-provider-other", Text("src/fabric.c", r'fi_param_get_str\(NULL, "provider"', "libfabric")),
+    Claim("fi-provider-layered", Text("src/fabric.c", r"ofi_apply_prov_post_filter\(", "libfabric"), side="fact"),
+    Claim("fi-provider-layered", Text("src/fabric.c", r'strcasecmp\(provider->name, "efa"\)'), "libfabric"),
     Claim("fi-provider*", Text(_PLATFORM, r"Setting provider_filter to efa"), "plugin"),
     Claim("fi-efa-use-device-rdma", Text("src/nccl_ofi_net.c", r"FI_EFA_USE_DEVICE_RDMA"), "plugin"),
     Claim(

@@ -260,3 +260,29 @@ def test_output_that_cannot_be_written_is_said(arguments):
         done = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("efakit: standard output cannot be written: No space left")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("catalog", "list"), 0),
+        (("init",), 2),
+        (("diagnose", "log"), 0),
+        (("lint", "log"), 0),
+        (("top",), 2),
+        (("render", "none.yaml", "--out", "bundle"), 2),
+    ],
+)
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_standard_streams_that_are_closed_change_no_exit_code(tmp_path, arguments, code, closed):
+    (tmp_path / "log").write_text("#!/bin/bash\nsrun ./app\n")
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, *arguments]
+    done = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+
+
+def test_what_a_program_of_ours_prints_goes_into_no_file_where_stdout_is_closed(tmp_path):
+    program = "from efakit.cli.main import _open_standard_streams as opened; opened()\n"
+    program += "import subprocess; file = open('file', 'w'); subprocess.run(['echo', 'said'], close_fds=False)"
+    subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", program], cwd=tmp_path, check=True)
+    assert (tmp_path / "file").read_text() == ""

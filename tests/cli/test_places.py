@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ from efakit.cli.bundle import MANIFEST, Manifest, read_manifest, write_bundle
 from efakit.cli.init import _write
 from efakit.emit.registry import File
 from efakit.errors import UsageError
+from tests.cli.running import COMMAND
 from tests.cli.test_commands import INIT, refused, run
+from tests.emit.denied import without_privilege
 
 FILES = [File("cluster.yaml", b"a\n"), File("jobs/train.sbatch", b"b\n", executable=True)]
 
@@ -177,3 +181,94 @@ def test_init_tells_a_fault_once(tmp_path):
 def test_init_quotes_the_next_command(tmp_path):
     done = run(*INIT, "--output", "my spec.yaml", cwd=tmp_path)
     assert "efakit render 'my spec.yaml' --out bundle" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("lint",),
+        ("lint", "--spec"),
+        ("render",),
+        ("render", "{spec}", "--templates"),
+        ("validate",),
+        ("hooks", "install"),
+        ("hooks", "flush", "--home"),
+        ("records", "verify", "--records"),
+        ("doctor", "--root"),
+        ("diagnose",),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_refused_by_every_command(tmp_path, arguments):
+    spec = tmp_path / "spec.yaml"
+    run(*INIT, "--output", spec)
+    refused(run(*(word.format(spec=spec) for word in arguments), tmp_path / ("n" * 300)), "nnn", "File name too long")
+
+
+def test_what_nobody_may_look_at_is_refused_or_told_and_the_rest_is_judged(tmp_path):
+    folder = tmp_path / "scripts"
+    for name in ("a.sh", "closed/b.sh", "listed/c.sh", "unread.sh", "unread.yaml"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("#!/bin/bash\nexport FI_EFA_MTU_SIZE=1\n")
+    for name, mode in {"closed": 0, "listed": 0o644, "unread.sh": 0, "unread.yaml": 0}.items():
+        (folder / name).chmod(mode)
+    done = denied("lint", folder)
+    assert done.returncode == 1
+    assert "a.sh:2" in done.stdout
+    assert sorted(done.stderr.splitlines()) == [
+        f"efakit: skipped: {folder / name}: cannot be read: Permission denied"
+        for name in ("closed", "listed/c.sh", "unread.sh", "unread.yaml")
+    ]
+    refused(denied("records", "verify", "--records", folder / "closed/records"), "cannot be used: Permission denied")
+    refused(denied("hooks", "install", folder / "closed/bundle"), "Permission denied")
+
+
+def denied(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    argv = without_privilege([*COMMAND, *map(str, words)])
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+WRITERS = {
+    "init": (*INIT, "--output", "new"),
+    "render": ("render", "spec.yaml", "--out", "new"),
+    "collect": ("doctor", "--root", "tree", "--collect", "new"),
+    "fix script": ("doctor", "--root", "tree", "--fix-script", "new"),
+    "assets": ("exporter", "--assets", "folder"),
+    "metrics": ("exporter", "--textfile", "new.prom"),
+}
+
+
+@pytest.mark.parametrize("arguments", WRITERS.values(), ids=WRITERS)
+def test_a_disk_that_is_full_leaves_no_half_of_a_file(tmp_path, arguments):
+    run(*INIT, "--output", tmp_path / "spec.yaml")
+    for name in ("tree/etc", "folder"):
+        (tmp_path / name).mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    # The kernel's limit of a file's size ends a write as a full disk does: in its middle.
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))\n"
+    argv = [sys.executable, "-B", "-c", full + COMMAND[-1], *map(str, arguments)]
+    refused(subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path), "File too large")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("elsewhere")], ids=["a pipe", "a link"])
+def test_doctor_s_script_is_not_written_through_what_others_put_there(tmp_path, make):
+    """Root writes it, perhaps into a folder where others may put links."""
+    (tmp_path / "tree").mkdir()
+    make(tmp_path / "fix.sh")
+    refused(run("doctor", "--root", tmp_path / "tree", "--fix-script", tmp_path / "fix.sh"), "doctor did not write it")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fix.sh", "tree"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("submit", "{}", "--dry-run"),
+        ("top", "--once", "--nodes", "n1", "--cert", "{}", "--key", "{}", "--ca", "{}"),
+        ("exporter", "--cert", "{}", "--key", "{}", "--client-ca", "{}"),
+    ],
+)
+@pytest.mark.parametrize("device", ["pipe", "/dev/zero"])
+def test_what_never_ends_is_not_read(tmp_path, device, arguments):
+    os.mkfifo(tmp_path / "pipe")
+    words = [word.format(tmp_path / device) for word in arguments]
+    refused(run(*words), f"{tmp_path / device}: cannot be read: it is a pipe or a device")

@@ -1,14 +1,16 @@
-"""Result tables of nccl-tests and OSU: excerpts of public reports are read rightly, however they come."""
+"""Result tables of nccl-tests, nccom-test and OSU: excerpts of public reports are read rightly, however they come."""
 
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
 
+from efakit.diagnose.bench import lines, nccom_lines, read
 from efakit.diagnose.bench.read import Reader
-from efakit.diagnose.bench.tables import Table
+from efakit.diagnose.bench.tables import NCCOM, Table
 from efakit.diagnose.log_files import LogFile
 
 FOLDER = Path(__file__).parent / "bench_logs"
@@ -44,6 +46,12 @@ def told(table: Table) -> str:
     words = [table.tool, table.test or "?", f"ranks={table.ranks}", f"rows={len(table.rows)}"]
     words += [f"size={size}", f"value={value}", *["alone"] * table.is_alone, "ended" if table.ended else "broken"]
     words += [f"wrong={table.wrong_values}"] * bool(table.wrong_values)
+    if table.tool == NCCOM:
+        words += [
+            f"unit={table.unit or '?'}",
+            f"nodes={table.nodes or '?'}",
+            *[f"failed={table.no_numbers}"] * bool(table.no_numbers),
+        ]
     wrong = sum(bool(row.wrong) for row in table.rows)
     return " ".join([*words, *[f"rowswrong={wrong}"] * bool(wrong and not table.wrong_values)])
 
@@ -149,3 +157,154 @@ def test_what_follows_a_table_of_osu_is_not_its_row(tmp_path):
     barrier = "# OSU MPI Barrier Latency Test v7.5\n# Avg Latency(us)\n             12.34\n             99.00\n"
     (table,) = tables(barrier, tmp_path)
     assert [row.value for row in table.rows] == [12.34]
+
+
+def test_a_last_row_of_osu_that_breaks_off_within_its_number_is_none(tmp_path):
+    log = "# OSU MPI Latency Test v7.5\n# Size       Avg Latency(us)\n1   9.87\n2   19.85"
+    for cut in range(1, 5):
+        assert [row.value for row in tables(log[:-cut], tmp_path)[0].rows] == [9.87]
+    assert [row.value for row in tables(log, tmp_path)[0].rows] == [9.87, 19.85]
+
+
+NCCOM_HEAD = "size(B)    count(elems)    type    time:avg(us)    algbw(GB/s)    busbw(GB/s)\n"
+NCCOM_ROW = "1073741824       268435456    fp32       41806          25.68          50.57"
+
+
+@pytest.mark.parametrize("cut", range(0, len(NCCOM_ROW), 5))
+def test_a_row_of_nccom_test_that_breaks_off_tells_no_number_that_it_does_not_have(cut, tmp_path):
+    (table,) = tables(NCCOM_HEAD + NCCOM_ROW[:cut], tmp_path)
+    assert all(row.value == 50.57 for row in table.rows)
+    assert not table.ended
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-5", "9" * 400, "1e999", "N/A"])
+def test_a_row_of_nccom_test_without_a_number_is_none(number, tmp_path):
+    log = NCCOM_HEAD + NCCOM_ROW.replace("50.57", number) + "\n"
+    assert all(row.value is None for table in tables(log, tmp_path) for row in table.rows)
+
+
+def test_the_unit_of_nccom_test_is_told_by_its_rows_and_by_nothing_else(tmp_path):
+    gib = NCCOM_ROW.replace("25.68", "23.92")
+    small = NCCOM_ROW.replace("25.68", "0.92")
+    other = NCCOM_ROW.replace("25.68", "99.00")
+    for rows, unit in (
+        ([NCCOM_ROW], "GB/s"),
+        ([gib], "GiB/s"),
+        ([small], ""),
+        ([NCCOM_ROW, gib], ""),
+        ([other], "GB/s"),
+    ):
+        (table,) = tables(NCCOM_HEAD + "\n".join([*rows, ""]), tmp_path)
+        assert table.unit == (unit if rows != [other] else ""), rows
+
+
+def test_several_times_of_nccom_test_are_columns_as_any_other(tmp_path):
+    head = NCCOM_HEAD.replace("time:avg(us)", "time:p10(us)    time:p99(us)    time:avg(us)")
+    (table,) = tables(head + NCCOM_ROW.replace("41806", "40000    60000    41806") + "\n", tmp_path)
+    assert (table.rows[0].value, table.unit) == (50.57, "GB/s")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("+ nccom-test -r 64 -N 2 allr", ("all_reduce", 64, 2, [])),
+        (
+            "$ /opt/aws/neuron/bin/nccom-test --nworkers=64 --nnodes=2 all_reduce --hosts a b.c",
+            ("all_reduce", 64, 2, ["a", "b"]),
+        ),
+        ("+ nccom-test --hosts a b allr -r 64 -N 2", ("all_reduce", 64, 2, ["a", "b"])),
+        ("+ nccom-test -r 64 -N 2 allr --hosts a b c", ("all_reduce", 64, 2, [])),
+        ("+ nccom-test -r 64 -N 2 allr --hosts 127.0.0.1 b", ("all_reduce", 64, 2, [])),
+        ("+ nccom-test -r 2 allr", ("", 2, 1, [])),
+        ("+ nccom-test -r 64 -N 2 unheard", ("all_reduce", 64, 2, [])),
+        ("+ nccom-test -r 64 -N 2 sendrecv", ("", 64, 2, [])),
+        ("+ nccom-test -r x allr", ("all_reduce", 0, None, [])),
+        ("+ nccom-test -r 99999999999999 allr", ("all_reduce", 0, None, [])),
+        ("nccom-test is a benchmark", ("all_reduce", 0, None, [])),
+    ],
+)
+def test_a_command_of_nccom_test_says_what_its_table_does_not(command, said, tmp_path):
+    (table,) = tables(f"{command}\n{NCCOM_HEAD}{NCCOM_ROW}\n", tmp_path)
+    assert (table.test, table.ranks, table.nodes, list(table.hosts)) == said
+
+
+def test_a_command_is_of_the_next_table_only_and_may_name_ten_thousand_hosts(tmp_path):
+    hosts = [f"trn-st-{number}" for number in range(10_000)]
+    command = f"+ nccom-test -r 320000 -N 10000 allr --hosts {' '.join(hosts)}\n"
+    one, two = tables(command + (NCCOM_HEAD + NCCOM_ROW + "\nAvg bus bandwidth:  50.57GB/s\n") * 2, tmp_path)
+    assert (list(one.hosts), one.average, one.ended) == (hosts, 50.57, True)
+    assert (list(two.hosts), two.ranks, two.nodes) == ([], 0, None)
+
+
+def test_what_a_benchmark_did_not_check_is_not_known_and_not_zero(tmp_path):
+    unchecked = ROW.replace("      0 ", "    N/A ")[:-1] + "N/A"
+    (table,) = tables(HEADINGS + unchecked + "\n", tmp_path)
+    assert (table.rows[0].wrong, table.wrong_values) == (None, None)
+    (table,) = tables(HEADINGS + ROW + "\n# Out of bounds values : 0 OK\n# Avg bus bandwidth    : 1\n", tmp_path)
+    assert (table.rows[0].wrong, table.wrong_values) == (0, 0)
+    (table,) = tables("# OSU MPI Latency Test v7.5\n# Size       Avg Latency(us)\n1   9.87\n", tmp_path)
+    assert table.rows[0].wrong is None
+
+
+@pytest.mark.parametrize("module", [lines, nccom_lines])
+def test_no_pattern_tries_a_line_from_each_of_its_places_to_its_end(module):
+    """A log of blanks, or of the words that are looked for, took minutes a megabyte."""
+    patterns = {name: value.pattern for name, value in vars(module).items() if isinstance(value, re.Pattern)}
+    assert len(patterns) >= 5
+    for name, pattern in patterns.items():
+        bare = re.sub(r"\\.|\[[^\]]*\]", "x", pattern)
+        assert not re.search(r"[*+]|\{\d+,\}", bare), name
+
+
+def test_tables_of_many_labels_are_told_apart(tmp_path):
+    count = 1_500
+    heads = "".join(f"n{label}: {HEADINGS}" for label in range(count))
+    found = tables(heads + "".join(f"n{label}: {ROW}\n" for label in reversed(range(count))), tmp_path)
+    assert len(found) == 1000
+    assert {len(table.rows) for table in found} == {1}
+    assert found[10].label == "n10:"
+
+
+def test_labels_without_end_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(read, "_MOST_OPEN", 10)
+    path = tmp_path / "job.out"
+    ranks = "".join(
+        f"l{label}: # Using devices\nl{label}: # Rank 0 Group 0 Pid 1 on host{label} device 0\n" for label in range(50)
+    )
+    heads = "".join(f"l{label}: {HEADINGS}" for label in range(50))
+    path.write_text(ranks + heads + "".join(f"l{label}: {ROW}\n" for label in range(50)))
+    reader = Reader()
+    reader.read(LogFile(path))
+    assert [bool(table.hosts) for table in reader.tables] == [True] * 10 + [False] * 40
+    assert [len(table.rows) for table in reader.tables] == [0] * 40 + [1] * 10
+
+
+HOSTILE = [
+    "</script><b>",
+    "\x1b[2J\x1b]0;x\x07",
+    "\u202egpj",
+    "=cmd|' /C x'!A0",
+    "x" * 900,
+    "\x00",
+    "\N{PILE OF POO}",
+    "%s{0}",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_text_is_in_its_place_or_nowhere_and_costs_no_other_table(text, tmp_path):
+    host = text.replace(" ", "_")[:200] or "h"
+    log = f"# Using devices\n#  Rank  0 Group  0 Pid 42 on {host} device  0 [00:00] H100\n{HEADINGS}{ROW}\n"
+    log += f"# OSU MPI {text} Test v7\n# Size       Avg Latency(us)\n1  2.0\n{text}: # OSU MPI Latency Test\n"
+    log += f"+ nccom-test -r 4 -N 2 allr --hosts {host} --format=x\n{NCCOM_HEAD}{NCCOM_ROW}\n"
+    found = tables(log, tmp_path)
+    assert [table.rows[0].best for table in found if table.rows] in ([297.86, 2.0, 50.57], [297.86, 50.57])
+    assert all(len(table.label) <= 100 and len(table.variant) <= 60 and len(table.test) <= 120 for table in found)
+
+
+def test_where_buffers_are_is_told_once_however_often_a_log_says_it(tmp_path):
+    buffers = "# Send Buffer on DEVICE (D) and Receive Buffer on HOST (H)\n"
+    (table,) = tables(
+        f"# OSU MPI-CUDA Latency Test v7\n{buffers * 150}# Size       Avg Latency(us)\n1  2.0\n", tmp_path
+    )
+    assert table.variant == "CUDA DEVICE HOST"

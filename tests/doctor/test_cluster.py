@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from efakit import __version__
+from efakit.cli.main import efakit
 from efakit.doctor.cluster_checks import Check, checks
 from efakit.doctor.site import look_at, scripts_in_order
 from efakit.slurm.config import parse_config
@@ -365,6 +367,56 @@ def test_uninstall_takes_back_what_install_did(cluster):
     assert (done.returncode, f"records stay in {cluster.folder}/records" in done.stdout) == (0, True)
     assert not cluster.home.exists()
     assert [path.name for path in cluster.scripts.glob("*/*")] == ["90_pcluster", "90_pcluster"]
+
+
+# The exporter is the machine's own: folders of the test's stand in the place of /opt/efakit and of systemd's units.
+_OVER_SYSTEM = """\
+mkdir -p /opt/efakit /etc/systemd/system
+mount --bind "$1" /opt/efakit
+mount --bind "$2" /etc/systemd/system
+shift 2
+exec "$@"
+"""
+
+
+@AS_ROOT
+def test_the_exporter_is_installed_when_asked_for_and_goes_with_the_hooks(cluster, tmp_path):
+    spec = tmp_path / "spec.yaml"
+    spec.write_text((ROOT / "cluster-configs/p5.yaml").read_text().replace("hooks:", "hooks:\n  exporter: true", 1))
+    bundle, program, units = tmp_path / "bundle", tmp_path / "program", tmp_path / "units"
+    rendered = CliRunner().invoke(efakit, ["render", str(spec), "--out", str(bundle), "--target", "hooks"])
+    assert rendered.exit_code == 0, rendered.output
+    program.mkdir()
+    (units / "multi-user.target.wants").mkdir(parents=True)
+    (units / "site.service").write_text("[Unit]\n")
+    folders = ["--scripts-dir", cluster.scripts, "--home", cluster.home]
+    (tmp_path / "scontrol").write_text("#!/bin/sh\necho 'Prolog = (null)'\n")
+    (tmp_path / "scontrol").chmod(0o755)
+
+    def hooks(*arguments: object) -> str:
+        inside = ["unshare", "--mount", "sh", "-ec", _OVER_SYSTEM, "sh", program, units, *EFAKIT, "hooks", *arguments]
+        environment = {name: value for name, value in os.environ.items() if name != "SLURM_CONF"}
+        if arguments[0] == "status":
+            environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
+        done = subprocess.run([*map(str, inside)], capture_output=True, text=True, env=environment)
+        assert done.returncode == int(arguments[0] == "status"), done.stderr
+        return done.stdout
+
+    assert "the exporter is each node's own" in hooks("install", bundle, *folders)
+    assert "would write /opt/efakit/efakit-exporter.pyz" in hooks(
+        "install", bundle, *folders, "--exporter", "--dry-run"
+    )
+    assert list(program.iterdir()) == []
+    assert "wrote /opt/efakit/efakit-exporter.pyz" in hooks("install", bundle, *folders, "--exporter")
+    assert "wrote" not in hooks("install", bundle, *folders, "--exporter")
+    (state,) = json.loads(hooks("status", "--format", "json"))["exporters"]
+    assert (state["installed"], state["version"], state["unit"], state["enabled"]) == (True, __version__, "ours", True)
+    assert "would remove /opt/efakit/efakit-exporter.pyz" in hooks("uninstall", *folders, "--dry-run")
+    assert len(list(program.iterdir())) == 1
+    assert "the exporter is removed" in hooks("uninstall", *folders)
+    assert list(program.iterdir()) == []
+    assert sorted(path.name for path in units.rglob("*")) == ["multi-user.target.wants", "site.service"]
+    assert not cluster.home.exists()
 
 
 def test_flush_runs_the_installed_hook(cluster):

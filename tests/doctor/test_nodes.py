@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from efakit.cli.doctor_text import folded, print_examined
+from efakit.cli.main import efakit
 from efakit.doctor.archive import Collected
 from efakit.doctor.ask import ask_nodes, installed_hooks, own_file, why_not_asked
 from efakit.doctor.differences import differences
@@ -269,6 +271,48 @@ def test_each_node_is_asked_by_itself_and_one_that_does_not_answer_costs_no_othe
     argv = (answers / "argv.gpu-1").read_text().split("\n")
     assert argv[-3:] == ["/bin/sh", "/opt/slurm/etc/efakit/run-hook", "collect"]
     assert {"--nodelist=gpu-1", "--nodes=1", "--partition=gpu", "--export=NONE"} <= set(argv)
+
+
+def test_hooks_status_says_of_each_node_what_it_has_of_the_exporter(tmp_path, monkeypatch, data):
+    answers = tmp_path / "answers"
+    answers.mkdir()
+    has = {
+        "installed": True,
+        "version": "0.1.0",
+        "unit": "ours",
+        "enabled": True,
+        "active": True,
+        "listen": "[::]:9764",
+    }
+    none = {**dict.fromkeys(has), "installed": False, "unit": "none", "enabled": False}
+    states = [has, has, {**has, "active": None, "listen": None}, none, "older"]
+    for item, state in zip(nodes_like(data, 5), states, strict=True):
+        item["exporter"] = state
+        if state == "older":
+            del item["exporter"]
+        (answers / item["node"]).write_text(json.dumps(item) + "\n")
+    for name, value in fake_srun(tmp_path, answers).items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "scontrol").write_text("#!/bin/sh\nprintf 'Prolog = (null)\\nSLURM_VERSION = 24.11.5\\n'\n")
+    (tmp_path / "scontrol").chmod(0o755)
+    told = CliRunner().invoke(efakit, ["hooks", "status", "--node", "gpu-[1-7]"]).output
+    lines = [line for line in told.splitlines() if line.startswith("exporter on ")]
+    assert lines == [
+        "exporter on gpu-[1-2]: version 0.1.0, enabled, active, at [::]:9764",
+        "exporter on gpu-3: version 0.1.0, enabled, active: not known, at not known",
+        "exporter on gpu-4: not installed",
+        "exporter on gpu-5: not known (its hooks are of an older efakit, or it could not be read)",
+        "exporter on gpu-6: not known (Unable to allocate resources: Requested nodes are busy)",
+        "exporter on gpu-7: not known (Slurm says idle~: it is powered down, and a job would start it)",
+    ]
+    document = json.loads(
+        CliRunner().invoke(efakit, ["hooks", "status", "--node", "gpu-[1-7]", "--format", "json"]).stdout
+    )
+    assert document["exporters"][0] == {"node": "gpu-1", **has, "error": None}
+    assert document["exporters"][6]["installed"] is None
+    here = CliRunner().invoke(efakit, ["hooks", "status", "--format", "json"])
+    (only,) = json.loads(here.stdout)["exporters"]
+    assert only["node"] == os.uname().nodename.partition(".")[0]
 
 
 def test_nodes_without_hooks_are_asked_by_a_file_that_does_not_stay():

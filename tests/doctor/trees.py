@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from efakit import __version__
 from tests.lab import efa_software, efa_tree
 from tests.lab.efa_devices import generic_devices
 
@@ -61,6 +62,22 @@ def unreadable(path: Path) -> None:
     """Let a read fail as an I/O error does: a folder stands in the file's place."""
     path.unlink()
     path.mkdir()
+
+
+def exporter(root: Path, version: str = __version__) -> None:
+    """Write an exporter as its installer leaves it, enabled, on a node whose systemd does not run it."""
+    write(root, "opt/efakit/efakit-exporter.pyz", f'efakit/exporter/main.py\n__version__ = "{version}"\n')
+    command = "/usr/bin/python3.9 -I /opt/efakit/efakit-exporter.pyz --config /opt/efakit/hook.json"
+    write(root, "etc/systemd/system/efakit-exporter.service", f"[Service]\nExecStart={command}\n")
+    wants = root / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True, exist_ok=True)
+    (wants / "efakit-exporter.service").symlink_to("../efakit-exporter.service")
+    (root / "sys/fs/cgroup/system.slice").mkdir(parents=True, exist_ok=True)
+
+
+def _old_exporter(root: Path) -> None:
+    exporter(root, "0.0.1")
+    write(root, "sys/fs/cgroup/system.slice/efakit-exporter.service/cgroup.procs", "1\n")
 
 
 def _memory_of(root: Path, kernel: str) -> None:
@@ -237,4 +254,6 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str, str, str]] = {
         "newer kernel",
     ),
     "Enroot hides the devices": (_restrict, "enroot-restricted", "error", "/dev/infiniband"),
+    "the exporter is stopped": (exporter, "exporter-stopped", "warning", "start it"),
+    "an exporter of an older efakit": (_old_exporter, "exporter-version", "info", "install-exporter.sh"),
 }

@@ -11,14 +11,18 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from efakit import __version__
 from efakit.cli.main import efakit
+from efakit.doctor.exporter_checks import exporter_words
 from efakit.emit.registry import emit
 from efakit.errors import SpecError
+from efakit.node.exporter import exporter_state
 from efakit.plan.plan import Plan, make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 
 SCRIPT = Path(__file__).resolve().parents[2] / "prolog/install-exporter.sh"
+UNIT = SCRIPT.parents[1] / "src/efakit/exporter/assets/efakit-exporter.service"
 ADDRESS = "s3://b-1/p/install-exporter.sh"
 ACTION = {"Script": ADDRESS, "Args": ["--custom-action"]}
 SPEC = """\
@@ -113,6 +117,40 @@ def test_hyperpod_s_lifecycle_script_runs_it_if_it_lies_beside_it():
     assert b"install-exporter" not in without["hyperpod/README.md"]
 
 
+PCS = """\
+cluster:
+  region: us-east-1
+  queues:
+    - name: gpu
+      subnet: subnet-0123456789abcdef1
+      compute_resources: [{name: p5, instance: p5.48xlarge, nodes: 4}]
+pcs:
+  name: my-cluster
+  security_groups: [sg-0123456789abcdef0]
+  instance_profile: arn:aws:iam::123456789012:instance-profile/nodes
+  ami: ami-0123456789abcdef0
+hooks: {bucket: s3://b-1/p, records_dir: /fsx/records, exporter: true}
+"""
+
+
+def test_a_pcs_node_s_lifecycle_action_installs_it_with_the_settings_that_pcs_nodes_have(tmp_path):
+    decision = decision_of(PCS)
+    assert decision.choice == f"by the exporter, from {ADDRESS}"
+    assert decision.reason.startswith("a lifecycle action of each compute node group runs it")
+    template = yaml.safe_load(files_of(PCS, "pcs")["pcs/cluster.yaml"])
+    scripts = template["Resources"]["GpuP5Nodes"]["Properties"]["NodeLifecycleActions"]["Stages"]["NodeBootstrapped"]
+    # As PCS's agent runs what it fetched, with the arguments of the template; in a folder tree.
+    fetched, root = tmp_path / "script", tmp_path / "root"
+    fetched.write_bytes(files_of(PCS)["hooks/install-exporter.sh"])
+    done = subprocess.run(
+        ["sh", fetched, *scripts[1]["Arguments"], "--root", root], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    unit = (root / "etc/systemd/system/efakit-exporter.service").read_text()
+    assert "efakit-exporter.pyz --config /opt/efakit/hook.json" in unit
+    assert (root / "opt/efakit/efakit-exporter.pyz").is_file()
+
+
 def test_it_is_published_beside_the_hooks_installer(tmp_path):
     (tmp_path / "spec.yaml").write_text(SPEC)
     run = CliRunner()
@@ -192,6 +230,80 @@ def test_a_second_run_changes_nothing_and_another_setting_only_the_unit(installe
     changed = [path for path, content in contents(root).items() if before[path] != content]
     assert [Path(path).name for path in changed] == ["efakit-exporter.service"] * len(changed)
     assert "--config /etc/x/hook.json" in (root / "etc/systemd/system/efakit-exporter.service").read_text()
+
+
+def state(root: Path) -> dict[str, Any]:
+    unread: list[Any] = []
+    found = dict(exporter_state(str(root), unread))
+    assert unread == []
+    return found
+
+
+def test_what_is_on_a_node_is_known_from_its_files_and_its_control_group(installer, tmp_path):
+    root = tmp_path / "root"
+    nothing = dict.fromkeys(("version", "active", "listen"))
+    assert state(root) == {**nothing, "installed": False, "unit": "none", "enabled": False}
+    install(installer, root)
+    there = {"installed": True, "version": __version__, "unit": "ours", "enabled": True, "listen": "[::]:9764"}
+    assert state(root) == {**there, "active": None}
+    assert exporter_words(state(root)).endswith("enabled, active: not known, at [::]:9764")
+    group = root / "sys/fs/cgroup/system.slice"
+    group.mkdir(parents=True)
+    assert state(root) == {**there, "active": False}
+    (group / "efakit-exporter.service").mkdir()
+    (group / "efakit-exporter.service/cgroup.procs").write_text("4711\n")
+    assert state(root) == {**there, "active": True}
+    (root / "etc/systemd/system/efakit-exporter.service.d").mkdir()
+    (root / "etc/systemd/system/multi-user.target.wants/efakit-exporter.service").unlink()
+    assert state(root) == {**there, "active": True, "enabled": False, "listen": None}
+
+
+def test_an_upgrade_replaces_the_program_and_a_second_one_changes_nothing(installer, tmp_path):
+    root = tmp_path / "root"
+    install(installer, root)
+    program = root / "opt/efakit/efakit-exporter.pyz"
+    program.write_bytes(
+        program.read_bytes().replace(f'__version__ = "{__version__}"'.encode(), b'__version__ = "0.0.1"')
+    )
+    assert state(root)["version"] == "0.0.1"
+    before = contents(root)
+    assert "would write" in install(installer, root, "--dry-run")
+    assert contents(root) == before
+    assert f"wrote {program}" in install(installer, root)
+    assert state(root)["version"] == __version__
+    assert install(installer, root) == install(installer, root, "--dry-run") == ""
+
+
+def test_the_removal_says_first_what_it_would_remove(installer, tmp_path):
+    root = tmp_path / "root"
+    assert "no exporter is installed" in install(installer, root, "--uninstall")
+    install(installer, root)
+    before = contents(root)
+    said = install(installer, root, "--uninstall", "--dry-run")
+    assert contents(root) == before
+    for path in ("opt/efakit/efakit-exporter.pyz", "etc/systemd/system/efakit-exporter.service"):
+        assert f"would remove {root}/{path}" in said
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("etc/systemd/system/efakit-exporter.service", "[Service]\nExecStart=/opt/site/exporter --port 9764\n"),
+        # As 'efakit exporter --assets' writes it, put there by hand.
+        ("etc/systemd/system/efakit-exporter.service", UNIT.read_text()),
+        ("opt/efakit/efakit-exporter.pyz", "something else\n"),
+    ],
+)
+def test_what_is_not_its_own_it_neither_changes_nor_removes(installer, tmp_path, path, text):
+    root = tmp_path / "root"
+    file = root / path
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    before = contents(root)
+    assert f"error: {file} is not efakit's exporter" in install(installer, root, status=1)
+    assert f"{file} is not efakit's: it stays" in install(installer, root, "--uninstall")
+    assert contents(root) == before
+    assert state(root)["unit"] == ("other" if path.startswith("etc") else "none")
 
 
 def test_removed_it_leaves_nothing(installer, tmp_path):

@@ -177,6 +177,40 @@ def test_counters_that_begin_anew_are_compared_from_there():
     assert show(film + [talking(100)] * 20).answer == "fallback"
 
 
+ONE = {"rdmap1s0": dict.fromkeys(("tx_bytes", "rx_bytes", *CLASSES), 1000)}
+BOTH = {**ONE, "rdmap2s0": ONE["rdmap1s0"]}
+
+
+@pytest.mark.parametrize(
+    ("first", "at_suspicion", "now", "answer"),
+    [
+        ((BOTH, True), (BOTH, True), (BOTH, True), "fallback"),
+        ((BOTH, True), (ONE, True), (BOTH, True), "unknown"),
+        ((BOTH, True), (BOTH, True), (ONE, True), "unknown"),
+        ((BOTH, True), ({}, True), ({}, True), "unknown"),
+        ((ONE, True), (BOTH, True), (BOTH, True), "unknown"),
+        (({}, False), (BOTH, True), (BOTH, True), "unknown"),
+    ],
+)
+def test_a_device_that_is_not_in_every_reading_may_have_carried_anything(first, at_suspicion, now, answer):
+    """It came or went, or could not be read when the job began."""
+    watch = Exchange(2)
+    watch.begin(0, {}, first)
+    answers = []
+    for number in range(1, 8):
+        if watch.look(number * LOOK_SECONDS, {b"1": (number * 100 * MB, number * 100 * MB, PEER)}):
+            answers.append(watch.answer(number * LOOK_SECONDS, at_suspicion if not answers else now))
+    assert [one for one in answers if one][:1] == [answer]
+
+
+def test_connections_that_could_not_be_read_at_first_are_compared_from_the_second_reading_on():
+    watch = Exchange(2)
+    watch.begin(0, None, (BOTH, True))
+    assert not watch.look(2, {b"1": (900 * MB, 900 * MB, PEER)}), "what they carried before is not known"
+    assert not watch.look(4, {b"1": (900 * MB, 900 * MB, PEER)})
+    assert watch.look(6, {b"1": (990 * MB, 990 * MB, PEER)})
+
+
 def test_efa_is_read_only_while_the_ranks_talk_over_tcp():
     assert show([Frame(2000 * MB, 60 * MB)] * 900).efa_looks == 0
     busy = show([Frame(900 * MB, 900 * MB)] * 900)

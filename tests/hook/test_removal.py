@@ -99,6 +99,16 @@ def test_removing_them_again_changes_nothing_and_installing_again_puts_the_hooks
     assert cluster.job() == (0, 0)
 
 
+def test_where_no_hooks_are_none_are_said_to_be_removed(cluster):
+    cluster.slurm.set(Prolog="", Epilog="")
+    said = cluster.run("--uninstall")
+    assert said.returncode == 0
+    assert f"no hooks were found: neither in {cluster.home} nor " in said.stdout
+    assert "removed" not in said.stdout
+    assert cluster.run().returncode == 0
+    assert "hooks removed; records stay" in cluster.run("--uninstall").stdout
+
+
 @EITHER_SHELL
 def test_they_go_once_slurm_finds_another_file(cluster):
     cluster.run()

@@ -5,6 +5,7 @@ Slurm's commands are stand-ins that write down how they were called. A look is s
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -29,6 +30,16 @@ from efakit.hook import watch_node
 watch_node.LOOK_SECONDS, watch_node._LATER_SECONDS = 0.03, 0.03
 from efakit.hook.main import main
 sys.exit(main(sys.argv[1:], os.environ, {}))
+"""
+# As a node that is short of something: the kernel tells of no connections, a number of times.
+_SHORT = """
+from efakit.hook import watch_node
+really, lacks = watch_node.read_connections, [OSError(*lack) for lack in LACKS]
+def read_connections(peers, user):
+    if lacks:
+        raise lacks.pop()
+    return really(peers, user)
+watch_node.read_connections = read_connections
 """
 STAND_IN = '#!/bin/sh\necho "${{0##*/}} $*" >>{calls}\n{more}\n'
 
@@ -97,9 +108,11 @@ def stand_in(folder: Path, name: str, more: str = "") -> None:
     path.chmod(0o755)
 
 
-def start(node: Node, command: str = "watch-node", haste: bool = True, **variables: str) -> subprocess.Popen[str]:
+def start(
+    node: Node, command: str = "watch-node", haste: bool = True, before: str = "", **variables: str
+) -> subprocess.Popen[str]:
     node.config.write_text(json.dumps(node.settings))
-    program = [sys.executable, "-c", _HASTE] if haste else [sys.executable, "-I", "-S", str(node.archive)]
+    program = [sys.executable, "-c", before + _HASTE] if haste else [sys.executable, "-I", "-S", str(node.archive)]
     folder = node.config.parent
     environment = {
         "SLURMD_NODENAME": node.name,
@@ -145,6 +158,25 @@ def test_ranks_that_talk_over_tcp_are_told_by_node_and_efas_first_traffic_too(no
     assert calls(node) == []
 
 
+def test_a_node_that_is_short_of_something_for_a_moment_is_still_watched(node, talk):
+    lacks = [(errno.ENOBUFS, "No buffer space available"), (errno.EMFILE, "Too many open files"), ("timed out",)] * 2
+    process = start(node, before=f"LACKS = {lacks!r}\n{_SHORT}")
+    assert process.stdout.readline().startswith(f"efakit: warning on {node.name}: the ranks talk over TCP")
+    end(process)
+
+
+@pytest.mark.parametrize(
+    ("lacks", "why"),
+    [
+        ([(errno.ENOENT, "No such file or directory")], "No such file or directory"),
+        ([("timed out",)] * 30, "timed out"),
+    ],
+)
+def test_connections_that_cannot_be_read_end_the_watch_with_the_reason(node, talk, lacks, why):
+    said = until_it_ends(start(node, before=f"LACKS = {lacks!r}\n{_SHORT}"))
+    assert said == [f"efakit: watch of {node.name} ends: its TCP connections cannot be read: {why}"]
+
+
 def test_counters_that_cannot_be_read_are_told_once_as_not_known(node, talk):
     device = next((node.root / "sys/class/infiniband").iterdir()) / "ports/1/hw_counters/tx_bytes"
     device.unlink()
@@ -159,7 +191,8 @@ def test_counters_that_cannot_be_read_are_told_once_as_not_known(node, talk):
 def until_it_ends(process: subprocess.Popen[str]) -> list[str]:
     """Return the lines of a process that ends although its input goes on."""
     status = process.wait(timeout=60)  # it says little: the pipe holds it
-    with process.stdin as _, process.stdout as out, process.stderr as errors:
+    process.stdin.close()
+    with process.stdout as out, process.stderr as errors:
         assert (status, errors.read()) == (0, "")
         return out.read().splitlines()
 
@@ -198,6 +231,25 @@ def test_a_job_that_cannot_be_requeued_again_is_cancelled(node, talk, variables,
     assert calls(node)[-1] == "scancel 7"
 
 
+def test_a_job_that_another_node_has_requeued_is_not_taken_out_of_the_queue(node, talk):
+    stand_in(node.config.parent, "scontrol", "echo Job is pending execution for job 7; exit 1")
+    said = until_it_ends(start(node, EFAKIT_WATCH="requeue"))
+    assert said[-1].startswith("efakit: job 7 is requeued by its watch on ")
+    assert calls(node) == ["scontrol requeue 7"]
+
+
+def test_a_job_whose_step_ends_while_slurm_answers_is_not_cancelled(node, talk):
+    os.mkfifo(node.config.parent / "answer")
+    stand_in(node.config.parent, "scontrol", f"cat {node.config.parent}/answer; exit 1")
+    process = start(node, EFAKIT_WATCH="requeue")
+    process.stdout.readline()
+    assert "is requeued by its watch" in process.stdout.readline()
+    process.stdin.close()
+    (node.config.parent / "answer").write_text("no such luck")
+    assert until_it_ends(process) == []
+    assert calls(node) == ["scontrol requeue 7"]
+
+
 def test_slurm_s_refusal_to_cancel_is_told(node, talk):
     stand_in(node.config.parent, "scancel", "echo Access denied >&2; exit 1")
     assert until_it_ends(start(node, EFAKIT_WATCH="stop"))[-1] == "efakit: job 7 cannot be cancelled: Access denied"
@@ -219,10 +271,11 @@ def test_where_there_is_nothing_to_watch_the_process_ends_at_once_and_says_nothi
 def test_it_ends_with_its_input_and_outlives_a_signal_that_the_job_asked_for(node):
     """As installed: one file and a bare interpreter. Signals that Slurm sends to all steps are for the ranks."""
     process = start(node, haste=False)
-    wanted = 1 << signal.SIGUSR1 - 1 | 1 << signal.SIGUSR2 - 1
+    of_the_ranks = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
+    wanted = sum(1 << number - 1 for number in of_the_ranks)
     while _ignored(process) & wanted != wanted:
         assert process.poll() is None
-    for number in (signal.SIGUSR1, signal.SIGUSR2):
+    for number in of_the_ranks:
         process.send_signal(number)
     assert end(process) == ""
 
@@ -269,12 +322,13 @@ def test_a_watch_that_cannot_start_says_so_in_one_line(node, name, does, why):
 def test_a_connection_of_another_user_or_with_a_server_of_files_does_not_count():
     from efakit.node.connections import packed, read_connections
 
-    with socket.create_server((PEER, 0)) as listener, socket.create_connection(listener.getsockname()) as out:
+    alone = "127.0.0.3"  # other tests talk to PEER meanwhile
+    with socket.create_server((alone, 0)) as listener, socket.create_connection(listener.getsockname()) as out:
         back = listener.accept()[0]
         back.sendall(b"x" * 1000)
         while len(out.recv(1000, socket.MSG_PEEK)) < 1000:
             pass
-        peers = {packed(PEER)}
+        peers = {packed(alone)}
         assert [carried[:2] for carried in read_connections(peers, os.getuid()).values()] == [(1, 1000)]
         assert read_connections(peers, os.getuid() + 1) == {}
         assert read_connections({packed("10.255.255.1")}, os.getuid()) == {}

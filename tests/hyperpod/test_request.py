@@ -154,11 +154,12 @@ class Node:
             (etc / f"{kind}.d/700_dcgm.sh").write_text("#!/bin/sh\n")
         self.conf = etc / "slurm.conf"
         self.conf.write_text(f"ClusterName=hp\nProlog={etc}/prolog.d/*\nHealthCheckInterval=30\n")
-        for path in (self.log, self.scripts, self.programs):
+        self.units = folder / "units"
+        for path in (self.log, self.scripts, self.programs, self.units):
             path.mkdir()
-        records = str(folder / "records")
-        for name, content in files_of({**spec_of(), "hooks": {"records_dir": records}}).items():
-            if name.startswith("lifecycle/") or name == "hooks/install-hooks.sh":
+        hooks = {"records_dir": str(folder / "records"), "exporter": True}
+        for name, content in files_of({**spec_of(), "hooks": hooks}).items():
+            if name.startswith("lifecycle/") or name in ("hooks/install-hooks.sh", "hooks/install-exporter.sh"):
                 (self.scripts / Path(name).name).write_bytes(content)
         self.answer("systemctl", 0)
         self.answer("scontrol", 0)
@@ -170,6 +171,7 @@ class Node:
 
     def run(self) -> int:
         mounts = f"/bin/mount --bind '{self.log}' /var/log; mkdir -p /opt; /bin/mount --bind '{self.opt}' /opt"
+        mounts += f"; mkdir -p /etc/systemd/system; /bin/mount --bind '{self.units}' /etc/systemd/system"
         argv = ["unshare", "--mount", "/bin/sh", "-ec", f'{mounts}; exec bash "$1"', "sh"]
         environment = {**os.environ, "PATH": f"{self.programs}:{os.environ['PATH']}"}
         environment.pop("SLURM_CONF", None)
@@ -211,6 +213,22 @@ def test_on_a_compute_node_slurm_conf_stays_as_it_is(node):
     assert node.run() == 0
     assert node.conf.read_text() == before
     assert (node.opt / "efakit/run-hook").is_file()
+
+
+@AS_ROOT
+def test_the_exporter_is_installed_where_its_installer_lies_beside_the_script_and_once(node):
+    node.answer("systemctl", 3)
+    assert node.run() == 0
+    unit = node.units / "efakit-exporter.service"
+    assert "efakit-exporter.pyz --config /opt/efakit/hook.json" in unit.read_text()
+    files = [unit, node.opt / "efakit/efakit-exporter.pyz"]
+    before = [file.stat().st_ino for file in files]
+    assert node.run() == 0
+    assert [file.stat().st_ino for file in files] == before
+    (node.scripts / "install-exporter.sh").unlink()
+    unit.unlink()
+    assert node.run() == 0
+    assert not unit.exists()
 
 
 @AS_ROOT

@@ -37,6 +37,8 @@ class Labelled:
     """Rules that must say something of the job as a whole."""
     looks_like_efa: bool = False
     """Balanced storage on a driver without classes: nothing in the record tells it from ranks' traffic."""
+    undecided: bool = False
+    """The record allows the truth and another verdict."""
 
 
 class Maker:
@@ -90,6 +92,27 @@ class Maker:
         counters = self.records[node]["interfaces"][0]["counters"]
         counters["tx_bytes"] += sent
         counters["rx_bytes"] += received
+
+    def lustre(self, node: str, sent: int, received: int, networks: tuple[str, ...] = ("efa",)) -> None:
+        """Let Lustre write and read over EFA, with LNet's counters in the record: by reads, as kefalnd does.
+
+        Each RPC of 4 MiB is some messages more, whose headers LNet does not count.
+        """
+        devices = self.devices(node)
+        for device in devices:
+            self.add(device, "read", sent // len(devices), received // len(devices))
+            self.add(device, "send", 4_000_000 // len(devices), 4_000_000 // len(devices))
+        self.lnet(node, sent + 2_000_000, received + 2_000_000, networks)
+
+    def lnet(self, node: str, sent: int, received: int, networks: tuple[str, ...]) -> None:
+        self.records[node]["lnet"] = {
+            "networks": list(networks),
+            "send_bytes": sent,
+            "recv_bytes": received,
+            "messages": 8_000 + (sent + received) // 1_000_000,
+            "all_tcp": True,
+            "error": None,
+        }
 
     def clear(self, device: dict[str, Any]) -> None:
         device["counters"] = dict.fromkeys(device["counters"], 0)
@@ -178,6 +201,47 @@ def fallback_with_balanced_storage(make: Maker) -> Labelled:
                 make.add(device, "read", 50 * GB, 0)
                 make.add(device, "send", 0, 50 * GB)
     return make.job("balanced storage", "tcp-fallback", looks_like_efa=not make.has("send_bytes"))
+
+
+def fallback_beside_lustre(make: Maker) -> Labelled:
+    """Lustre reads and writes alike over EFA, and LNet says so: the ranks' bytes are not there, in no driver."""
+    for node in make.names:
+        make.tcp(node, GB, GB)
+        make.lustre(node, 50 * GB, 50 * GB)
+    return make.job("fallback beside Lustre", "tcp-fallback", whole={"job-storage-traffic"})
+
+
+def fallback_beside_lustre_over_both(make: Maker) -> Labelled:
+    """LNet has a network over TCP as well: what travelled over TCP may have been Lustre's, and over EFA the ranks'."""
+    for node in make.names:
+        make.tcp(node, 10 * GB, 10 * GB)
+        make.lustre(node, 50 * GB, 50 * GB, ("efa", "tcp"))
+    return make.job("fallback beside Lustre over both", "tcp-fallback", undecided=True)
+
+
+def efa_beside_lustre(make: Maker) -> Labelled:
+    make.exchange()
+    for node in make.names:
+        make.tcp(node, GB, GB)
+        make.lustre(node, 30 * GB, 40 * GB, ("efa", "tcp"))
+    return make.job("EFA beside Lustre", "efa", whole={"job-storage-traffic"})
+
+
+def efa_beside_lustre_over_tcp(make: Maker) -> Labelled:
+    """LNet could use EFA, and reads all its files over TCP: the file system has no EFA."""
+    make.exchange(10 * GB)
+    for node in make.names:
+        much = 40 * GB * len(make.devices(node))
+        make.tcp(node, much // 100, much)
+        make.lnet(node, much // 1000, much, ("efa", "tcp"))
+    return make.job("EFA, and Lustre over TCP", "efa")
+
+
+def only_lustre(make: Maker) -> Labelled:
+    """Ranks that do not talk to each other, and read and write their files."""
+    for node in make.names:
+        make.lustre(node, 50 * GB, 50 * GB)
+    return make.job("only Lustre", "no-traffic", whole={"job-storage-traffic"})
 
 
 def one_fell_back(make: Maker) -> Labelled:
@@ -414,6 +478,8 @@ CASES: dict[str, Callable[[Maker], Labelled]] = {
         case.__name__: case
         for case in (
             *(healthy, chatty, fallback, fallback_after_a_probe, fallback_with_storage, fallback_with_balanced_storage),
+            *(fallback_beside_lustre, fallback_beside_lustre_over_both, efa_beside_lustre, efa_beside_lustre_over_tcp),
+            only_lustre,
             *(
                 one_fell_back,
                 idle_device,

@@ -19,6 +19,7 @@ WHOLE = version_2(
     foreign_devices=[],
     late_devices=None,
     hugepages=None,
+    lnet=None,
 )
 
 

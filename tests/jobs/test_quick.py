@@ -52,6 +52,7 @@ def device(**changes):
 
 
 TEXT = json.dumps(WHOLE)
+LNET = {"networks": ["efa"], "send_bytes": 1, "recv_bytes": 2, "messages": 3, "all_tcp": True, "error": None}
 CHANGED = {
     "a counter twice": TEXT.replace('"tx_bytes": 1000000000', '"tx_bytes": 5, "tx_bytes": 1000000000'),
     "a field twice": TEXT.replace('"user": "me"', '"user": "me", "user": "you"'),
@@ -76,6 +77,9 @@ CHANGED = {
     "no devices": json.dumps({**WHOLE, "devices": []}),
     "no counters": device(counters={}),
     "no admin counters": device(device_counters={}),
+    "LNet's counters": json.dumps({**WHOLE, "lnet": {**LNET, "error": "stats: Operation not permitted"}}),
+    "LNet's counters with a name of later": json.dumps({**WHOLE, "lnet": {**LNET, "later": 1}}),
+    "LNet's counters as a list": json.dumps({**WHOLE, "lnet": [LNET]}),
     "a field of later": json.dumps({**WHOLE, "later": {"deep": [1]}}),
     "infinity": TEXT.replace('"ended_at": 2000.0', '"ended_at": Infinity'),
     "version 1": json.dumps(version_1()),

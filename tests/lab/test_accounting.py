@@ -14,6 +14,7 @@ import pytest
 from tests.jobs.making import version_2, write
 
 from .cluster import LabCluster, LabCommandError, default_node_names, missing_requirements
+from .releases import slurm_release
 
 MISSING = missing_requirements(accounting=True)
 pytestmark = [
@@ -21,6 +22,7 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"no accounting without {', '.join(MISSING)}: run 'make test' as root"),
 ]
 NODES = default_node_names(2)
+RELEASE = (0, 0) if MISSING else slurm_release()
 FIELDS = ("JobID", "State", "ExitCode", "User", "NNodes")
 
 
@@ -86,8 +88,10 @@ class Annotated:
         self.folder = folder
         self.name = cluster.run(["sacctmgr", "-n", "-P", "show", "cluster", "format=cluster"]).stdout.strip()
 
-    def records(self, job: int, *, tcp: bool = False, comment: str = "", shift: float = 0.0) -> None:
-        """Publish the records of an ended job of both nodes, and give it a comment that is there before."""
+    def records(
+        self, job: int, *, tcp: bool = False, comment: str = "", shift: float = 0.0, field: str = "AdminComment"
+    ) -> None:
+        """Publish the records of an ended job of both nodes, and give it a text that is there before."""
         accounted(self.cluster, job)
         ended_at = time.time() + shift
         records = []
@@ -99,7 +103,7 @@ class Annotated:
             records.append(record)
         write(self.folder, *records)
         if comment:
-            self.cluster.run(["sacctmgr", "-i", "modify", "job", f"jobid={job}", "set", f"AdminComment={comment}"])
+            self.cluster.run(["sacctmgr", "-i", "modify", "job", f"jobid={job}", "set", f"{field}={comment}"])
 
     def annotate(self, *options: str) -> dict[str, Any]:
         program = [sys.executable, "-c", "from efakit.cli.main import main; main()"]
@@ -108,8 +112,8 @@ class Annotated:
         output = self.cluster.run([*argv, "--format", "json", *options], env=environment).stdout
         return json.loads(output)  # type: ignore[no-any-return]
 
-    def comment(self, job: int) -> str:
-        argv = ["sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={job}", "--format=AdminComment"]
+    def comment(self, job: int, field: str = "AdminComment") -> str:
+        argv = ["sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={job}", f"--format={field}"]
         return self.cluster.run(argv).stdout.rstrip("\n")
 
 
@@ -139,3 +143,41 @@ def test_verdicts_become_comments_of_empty_fields_and_of_own_lines_alone(cluster
     assert [jobs.comment(job) for job in (theirs, other_run)] == [before[theirs], ""]
     told = jobs.annotate()
     assert (told["written"], sorted(told["same"])) == ({}, [good, fallen, ours])
+
+
+@pytest.mark.skipif(RELEASE < (23, 2), reason="Slurm has Extra from 23.02 on")
+def test_verdicts_go_into_extra_and_never_over_a_user_s(cluster: LabCluster, tmp_path: Path) -> None:
+    jobs = Annotated(cluster, tmp_path)
+    good, theirs, ours = (submit(cluster, "true", "--nodes=2") for _ in range(3))
+    jobs.records(good)
+    jobs.records(theirs, comment="rack 7", field="Extra")
+    jobs.records(ours, comment="efakit: incomplete, 2 nodes", field="Extra")
+    line = "efakit: efa, 2 nodes, EFA 2 GB, TCP 200 B"
+    told = jobs.annotate("--field", "Extra")
+    assert (told["field"], told["written"]) == ("Extra", {str(good): line, str(ours): line})
+    assert told["foreign"] == [theirs]
+    assert [jobs.comment(job, "Extra") for job in (good, theirs, ours)] == [line, "rack 7", line]
+    assert [jobs.comment(job) for job in (good, theirs, ours)] == ["", "", ""]
+    assert (jobs.annotate("--field", "Extra")["written"], jobs.annotate("--field", "Extra")["same"]) == (
+        {},
+        [good, ours],
+    )
+
+
+@pytest.mark.skipif(RELEASE >= (23, 2), reason="Slurm has Extra from 23.02 on")
+def test_extra_is_refused_by_name_where_slurm_has_none(cluster: LabCluster, tmp_path: Path) -> None:
+    jobs = Annotated(cluster, tmp_path)
+    job = submit(cluster, "true", "--nodes=2")
+    jobs.records(job)
+    with pytest.raises(LabCommandError, match="has no such field in its accounting"):
+        jobs.annotate("--field", "Extra")
+    assert jobs.comment(job) == ""
+
+
+def test_slurmctld_refuses_to_change_a_job_that_has_ended(cluster: LabCluster) -> None:
+    """Why accounting is asked, and not scontrol: slurmctld still holds the job."""
+    job = submit(cluster, "true")
+    accounted(cluster, job)
+    assert cluster.job_states(job)
+    with pytest.raises(LabCommandError, match="already finished"):
+        cluster.run(["scontrol", "update", f"jobid={job}", "AdminComment=x" if RELEASE < (23, 2) else "Extra=x"])

@@ -99,7 +99,7 @@ def plain(value: Any) -> Any:
     """Return a value with what CloudFormation fills in, as ids and digests are."""
     if isinstance(value, dict):
         if set(value) == {"Ref"}:
-            return "0" * 64 if value["Ref"] == "InstallerSha256" else "lt-0123456789abcdef0"
+            return "0" * 64 if value["Ref"].endswith("Sha256") else "lt-0123456789abcdef0"
         if set(value) == {"Fn::GetAtt"}:
             return "pcs_0123456789"
         return {key: plain(item) for key, item in value.items()}
@@ -151,6 +151,7 @@ def test_the_judges_take_what_is_rendered_for_each_kind_of_type(name):
         spec_of(login_instance="m7i.xlarge", accounting=True, key="mine", slurm="24.11", size="LARGE"),
         spec_of(slurm_settings={"Prolog": "/mine", "SelectTypeParameters": "CR_CPU"}, on_error="STOP_SEQUENCE"),
         {**spec_of(), "hooks": {}},
+        {**spec_of(), "hooks": {"bucket": "s3://my-bucket/efakit", "exporter": True}},
     ],
     ids=str,
 )
@@ -185,6 +186,31 @@ def test_no_fault_of_the_hooks_ends_a_node_and_slurm_is_told_of_folders_that_the
     assert told["TaskProlog"] == "/opt/efakit/task-prolog"
     installer = next(file for file in emit(plan_of(spec), ("hooks",)) if file.path.endswith("install-hooks.sh"))
     assert len(installer.content) < MOST_SCRIPT_BYTES
+
+
+def test_the_exporter_s_installer_is_a_second_lifecycle_action_held_to_its_own_checksum():
+    spec = spec_of()
+    spec["hooks"]["exporter"] = True
+    template = yaml.safe_load(template_of(spec))
+    hooks, exporter = template["Resources"]["GpuNNodes"]["Properties"]["NodeLifecycleActions"]["Stages"][
+        "NodeBootstrapped"
+    ]
+    assert hooks["ScriptSource"]["Checksum"] == {"Ref": "InstallerSha256"}
+    assert exporter == {
+        "Name": "efakit exporter",
+        "ScriptSource": {
+            "ScriptLocation": "s3://my-bucket/efakit/install-exporter.sh",
+            "Checksum": {"Ref": "ExporterSha256"},
+        },
+        "Arguments": ["--custom-action"],
+        "OnError": "CONTINUE",
+    }
+    assert set(template["Parameters"]) == {"InstallerSha256", "ExporterSha256"}
+    files = {file.path: file.content for file in emit(plan_of(spec), ("hooks", "pcs"))}
+    assert len(files["hooks/install-exporter.sh"]) < MOST_SCRIPT_BYTES
+    assert b'ExporterSha256="$(sha256sum <../hooks/install-exporter.sh' in files["pcs/README.md"]
+    del spec["hooks"]["bucket"]
+    assert "NodeLifecycleActions" not in template_of(spec)
 
 
 def test_without_a_bucket_slurm_is_told_of_nothing_that_is_not_there():

@@ -95,3 +95,19 @@ def test_what_is_missing_for_pyxis_is_said(more, missing):
 def test_an_action_or_image_of_the_user_s_own_may_switch_pyxis_on(more):
     text = (CLUSTER + more + PYXIS).replace("abcdef0}", f"abcdef0, custom_actions: {{on_node_configured: {ACTION}}}}}")
     assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("env", "rules"),
+    [
+        ("NCCL_NET: Libfabric", ["nccl-net-without-efa"]),
+        ("FI_PROVIDER: efa", ["provider-without-efa"]),
+        ("FI_PROVIDER: tcp", []),
+        ("NCCL_SOCKET_IFNAME: eth0", []),
+    ],
+)
+def test_of_a_job_on_nodes_without_efa_only_what_wants_efa_is_found(env, rules):
+    plan = make_plan(
+        read_spec(Document(Path("spec.yaml"), CLUSTER.replace("p5.48xlarge", "g5.xlarge") + JOB % f"env: {{{env}}}"))
+    )
+    assert [finding.rule for finding in plan.job_findings] == rules

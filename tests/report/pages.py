@@ -19,6 +19,7 @@ from efakit.report.html.job import job_page
 from efakit.report.job import JobReport, SlurmFacts
 from scripts.golden_reports import golden_page, report_of, sick
 from tests.jobs.labelled import Labelled, Maker
+from tests.report import benching
 
 P5 = {"driver": "2.17.3", "instance": "p5.48xlarge"}
 END = 1_795_000_000.0
@@ -53,6 +54,22 @@ def job_of(nodes: int) -> str:
     return job_page(many(nodes), "0")
 
 
+def benched(report: JobReport, more: int = 20) -> JobReport:
+    """Return a report of a job with tables of each kind, of which some have earlier runs, and so many more."""
+    hosts = list(report.run.node_names)
+    few = hosts[:16]
+    earlier = tuple((benching.all_reduce(few, value), benching.latency(value / 365)) for value in (360.0, 365.0, 370.0))
+    many_sizes = tuple(range(1 << 20, 501 << 20, 1 << 20))
+    logs = (
+        benching.all_reduce(few, 310.0),
+        benching.broken(few),
+        benching.latency(1.3),
+        benching.all_reduce(few, 300.0, many_sizes),
+        *(benching.all_reduce(hosts, 280.0),) * more,
+    )
+    return benching.with_tables(report, *logs, earlier=earlier)
+
+
 def lost_of(nodes: int) -> str:
     """Return the page of a job of which the nodes differ and one has no record."""
     make = Maker(10, nodes=nodes, **P5)
@@ -61,8 +78,8 @@ def lost_of(nodes: int) -> str:
     return job_page(report_of(make.job("lost", "incomplete")), "0")
 
 
-def restless(nodes: int) -> str:
-    """Return the page of a job of which each device is unlike its neighbours: the largest page."""
+def restless(nodes: int) -> JobReport:
+    """Return the report of a job of which each device is unlike its neighbours: the largest page."""
     few = Maker(11, nodes=64, **P5)
     few.exchange()
     for name in few.names:
@@ -71,7 +88,7 @@ def restless(nodes: int) -> str:
             device["counters"]["tx_bytes"] = int(device["counters"]["tx_bytes"] * factor)
     packed = [{**record, "devices": pack(record["devices"])} for record in few.records.values()]
     names = tuple(f"gpu-st-p5-{number}" for number in range(1, nodes + 1))
-    return job_page(report_of(Labelled("restless", "efa", names, dict(zip(names, cycle(packed), strict=False)))), "0")
+    return report_of(Labelled("restless", "efa", names, dict(zip(names, cycle(packed), strict=False))))
 
 
 def hostile_job() -> str:
@@ -98,7 +115,7 @@ def hostile_job() -> str:
         tuple(Cause(text, "log", True, text, text, f"https://{text}", HOSTILE) for text in HOSTILE),
         HOSTILE[1],
     )
-    return job_page(report, HOSTILE[0])
+    return job_page(benching.with_tables(report, *map(benching.hostile, HOSTILE)), HOSTILE[0])
 
 
 def fleet(days: int, by: str | None = None, texts: tuple[str, ...] = ("ana", "bob")) -> FleetReport:
@@ -173,6 +190,7 @@ def all_pages() -> dict[str, str]:
         "32 nodes": lost_of(32),
         "512 nodes": job_of(512),
         "4,096 nodes": job_of(4096),
+        "benchmarks": job_page(benched(many(4), 1), "0"),
         "hostile": hostile_job(),
         "fleet of a week": fleet_page(fleet(7), "0"),
         "fleet of a year": fleet_page(fleet(365, "node"), "0"),

@@ -19,6 +19,8 @@ from tests.jobs.making import version_2, write
 LINE = "efakit: efa, 2 nodes, EFA 2 GB, TCP 20 B"
 
 SACCT = """#!/bin/sh
+echo "sacct $*" >> @CALLS@
+[ "$1" != --version ] || { echo slurm-wlm @RELEASE@; exit; }
 for word; do case $word in --delimiter=*) mark=${word#*=};; esac; done
 printf '%s' "7${mark}COMPLETED${mark}n[1-2]${mark}1000${mark}2000${mark}@COMMENT@${mark}
 "
@@ -33,6 +35,7 @@ def test_a_line_is_short_plain_and_begins_with_its_prefix(kind):
     assert line.split(",")[0].removeprefix("efakit: ") in VERDICTS
     assert len(line) < 100
     assert line.isascii()
+    assert decide(line, "efakit: another") == "set"
     assert not set(line) & set("'\"`=\\\n")
 
 
@@ -48,6 +51,14 @@ def test_a_line_is_short_plain_and_begins_with_its_prefix(kind):
         ("looked at it: efakit: efa", "foreign"),
         ("Efakit: by hand", "foreign"),
         ("efakit:", "foreign"),
+        ("efakit: tcp-fallback, 4,096 nodes, EFA 0 B, TCP 1.9 TB; node 3 was slow - ana", "foreign"),
+        (f"{LINE}\nlooked at it", "foreign"),
+        (f"{LINE} ", "foreign"),
+        ("efakit: to be looked at", "foreign"),
+        ("efakit: tcp-fallback, 1 node, EFA 0 B, TCP 1.9 TB", "set"),
+        ("efakit: mixed, 2 nodes, efa 12.5 gb, tcp 999 kb", "set"),
+        ("efakit: efa, 10000 nodes, EFA 1.23e+03 PB, TCP at least 5 GB", "set"),
+        ("efakit: no-traffic, 2 nodes, EFA 0 B, TCP an unknown amount", "set"),
     ],
 )
 def test_only_empty_fields_and_own_lines_are_written(comment, what):
@@ -75,6 +86,11 @@ def test_accounting_s_row_must_be_of_the_same_run(nodes, started, ended, same, t
     assert is_same_run(run, nodes, started, ended) is same
 
 
+def sacct(folder: Path, text: str = "", release: str = "26.05.3") -> str:
+    """Return sacct as a script that knows job 7, of which the field that is asked for holds a text."""
+    return SACCT.replace("@COMMENT@", text).replace("@RELEASE@", release).replace("@CALLS@", f"{folder}/asked")
+
+
 @pytest.fixture
 def commands(tmp_path, monkeypatch):
     """Slurm's commands as scripts, which write down what they were called with; the job ended long ago."""
@@ -87,7 +103,7 @@ def commands(tmp_path, monkeypatch):
         path.chmod(0o755)
 
     put("scontrol", "#!/bin/sh\necho 'ClusterName             = lab'\n")
-    put("sacct", SACCT.replace("@COMMENT@", ""))
+    put("sacct", sacct(tmp_path))
     put("sacctmgr", f'#!/bin/sh\nprintf "%s|" "$@" >> {tmp_path}/called\n')
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setenv("EFAKIT_SLURM", "commands")
@@ -113,14 +129,63 @@ def test_the_comment_goes_to_this_cluster_s_job_by_sacctmgr(commands, tmp_path):
     ("options", "comment", "told"),
     [
         (("--dry-run",), "", "1 jobs would be annotated"),
-        ((), "somebody was here", "1 have a comment of somebody else's, which stays"),
+        ((), "somebody was here", "1 have a text of somebody else's in AdminComment, which stays"),
         ((), LINE, "1 have their line already"),
     ],
 )
 def test_nothing_is_written_without_need_or_over_others(commands, tmp_path, options, comment, told):
-    commands("sacct", SACCT.replace("@COMMENT@", comment))
+    commands("sacct", sacct(tmp_path, comment))
     assert told in annotate(tmp_path / "records", *options)[1]
     assert not (tmp_path / "called").exists()
+
+
+def test_extra_is_read_and_written_where_the_release_has_it(commands, tmp_path):
+    for release in ("23.02.0", "26.05.3"):
+        commands("sacct", sacct(tmp_path, release=release))
+        (tmp_path / "called").unlink(missing_ok=True)
+        assert annotate(tmp_path / "records", "--field", "extra")[0] == 0
+        assert "|jobid=7|set|Extra=efakit: efa, 2 nodes," in (tmp_path / "called").read_text()
+        assert (tmp_path / "asked").read_text().splitlines()[-1].endswith("NodeList,Start,End,Extra")
+
+
+@pytest.mark.parametrize("text", ['{"rack": 7}', "my run", "efakit"])
+def test_a_user_s_extra_stays(commands, tmp_path, text):
+    commands("sacct", sacct(tmp_path, text.replace('"', '\\"')))
+    assert (
+        "1 have a text of somebody else's in Extra, which stays"
+        in annotate(tmp_path / "records", "--field", "Extra")[1]
+    )
+    assert not (tmp_path / "called").exists()
+
+
+def test_a_text_of_several_lines_is_somebody_else_s_and_one_text(commands, tmp_path):
+    commands("sacct", sacct(tmp_path, "efakit\\n7|COMPLETED|n[1-2]|1000|2000|"))
+    assert "1 have a text of somebody else's" in annotate(tmp_path / "records")[1]
+
+
+@pytest.mark.parametrize("release", ["22.05.8", "22.05.11-1"])
+def test_extra_is_refused_by_name_where_slurm_is_older(commands, tmp_path, release):
+    commands("sacct", sacct(tmp_path, release=release))
+    code, message = annotate(tmp_path / "records", "--field", "Extra")
+    assert code == 2
+    assert "--field Extra: Slurm 22.05" in message
+    assert "came with 23.02: use --field AdminComment" in message
+    assert not (tmp_path / "called").exists()
+
+
+def test_a_release_that_is_not_told_is_no_older_one_and_is_said(commands, tmp_path):
+    commands("sacct", sacct(tmp_path, release="of our own"))
+    code, message = annotate(tmp_path / "records", "--field", "Extra")
+    assert (code, "unexpected form" in message) == (2, True)
+
+
+def test_folders_that_are_no_job_s_cost_no_job_its_line(commands, tmp_path):
+    write(tmp_path / "records", version_2("n1"), version_2("n2"))
+    (cluster,) = (tmp_path / "records").iterdir()
+    for name in ("9" * 200, "-1", "--format=x", "\u0667", "7 8"):
+        (cluster / name).mkdir()
+    (cluster / "8").symlink_to(tmp_path / "gone")
+    assert "1 jobs annotated" in annotate(tmp_path / "records")[1]
 
 
 @pytest.mark.parametrize(
@@ -151,3 +216,8 @@ def test_the_timer_annotates_only_where_it_is_told_to(tmp_path, monkeypatch):
     lines = [line for line in unit.splitlines() if line.startswith("ExecStart")]
     assert [line.split()[2] for line in lines] == ["annotate", "compact"]
     assert lines[0].startswith('ExecStart=-"/usr/bin/efakit"')
+    assert "--field" not in lines[0]
+    unit = CliRunner().invoke(efakit, [*command, "--annotate", "--field", "extra"]).output
+    assert 'records annotate --records "' in unit
+    assert " --field Extra\n" in unit
+    assert "add --annotate" in str(CliRunner().invoke(efakit, [*command, "--field", "Extra"]).exception)

@@ -330,7 +330,7 @@ def test_processes_that_ran_each_for_itself_are_a_finding(cluster):
 def test_no_table_is_said_and_no_log_is_refused(cluster):
     cluster.job(42)
     cluster.log.write_text("hello\n")
-    assert "no result table of nccl-tests or OSU in" in cluster.report(42)[1]
+    assert "no result table of nccl-tests, nccom-test or OSU in" in cluster.report(42)[1]
     assert cluster.rules(42) == set()
     code, message = cluster.report(42, "--log", cluster.folder / "none.out")
     assert (code, "none.out" in message) == (2, True)

@@ -18,8 +18,17 @@ pytestmark = [
 ]
 
 AXE = Path(__file__).resolve().parents[2] / ".cache/axe/axe.min.js"
-WIDTHS = (400, 800, 1400)
-PAGES = ("4 nodes", "32 nodes", "512 nodes", "4,096 nodes", "hostile", "fleet of a week", "fleet of a year")
+WIDTHS = (360, 800, 1400)
+PAGES = (
+    "4 nodes",
+    "32 nodes",
+    "512 nodes",
+    "4,096 nodes",
+    "benchmarks",
+    "hostile",
+    "fleet of a week",
+    "fleet of a year",
+)
 PAGES = (*PAGES, "hostile fleet")
 
 
@@ -67,7 +76,7 @@ _RUNS = """
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("name", ["4 nodes", "fleet of a week"])
+@pytest.mark.parametrize("name", ["4 nodes", "benchmarks", "fleet of a week"])
 @pytest.mark.skipif(not AXE.is_file(), reason="no axe-core: scripts/setup-browser.sh .cache/axe fetches it by npm")
 def test_axe_finds_nothing_in_a_page_with_all_its_details_open(browser, files, name, dark):
     browser.open(files[name], dark=dark)
@@ -130,10 +139,11 @@ def _contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def test_the_keyboard_reaches_the_content_every_drawing_and_every_table(browser, files):
-    browser.open(files["4 nodes"], width=400)
+@pytest.mark.parametrize("name", ["4 nodes", "benchmarks"])
+def test_the_keyboard_reaches_the_content_every_drawing_and_every_table(browser, files, name):
+    browser.open(files[name], width=400)
     reached = []
-    for _ in range(40):
+    for _ in range(60):
         for kind in ("keyDown", "keyUp"):
             browser.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
         name = browser.evaluate("document.activeElement.className || document.activeElement.tagName")
@@ -142,7 +152,7 @@ def test_the_keyboard_reaches_the_content_every_drawing_and_every_table(browser,
         reached.append(name)
         assert browser.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
     assert reached[0] == "skip"
-    assert reached.count("scrolls") == browser.evaluate(
+    assert sum(name.startswith("scrolls") for name in reached) == browser.evaluate(
         "[...document.querySelectorAll('.scrolls')].filter(one => one.checkVisibility()).length"
     )
     assert reached.count("SUMMARY") == browser.evaluate("document.querySelectorAll('summary').length")
@@ -160,6 +170,54 @@ def test_a_reader_without_eyes_has_the_verdict_as_heading_and_each_drawing_in_wo
     drawings = [*said.get("image", []), *said.get("img", [])]
     assert len(drawings) == 2
     assert drawings[0].startswith("4 nodes by 4 devices: 4 moved nothing (less than 65.5 KB); 1 not known")
+
+
+def test_a_benchmark_is_said_in_words_and_its_lines_differ_by_more_than_colour(browser, files):
+    browser.open(files["benchmarks"])
+    drawn = browser.evaluate(_DRAWN)
+    assert len(drawn) == 5
+    assert drawn[0]["says"].startswith("all_reduce, GB/s by size, of 31 sizes: 8 B: 0 GB/s, 0 % of what the line rate")
+    assert "; 1 not known." in drawn[1]["says"]
+    assert set(drawn[0]["curves"]) == {"curve most", "curve median", "curve this"}
+    dashes = [value for value, _ in drawn[0]["curves"].values()]
+    assert len(set(dashes)) == 3
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_lines_of_a_benchmark_have_contrast(browser, files, dark):
+    browser.open(files["benchmarks"], dark=dark)
+    card = browser.evaluate("getComputedStyle(document.querySelector('section')).backgroundColor")
+    colours = {name: colour for name, (_, colour) in browser.evaluate(_DRAWN)[0]["curves"].items()}
+    assert {name: colour for name, colour in colours.items() if _contrast(colour, card) < 3} == {}
+
+
+_DRAWN = """
+[...document.querySelectorAll('[aria-labelledby="h-bench"] .chart')].map(one => ({
+  says: one.getAttribute('aria-label'),
+  curves: Object.fromEntries([...one.querySelectorAll('.curve')].map(curve => {
+    const style = getComputedStyle(curve.querySelector('.line'));
+    return [curve.getAttribute('class'), [style.strokeDasharray, style.stroke]];
+  })),
+}))
+"""
+
+
+def test_a_narrow_screen_shows_a_benchmark_from_the_sizes_that_tell_most(browser, files):
+    browser.open(files["benchmarks"], width=360)
+    shown = browser.evaluate(_SHOWN)
+    assert [one["first"] for one in shown] == [False, False, True, False, False]
+    assert [one["last"] for one in shown] == [True, True, False, True, True]
+
+
+_SHOWN = """
+[...document.querySelectorAll('[aria-labelledby="h-bench"] .chart')].map(one => {
+  const box = one.parentElement.getBoundingClientRect();
+  const spaces = one.querySelectorAll('.hits path');
+  const seen = at => { const own = at.getBoundingClientRect();
+    return own.left >= box.left - 1 && own.right <= box.right + 1 };
+  return {first: seen(spaces[0]), last: seen(spaces[spaces.length - 1])};
+})
+"""
 
 
 def test_a_page_prints_in_light_colours_without_what_is_folded(browser, files):

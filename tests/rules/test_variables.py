@@ -54,6 +54,25 @@ def test_what_must_be_there_is_never_found_fault_with(case: Missing):
     assert judge(case.name, case.value, target(case.inside), case.workloads) == []
 
 
+@pytest.mark.parametrize(
+    ("needed_one", "set_instead", "workloads"),
+    [
+        ("OMPI_MCA_btl_tcp_if_exclude", "OMPI_MCA_btl_tcp_if_include", ("nccl", "mpi-launch")),
+        ("I_MPI_OFI_PROVIDER", "FI_PROVIDER", ("intelmpi",)),
+        ("OMPI_MCA_mtl_ofi_provider_include", "FI_PROVIDER", ("openmpi",)),
+    ],
+)
+def test_what_another_variable_does_is_not_missed(needed_one, set_instead, workloads):
+    place = target({"parallelcluster": "3.16.3", "instance": "p5.48xlarge"})
+    assert needed_one in {item.name for item in missing((), place, workloads)}
+    assert needed_one not in {item.name for item in missing((set_instead,), place, workloads)}
+
+
+@pytest.mark.parametrize("workloads", [("nccl", "mpi-launch"), ("openmpi",), ("intelmpi",), ("nvshmem",)])
+def test_a_job_on_nodes_without_efa_needs_nothing_for_it(workloads):
+    assert missing((), target({"parallelcluster": "3.16.3", "instance": "g5.xlarge"}), workloads) == []
+
+
 def test_every_row_has_a_case():
     said = {case.rule for case in SET}
     silent = {row.id for row in rows() if row.effect not in ("needed", "option")} - said
@@ -61,8 +80,6 @@ def test_every_row_has_a_case():
     assert silent == {
         "nccl-net-ib",
         "nccl-net-plugin-none",
-        "nccl-socket-ifname-lo",
-        "gloo-socket-ifname-fixed",
         "nccl-tuner-plugin-fixed-path",
         "fi-efa-use-data-path-direct-default",
         "mpi-launch-mtl-ofi",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-P5, P5EN, B200, P4D, G5, G6E, HPC7A, TRN1 = (
+P5, P5EN, B200, P4D, G5, G6E, HPC7A, TRN1, G5_XLARGE, C5 = (
     {"instance": name}
     for name in (
         "p5.48xlarge",
@@ -19,6 +19,8 @@ P5, P5EN, B200, P4D, G5, G6E, HPC7A, TRN1 = (
         "g6e.48xlarge",
         "hpc7a.96xlarge",
         "trn1.32xlarge",
+        "g5.xlarge",
+        "c5.18xlarge",
     )
 )
 NCCL, MPI_LAUNCH, OPENMPI, INTELMPI, NEURON, NVSHMEM = (
@@ -260,6 +262,66 @@ SET = (
     Set("NCCL_SOCKET_IFNAME", "docker0", "nccl-socket-ifname-docker", {}, None, other="^docker0"),
     Set("NCCL_SOCKET_IFNAME", "docker0,virbr0", "nccl-socket-ifname-docker", {}, None, other="docker0,ens5"),
     Set("GLOO_SOCKET_IFNAME", "docker0", "gloo-socket-ifname-docker", {}, None, other="ens5"),
+    # NCCL takes what it finds of a list, but the first of all for its bootstrap; gloo and Open MPI take all of it.
+    *(
+        Set("NCCL_SOCKET_IFNAME", value, "nccl-socket-ifname-lo", {}, None, other=other, severity="error")
+        for value, other in (("lo,ens5", "^lo,docker0"), ("=eth0,lo", "=eth0,ens5"), ("lo:4000", "lofty0"))
+    ),
+    *(
+        Set("NCCL_SOCKET_IFNAME", value, "nccl-socket-ifname-device", {}, None, other=other, severity="error")
+        for value, other in (("rdmap0s6", "rdmap0s6,ens5"), ("=efa_0,efa_1", "^efa_0"), ("mlx5_0:1", "ens5"))
+    ),
+    Set("NCCL_SOCKET_IFNAME", "10.0.0.7", "nccl-socket-ifname-address", {}, None, other="ens5", severity="error"),
+    Set("NCCL_SOCKET_IFNAME", "=eth0,eth1", "nccl-socket-ifname-fixed", {}, None, other="=eth0,ens5"),
+    Set("NCCL_SOCKET_IFNAME", "eth0,docker0", "nccl-socket-ifname-fixed", {}, None, other="ens5,docker0"),
+    Set("NCCL_SOCKET_IFNAME", "eth0", "nccl-socket-ifname-fixed", {"os": "ubuntu2204"}, {"os": "alinux2"}),
+    Set("GLOO_SOCKET_IFNAME", "eth0,ens5", "gloo-socket-ifname-fixed", {}, {"os": "alinux2"}),
+    Set("GLOO_SOCKET_IFNAME", "ens5,lo", "gloo-socket-ifname-lo", {}, None, other="ens5,ens6", severity="error"),
+    Set("GLOO_SOCKET_IFNAME", "ens5,docker0", "gloo-socket-ifname-docker", {}, None, other="ens5,ens6"),
+    *(
+        Set("GLOO_SOCKET_IFNAME", value, "gloo-socket-ifname-name", {}, None, other="ens5")
+        for value in ("^docker,lo", "^lo", "en", "ens", "ens5,en")
+    ),
+    Set("GLOO_SOCKET_IFNAME", "efa_0", "gloo-socket-ifname-device", {}, None, other="enp71s0"),
+    Set("GLOO_SOCKET_IFNAME", "10.0.0.7", "gloo-socket-ifname-address", {}, None, other="ens5"),
+    Set("OMPI_MCA_btl_tcp_if_include", "eth0,ens5", "openmpi-if-include-fixed", {}, {"os": "alinux2"}),
+    Set("OMPI_MCA_oob_tcp_if_include", "eth0", "openmpi-if-include-fixed", {}, None, other="eth0,ens5"),
+    Set("OMPI_MCA_btl_tcp_if_include", "rdmap0s6", "openmpi-if-include-device", {}, None, other="10.0.0.0/16"),
+    *(
+        Set("OMPI_MCA_btl_tcp_if_include", value, "openmpi-if-include-name", {}, None, other="ens5,10.0.0.0/16")
+        for value in ("^docker0,lo", "ens", "en")
+    ),
+    Set("OMPI_MCA_btl_tcp_if_include", "ens5,docker0", "openmpi-if-include-docker", {}, None, other="ens5"),
+    Set("OMPI_MCA_btl_tcp_if_include", "lo", "openmpi-if-include-lo", {}, None, other="lo,ens5"),
+    Set("UCX_NET_DEVICES", "eth0,eth1", "ucx-net-devices-fixed", {}, None, other="eth0,ens5"),
+    Set("UCX_NET_DEVICES", "eth0", "ucx-net-devices-fixed", {}, {"os": "alinux2"}),
+    Set("UCX_NET_DEVICES", "mlx5_0:1,mlx5_1:1", "ucx-net-devices-mlx5", {}, None, other="rdmap0s6:1"),
+    Set("UCX_NET_DEVICES", "lo", "ucx-net-devices-lo", {}, None, other="all"),
+    Set("NCCL_NET", "Libfabric", "nccl-net-without-efa", G5_XLARGE, G5, NCCL, severity="error"),
+    Set("NCCL_NET", "Socket", "nccl-net-socket", G5, G5_XLARGE, severity="error"),
+    *(
+        Set(name, "efa", "provider-without-efa", C5, HPC7A)
+        for name in ("FI_PROVIDER", "I_MPI_OFI_PROVIDER", "OMPI_MCA_mtl_ofi_provider_include")
+    ),
+    Set("FI_PROVIDER", "efa", "provider-without-efa", G5_XLARGE, G5, NCCL),
+    Set("FI_PROVIDER", "tcp", "fi-provider-other", HPC7A, C5, severity="error"),
+    Set("I_MPI_OFI_PROVIDER", "tcp", "intelmpi-provider-other", HPC7A, C5, INTELMPI),
+    *(
+        Set("FI_PROVIDER", value, "fi-provider-other", {}, None, other=other, severity="error")
+        for value, other in (
+            ("efa-direct", "efa"),
+            ("psm3", "psm3,efa"),
+            ("tcp;ofi_rxm", "^tcp"),
+            ("^tcp,efa", "^efa;ofi_rxd"),
+            ("ofi_rxd", "lnx"),
+            ("verbs,tcp", "EFA"),
+        )
+    ),
+    *(
+        Set("FI_PROVIDER", value, "fi-provider-layered", libfabric("1.11.1"), libfabric("1.11.0"), (), None, "error")
+        for value in ("efa;ofi_rxm", "efa;ofi_rxd", "efa;ofi_rxr")
+    ),
+    Set("FI_PROVIDER", "efa;ofi_rxm", "fi-provider-layered", {}, None, other="efa,efa;ofi_rxm", severity="error"),
     Set("NCCL_SOCKET_IFNAME", "eth0", "nccl-socket-ifname-fixed", {}, None, other="en"),
     *(
         Set("NCCL_NET_PLUGIN", other, "nccl-net-plugin-other", {}, None, other=ours)
@@ -269,8 +331,20 @@ SET = (
             ("libnccl-net-ucx.so", "libnccl-net.so"),
             ("libnccl-net-spcx.so", "libnccl-net-ofi.so"),
             ("ucx", "/opt/my/libnccl-net-new.so"),
+            ("aws-ofi-nccl", "ofi"),
+            ("ofi-nccl", "gib,aws-ofi"),
+            ("OFI", "none"),
+            ("libnccl-net-ofi", "libnccl-net-aws-ofi.so"),
+            ("libnccl-ofi.so", "libnccl-net.so.0"),
+            ("efa", ""),
         )
     ),
+    Set("NCCL_NET_PLUGIN", "spcx", "nccl-net-plugin-other", G5, G5_XLARGE),
+    *(
+        Set("NCCL_NET_PLUGIN", value, "nccl-net-plugin-file", nccl("2.20.5"), nccl("2.21.5"), severity="error")
+        for value in ("libnccl-net-ofi.so", "libnccl-net.so", "/opt/amazon/ofi-nccl/lib/libnccl-net.so")
+    ),
+    Set("NCCL_NET_PLUGIN", "aws-ofi", "nccl-net-plugin-aws-ofi", plugin("1.19.2"), plugin("1.20.0")),
     Set("NCCL_NET_PLUGIN", "ofi", "nccl-net-plugin-ofi", plugin("1.14.2"), plugin("1.15.0"), severity="error"),
     Set(
         "NCCL_TUNER_PLUGIN",
@@ -437,6 +511,19 @@ SET = (
     ),
     Set("OMPI_MCA_pml", "ucx", "openmpi-pml-not-cm", HPC7A, None, OPENMPI, other="cm"),
     Set("I_MPI_FABRICS", "tmi", "intelmpi-fabrics-other", HPC7A, None, INTELMPI, other="shm:ofi"),
+    Set("I_MPI_FABRICS", "shm", "intelmpi-fabrics-shm", HPC7A, None, INTELMPI, other="ofi"),
+    *(
+        Set(name, "1", "intelmpi-removed-fabric", HPC7A, None, INTELMPI)
+        for name in ("I_MPI_DAPL_UD", "I_MPI_OFA_NUM_PORTS", "I_MPI_TMI_PROVIDER")
+    ),
+    *(
+        Set("I_MPI_FABRICS", value, "intelmpi-fabrics-other", HPC7A, None, INTELMPI, other="ofi")
+        for value in ("tcp", "shm:tcp", "shm:dapl", "ofa")
+    ),
+    *(
+        Set("I_MPI_OFI_PROVIDER", value, "intelmpi-provider-other", HPC7A, None, INTELMPI, other="efa")
+        for value in ("psm3", "verbs", "efa;ofi_rxm")
+    ),
     Set("I_MPI_OFI_PROVIDER", "tcp", "intelmpi-provider-other", HPC7A, None, INTELMPI, other="efa"),
     Set("I_MPI_OFI_LIBRARY_INTERNAL", "1", "intelmpi-libfabric-own", HPC7A, None, INTELMPI, other="0"),
     Set(

@@ -52,6 +52,14 @@ def test_the_hooks_own_records_go_the_quick_way_and_nothing_of_them_is_lost():
         if number % 3 == 0:
             value["findings"] = [{"rule": "a:b", "severity": "error", "message": "devices: 3 of 4"}]
             value["late_devices"] = {"devices_at_first": 3, "waited_seconds": 1.5}
+            value["lnet"] = {
+                "networks": ["efa", "tcp"],
+                "send_bytes": 5,
+                "recv_bytes": 2**40,
+                "messages": 9,
+                "all_tcp": True,
+                "error": [None, "nis: Permission denied"][number % 2],
+            }
             value["hugepages"] = {"size_kib": 2048, "count": 5, "wanted": 6}
             value["devices"]["unknown"] = {value["devices"]["names"][0]: ["tx_bytes"]}
             value["devices"]["counters"]["tx_bytes"][0] = None

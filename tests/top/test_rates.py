@@ -32,7 +32,7 @@ def text(found, width: int = 80) -> str:
 
 def test_a_rate_is_the_difference_over_the_time():
     before = sample(10, {"a": counters(0, 100, 0, 0), "b": counters(50, 0, 0, 0)})
-    after = sample(12, {"a": counters(200, 120, 1000, 1), "b": counters(50, 0, 0, 0)}, tcp={"tx_bytes": 5})
+    after = sample(12, {"a": counters(200, 120, 1000, 1), "b": counters(50, 0, 0, 0)}, tcp={"eth0": {"tx_bytes": 5}})
     found = rates("n", before, after)
     assert (found.tx, found.rx, found.partial) == (100, 10, False)
     assert found.of_line_rate == 0.25
@@ -67,6 +67,59 @@ def test_a_node_that_tells_sums_only_has_no_devices():
     assert "nothing is known of single devices" in text(of_devices(found))
 
 
+def test_sums_of_other_devices_are_not_compared():
+    before = Sample(0, None, None, {"tx_bytes": 1, "rx_bytes": 1}, found=1)
+    found = rates("n", before, Sample(2, None, None, {"tx_bytes": 900, "rx_bytes": 900}, found=2))
+    assert (found.tx, found.rx) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "rate"),
+    [
+        ({"eth0": 5, "eth1": 100}, {"eth0": 7, "eth1": 100}, 1),
+        ({"eth0": 5}, {"eth0": 5, "eth1": 900}, None),
+        ({"eth0": 5, "eth1": 900}, {"eth0": 7}, None),
+        ({"eth0": 5, "eth1": None}, {"eth0": 7, "eth1": 900}, None),
+        ({"eth0": None}, {"eth0": None}, None),
+        ({}, {}, None),
+    ],
+)
+def test_tcp_is_the_sum_of_the_same_interfaces_or_unknown(then, now, rate):
+    """An interface that was read in one look alone would count all that it ever carried."""
+    looks = [{name: {} if value is None else {"tx_bytes": value} for name, value in one.items()} for one in (then, now)]
+    assert rates("n", sample(0, {}, tcp=looks[0]), sample(2, {}, tcp=looks[1])).tcp_tx == rate
+
+
+def test_packets_sent_again_are_a_share_of_the_same_devices_packets():
+    before = sample(0, {"a": counters(0, 0), "b": {"tx_bytes": 0, "rx_bytes": 0, "tx_pkts": 0}})
+    after = sample(1, {"a": counters(0, 0, 100, 10), "b": {"tx_bytes": 0, "rx_bytes": 0, "tx_pkts": 900}})
+    assert rates("n", before, after).retransmits == 0.1
+
+
+def test_bytes_of_some_devices_are_never_those_of_the_node():
+    devices = {"a": {"rx_bytes": 0}, "b": {}}
+    found = rates("n", sample(0, devices), sample(1, {"a": {"rx_bytes": 9}, "b": {}}))
+    assert (found.rx, found.partial, found.as_data()["efa_rx_bytes_per_second"]) == (9, True, None)
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf", "1e999"])
+def test_a_number_that_is_none_is_unknown(value):
+    text_of_it = f"""efa_scrape_success 1
+efa_devices_found {value}
+efa_line_rate_bytes_per_second {value}
+efa_device_read_success{{device="a"}} 1
+efa_tx_bytes_total{{device="a"}} {value}
+"""
+    found = rates("n", sample_of(text_of_it, 0), sample_of(text_of_it, 1))
+    assert (found.found, found.line_rate, found.tx, found.of_line_rate) == (None, None, None, None)
+    assert text(of_nodes([found]))
+
+
+def test_nodes_that_are_not_shown_and_not_known_are_called_unknown():
+    nodes = [NodeRates(f"n{number}", "no answer") for number in range(5)] + [NodeRates("n9", tx=1, rx=1, line_rate=2)]
+    assert "and 4 nodes, 3 of them unknown" in text(of_nodes(nodes, 3))
+
+
 def test_the_worst_comes_first_and_the_rest_is_counted():
     nodes = [NodeRates(f"n{share}", tx=share, rx=0, line_rate=100) for share in (50, 10, 90)]
     nodes += [NodeRates("hung", "no answer"), NodeRates("new", line_rate=100)]
@@ -81,7 +134,10 @@ def test_the_worst_comes_first_and_the_rest_is_counted():
 def test_nodes_and_devices_with_long_names_and_large_numbers_fit_80_columns():
     devices = {f"rdmap{number}s0-{LONG}": counters(0, 0) for number in range(32)}
     after = {name: counters(999e9, 999e9, 1, 1) for name in devices}
-    nodes = [rates(f"{LONG}{number}", sample(0, devices), sample(1, after, tcp={"tx_bytes": 1})) for number in range(3)]
+    nodes = [
+        rates(f"{LONG}{number}", sample(0, devices), sample(1, after, tcp={"eth0": {"tx_bytes": 1}}))
+        for number in range(3)
+    ]
     nodes.append(NodeRates(LONG, "no answer " * 20))
     drawn = text(of_nodes(nodes)) + text(of_devices(nodes[0]))
     assert max(map(len, drawn.splitlines())) <= 80

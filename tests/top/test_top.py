@@ -6,7 +6,9 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
+import shlex
 import signal
 import socket
 import struct
@@ -14,7 +16,7 @@ import subprocess
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -247,7 +249,7 @@ def test_certificates_that_are_no_use_are_named(tmp_path):
 class Terminal:
     """A terminal of 80 columns and 24 lines, in which ``efakit top`` runs."""
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, *arguments: object, command: Sequence[str] = (*COMMAND, "top")) -> None:
         self.ours, self.its = pty.openpty()
         fcntl.ioctl(self.its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(self.its)
@@ -255,7 +257,7 @@ class Terminal:
         for name in ("COLUMNS", "LINES", "NO_COLOR"):
             environment.pop(name, None)
         self.process = subprocess.Popen(
-            [*COMMAND, "top", *map(str, arguments)],
+            [*command, *map(str, arguments)],
             stdin=self.its,
             stdout=self.its,
             stderr=self.its,
@@ -295,8 +297,8 @@ class Terminal:
 def terminal() -> Iterator[Any]:
     made = []
 
-    def start(*arguments: object) -> Terminal:
-        made.append(Terminal(*arguments))
+    def start(*arguments: object, **options: Any) -> Terminal:
+        made.append(Terminal(*arguments, **options))
         return made[-1]
 
     yield start
@@ -314,6 +316,62 @@ def test_it_quits_and_leaves_the_terminal_as_it_was(tree, terminal, hung, how, c
     else:
         one.type({"q": b"q", "ctrl-c": b"\x03"}[how])
     assert one.end() == code
+
+
+def screens(seen: bytes) -> list[str]:
+    """Return which screen a terminal was told to show, one after the other."""
+    return [name.decode() for name in re.findall(rb"\x1b\[\?1049([hl])", seen)]
+
+
+@pytest.mark.parametrize("sent", ["ctrl-z", "sigstop"])
+def test_a_stopped_top_leaves_its_screen_and_shows_it_again_once_continued(tree, terminal, sent):
+    tree.start()
+    # A shell with job control, as people have one.
+    shell = terminal("--norc", "--noprofile", "-i", command=("bash",))
+    line = shlex.join([*COMMAND, "top", "--config", str(tree.config), "--interval", "0.2"])
+    shell.type(f"PS1='$ '; {line}\r".encode())
+    shell.wait_for(b"q quits")
+    shell.seen = b""
+    if sent == "ctrl-z":
+        shell.type(b"\x1a")
+    else:
+        os.kill(os.tcgetpgrp(shell.ours), signal.SIGSTOP)
+    shell.wait_for(b"Stopped")
+    # What stops a program without asking it leaves no time to tidy up.
+    assert screens(shell.seen) == (["l"] if sent == "ctrl-z" else [])
+    shell.seen = b""
+    shell.type(b"echo typ''ed; fg; echo end $?\r")
+    shell.wait_for(b"q quits")
+    assert b"typed" in shell.seen
+    assert screens(shell.seen)[-1:] == ["h"]
+    shell.type(b"q")
+    shell.wait_for(b"end 0")
+    assert screens(shell.seen)[-2:] == ["h", "l"]
+    shell.type(b"exit\r")
+    shell.process.wait(_NEVER_SECONDS)
+    assert termios.tcgetattr(shell.its) == shell.before
+
+
+def test_continued_in_the_background_it_waits_for_the_foreground(tree, terminal):
+    tree.start()
+    shell = terminal("--norc", "--noprofile", "-i", command=("bash",))
+    line = shlex.join([*COMMAND, "top", "--config", str(tree.config), "--interval", "0.2"])
+    shell.type(f"PS1='$ '; {line}\r".encode())
+    shell.wait_for(b"q quits")
+    shell.type(b"\x1a")
+    shell.wait_for(b"Stopped")
+    shell.seen = b""
+    shell.type(b"bg; wait %1; jobs; echo sta''te\r")
+    shell.wait_for(b"state")
+    assert screens(shell.seen) == []
+    shell.seen = b""
+    shell.type(b"fg\r")
+    shell.wait_for(b"q quits")
+    assert screens(shell.seen) == ["h"]
+    shell.type(b"q")
+    shell.wait_for(b"\x1b[?1049l")
+    shell.type(b"exit\r")
+    assert shell.process.wait(_NEVER_SECONDS) == 0
 
 
 def test_keys_show_devices_and_a_hung_exporter_costs_its_own_row(tree, serve, terminal, hung):

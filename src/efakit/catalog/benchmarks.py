@@ -1,4 +1,4 @@
-"""The tests of nccl-tests and of the OSU micro-benchmarks as rows: how a table shows its test, what limits its number.
+"""The tests of nccl-tests, nccom-test and OSU as rows: how a table shows its test, what limits its number.
 
 What a number should be, no row says: only the line rate is known, and what a cluster measured before.
 """
@@ -50,6 +50,34 @@ COLLECTIVES = (
     Collective("gather", False, True, "part", True, "even", _GATHER),
     Collective("scatter", False, True, "part", True, "even", _GATHER),
     Collective("hypercube", False, False, "one", True, "", _HYPERCUBE),
+)
+
+
+_NEURON = "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/tools/neuron-sys-tools/nccom-test.html"
+
+
+class NeuronOperation(NamedTuple):
+    """An operation of AWS Neuron's nccom-test, by a word of its command line: the test whose bus bandwidth it shows.
+
+    It computes the bus bandwidth as nccl-tests does, to whose documentation its own refers.
+    """
+
+    word: str
+    test: str
+    source: str
+
+
+NEURON_OPERATIONS = tuple(
+    NeuronOperation(word, test, _NEURON)
+    for words, test in (
+        (("all_reduce", "allr"), "all_reduce"),
+        (("all_gather", "allg"), "all_gather"),
+        (("reduce_scatter", "redsct"), "reduce_scatter"),
+        (("sendrecv",), "sendrecv"),
+        (("alltoall",), "alltoall"),
+        (("permute",), "permute"),
+    )
+    for word in words
 )
 
 

@@ -36,7 +36,15 @@ TCP_ANSWERS = Threshold(
     "2.3 to 4.6 % at an MTU of 1500 and a sixth of that at 9001 (RFC 5681, 4.2). So a node that reads its data over "
     "TCP sends too",
 )
-THRESHOLDS = (EFA_FLOOR, TCP_FLOOR, TCP_ANSWERS)
+LNET_MESSAGE = Threshold(
+    name="lnet-message",
+    value=512,
+    unit="bytes a message and direction",
+    reason="LNet counts payload: its own headers and control messages raise EFA's floor on a node with LNet over EFA. "
+    "A message is at most two of kefalnd's in one direction, each with less than 256 bytes beside its payload "
+    "(lnet/klnds/efalnd/efalnd_proto.h in lustre-release 2.17.0)",
+)
+THRESHOLDS = (EFA_FLOOR, TCP_FLOOR, TCP_ANSWERS, LNET_MESSAGE)
 """Of the verdict: fixed, so that one verdict means one thing everywhere."""
 
 WATCH_EXCHANGE = Threshold(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,38 +125,36 @@ def _collected(
 
 def _asked(nodes: str, options: tuple[str, ...], start_seconds: int) -> Collected:
     """Ask nodes through srun, by this release's hooks where the cluster has them; and look at its installation."""
-    from efakit import __version__
+    from efakit.cli.ask_nodes import ask
     from efakit.doctor.archive import Collected
-    from efakit.doctor.ask import ask_nodes, installed_hooks, own_file
     from efakit.doctor.local import collect_cluster
     from efakit.jobs.node_list import expand
-    from efakit.slurm.job import SourceError
 
     names = expand(nodes)
     cluster, unread = collect_cluster()
     if cluster is None:
         raise UsageError(f"--node: {unread or 'Slurm is not on this machine'}; run this where Slurm's commands work")
-    home = cluster["home"]
-    if home is None or home["version"] != __version__:
-        from efakit.emit.hook_archive import hook_archive
-
-        means = own_file(hook_archive(), f"{home['path']}/hook.json" if home else "")
-    else:
-        means = installed_hooks(home["path"])
-    try:
-        documents, silent = ask_nodes(names, means, options=options, start_seconds=start_seconds)
-    except SourceError as error:
-        raise UsageError(f"--node: {error}") from error
+    documents, silent = ask(names, cluster["home"], options, start_seconds)
     return Collected(tuple(documents), tuple(silent), cluster, unread)
 
 
+def _begins(path: Path, text: bytes) -> bool:
+    """Return whether this is a file, and no link, pipe or device, that begins so."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return False
+    with path.open("rb") as file:
+        return file.read(len(text)) == text
+
+
 def _write_script(path: Path, told: list[Told]) -> None:
+    from efakit.cli.files import replace_file
     from efakit.doctor.fix_script import HEAD, fix_script
 
     try:
-        if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(HEAD):
+        # Not through a link: root may write this into a folder where others put links.
+        if os.path.lexists(path) and not _begins(path, HEAD.encode()):
             raise UsageError(f"{path}: exists already, and doctor did not write it; name another file")
-        path.write_text(fix_script(told), encoding="utf-8", errors="replace")
+        replace_file(path, fix_script(told).encode("utf-8", "replace"))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     click.echo(f"wrote {path}; read it before you run anything of it", err=True)

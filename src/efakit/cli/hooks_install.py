@@ -15,8 +15,9 @@ import click
 from efakit.catalog.layouts import LAYOUTS
 from efakit.cli.command import Command
 from efakit.errors import UsageError
+from efakit.finding import Place
 from efakit.plan.slurm.programs import HOME
-from efakit.plan.slurm.site import INSTALLER
+from efakit.plan.slurm.site import EXPORTER_SCRIPT, INSTALLER
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -47,7 +48,8 @@ def _folders(command: _Command) -> _Command:
 @click.option("--site-prolog", metavar="FILE", help="The site's own prolog, if Slurm no longer names it; or none.")
 @click.option("--site-epilog", metavar="FILE", help="The site's own epilog, likewise.")
 @click.option("--site-task-prolog", metavar="FILE", help="The site's own task prolog, likewise.")
-def install(spec_or_bundle: Path, **given: Any) -> None:
+@click.option("--exporter", is_flag=True, help="Install the exporter on this machine too: hooks.exporter in the spec.")
+def install(spec_or_bundle: Path, exporter: bool, **given: Any) -> None:
     """Install the hooks of a spec, or of the bundle in DIR, on this cluster.
 
     Run it as root: on the head node where all nodes share its folders, else on each node. It does not disturb running
@@ -55,19 +57,36 @@ def install(spec_or_bundle: Path, **given: Any) -> None:
     takes one file, a script of efakit's runs both (docs/layouts.md).
     """
     _need_root("install")
-    options = _options(**given)
+    scripts = _scripts_of(spec_or_bundle)
+    of_exporter = scripts.get(EXPORTER_SCRIPT)
+    if exporter and of_exporter is None:
+        raise UsageError(f"{spec_or_bundle}: has no exporter; set hooks.exporter in the spec", Place("--exporter"))
+    failed = _run(scripts[INSTALLER], _options(**given))
+    if exporter and of_exporter is not None and not failed:
+        failed = _run(of_exporter, ["--dry-run"] if given["dry_run"] else [])
+    elif of_exporter is not None and not failed:
+        click.echo(f"efakit: the exporter is each node's own: run {EXPORTER_SCRIPT} there, or this with --exporter")
+    sys.exit(2 if failed else 0)
+
+
+def _scripts_of(spec_or_bundle: Path) -> dict[str, bytes]:
+    """Return the installers of the hooks and, where there is one, of the exporter."""
     if not spec_or_bundle.is_dir():
         from efakit.emit.registry import emit
         from efakit.validate.spec import plan_spec
 
         files = {file.path: file.content for file in emit(plan_spec(spec_or_bundle), ("hooks",))}
-        _run_text(files[f"hooks/{INSTALLER}"], options)
-    installer = spec_or_bundle / "hooks" / INSTALLER
-    if not installer.is_file():
-        raise UsageError(
-            f"{installer}: does not exist; give a spec, or the folder that 'efakit render SPEC --out DIR' wrote"
-        )
-    _run(installer, options)
+        return {name: files[path] for name in (INSTALLER, EXPORTER_SCRIPT) if (path := f"hooks/{name}") in files}
+    found = {}
+    for name in (INSTALLER, EXPORTER_SCRIPT):
+        file = spec_or_bundle / "hooks" / name
+        if file.is_file():
+            found[name] = file.read_bytes()
+        elif name == INSTALLER:
+            raise UsageError(
+                f"{file}: does not exist; give a spec, or the folder that 'efakit render SPEC --out DIR' wrote"
+            )
+    return found
 
 
 @click.command(cls=Command)
@@ -79,11 +98,17 @@ def uninstall(**given: Any) -> None:
     a job, and without its TaskProlog it fails every task. So where the hooks' script is the only one, a script that
     does nothing replaces it; one that runs the site's own too goes on with that one alone. Run this again once there is
     another script, or once Slurm's configuration names none of ours.
+
+    The exporter of this machine goes too. On other nodes it stays: 'hooks status --node NODES' shows where, and
+    'sudo sh install-exporter.sh --uninstall' removes it there.
     """
-    from efakit.emit.hooks import uninstaller
+    from efakit.emit.hooks import exporter_uninstaller, uninstaller
 
     _need_root("uninstall")
-    _run_text(uninstaller(), [*_options(**given), "--uninstall"])
+    # The hooks last: they may share their folder.
+    failed = _run(exporter_uninstaller(), ["--uninstall", *(["--dry-run"] if given["dry_run"] else [])])
+    failed = _run(uninstaller(), [*_options(**given), "--uninstall"]) or failed
+    sys.exit(2 if failed else 0)
 
 
 @click.command(cls=Command)
@@ -100,7 +125,7 @@ def flush(home: str) -> None:
         raise UsageError(
             f"{program}: does not exist; the hooks are not installed there, or give their folder with --home"
         )
-    _exit(["/bin/sh", str(program), "flush"])
+    sys.exit(2 if _fails(["/bin/sh", str(program), "flush"]) else 0)
 
 
 def _need_root(command: str) -> None:
@@ -117,19 +142,14 @@ def _options(*, dry_run: bool, **given: str | None) -> list[str]:
     return [*options, "--dry-run"] if dry_run else options
 
 
-def _run_text(installer: bytes, options: Sequence[str]) -> None:
+def _run(script: bytes, options: Sequence[str]) -> bool:
+    """Run a script with our own output; return whether it failed: it has said why."""
     with tempfile.NamedTemporaryFile(prefix="efakit-", suffix=".sh") as file:
-        file.write(installer)
+        file.write(script)
         file.flush()
-        _run(Path(file.name), options)
+        return _fails(["/bin/sh", file.name, *options])
 
 
-def _run(installer: Path, options: Sequence[str]) -> None:
-    _exit(["/bin/sh", str(installer), *options])
-
-
-def _exit(argv: Sequence[str]) -> None:
-    """Run a program with our own output, and end with 0, or with 2 where it failed: it has said why."""
+def _fails(argv: Sequence[str]) -> bool:
     sys.stdout.flush()
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, check=False)
-    sys.exit(2 if done.returncode else 0)
+    return subprocess.run(argv, stdin=subprocess.DEVNULL, check=False).returncode != 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -12,7 +13,8 @@ import click
 
 from efakit import __version__
 from efakit.cli.command import Group
-from efakit.errors import EfakitError
+from efakit.errors import EfakitError, UsageError
+from efakit.finding import Place
 
 # name -> (module, its command, short help)
 COMMANDS = {
@@ -92,6 +94,8 @@ def efakit() -> None:
 
 def main() -> None:
     """Run efakit; end with 2 and a message on every error that the user can mend."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _open_standard_streams()
     _print_whatever_comes()
     gc.set_threshold(50_000)  # a short process: looking for circles at every 700 objects costs lint a tenth of its time
     try:
@@ -118,7 +122,13 @@ def main() -> None:
         sys.stdout = None
         sys.exit(141)
     except OSError as error:
-        if error.errno not in _FULL or error.filename is not None:
+        if error.filename is not None:
+            # A path that a command only asked about, such as one in a folder that this user may not enter.
+            from efakit.cli.refused import tell
+
+            tell(UsageError(f"cannot be used: {error.strerror}", Place(os.fsdecode(error.filename))), sys.argv[1:])
+            sys.exit(2)
+        if error.errno not in _FULL:
             raise
         sys.stdout = None  # it would fail again at the end
         click.echo(
@@ -126,6 +136,19 @@ def main() -> None:
             err=True,
         )
         sys.exit(2)
+
+
+def _open_standard_streams() -> None:
+    """Open /dev/null in the place of what the caller has closed (``>&-``).
+
+    Else the next file that is opened takes its number, and what a program of ours prints goes into that.
+    """
+    while (free := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(free, True)
+    os.close(free)
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False))
 
 
 def _print_whatever_comes() -> None:

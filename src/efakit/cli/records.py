@@ -21,6 +21,7 @@ from efakit.printable import printable
 
 _FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 _MOST_LINES = 20
+_FIELD_NAMES = click.Choice(["AdminComment", "Extra"], case_sensitive=False)
 
 
 @click.group(cls=Group, short_help="Keep the jobs' records: compact, verify, prune, import them.")
@@ -81,39 +82,71 @@ def compact(records: Path | None, form: str, grace: str, workers: int) -> None:
 @records_option
 @_FORMAT
 def verify(records: Path | None, form: str) -> None:
-    """Read the whole store, and say whether each row is a record that the index knows."""
+    """Read the whole store, and say whether each row is a record that the index knows.
+
+    The kept benchmark results (@bench) are read and counted too.
+    """
     folder = the_records_dir(records)
+    from efakit.store.bench import count_results
     from efakit.store.keep import verify as run
 
-    check = run(folder)
+    check, results = run(folder), count_results(folder)
     if form == "json":
-        _echo_json(asdict(check))
+        told = {"benchmarks": results.usable, "benchmarks_newer": results.newer, "benchmark_faults": results.faults}
+        _echo_json({**asdict(check), **told})
     else:
         click.echo(f"{check.records} records in {check.generations} days of the store")
         click.echo(f"{check.json_files} JSON files, {check.not_held} of them not in the store")
         if check.faults:
             click.echo(f"{len(check.faults)} faults; the older generation of a day may still be whole:")
             _echo_some(check.faults)
-    if check.faults:
+        newer = f", and {results.newer} that a newer efakit wrote" if results.newer else ""
+        click.echo(f"{results.usable} kept benchmark results{newer}")
+        if results.faults:
+            click.echo(f"{len(results.faults)} kept benchmark results cannot be used:")
+            _echo_some(results.faults)
+    if check.faults or results.faults:
         raise click.exceptions.Exit(1)
 
 
 @records.command(cls=Command)
 @records_option
 @_FORMAT
-@click.option("--older-than", required=True, metavar="SPAN", help="Keep what is younger, such as 400d.")
+@click.option("--older-than", metavar="SPAN", help="Remove records older than this, such as 400d.")
+@click.option(
+    "--benchmarks-older-than",
+    metavar="SPAN",
+    help="Remove kept benchmark results (@bench) of runs that ended longer ago than this.  [default: remove none]",
+)
 @click.option("--yes", is_flag=True, help="Remove it. Without this, only show what would be removed.")
-def prune(records: Path | None, form: str, older_than: str, yes: bool) -> None:
+def prune(
+    records: Path | None, form: str, older_than: str | None, benchmarks_older_than: str | None, yes: bool
+) -> None:
     """Remove records of days that are older than SPAN, from the store and as JSON files.
 
     It shows what it would remove, and removes it with --yes. Whole days (UTC) are removed.
+
+    Benchmark results that 'efakit report --bench --keep' keeps have a span of their own: they are small, and what
+    later runs are compared with.
     """
-    folder = the_records_dir(records)
-    before = time.time() - span_seconds(older_than, "--older-than")
-    from efakit.store.keep import find_old
+    if older_than is None and benchmarks_older_than is None:
+        raise UsageError("name what to remove: --older-than SPAN, --benchmarks-older-than SPAN, or both")
+    folder, now = the_records_dir(records), time.time()
+    before = None if older_than is None else now - span_seconds(older_than, "--older-than")
+    results_before = (
+        None if benchmarks_older_than is None else now - span_seconds(benchmarks_older_than, "--benchmarks-older-than")
+    )
+    from efakit.store.bench import OldResults, find_old_results, prune_results
+    from efakit.store.keep import Old, find_old
     from efakit.store.keep import prune as run
 
-    old = _on_disk(folder, lambda: run(folder, before) if yes else find_old(folder, before))
+    old, results = Old(), OldResults()
+    if before is not None:
+        since = before
+        old = _on_disk(folder, lambda: run(folder, since) if yes else find_old(folder, since))
+    if results_before is not None:
+        until = results_before
+        results = _on_disk(folder, lambda: (prune_results if yes else find_old_results)(folder, until))
     if form == "json":
         _echo_json(
             {
@@ -122,15 +155,21 @@ def prune(records: Path | None, form: str, older_than: str, yes: bool) -> None:
                 "records": old.records,
                 "files": len(old.files),
                 "size_bytes": old.size_bytes,
+                "benchmarks": len(results.files),
+                "benchmarks_size_bytes": results.size_bytes,
             }
         )
         return
     word = "removed" if yes else "would remove"
-    click.echo(
-        f"{word} {old.records} records in {len(old.days)} days of the store, and {len(old.files)} JSON files: "
-        f"{old.size_bytes / 1e6:.1f} MB"
-    )
-    if not yes and (old.days or old.files):
+    if before is not None:
+        click.echo(
+            f"{word} {old.records} records in {len(old.days)} days of the store, and {len(old.files)} JSON files: "
+            f"{old.size_bytes / 1e6:.1f} MB"
+        )
+    if results_before is not None:
+        size = f"{results.size_bytes / 1e6:.1f} MB"
+        click.echo(f"{word} {len(results.files)} files of kept benchmark results: {size}")
+    if not yes and (old.days or old.files or results.files):
         click.echo("add --yes to remove them")
 
 
@@ -192,27 +231,39 @@ def path(records: Path | None, form: str, table: str | None) -> None:
     show_default=True,
     help="Not before so long after a job's end: another tool of the site may write its own comment first.",
 )
+@click.option(
+    "--field",
+    "field_name",
+    type=_FIELD_NAMES,
+    default="AdminComment",
+    show_default=True,
+    help="The field that the line is written into.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be written, change nothing.")
-def annotate(records: Path | None, form: str, since: str, after: str, dry_run: bool) -> None:
-    """Write each ended job's verdict as one short line into its AdminComment, which Slurm's accounting keeps.
+def annotate(records: Path | None, form: str, since: str, after: str, field_name: str, dry_run: bool) -> None:
+    """Write each ended job's verdict as one short line into a field of it that Slurm's accounting keeps.
 
     'sacct --format=JobID,AdminComment' shows it: 'efakit: tcp-fallback, 2 nodes, EFA 0 B, TCP 1.9 TB'. It writes only
     where the field is empty or holds a line that efakit wrote, and only where accounting's row is of the run that the
     records are of. Run it on the head node as root; 'efakit records timer --annotate' runs it from a timer.
+
+    --field Extra needs Slurm 23.02 or later. A user may set Extra with sbatch --extra: that text stays too.
     """
     folder = the_records_dir(records)
     spans = span_seconds(since, "--since"), span_seconds(after, "--after") if after != "0" else 0.0
     from efakit.cli.records_annotate import annotate as run
+    from efakit.slurm.accounting import TEXT_FIELDS
 
-    done = _on_disk(folder, lambda: run(folder, *spans, dry_run=dry_run, timeout_seconds=_ACCOUNTING_SECONDS))
+    field = next(one for one in TEXT_FIELDS if one.name == field_name)
+    done = _on_disk(folder, lambda: run(folder, *spans, field, dry_run=dry_run, timeout_seconds=_ACCOUNTING_SECONDS))
     if form == "json":
-        _echo_json({**asdict(done), "dry_run": dry_run})
+        _echo_json({**asdict(done), "field": field.name, "dry_run": dry_run})
         return
     word = "would be annotated" if dry_run else "annotated"
     click.echo(f"{len(done.written)} jobs {word}, {len(done.same)} have their line already")
     _echo_some([f"{job_id}: {line}" for job_id, line in sorted(done.written.items())])
     if done.foreign:
-        click.echo(f"{len(done.foreign)} have a comment of somebody else's, which stays")
+        click.echo(f"{len(done.foreign)} have a text of somebody else's in {field.name}, which stays")
     if done.unknown:
         click.echo(f"{len(done.unknown)} are not ended in Slurm's accounting, or are another run there")
     if done.left_out:
@@ -223,7 +274,7 @@ def annotate(records: Path | None, form: str, since: str, after: str, dry_run: b
 
 
 _ACCOUNTING_SECONDS = 30.0
-_ANNOTATE = 'ExecStart=-"{efakit}" records annotate --records "{folder}"\n'
+_ANNOTATE = 'ExecStart=-"{efakit}" records annotate --records "{folder}"{field}\n'
 """Before the compaction, and a failure does not stop it."""
 
 _SERVICE = """\
@@ -261,20 +312,24 @@ WantedBy=timers.target
     help="Folder to write the two files to, such as /etc/systemd/system.  [default: print them]",
 )
 @click.option(
-    "--annotate", is_flag=True, help="Write the jobs' verdicts into their AdminComment too (records annotate)."
+    "--annotate", is_flag=True, help="Write the jobs' verdicts into Slurm's accounting too (records annotate)."
 )
-def timer(records: Path | None, output: Path | None, annotate: bool) -> None:
+@click.option("--field", "field_name", type=_FIELD_NAMES, help="With --annotate: the field.  [default: AdminComment]")
+def timer(records: Path | None, output: Path | None, annotate: bool, field_name: str | None) -> None:
     """Print the systemd units that compact the records every half hour, for the head node.
 
     Write them with --output /etc/systemd/system, and then: systemctl daemon-reload, systemctl enable --now
     efakit-compact.timer.
     """
+    if field_name is not None and not annotate:
+        raise UsageError("--field is for the line that --annotate writes: add --annotate")
     folder = the_records_dir(records).absolute()
     program = Path(sys.argv[0]).absolute()
     for value in (folder, program):
         if not str(value).isprintable() or set(str(value)) & set('"\\%$'):
             raise UsageError(f"{printable(value)}: systemd cannot be told such a name")
-    written = _ANNOTATE.format(folder=folder, efakit=program) if annotate else ""
+    field = f" --field {field_name}" if field_name else ""
+    written = _ANNOTATE.format(folder=folder, efakit=program, field=field) if annotate else ""
     service = _SERVICE.format(folder=folder, efakit=program, annotate=written)
     if output is None:
         click.echo(f"{service}\n{_TIMER}", nl=False)

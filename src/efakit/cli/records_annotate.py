@@ -1,7 +1,8 @@
-"""``efakit records annotate``: writes the verdict of ended jobs into their AdminComment."""
+"""``efakit records annotate``: writes the verdict of ended jobs into a field of theirs that accounting keeps."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -13,13 +14,16 @@ from efakit.jobs.records import JobRun
 from efakit.jobs.verdict import judge
 from efakit.node.record import safe_name
 from efakit.report.annotation import decide, is_same_run, line_of
-from efakit.slurm.accounting import AccountedJob, accounted_jobs, set_accounted_comment
+from efakit.slurm.accounting import AccountedJob, TextField, accounted_jobs, sacct_version, set_accounted_text
 from efakit.slurm.here import running_config
 from efakit.slurm.job import FINAL_STATES, SourceError
 from efakit.store.stored import find_runs
+from efakit.versions import within
 
 _MOST_JOBS = 20_000
 _MOST_FAULTS = 20
+_MOST_DIGITS = 10
+"""Of a job id, which has 32 bits: one that sacct refuses would cost all others their lines."""
 
 
 @dataclass
@@ -30,7 +34,7 @@ class Outcome:
     """The lines that were written, or would be."""
     same: list[int] = field(default_factory=list)
     foreign: list[int] = field(default_factory=list)
-    """Jobs with somebody else's comment."""
+    """Jobs whose field holds somebody else's text."""
     unknown: list[int] = field(default_factory=list)
     """Jobs that accounting does not know, or knows another run of, or that have not ended there."""
     faults: list[str] = field(default_factory=list)
@@ -38,7 +42,13 @@ class Outcome:
 
 
 def annotate(
-    folder: Path, since_seconds: float, after_seconds: float, *, dry_run: bool, timeout_seconds: float
+    folder: Path,
+    since_seconds: float,
+    after_seconds: float,
+    field: TextField,
+    *,
+    dry_run: bool,
+    timeout_seconds: float,
 ) -> Outcome:
     """Write the verdicts of the jobs of this cluster that ended between ``since`` and ``after`` seconds ago.
 
@@ -52,6 +62,8 @@ def annotate(
         raise UsageError(f"Slurm cannot be asked for its configuration: {error}") from error
     if not cluster:
         raise UsageError("Slurm's configuration has no ClusterName")
+    if field.since:
+        _refuse_older(field, timeout_seconds)
     now, outcome = time.time(), Outcome()
     jobs = list(_job_folders(folder / safe_name(cluster), now - since_seconds))
     outcome.left_out = max(0, len(jobs) - _MOST_JOBS)
@@ -62,42 +74,48 @@ def annotate(
             verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
             lines[job_id] = run, line_of(verdict)
     try:
-        accounted = accounted_jobs(sorted(lines), timeout_seconds) if lines else {}
+        accounted = accounted_jobs(sorted(lines), field, timeout_seconds) if lines else {}
     except SourceError as error:
         raise UsageError(f"Slurm's accounting cannot be asked: {error}") from error
     for job_id, (run, line) in sorted(lines.items()):
-        _one(outcome, accounted.get(job_id), run, line, cluster, dry_run=dry_run, timeout_seconds=timeout_seconds)
+        if _is_wanted(outcome, accounted.get(job_id), run, line) and not dry_run:
+            try:
+                set_accounted_text(job_id, cluster, field, line, timeout_seconds)
+            except SourceError as error:
+                del outcome.written[job_id]
+                if len(outcome.faults) < _MOST_FAULTS:
+                    outcome.faults.append(f"job {job_id}: {error}")
     if outcome.faults and not outcome.written:
-        raise UsageError(f"no comment could be written: {outcome.faults[0]}: run this as root or as Slurm's operator")
+        raise UsageError(
+            f"no {field.name} could be written: {outcome.faults[0]}: run this as root or as Slurm's operator"
+        )
     return outcome
 
 
-def _one(
-    outcome: Outcome,
-    job: AccountedJob | None,
-    run: JobRun,
-    line: str,
-    cluster: str,
-    *,
-    dry_run: bool,
-    timeout_seconds: float,
-) -> None:
+def _refuse_older(field: TextField, timeout_seconds: float) -> None:
+    try:
+        release = sacct_version(timeout_seconds)
+    except SourceError as error:
+        raise UsageError(f"Slurm's accounting cannot be asked: {error}") from error
+    if not within(release, field.since, None):
+        raise UsageError(
+            f"--field {field.name}: Slurm {release} has no such field in its accounting, which came with "
+            f"{field.since}: use --field AdminComment"
+        )
+
+
+def _is_wanted(outcome: Outcome, job: AccountedJob | None, run: JobRun, line: str) -> bool:
+    """Note what is to be done with a job, and return whether its line is to be written."""
     is_run = job is not None and is_same_run(run, job.node_list, job.started_at, job.ended_at)
     if job is None or not is_run or job.state not in FINAL_STATES:
         outcome.unknown.append(run.job_id)
-        return
-    what = decide(job.admin_comment, line)
-    if what != "set":
-        (outcome.same if what == "same" else outcome.foreign).append(run.job_id)
-        return
-    try:
-        if not dry_run:
-            set_accounted_comment(run.job_id, cluster, line, timeout_seconds)
-    except SourceError as error:
-        if len(outcome.faults) < _MOST_FAULTS:
-            outcome.faults.append(f"job {run.job_id}: {error}")
-        return
-    outcome.written[run.job_id] = line
+        return False
+    what = decide(job.text, line)
+    if what == "set":
+        outcome.written[run.job_id] = line
+        return True
+    (outcome.same if what == "same" else outcome.foreign).append(run.job_id)
+    return False
 
 
 def _job_folders(folder: Path, since: float) -> Iterator[int]:
@@ -106,8 +124,11 @@ def _job_folders(folder: Path, since: float) -> Iterator[int]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
-                if name.isascii() and name.isdigit() and entry.stat(follow_symlinks=False).st_mtime >= since:
-                    yield int(name)
+                if not (name.isascii() and name.isdigit() and len(name) <= _MOST_DIGITS):
+                    continue
+                with contextlib.suppress(FileNotFoundError):  # a compaction removes what it has stored
+                    if entry.stat(follow_symlinks=False).st_mtime >= since:
+                        yield int(name)
     except FileNotFoundError:
         return
     except OSError as error:

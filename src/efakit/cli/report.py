@@ -88,7 +88,7 @@ TIMEOUT_SECONDS = 4.0
 @click.option(
     "--bench",
     is_flag=True,
-    help="Read the result tables of nccl-tests and OSU in the job's output file, or in the --log FILEs.",
+    help="Read the result tables of nccl-tests, nccom-test and OSU in the job's output file, or in the --log FILEs.",
 )
 @click.option(
     "--keep", is_flag=True, help="With --bench: keep the results beside the records, for comparison with later runs."

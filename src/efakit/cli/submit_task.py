@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from efakit.errors import UsageError
-from efakit.inputs import is_stdin
+from efakit.inputs import is_stdin, read_input
 
 if TYPE_CHECKING:
     from efakit.finding import Finding
@@ -62,7 +62,7 @@ def _of_script(path: Path, of_spec: Path | None, options: tuple[str, ...]) -> Ta
     from efakit.validate.files import judge_text, on_spec, on_target
 
     try:
-        data = path.read_bytes()
+        data = read_input(path)
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", Place(str(path))) from None
     if not data.startswith(b"#!"):

@@ -91,7 +91,7 @@ def top(
     ways, LINE the larger of EFA's two against the line rate, AGAIN the packets that were sent again.
 
     What could not be read is shown as ?, and > where some devices were not read. The node with the least traffic comes
-    first. q, Ctrl-C and SIGTERM quit.
+    first. q, Ctrl-C and SIGTERM quit, Ctrl-Z suspends.
     """
     if form == "json" and not once:
         raise UsageError("--format json needs --once", Place("--format"))
@@ -108,7 +108,11 @@ def top(
         title, watched = f"this node, {name}", [Watched(name, look)]
     else:
         title, addresses = _addresses(job, nodes, exporters, port)
-        watched = [Watched(name, look) for name, look in _asking(addresses, timeout, (cert, key, ca), server_name)]
+        asking = _asking(addresses, timeout, (cert, key, ca), server_name)
+        try:
+            watched = [Watched(name, look) for name, look in asking]
+        except RuntimeError as error:  # Python's word for a thread that could not be made
+            raise UsageError(f"too many nodes for this user's limits ({error}): name fewer by --nodes") from error
     watch = Watch(watched, timeout)
     if not once:
         from efakit.top.screen import Screen
@@ -176,8 +180,10 @@ def _asking(
     files: tuple[Path | None, Path | None, Path | None],
     server_name: str | None,
 ) -> list[tuple[str, Callable[[], Sample]]]:
+    from efakit.exporter.kept import allow_many_files
     from efakit.top.exporters import Certificates, Exporter, context_of
 
+    allow_many_files()  # a connection a node, and the usual limit is 1,024
     cert, key, ca = files
     context = None
     if cert and key and ca:

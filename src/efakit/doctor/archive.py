@@ -64,7 +64,12 @@ def write_archive(path: Path, collected: Collected) -> None:
             archive.addfile(info, io.BytesIO(data))
     try:
         with path.open("xb") as file:
-            file.write(buffer.getvalue())
+            try:
+                file.write(buffer.getvalue())
+                file.flush()
+            except OSError:
+                path.unlink()  # half an archive is none
+                raise
     except FileExistsError:
         raise UsageError(f"{path}: exists already; name another file, or remove it") from None
     except OSError as error:

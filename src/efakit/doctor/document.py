@@ -134,6 +134,16 @@ _KEEPING = Maybe(
         "records_trouble": Maybe(_TEXT),
     }
 )
+_EXPORTER = Maybe(
+    {
+        "installed": Maybe(_BOOL),
+        "version": Maybe(_TEXT),
+        "unit": Maybe(_TEXT),
+        "enabled": Maybe(_BOOL),
+        "active": Maybe(_BOOL),
+        "listen": Maybe(_TEXT),
+    }
+)
 _SETTINGS = Maybe(
     {
         "path": Maybe(_TEXT),
@@ -212,6 +222,7 @@ def document_of(data: object, where: str) -> Document:
     check_shape(data.get("kernel"), _KERNEL, where, "kernel")
     check_shape(data.get("settings"), _SETTINGS, where, "settings")
     check_shape(data.get("keeping"), _KEEPING, where, "keeping")
+    check_shape(data.get("exporter"), _EXPORTER, where, "exporter")
     for name in ("expected_devices", "compute_resources") if data.get("settings") else ():
         if not FIELDS[name][1](data["settings"][name]):
             raise UsageError(f"{where}: settings.{name} is no value of hook.json; it was changed")

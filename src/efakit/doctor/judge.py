@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from efakit import __version__
 from efakit.doctor.container_checks import container_findings, image_findings
 from efakit.doctor.device_checks import device_findings, fabric_findings, image_fabric_findings
 from efakit.doctor.document import Document
+from efakit.doctor.exporter_checks import exporter_findings, exporter_words
 from efakit.doctor.keeping_checks import keeping_findings
 from efakit.doctor.limit_checks import limit_findings, login_findings
 from efakit.doctor.loader_checks import loader_findings
@@ -65,7 +67,7 @@ def judge(document: Document, instance_type: str | None = None) -> list[Told]:
             name = f"the DMI product name is {subject.instance_type}, which is no type of EC2's"
         message = f"{name}: EFA is not judged"
         found += [Finding("not-read", "info", message, fix="name the type with --instance"), *_unread(document)]
-    found += [*_settings(document), *keeping_findings(document)]
+    found += [*_settings(document), *keeping_findings(document), *exporter_findings(document, __version__)]
     told = [tell(document.node, mended(finding, document)) for finding in dict.fromkeys(found)]
     return sorted(told, key=lambda item: item.finding.severity, reverse=True)
 
@@ -96,6 +98,8 @@ def looked_at(document: Document, instance_type: str | None = None) -> list[str]
         lines.append(f"fi_info -p efa: {len(fabric['answers'][-1]['domains'])} devices")
     elif document.part("fabric_not_asked"):
         lines.append(f"fi_info -p efa: not asked: {document.part('fabric_not_asked')}")
+    if document.part("exporter") is not None:
+        lines.append(f"exporter: {exporter_words(document.part('exporter'))}")
     for name, label in (("loader", "loader paths"), ("limits", "limits"), ("enroot", "Enroot"), ("kernel", "modules")):
         if document.part(name) is not None:
             lines.append(f"{label}: read")

@@ -14,6 +14,7 @@ from efakit.doctor.site_data import collect_site
 from efakit.hook.collect import add_keeping, look, settings_data, why_not_asked
 from efakit.hook.settings import Settings, load_settings
 from efakit.node.bounded import NoChild, run_bounded
+from efakit.node.exporter import exporter_state
 from efakit.node.files import read_text_or_none, told
 from efakit.slurm import running_config
 from efakit.slurm.job import SourceError
@@ -39,6 +40,24 @@ def collect_here(*, in_image: bool) -> Collected:
     if document["settings"]["path"] is not None:
         add_keeping(document, settings)
     return Collected((_checked(document),), (), cluster, unread)
+
+
+def exporter_here() -> tuple[str, dict[str, Any] | None, str | None]:
+    """Return this machine's name, what it has of the exporter, and what could not be read."""
+    node = os.uname().nodename.partition(".")[0] or "localhost"
+    unread: list[Any] = []
+
+    def both() -> Iterator[Any]:
+        yield dict(exporter_state("/", unread))
+        yield unread
+
+    try:
+        values, _ = run_bounded(both, _SETTINGS_SECONDS)
+    except NoChild as error:
+        return node, None, str(error.strerror)
+    if len(values) != 2:
+        return node, None, "no answer in time"
+    return node, values[0], "; ".join(f"{item['what']}: {item['why']}" for item in values[1]) or None
 
 
 def collect_tree(root: Path, *, in_image: bool) -> Collected:

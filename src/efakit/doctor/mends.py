@@ -306,6 +306,8 @@ _MENDS: dict[str, Callable[[Document], tuple[str, Commands]]] = {
     "spool-damaged": lambda document: ("look at the files, then remove them", ()),
     "records": _records,
     "records-wait": _flush,
+    "exporter-stopped": lambda document: ("start it", ("sudo systemctl enable --now efakit-exporter.service",)),
+    "exporter-version": lambda document: ("run install-exporter.sh of the newly rendered bundle on the node", ()),
     "not-read": _as_root,
     "settings": _settings,
     "version-differs": lambda document: (

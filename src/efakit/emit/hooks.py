@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 
 from efakit import __version__
 from efakit.catalog.layouts import installer_rows
@@ -19,7 +20,7 @@ from efakit.plan.plan import Plan
 from efakit.plan.slurm.exporter import ExporterPlan
 from efakit.plan.slurm.site import EXPORTER_SCRIPT, INSTALLER, PYXIS_SCRIPT
 
-__all__ = ["emit_hooks", "hook_archive", "uninstaller"]
+__all__ = ["emit_hooks", "exporter_uninstaller", "hook_archive", "uninstaller"]
 
 # run-hook finds a Python; the two others are what Slurm's TaskProlog and HealthCheckProgram name.
 _PROGRAMS = ("run-hook", "task-prolog", "health-check")
@@ -56,12 +57,20 @@ def _exporter(exporter: ExporterPlan) -> list[File]:
     """Return the exporter as one file, and its installer, which holds it and its systemd unit."""
     program = File("efakit-exporter.pyz", exporter_archive())
     unit = File(_UNIT, package_file("exporter", "assets", _UNIT).read_bytes())
-    text = (folder("prolog") / EXPORTER_SCRIPT).read_text(encoding="utf-8")
-    options = "".join(f" {option}" for option in exporter.options)
-    text = text.replace("@OPTIONS@", quote(options)).replace("@CONFIG@", quote(exporter.config))
     # The unit last: where it could be unpacked the program is whole.
-    installer = text.encode() + _packed([program, unit])
+    installer = _exporter_script(exporter.options, exporter.config) + _packed([program, unit])
     return [program, File(EXPORTER_SCRIPT, installer, executable=True)]
+
+
+def exporter_uninstaller() -> bytes:
+    """Return the exporter's installer without what it installs: enough for ``--uninstall``."""
+    return _exporter_script((), "/")
+
+
+def _exporter_script(options: Sequence[str], config: str) -> bytes:
+    text = (folder("prolog") / EXPORTER_SCRIPT).read_text(encoding="utf-8")
+    given = "".join(f" {option}" for option in options)
+    return text.replace("@OPTIONS@", quote(given)).replace("@CONFIG@", quote(config)).encode()
 
 
 def uninstaller() -> bytes:

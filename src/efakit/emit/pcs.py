@@ -12,8 +12,9 @@ from efakit.emit.registry import File, target
 from efakit.emit.writing import comment, merged, yaml_text
 from efakit.plan.pcs import Group, PcsPlan
 from efakit.plan.plan import Plan
+from efakit.plan.slurm.site import EXPORTER_SCRIPT, INSTALLER
 
-_CHECKSUM = "InstallerSha256"
+_CHECKSUM, _EXPORTER_CHECKSUM = "InstallerSha256", "ExporterSha256"
 _Data = dict[str, Any]
 
 
@@ -45,15 +46,22 @@ def template(section: PcsPlan) -> _Data:
     data: _Data = {"AWSTemplateFormatVersion": "2010-09-09", "Description": f"AWS PCS cluster {own.name} with EFA"}
     if section.publication is not None:
         data["Parameters"] = {
-            _CHECKSUM: {
+            name: {
                 "Type": "String",
                 "AllowedPattern": "^[a-f0-9]{64}$",
-                "Description": "SHA-256 of hooks/install-hooks.sh as it was published",
+                "Description": f"SHA-256 of hooks/{script} as it was published",
             }
+            for name, script, _ in _scripts(section)
         }
     data["Resources"] = resources
     data["Outputs"] = {"ClusterId": {"Value": _attribute("Cluster", "Id")}}
     return merged(data, own.overrides)
+
+
+def _scripts(section: PcsPlan) -> list[tuple[str, str, str]]:
+    """Return of each script that nodes fetch its checksum's parameter, its name and its address; the hooks first."""
+    found = ((_CHECKSUM, INSTALLER, section.publication), (_EXPORTER_CHECKSUM, EXPORTER_SCRIPT, section.exporter))
+    return [(name, script, place.address) for name, script, place in found if place is not None]
 
 
 def _cluster(section: PcsPlan) -> _Data:
@@ -105,13 +113,16 @@ def _group(section: PcsPlan, group: Group, name: str) -> Iterator[tuple[str, _Da
         "PurchaseOption": rows.PURCHASE[queue.capacity],
     }
     if section.publication is not None:
-        script = {
-            "Name": "efakit hooks",
-            "ScriptSource": {"ScriptLocation": section.publication.address, "Checksum": {"Ref": _CHECKSUM}},
-            "Arguments": ["--custom-action", "--layout", "pcs"],
-            "OnError": section.section.on_error,
-        }
-        properties["NodeLifecycleActions"] = {"Stages": {"NodeBootstrapped": [script]}}
+        scripts = [
+            {
+                "Name": "efakit hooks" if script == INSTALLER else "efakit exporter",
+                "ScriptSource": {"ScriptLocation": address, "Checksum": {"Ref": checksum}},
+                "Arguments": ["--custom-action", *(("--layout", "pcs") if script == INSTALLER else ())],
+                "OnError": section.section.on_error,
+            }
+            for checksum, script, address in _scripts(section)
+        ]
+        properties["NodeLifecycleActions"] = {"Stages": {"NodeBootstrapped": scripts}}
     yield f"{name}Nodes", {"Type": "AWS::PCS::ComputeNodeGroup", "Properties": properties}
 
 
@@ -175,12 +186,11 @@ def _readme(section: PcsPlan) -> str:
     own = section.section
     publish = checksum = ""
     if section.publication is not None:
-        publish = (
-            "\n1. Publish the installer of the hooks, which each node fetches:\n\n"
-            "   ```sh\n   efakit hooks publish ..\n   ```\n"
-        )
-        checksum = (
-            f' \\\n     --parameter-overrides {_CHECKSUM}="$(sha256sum <../hooks/install-hooks.sh | cut -c 1-64)"'
+        what = "the installers of the hooks and of the exporter" if section.exporter else "the installer of the hooks"
+        publish = f"\n1. Publish {what}, which each node fetches:\n\n   ```sh\n   efakit hooks publish ..\n   ```\n"
+        checksum = " \\\n     --parameter-overrides" + "".join(
+            f' \\\n       {name}="$(sha256sum <../hooks/{script} | cut -c 1-64)"'
+            for name, script, _ in _scripts(section)
         )
     number = 2 if publish else 1
     deploy = (

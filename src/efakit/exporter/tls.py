@@ -7,6 +7,7 @@ from pathlib import Path
 
 from efakit.errors import UsageError
 from efakit.finding import Place
+from efakit.inputs import read_input
 
 
 def mutual_context(protocol: ssl._SSLMethod, certificate: Path, key: Path, authority: Path) -> ssl.SSLContext:
@@ -17,7 +18,7 @@ def mutual_context(protocol: ssl._SSLMethod, certificate: Path, key: Path, autho
     """
     for path in (certificate, key, authority):
         try:
-            path.read_bytes()
+            read_input(path)  # also refuses what OpenSSL would wait for
         except OSError as error:
             raise UsageError(f"cannot be read: {error.strerror}", Place(str(path))) from error
     context = ssl.SSLContext(protocol)

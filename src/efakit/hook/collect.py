@@ -13,6 +13,7 @@ import time
 from efakit import __version__
 from efakit.hook.folder import Untrusted, open_folder
 from efakit.node.bounded import NoChild, run_bounded
+from efakit.node.exporter import exporter_state
 from efakit.node.files import OWN_LACK, below, read_text, told
 from efakit.node.inventory import (
     cuda_toolkit,
@@ -184,6 +185,7 @@ def look(
     }
     if not in_image:
         parts["kernel"] = lambda unread: _kernel(root, present, unread)
+        parts["exporter"] = lambda unread: exporter_state(root, unread)
     for name, work in parts.items():
         document[name] = _part(name, work, document["unread"], min(_PART_SECONDS, ends_at - time.monotonic()))
     document["fabric"], document["fabric_not_asked"] = None, asks(present)
@@ -219,7 +221,7 @@ def _part(name: str, work: Callable[[list[Unread]], Any], unread: list[Unread], 
 
 
 def _devices(root: str, unread: list[Unread], ends_at: float) -> Mapping[str, Any] | None:
-    """Return a snapshot without the ports' counters and the interfaces, which move and are nobody's fault."""
+    """Return a snapshot without the ports' counters, LNet's and the interfaces: they move and are nobody's fault."""
     try:
         values, _ = run_bounded(lambda: pieces(root, "auto", lambda _: _MANY), _PART_SECONDS)
     except NoChild as error:
@@ -229,7 +231,7 @@ def _devices(root: str, unread: list[Unread], ends_at: float) -> Mapping[str, An
         unread.append({"what": "devices", "why": "no answer within %.0f s" % _PART_SECONDS})
         return None
     snapshot: Any = assemble(values)
-    snapshot.update(interfaces=[], interfaces_present=[], interfaces_error=None)
+    snapshot.update(interfaces=[], interfaces_present=[], interfaces_error=None, lnet=None)
     for device in snapshot["devices"]:
         device["counters"] = {}
     return snapshot  # type: ignore[no-any-return]

@@ -46,13 +46,13 @@ class Exchange:
         self._connections_at = 0.0
         self._looks, self._suspect_at = 0, 0.0
         self._total_bytes = 0
-        self._first: Devices | None = None
+        self._first: Devices = ({}, False)
         self._at_suspicion: Devices | None = None
         self._not_before = 0.0
         self._pause_seconds = _EFA_PAUSE_SECONDS
 
-    def begin(self, now: float, connections: Connections, devices: Devices) -> None:
-        """Take what there was before the ranks began."""
+    def begin(self, now: float, connections: Connections | None, devices: Devices) -> None:
+        """Take what there was before the ranks began; connections are None where they could not be read."""
         self._connections, self._connections_at, self._first = connections, now, devices
 
     def glance(self, now: float, interfaces: tuple[int, int] | None) -> bool:
@@ -68,11 +68,11 @@ class Exchange:
 
     def look(self, now: float, connections: Connections) -> bool:
         """Take the connections with the job's other nodes; return whether EFA's counters are wanted."""
-        before, passed = self._connections or {}, now - self._connections_at
+        before, passed = self._connections, now - self._connections_at
         self._connections, self._connections_at = connections, now
         if now - self._suspect_at > _LAPSE_SECONDS:
             self._forget()
-        if passed > _LAPSE_SECONDS:
+        if before is None or passed > _LAPSE_SECONDS:
             return False
         sent = received = 0
         peers = set()
@@ -101,13 +101,13 @@ class Exchange:
         if self._at_suspicion is None:
             self._at_suspicion = devices
             return None
-        moved = ranks_bytes(self._at_suspicion[0], devices[0])
-        if moved is None:  # the counters began anew
+        moved, in_all = (ranks_bytes(before[0], devices[0]) for before in (self._at_suspicion, self._first))
+        if moved is None or in_all is None:  # the counters began anew, and so does what is known of them
             self._forget()
+            self._first, self._total_bytes = devices, 0
             return None
-        in_all = None if self._first is None else ranks_bytes(self._first[0], devices[0])
-        if moved < EFA_FLOOR.value and (in_all is None or in_all <= self._total_bytes):
-            return "fallback" if self._at_suspicion[1] and devices[1] else "unknown"
+        if moved < EFA_FLOOR.value and in_all <= self._total_bytes:
+            return "fallback" if _same_devices(self._first, self._at_suspicion, devices) else "unknown"
         self._forget()
         self._not_before = now + self._pause_seconds
         self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
@@ -116,6 +116,11 @@ class Exchange:
     def _forget(self) -> None:
         self._looks, self.exchanged_bytes = 0, 0
         self._at_suspicion, self.peers = None, set()
+
+
+def _same_devices(*readings: Devices) -> bool:
+    """Return whether each reading is of all devices, and these are the same: one that came or went was not compared."""
+    return all(complete for _, complete in readings) and len({frozenset(counters) for counters, _ in readings}) == 1
 
 
 def ranks_bytes(before: Counters, after: Counters) -> int | None:

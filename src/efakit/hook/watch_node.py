@@ -19,6 +19,7 @@ from efakit.node.command import run_program
 from efakit.node.connections import packed, read_connections
 from efakit.node.counters import find_interfaces, read_byte_counters, read_interface
 from efakit.node.devices import find_devices
+from efakit.node.files import OWN_LACK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 
     from efakit.hook.exchange import Answer, Devices
     from efakit.hook.run import Run
+    from efakit.node.connections import Connections
 
 STOP, REQUEUE = "stop", "requeue"
+# What a job may ask Slurm to send to its steps before its time is over (sbatch --signal): it is meant for the ranks.
+_OF_THE_RANKS = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGURG")
 _READ_SECONDS = 10.0
 _WAYS = ("tx_bytes", "rx_bytes")
 # After it has spoken it looks for EFA's first bytes, more and more seldom.
@@ -36,12 +40,16 @@ _LATER_SECONDS, _LATEST_SECONDS = 30.0, 300.0
 _FIRST_WAITS_LOOKS, _OTHERS_WAIT_LOOKS = 1, 4
 # A fallback that comes back after each requeue is no fault of one node.
 _MOST_RESTARTS = 3
+# What scontrol says of a job that another node has put back into the queue (slurm, src/common/slurm_errno.c).
+_REQUEUED_BEFORE = "Job is pending execution"
+# So often in a row the node may be too short of something to tell of its connections.
+_MOST_FAILURES = 30
 _SLURM_SECONDS = 30.0
 
 
 def watch_node(run: Run) -> str:
     """Say what is to be said while the job runs, and end with it; return an empty text, or why nothing is watched."""
-    for name in ("SIGUSR1", "SIGUSR2"):  # the script may have asked for one, which all steps get
+    for name in _OF_THE_RANKS:
         _signal.signal(getattr(_signal, name), _signal.SIG_IGN)
     peers = {address for address in map(packed, run.environment.get(PEERS, "").split()) if address}
     nodes = run.environment.get("SLURM_JOB_NUM_NODES", "")
@@ -61,6 +69,7 @@ class _Watch:
         self._input = select.poll()
         self._input.register(0, select.POLLIN)
         self._children: list[int] = []
+        self._failures = 0
         self._paths: list[tuple[str, str]] = []
 
     def until_end(self) -> str:
@@ -70,11 +79,10 @@ class _Watch:
                 return ""  # the prolog and the check before the launch have said so
             self._exchange.begin(time.monotonic(), self._connections(), devices)
             answer = self._wait_for_answer()
-            if answer is None:
-                return ""
-            return self._speak(answer)
         except OSError as error:
-            return "watch of %s ends: its TCP connections cannot be read: %s" % (self._run.node, error.strerror)
+            why = error.strerror or str(error)
+            return "watch of %s ends: its TCP connections cannot be read: %s" % (self._run.node, why)
+        return "" if answer is None else self._speak(answer)
 
     def _wait_for_answer(self) -> Answer:
         """Return what there is to say, None where the input ended before."""
@@ -82,8 +90,9 @@ class _Watch:
         while not self._ended(LOOK_SECONDS):
             if not exchange.glance(time.monotonic(), self._bytes()):
                 continue
+            connections = self._connections()
             now = time.monotonic()
-            if exchange.look(now, self._connections()):
+            if connections is not None and exchange.look(now, connections):
                 answer = exchange.answer(now, self._devices())
                 if answer is not None:
                     return answer
@@ -130,7 +139,8 @@ class _Watch:
         elif mode == REQUEUE:
             say("job %s is requeued by its watch on %s, since its ranks do not use EFA" % (job, node))
             failed = _call(("scontrol", "requeue", job), environment)
-            if not failed:
+            # Several nodes may ask at once: whose request comes later must not take the job out of the queue.
+            if not failed or _REQUEUED_BEFORE in failed or self._ended(LOOK_SECONDS * _OTHERS_WAIT_LOOKS):
                 return ""
             say("job %s cannot be requeued: %s" % (job, failed))
         say("job %s is cancelled by its watch on %s, since its ranks do not use EFA" % (job, node))
@@ -161,8 +171,21 @@ class _Watch:
             received += counters["rx_bytes"]
         return (sent, received) if self._interfaces else None
 
-    def _connections(self) -> dict[bytes, tuple[int, int, bytes]]:
-        return read_connections(self._peers, self._user)
+    def _connections(self) -> Connections | None:
+        """Return the connections with the job's nodes, None where the node is short of what it takes to read them.
+
+        Raises OSError where they cannot be read at all, or where the node stays so.
+        """
+        try:
+            found = read_connections(self._peers, self._user)
+        except OSError as error:
+            self._failures += 1
+            # socket's own time-out has no number
+            if error.errno not in (None, *OWN_LACK) or self._failures >= _MOST_FAILURES:
+                raise
+            return None
+        self._failures = 0
+        return found
 
     def _devices(self) -> Devices:
         """Return the byte counters of the EFA devices that can be read in time, and whether those are all."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from efakit.jobs.json_file import Unusable
+from efakit.jobs.json_file import Newer, Unusable
 
 VERSION = 1
 _MOST_TABLES = 1_000
@@ -73,7 +73,7 @@ def kept_run(data: Any) -> KeptRun:
     if not isinstance(data, dict) or data.get("kind") != "benchmarks":
         raise Unusable("is no result of benchmarks")
     if type(data.get("schema_version")) is not int or data["schema_version"] > VERSION:
-        raise Unusable("was written by a newer efakit")
+        raise Newer("was written by a newer efakit")
     tables = _list(data, "tables", _MOST_TABLES)
     ended_at = data.get("ended_at")
     if isinstance(ended_at, bool) or not isinstance(ended_at, (int, float)) or not math.isfinite(ended_at):

@@ -24,6 +24,10 @@ class Unusable(Exception):
     """A file that cannot be used; the text says why, and names no file."""
 
 
+class Newer(Unusable):
+    """A file that a newer efakit wrote: it may be whole."""
+
+
 def read_json(path: Path, *, follow_links: bool = False) -> Any:
     """Return the value of the JSON file at ``path``.
 

@@ -1,6 +1,13 @@
 """The bytes of a run, with what is not known of them: each amount is a range, from what was counted upwards.
 
 What was not read is not zero. An amount of which a part was not read may be anything from the known part up.
+
+Storage. FSx for Lustre over EFA uses the ranks' devices: what a client writes, the servers read from it, and what it
+reads, it reads from them (kefalnd_send and kefalnd_handle_putr_req, ``lnet/klnds/efalnd/efalnd.c`` in lustre-release
+2.17.0); messages up to 8900 bytes are sends. So storage that reads and writes alike looks like an exchange, in the
+classes too. Where LNet's own counters are in the record, they tell it apart: what the ranks sent is what EFA sent
+without what LNet did, and as much was received. LNet counts all of its networks together, and a client of FSx over EFA
+has one by TCP as well (AWS, "Configuring EFA clients"): what went there is at most what the node's TCP interfaces sent.
 """
 
 from __future__ import annotations
@@ -10,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from efakit.catalog.thresholds import LNET_MESSAGE
 from efakit.jobs.devices import PackedDevices
 from efakit.node.counters import CLASSES, TOTALS
 
@@ -19,6 +27,8 @@ _BY_CLASS = tuple(name for pair in CLASSES for name in pair)
 _BOTH = frozenset(("tx_bytes", "rx_bytes"))
 # The classes' share of tx_bytes + rx_bytes from which on they explain the traffic. A driver counts all three.
 _EXPLAINED = 0.5
+# The classes that LNet's traffic is in: sends and reads.
+_OF_LNET = slice(0, 2)
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,39 @@ _NOTHING = Amount()
 
 
 @dataclass(frozen=True)
+class Lnet:
+    """What LNet moved over EFA: the least and the greatest number of bytes, sent and received.
+
+    ``messages`` are all that it sent and received. ``blind``: on some node LNet is there, and was not read.
+    """
+
+    sent: tuple[int, int] = (0, 0)
+    received: tuple[int, int] = (0, 0)
+    messages: int = 0
+    blind: bool = False
+
+    def __add__(self, other: Lnet) -> Lnet:
+        """Return the sum of both."""
+        return Lnet(
+            (self.sent[0] + other.sent[0], self.sent[1] + other.sent[1]),
+            (self.received[0] + other.received[0], self.received[1] + other.received[1]),
+            self.messages + other.messages,
+            self.blind or other.blind,
+        )
+
+    def is_exact(self) -> bool:
+        """Return whether it is known how much of it was over EFA."""
+        return not self.blind and self.sent[0] == self.sent[1] and self.received[0] == self.received[1]
+
+    def own_bytes(self) -> int:
+        """Return how much LNet's headers and control messages may add in one direction: its counters hold payload."""
+        return int(LNET_MESSAGE.value) * self.messages
+
+
+NO_LNET = Lnet()
+
+
+@dataclass(frozen=True)
 class Traffic:
     """Bytes by way and direction, of one node or of all.
 
@@ -59,6 +102,7 @@ class Traffic:
     tcp_rx: Amount = Amount()
     by_class: tuple[tuple[Amount, Amount], ...] = ((Amount(), Amount()),) * len(CLASSES)
     classless: bool = False
+    lnet: Lnet = NO_LNET
 
     def __add__(self, other: Traffic) -> Traffic:
         """Return the sum of both."""
@@ -69,6 +113,7 @@ class Traffic:
             self.tcp_rx + other.tcp_rx,
             tuple((a + c, b + d) for (a, b), (c, d) in zip(self.by_class, other.by_class, strict=True)),
             self.classless or other.classless,
+            self.lnet + other.lnet,
         )
 
     @staticmethod
@@ -87,6 +132,7 @@ class Traffic:
                 for place in range(len(CLASSES))
             ),
             any(one.classless for one in parts),
+            sum([one.lnet for one in parts if one.lnet is not NO_LNET], NO_LNET),
         )
 
     def counts_classes(self) -> bool:
@@ -111,21 +157,59 @@ class Traffic:
         """Return the least and the greatest number of bytes that the nodes exchanged over EFA, one number if known.
 
         Of each class the smaller of what they sent and what they received: what one side alone counts went to or came
-        from storage. Where the classes tell nothing, the smaller of tx_bytes and rx_bytes.
+        from storage. Where the classes tell nothing, the smaller of tx_bytes and rx_bytes. Without what LNet moved.
         """
         least, most = float("inf"), 0.0
         for by_class in self._ways():
             pairs = self.by_class if by_class else ((self.efa_tx, self.efa_rx),)
-            least = min(least, sum(min(sent.known_bytes, received.known_bytes) for sent, received in pairs))
-            most = max(most, sum(min(sent.bounds()[-1], received.bounds()[-1]) for sent, received in pairs))
+            low = [(sent.known_bytes, received.known_bytes) for sent, received in pairs]
+            high = [(sent.bounds()[-1], received.bounds()[-1]) for sent, received in pairs]
+            least = min(least, sum(map(min, low)) if self.lnet is NO_LNET else self._without_lnet(low)[0])
+            most = max(most, sum(map(min, high)) if self.lnet is NO_LNET else self._without_lnet(high)[1])
         return (least,) if least == most else (least, most)
 
+    def _without_lnet(self, pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+        """Return the least and the greatest exchange that such bytes, sent and received by class, leave to the ranks.
+
+        The ranks received what they sent: each side without LNet's part is their exchange, and the smaller one where
+        something else is in it.
+        """
+        pool, others = pairs[_OF_LNET], pairs[_OF_LNET.stop :]
+        rest = sum(map(min, others))
+        most, lowest = sum(map(min, pool)), []
+        for place, (lnet_least, lnet_most) in enumerate((self.lnet.sent, self.lnet.received)):
+            side = sum(pair[place] for pair in pool)
+            # What is one-sided in another class may be LNet's, if its driver ever moves data by RDMA writes.
+            beside = sum(pair[place] - min(pair) for pair in others if pair[place] > min(pair))
+            most = min(most, max(0.0, side - max(0.0, lnet_least - beside)))
+            lowest.append(max(0.0, side - lnet_most))
+        # LNet on a node where it was not read may be what makes the sides differ.
+        least = min(lowest) if self.lnet.blind else max(lowest)
+        return rest + min(most, least), rest + most
+
     def storage_bytes(self) -> tuple[int, int]:
-        """Return what was sent and what was received one-sidedly, as far as it is known: storage, not other nodes."""
+        """Return what storage, not other nodes, was sent and sent back, as far as it is known.
+
+        It is what was one-sided, or what LNet counted.
+        """
         pairs = self.by_class if self.counts_classes() else ()
         sent = sum(max(0, out.known_bytes - into.known_bytes) for out, into in pairs)
         received = sum(max(0, into.known_bytes - out.known_bytes) for out, into in pairs)
-        return sent, received
+        return max(sent, self.lnet.sent[0]), max(received, self.lnet.received[0])
+
+    def moved_bounds(self) -> tuple[float, ...]:
+        """Return the least and the greatest number of bytes that EFA moved but for LNet's, both directions together."""
+        if self.lnet is NO_LNET:
+            return self.efa_moved.bounds()
+        least, most = 0.0, 0.0
+        sides = ((self.efa_tx, 0, self.lnet.sent), (self.efa_rx, 1, self.lnet.received))
+        for total, place, (lnet_least, lnet_most) in sides:
+            known = max(total.known_bytes, sum(pair[place].known_bytes for pair in self.by_class))
+            least += max(0, known - lnet_most)
+            most += max(0, known - lnet_least)
+        if not self.efa_moved.complete:
+            most = float("inf")
+        return (least,) if least == most else (least, most)
 
     @cached_property
     def efa_moved(self) -> Amount:
@@ -142,14 +226,15 @@ def traffic_of(record: Record) -> Traffic:
         return _traffic_of_packed(record, record["devices"])
     devices = [_Item(item) for item in record["devices"]]
     no_devices = bool(record["devices_unknown"])
-    sent, received = _over_interfaces(record)
+    tcp_tx, tcp_rx = _tcp(record)
     return Traffic(
         efa_tx=_sum(devices, "tx_bytes", no_devices),
         efa_rx=_sum(devices, "rx_bytes", no_devices),
-        tcp_tx=sent,
-        tcp_rx=received,
+        tcp_tx=tcp_tx,
+        tcp_rx=tcp_rx,
         by_class=tuple((_sum(devices, out, no_devices), _sum(devices, into, no_devices)) for out, into in CLASSES),
         classless=any(device.lacks_all(_BY_CLASS) for device in devices),
+        lnet=_lnet(record, tcp_tx, tcp_rx),
     )
 
 
@@ -161,18 +246,19 @@ def _traffic_of_packed(record: Record, devices: PackedDevices) -> Traffic:
         known = devices.total(name) or 0
         return Amount(known, not no_devices) if known or no_devices else _NOTHING
 
-    sent, received = _over_interfaces(record)
+    tcp_tx, tcp_rx = _tcp(record)
     return Traffic(
         total("tx_bytes"),
         total("rx_bytes"),
-        sent,
-        received,
+        tcp_tx,
+        tcp_rx,
         tuple([(total(out), total(into)) for out, into in CLASSES]),
         not devices.has_any(_BY_CLASS),
+        _lnet(record, tcp_tx, tcp_rx),
     )
 
 
-def _over_interfaces(record: Record) -> tuple[Amount, Amount]:
+def _tcp(record: Record) -> tuple[Amount, Amount]:
     """Return the bytes of a node's interfaces, sent and received."""
     interfaces, unknown = record["interfaces"], bool(record["interfaces_unknown"])
     counted = [item["counters"] for item in interfaces if not item["unknown"]]
@@ -181,6 +267,29 @@ def _over_interfaces(record: Record) -> tuple[Amount, Amount]:
         return Amount(sum([own["tx_bytes"] for own in counted])), Amount(sum([own["rx_bytes"] for own in counted]))
     items = [_Item(item) for item in interfaces]
     return _sum(items, "tx_bytes", unknown), _sum(items, "rx_bytes", unknown)
+
+
+def _lnet(record: Record, tcp_tx: Amount, tcp_rx: Amount) -> Lnet:
+    """Return what LNet moved over EFA: all that it counted, less what may have gone over its other networks."""
+    read = record.get("lnet")
+    if read is None:
+        return NO_LNET
+    if read["error"] is not None:
+        return Lnet(blind=True)
+    others = {name for name in read["networks"] if not _is_of(name, "efa")}
+    if len(others) == len(read["networks"]):
+        return NO_LNET
+    bounded = read["all_tcp"] and all(_is_of(name, "tcp") for name in others)
+    sides = []
+    for moved, tcp in ((read["send_bytes"], tcp_tx), (read["recv_bytes"], tcp_rx)):
+        elsewhere = 0 if not others else min(moved, tcp.bounds()[-1]) if bounded else moved
+        sides.append((int(moved - elsewhere), moved))
+    return Lnet(sides[0], sides[1], read["messages"])
+
+
+def _is_of(network: str, kind: str) -> bool:
+    """Whether a network of LNet's is of a kind: ``efa``, ``efa1``."""
+    return network.startswith(kind) and not network[len(kind) :].strip("0123456789")
 
 
 def unknown_parts(record: Record) -> list[str]:

@@ -8,7 +8,8 @@ In this order, the first that holds:
    job.
 3. ``single-node``: the job had one node, whose ranks use NVLink or shared memory.
 4. By traffic, over the whole run. What the nodes exchanged over EFA is, of each operation class, the smaller of what
-   they sent and what they received: storage is one-sided (``efakit.jobs.traffic``).
+   they sent and what they received: storage is one-sided (``efakit.jobs.traffic``). What LNet, Lustre's network, moved
+   over EFA is storage's; its headers raise the floor.
    What they exchanged over TCP is the smaller of what was sent and what was received, less TCP's own answers to the
    larger; nodes that moved less than the floor of TCP, as every node does, do not count.
    ``no-traffic``: exchanged less than the floor over EFA, and less than its own over TCP.
@@ -32,7 +33,7 @@ from typing import Any
 
 from efakit.catalog.thresholds import EFA_FLOOR, TCP_ANSWERS, TCP_FLOOR
 from efakit.jobs.sizes import size
-from efakit.jobs.traffic import UNKNOWN, Traffic, traffic_of, unknown_parts
+from efakit.jobs.traffic import NO_LNET, UNKNOWN, Lnet, Traffic, traffic_of, unknown_parts
 from efakit.node.counters import CLASSES
 
 Record = Mapping[str, Any]
@@ -139,11 +140,28 @@ _REASONS = {
 
 
 def _undecided(nodes: tuple[NodeVerdict, ...], possible: set[str]) -> str:
-    unread = [node for node in nodes if node.unknown]
-    first = unread[0]
-    more = f", and {len(unread) - 1} more nodes" if len(unread) > 1 else ""
     names = " or ".join(name for name in VERDICTS if name in possible)
-    return f"{first.node}: {first.unknown[0]}{more}; the verdict could be {names}"
+    why = _some([(node.node, node.unknown[0]) for node in nodes if node.unknown])
+    why = why or _some([(node.node, text) for node in nodes if (text := _lnet_in_doubt(node.traffic))])
+    return f"{why}; the verdict could be {names}"
+
+
+def _some(told: Sequence[tuple[str, str]]) -> str:
+    """Return the first of what is told of nodes, and how many others there are."""
+    more = f", and {len(told) - 1} more nodes" if len(told) > 1 else ""
+    return f"{told[0][0]}: {told[0][1]}{more}" if told else ""
+
+
+def _lnet_in_doubt(traffic: Traffic | None) -> str | None:
+    """Return what is not known of LNet's part, in words; None where it is known."""
+    if traffic is None or traffic.lnet.is_exact():
+        return None
+    lnet = traffic.lnet
+    if lnet.blind:
+        return "LNet's counters were not read: what storage moved over EFA counts as the ranks'"
+    most, least = lnet.sent[1] + lnet.received[1], lnet.sent[0] + lnet.received[0]
+    text = f"LNet counts its networks together: of its {size(most)} at least {size(least)} went over EFA"
+    return f"{text}, and perhaps all"
 
 
 def _notes(verdict: str, nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> Iterator[str]:
@@ -152,8 +170,11 @@ def _notes(verdict: str, nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> It
         more = f", and {len(unread) - 1} more nodes" if len(unread) > 1 else ""
         what = f"{unread[0].node}: {unread[0].unknown[0]}{more}"
         yield f"not all bytes are known ({what}); the verdict is the same whatever they were"
-    if verdict in ("efa", "mixed") and not traffic.counts_classes():
+    if verdict in ("efa", "mixed") and not traffic.counts_classes() and (traffic.lnet in (NO_LNET, Lnet(blind=True))):
         yield "no counters by operation class: storage over EFA that reads and writes alike looks like ranks' traffic"
+    doubt = _lnet_in_doubt(traffic)
+    if doubt and verdict in ("efa", "mixed", "tcp-fallback", "no-traffic"):
+        yield f"{doubt}; the verdict is the same whatever it was" if not traffic.lnet.blind else doubt
     sent, received = traffic.tcp_tx.known_bytes, traffic.tcp_rx.known_bytes
     if verdict == "no-traffic" and min(sent, received) >= TCP_FLOOR.value and _over_tcp([traffic])[0] < TCP_FLOOR.value:
         yield (
@@ -164,14 +185,15 @@ def _notes(verdict: str, nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> It
 
 def _by_traffic(whole: Traffic, parts: Sequence[Traffic]) -> Iterator[str]:
     """Give the verdict for each completion of what is not known; ``whole`` is the sum of the nodes' ``parts``."""
+    floor = EFA_FLOOR.value + whole.lnet.own_bytes()
     for over_efa, over_tcp in product(whole.exchanged_bounds(), _over_tcp(parts)):
-        yield _by_bytes(over_efa, over_efa, over_tcp)
+        yield _by_bytes(over_efa, over_efa, over_tcp, floor)
 
 
-def _by_bytes(efa_bytes: float, efa_one_way_bytes: float, tcp_bytes: float) -> str:
-    """Return the verdict: the first number is held to EFA's floor, what TCP exchanged to the other two."""
+def _by_bytes(efa_bytes: float, efa_one_way_bytes: float, tcp_bytes: float, floor: float) -> str:
+    """Return the verdict: the first number is held to EFA's ``floor``, what TCP exchanged to the other two."""
     talked_tcp = tcp_bytes >= TCP_FLOOR.value
-    if efa_bytes < EFA_FLOOR.value:
+    if efa_bytes < floor:
         return "tcp-fallback" if talked_tcp else "no-traffic"
     return "mixed" if talked_tcp and tcp_bytes > efa_one_way_bytes else "efa"
 
@@ -206,12 +228,18 @@ def _exchanged(sent: float, received: float) -> float:
 
 def _fell_back(traffic: Traffic) -> set[bool]:
     """Return whether a node used TCP both ways and EFA not at all, for each value that the unknown bytes may have."""
-    if traffic.efa_moved.known_bytes >= EFA_FLOOR.value:
+    floor = _floor_of_node(traffic)
+    if traffic.moved_bounds()[0] >= floor:
         return {False}
     return {
-        moved < EFA_FLOOR.value and over_tcp >= TCP_FLOOR.value
-        for moved, over_tcp in product(traffic.efa_moved.bounds(), _over_tcp([traffic]))
+        moved < floor and over_tcp >= TCP_FLOOR.value
+        for moved, over_tcp in product(traffic.moved_bounds(), _over_tcp([traffic]))
     }
+
+
+def _floor_of_node(traffic: Traffic) -> float:
+    # Both directions count.
+    return EFA_FLOOR.value + 2 * traffic.lnet.own_bytes()
 
 
 def _node_by_traffic(traffic: Traffic, most: float) -> set[str]:
@@ -221,8 +249,8 @@ def _node_by_traffic(traffic: Traffic, most: float) -> set[str]:
     have exchanged more than all nodes together did, which is ``most``, both directions together.
     """
     return {
-        _by_bytes(min(efa, most), min(efa, most) / 2, over_tcp)
-        for efa, over_tcp in product(traffic.efa_moved.bounds(), _over_tcp([traffic]))
+        _by_bytes(min(efa, most), min(efa, most) / 2, over_tcp, _floor_of_node(traffic))
+        for efa, over_tcp in product(traffic.moved_bounds(), _over_tcp([traffic]))
     }
 
 
@@ -242,6 +270,9 @@ def _judge_node(name: str, record: Record, known: Traffic, most: float, *, singl
     else:
         possible = _node_by_traffic(traffic, most)
         verdict = possible.pop() if len(possible) == 1 else "incomplete"
+        doubt = _lnet_in_doubt(traffic)
+        if verdict == "incomplete" and doubt:
+            notes.append(doubt)
     return NodeVerdict(
         name,
         verdict,

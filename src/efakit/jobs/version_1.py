@@ -41,6 +41,7 @@ def lift(record: dict[str, Any], file: str) -> dict[str, Any]:
         "devices_unknown": missing or (incomplete and len(record["devices"]) != record["devices_found"]),
         "interfaces_unknown": incomplete or not record["interfaces"],
         "doubts": [],
+        "lnet": None,
     }
 
 

@@ -6,6 +6,7 @@ readings exist, and each counter that must exist and has no difference is named 
 
 from __future__ import annotations
 
+from efakit.node.lnet import lnet_difference
 from efakit.node.unique import digest, random_hex
 
 TYPE_CHECKING = False
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from efakit.finding import Finding
+    from efakit.node.lnet import LnetReading
     from efakit.node.record_type import DeviceColumns, FindingRecord, InterfaceRecord, JobFields, Record
     from efakit.node.snapshot import Snapshot
 
@@ -130,6 +132,7 @@ def make_record(
             "hugepages": final.get("hugepages"),
             "devices": _devices(usable, final),
             "interfaces": _interfaces(usable, final),
+            "lnet": _lnet(usable, final),
             "mode": mode,
             "shared_with": list(shared_with),
             "prolog_failed": prolog_failed,
@@ -281,6 +284,17 @@ def _interfaces(baseline: Snapshot | None, final: Snapshot) -> list[InterfaceRec
             }
         )
     return records
+
+
+def _lnet(baseline: Snapshot | None, final: Snapshot) -> LnetReading | None:
+    after = final.get("lnet")
+    if after is None:
+        return None
+    before = baseline.get("lnet") if baseline else None
+    # An older hook's baseline does not say whether there was one, and a reading that was cut short neither.
+    if before is None and not (baseline and "lnet" in baseline and baseline["complete"]):
+        before = {**after, "error": "LNet's counters were not read at the job's start"}
+    return lnet_difference(before, after)
 
 
 def _by_name(items: Any) -> dict[str, Any]:

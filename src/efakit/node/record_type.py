@@ -107,6 +107,17 @@ class HugePagesRecord(TypedDict):
     wanted: int
 
 
+class LnetRecord(TypedDict):
+    """What LNet, Lustre's own network, moved over all of its networks together."""
+
+    networks: Annotated[list[str], Doc("Of its interfaces at both moments, without lo: efa, tcp.")]
+    send_bytes: Count
+    recv_bytes: Count
+    messages: Annotated[int, Doc("Sent and received.", minimum=0)]
+    all_tcp: Annotated[bool, Doc("The record's interfaces are all over which LNet's TCP may have gone.")]
+    error: Annotated[Optional[str], Doc("Why the numbers are not known; they are 0 then.", kind="text")]
+
+
 class FindingRecord(TypedDict):
     """One thing that the hook has to say."""
 
@@ -209,6 +220,7 @@ class Record(JobFields):
     hugepages: Annotated[Optional[HugePagesRecord], Doc("null: unknown, or too large to be used.", read=False)]
     devices: DeviceColumns
     interfaces: list[InterfaceRecord]
+    lnet: Annotated[Optional[LnetRecord], Doc("null: the node has no LNet.", since=2, needed=False)]
     mode: Annotated[Literal["observe", "warn", "enforce"], Doc(kind="text", needed=False)]
     shared_with: Annotated[
         list[Annotated[int, Doc(kind="job-id")]], Doc("Jobs that ran on the node at the same time, or may have.")

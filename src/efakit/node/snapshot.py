@@ -12,6 +12,7 @@ from efakit.node.counters import find_interfaces, read_counters, read_interface
 from efakit.node.devices import find_devices, try_to_open, unbound_functions
 from efakit.node.files import below, link_name, read_text_or_none
 from efakit.node.limits import huge_pages
+from efakit.node.lnet import read_lnet
 from efakit.node.parallel import in_parallel_when_slow
 
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from efakit.node.counters import Reading
     from efakit.node.devices import Device, Unknown
     from efakit.node.limits import HugePages
+    from efakit.node.lnet import LnetReading
 
     class DeviceReading(TypedDict):
         """One EFA device and its counters; ``unusable`` says why no process could open it.
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
         ``interfaces_present`` is empty where no TCP interface is known, and ``interfaces_error`` may say why.
         ``since_boot_seconds`` is a clock that nobody sets.
         ``unknown_devices`` and ``unknown_functions`` may be EFA devices, and functions without driver, or not.
+        ``lnet`` is None where the node has no LNet.
         """
 
         taken_at: float
@@ -86,6 +89,7 @@ if TYPE_CHECKING:
         unknown_functions: list[Unknown]
         devices: list[DeviceReading]
         interfaces: list[InterfaceReading]
+        lnet: LnetReading | None
 
 
 _LOOK_AGAIN_SECONDS = 0.1
@@ -134,7 +138,8 @@ def pieces(
     yield machine
 
     # Interfaces and devices alike: one whose read never returns costs its own result only.
-    reads: list[Callable[[], dict[str, Any]]] = [partial(_read_interface, root, name) for name in interfaces]
+    reads: list[Callable[[], dict[str, Any]]] = [partial(_read_lnet, root, tcp_interfaces == "auto")]
+    reads += [partial(_read_interface, root, name) for name in interfaces]
     reads += [partial(_read_device, root, device, read) for device in devices if device["name"] not in without]
     yield from in_parallel_when_slow(_call, reads)
     if listed:
@@ -178,6 +183,10 @@ def _look_for(
 
 def _ready(devices: Iterable[Device]) -> int:
     return sum(device["driver"] == "efa" and device["verbs"] is not None for device in devices)
+
+
+def _read_lnet(root: str, all_tcp: bool) -> dict[str, Any]:
+    return {"piece": "lnet", "lnet": read_lnet(root, all_tcp=all_tcp)}
 
 
 def _read_interface(root: str, name: str) -> dict[str, Any]:
@@ -235,11 +244,14 @@ def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:
         "unknown_functions": [],
         "devices": [],
         "interfaces": [],
+        "lnet": None,
     }
     for part in parts:
         kind = part.pop("piece")
         if kind == "machine":
             snapshot.update({"devices_listed": True, **part})  # type: ignore[typeddict-item]
+        elif kind == "lnet":
+            snapshot["lnet"] = part["lnet"]
         elif kind == "device":
             snapshot["devices"].append(part)  # type: ignore[arg-type]
         elif kind == "interface":

@@ -44,7 +44,7 @@ def decide_environment(
     elif not efa:
         decisions = [Decision(subject, "no EFA variable", "EFA is off on its nodes", _PLATFORM)]
     else:
-        items = [item for item in needed(target, workloads) if item.name not in job.env]
+        items = [item for item in needed(target, workloads) if not item.is_met(job.env)]
         variables = [Variable(item.name, item.value, item.row.reason) for item in items]
         decisions = [_decision(subject, item) for item in items]
         decisions += [Decision(subject, *rest, _PLATFORM) for rest in _rest(stack, target, workloads)]

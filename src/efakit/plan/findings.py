@@ -41,15 +41,24 @@ def _of_signals(jobs: Iterable[JobPlan], site: SlurmSite) -> Iterator[Finding]:
 
 
 def _of_variables(jobs: Iterable[JobPlan]) -> Iterator[Finding]:
-    """Give the worst that there is to say of each variable that the spec sets for a job on nodes with EFA."""
+    """Give the worst that there is to say of each variable that the spec sets for a job.
+
+    On nodes without EFA that is no more than what wants EFA there.
+    """
     for number, plan in enumerate(jobs):
-        if not plan.efa or not plan.job.env:
+        if not plan.job.env:
             continue
+        from efakit.catalog.variables import rows
         from efakit.rules.judgement import judge  # with a list of all names that there are
 
+        target = plan.target
+        if not plan.efa:
+            target = target._replace(versions={**target.versions, "efa_interfaces": "0"})
+        wants_efa = {row.id for row in rows() if row.efa is False}
         for name, value in plan.job.env.items():
             place = Place(keys=("jobs", number, "env", name))
-            for found in judge(name, value, plan.target, plan.workloads)[:1]:
+            told = judge(name, value, target, plan.workloads)
+            for found in [one for one in told if plan.efa or one.rule in wants_efa][:1]:
                 # --fix mends scripts, not specs.
                 yield found.replaced(message=f"job {plan.job.name}: {found.message}", place=place, mendable=False)
 

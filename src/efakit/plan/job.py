@@ -56,6 +56,7 @@ def plan_job(job: Job, cluster: ClusterPlan, software: Software, root: str = "/"
     workloads = template.workloads or (() if job.workload == "none" else (job.workload,))
     stack = container_stack(software.stack, job.container) if job.container else software.stack
     target = target_of_stack(stack, instance.name, software.os, ranks_per_node=layout.ranks_per_node)
+    target = target._replace(nodes=layout.nodes)
     variables, more = decide_environment(job, workloads, stack, target, efa)
     rows = [row for row in template.variables if not (row.expression or row.mpi)]
     own, reasons = template_variables(job, rows, instance.name)

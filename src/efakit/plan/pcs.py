@@ -35,13 +35,17 @@ class Group:
 
 @dataclass(frozen=True)
 class PcsPlan:
-    """What was decided for AWS PCS; ``publication`` None: no lifecycle action installs the hooks."""
+    """What was decided for AWS PCS; ``publication`` None: no lifecycle action installs the hooks.
+
+    ``exporter`` is the address of the exporter's installer, None where no lifecycle action runs it.
+    """
 
     section: Pcs
     region: str
     groups: tuple[Group, ...]
     settings: Mapping[str, _Value]
     publication: Publication | None
+    exporter: Publication | None
     decisions: tuple[Decision, ...]
 
 
@@ -51,6 +55,7 @@ def plan_pcs(plan: Plan) -> PcsPlan:
     assert region is not None  # noqa: S101 (the section needs it)
     hooks = plan.slurm.hooks if plan.slurm else None
     publication = hooks.publication if hooks else None
+    exporter = hooks.exporter.publication if hooks and hooks.exporter else None
     settings, flags = with_prolog_flags(section.slurm_settings)
     scripts, of_scripts = _scripts(section, publication)
     own = {**settings, **scripts, **(hooks.slurm_settings if hooks else {})}
@@ -65,7 +70,7 @@ def plan_pcs(plan: Plan) -> PcsPlan:
             if resource.efa:
                 decisions.append(_interfaces(name, resource))
     decisions.append(_login(section))
-    return PcsPlan(section, region, tuple(groups), own, publication, tuple(decisions))
+    return PcsPlan(section, region, tuple(groups), own, publication, exporter, tuple(decisions))
 
 
 def _section(spec: Spec) -> Pcs:
@@ -151,6 +156,7 @@ def _site(spec: Spec) -> SlurmSite:
             "hooks.records_dir; else each node keeps its own records"
         ),
         settings=section.slurm_settings,
+        fetches_exporter="a lifecycle action of each compute node group runs it before slurmd starts",
         layout="pcs",
     )
 

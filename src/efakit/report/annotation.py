@@ -1,16 +1,22 @@
-"""The verdict as one short line for a job's AdminComment, and whether it may be written there."""
+"""The verdict as one short line for a field of a job in Slurm's accounting, and whether it may be written there."""
 
 from __future__ import annotations
+
+import re
 
 from efakit.errors import RecordError
 from efakit.jobs.node_list import expand
 from efakit.jobs.records import JobRun
 from efakit.jobs.sizes import size
-from efakit.jobs.verdict import JobVerdict
+from efakit.jobs.verdict import VERDICTS, JobVerdict
 from efakit.report.answer import smaller
 
 PREFIX = "efakit: "
-"""How a line begins that efakit wrote, and may replace."""
+_SIZE = r"(?:an unknown amount|(?:at least )?[0-9.e+]{1,12} [KMGTP]?B)"  # as answer.smaller and sizes.size write it
+_OWN = re.compile(
+    rf"{PREFIX}(?:{'|'.join(VERDICTS)}), [0-9]{{1,7}} nodes?(?:, EFA {_SIZE}, TCP {_SIZE})?", re.IGNORECASE | re.ASCII
+)
+"""A whole line of efakit's, which it may replace: what somebody added to one is somebody's."""
 _SECONDS_BETWEEN_CLOCKS = 300
 
 
@@ -24,14 +30,14 @@ def line_of(verdict: JobVerdict) -> str:
     return f"{told}, EFA {size(traffic.exchanged_bounds()[0])}, TCP {smaller(traffic.tcp_tx, traffic.tcp_rx)}"
 
 
-def decide(comment: str, line: str) -> str:
-    """Return ``set``, ``same`` or ``foreign``: what is to be done where a job has ``comment`` already.
+def decide(text: str, line: str) -> str:
+    """Return ``set``, ``same`` or ``foreign``: what is to be done where the field holds ``text`` already.
 
     sacctmgr writes small letters for capital ones (22.05).
     """
-    if comment.lower() == line.lower():
+    if text.lower() == line.lower():
         return "same"
-    return "set" if not comment.strip() or comment.startswith(PREFIX) else "foreign"
+    return "set" if not text.strip() or _OWN.fullmatch(text) else "foreign"
 
 
 def is_same_run(run: JobRun, node_list: str | None, started_at: int | None, ended_at: int | None) -> bool:

@@ -11,7 +11,7 @@ from efakit.diagnose.bench.tables import Row
 from efakit.jobs.findings import Limits
 from efakit.jobs.reader import Fault
 
-_MOST_TABLES = 20
+MOST_TABLES = 20
 _MOST_FAULTS = 3
 
 
@@ -34,13 +34,20 @@ class BenchReport:
 
 def sentences(report: BenchReport) -> Iterator[str]:
     """Give one line a table, and what is to say of the logs and of the kept results."""
-    if not report.judged:
-        yield f"no result table of nccl-tests or OSU in {', '.join(report.files[:_MOST_FAULTS])}"
-    for one in report.judged[:_MOST_TABLES]:
+    for one in report.judged[:MOST_TABLES]:
         yield sentence(one, report.limits)
-    left = len(report.judged) - _MOST_TABLES + report.left_out
-    if len(report.judged) > _MOST_TABLES or report.left_out:
-        yield f"and {left} more tables: --format json has them"
+    yield from remarks(report)
+
+
+def remarks(report: BenchReport) -> Iterator[str]:
+    """Give what is to say of the logs and of the kept results."""
+    if not report.judged:
+        yield f"no result table of nccl-tests, nccom-test or OSU in {', '.join(report.files[:_MOST_FAULTS])}"
+    shown = min(len(report.judged), MOST_TABLES)
+    if len(report.judged) > shown:
+        yield f"and {len(report.judged) - shown} more tables: --format json has them"
+    if report.left_out:
+        yield f"{report.left_out} further tables of the log were left out: a report has at most {len(report.judged)}"
     yield from report.damage[:_MOST_FAULTS]
     if report.faults:
         yield f"{len(report.faults)} kept results cannot be used: {report.faults[0]}"
@@ -70,7 +77,7 @@ def _table(judged: Judged, limits: Limits) -> dict[str, Any]:
         "variant": table.variant or None,
         "file": table.file,
         "line": table.line,
-        "unit": table.unit,
+        "unit": table.unit or None,
         "ranks": table.ranks or None,
         "hosts": list(table.hosts) or None,
         "nodes": list(judged.nodes),
@@ -87,11 +94,12 @@ def _table(judged: Judged, limits: Limits) -> dict[str, Any]:
         "average": table.average,
         "wrong_values": table.wrong_values,
         "ended": table.ended,
-        "rows": [_row(one) for one in table.rows],
+        "rows": [_row(one, judged) for one in table.rows],
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: Row, judged: Judged) -> dict[str, Any]:
+    is_judged = judged.row is not None and row.data_type == judged.row.data_type
     return {
         "size_bytes": row.size_bytes,
         "value": row.value,
@@ -101,4 +109,5 @@ def _row(row: Row) -> dict[str, Any]:
         "redop": row.operation or None,
         "root": row.root or None,
         "wrong": row.wrong,
+        "median_of_earlier": judged.medians.get(row.size_bytes) if is_judged else None,
     }

@@ -29,6 +29,10 @@ class Needed(NamedTuple):
         """The variable."""
         return self.row.name
 
+    def is_met(self, names: Collection[str]) -> bool:
+        """Return whether a job that sets these variables needs this one no more."""
+        return self.name in names or any(name in names for name in self.row.instead.split())
+
 
 def holds(row: VariableRule, target: Target, workloads: Collection[str]) -> bool | None:
     """Return whether a row holds for a target and what runs there; None where that is not known.
@@ -39,6 +43,7 @@ def holds(row: VariableRule, target: Target, workloads: Collection[str]) -> bool
         _workload_holds(row, workloads),
         _pattern_holds(target.instance, row.instances, row.except_instances),
         _pattern_holds(target.os, row.os, ""),
+        _place_holds(row, target),
         *(bound_holds(target, component, since, None) for component, since in row.since.items()),
         *(bound_holds(target, component, None, until) for component, until in row.until.items()),
     ]
@@ -69,6 +74,15 @@ def matches(pattern: str, value: str) -> bool:
     return any(fnmatchcase(value, alternative) for alternative in pattern.split("|"))
 
 
+def speaks_of(row: VariableRule, value: str) -> bool:
+    """Return whether a row's pattern of values speaks of a value, item by item where the row takes it for a list."""
+    if not row.items or value.startswith("^"):
+        return matches(row.value, value)
+    items = [item.partition(":")[0] for item in value.removeprefix("=").split(",")]
+    speaks = (matches(row.value, item) for item in items if item)
+    return any(items) and (any(speaks) if row.items == "some" else all(speaks))
+
+
 def bounds_text(row: VariableRule) -> str:
     """Return where a row holds, in words: ``aws-ofi-nccl before 1.16.0; p5.*``; empty: everywhere."""
     parts = []
@@ -82,6 +96,12 @@ def bounds_text(row: VariableRule) -> str:
         parts.append("not " + ", ".join(row.except_instances.split()))
     if row.os != "*":
         parts.append(", ".join(row.os.split()))
+    if row.except_os:
+        parts.append("not " + ", ".join(row.except_os.split()))
+    if row.efa is not None:
+        parts.append("nodes with EFA" if row.efa else "nodes without EFA")
+    if row.several_nodes:
+        parts.append("jobs on several nodes")
     return "; ".join(parts)
 
 
@@ -104,6 +124,16 @@ def _workload_holds(row: VariableRule, workloads: Collection[str]) -> bool | Non
     if not workloads:
         return None
     return any(workload in workloads for workload in row.workload.split())
+
+
+def _place_holds(row: VariableRule, target: Target) -> bool:
+    """Return whether a row holds for nodes with EFA or without, for the number of nodes, and for the system."""
+    efa = True if row.effect == "needed" else row.efa
+    if efa is not None and efa == target.without_efa:
+        return False
+    if row.several_nodes and target.nodes == 1:
+        return False
+    return target.os is None or not _any(target.os, row.except_os)
 
 
 def _pattern_holds(value: str | None, patterns: str, exceptions: str) -> bool | None:

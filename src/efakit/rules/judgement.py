@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from efakit.catalog.variable_names import known, open_ended, readers
 from efakit.catalog.variables import COMPONENTS, VariableRule, rows
 from efakit.finding import Finding, Severity
-from efakit.rules.environment import Needed, bound_holds, filled, holds, matches, needed
+from efakit.rules.environment import Needed, bound_holds, filled, holds, needed, speaks_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -23,7 +23,7 @@ _WEIGHTY = ("harmful", "set-by-plugin", "workaround", "no-effect")
 
 def missing(names: Collection[str], target: Target, workloads: Collection[str]) -> list[Needed]:
     """Return what a job needs and does not set; nothing where nothing is known of the target."""
-    return [item for item in needed(target, workloads) if item.name not in names] if target.known else []
+    return [item for item in needed(target, workloads) if not item.is_met(names)] if target.known else []
 
 
 def judge(name: str, value: str | None, target: Target, workloads: Collection[str]) -> list[Finding]:
@@ -53,12 +53,7 @@ def rows_about(name: str) -> list[VariableRule]:
 def _speaks_of(row: VariableRule, value: str | None) -> bool:
     if row.effect == "set-by-plugin" or row.value == "*":
         return True
-    if value is None:
-        return False
-    if row.name.endswith("_SOCKET_IFNAME") and not value.startswith("^"):
-        # Any interface of the list will do: the row must speak of each.
-        return all(matches(row.value, item) for item in value.split(","))
-    return matches(row.value, value)
+    return value is not None and speaks_of(row, value)
 
 
 def _finding(row: VariableRule, name: str, value: str | None, target: Target) -> Finding:

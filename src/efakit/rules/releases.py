@@ -45,9 +45,9 @@ def _target(
 ) -> Target:
     known = _given(versions)
     if instance is not None and "efa_interfaces" not in known:
-        from efakit.catalog.instances import efa_table
+        from efakit.catalog import instances
 
-        interfaces = efa_table().get(instance)
+        interfaces = instances.get(instance).efa_interfaces if instances.known(instance) else None
         if interfaces is not None:
             known["efa_interfaces"] = str(interfaces)
     floors = {**floors, "kernel": LEAST_KERNELS[os]} if os in LEAST_KERNELS else floors

@@ -28,6 +28,13 @@ class Target(NamedTuple):
     """Component -> the least version that it surely has; for components that are not in ``versions``."""
     instance: str | None = None
     os: str | None = None
+    nodes: int | None = None
+    """The nodes of the job; None: not known."""
+
+    @property
+    def without_efa(self) -> bool:
+        """Return whether the nodes surely have no EFA."""
+        return self.versions.get("efa_interfaces") == "0"
 
     @property
     def known(self) -> bool:

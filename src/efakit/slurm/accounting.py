@@ -1,14 +1,17 @@
-"""What slurmdbd keeps of ended jobs beside their facts: the administrator's comment, read and written.
+"""What slurmdbd keeps of ended jobs beside their facts: two fields of text, read and written.
 
-By sacct and sacctmgr whoever else asks Slurm: scontrol refuses a job that has ended (22.05: "Job has already
-finished"), and slurmctld forgets it soon. Source: https://slurm.schedmd.com/sacctmgr.html (modify job).
+By sacct and sacctmgr whoever else asks Slurm: ``scontrol update`` refuses a job that has ended, also while slurmctld
+still knows it, and slurmctld forgets it soon. Sources: https://slurm.schedmd.com/sacctmgr.html (modify job);
+``_update_job`` in ``src/slurmctld/job_mgr.c`` returns ESLURM_JOB_FINISHED from slurm-22-05-1-1 to slurm-26-05-3-1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from efakit.slurm.by_commands import parse_version
 from efakit.slurm.commands import find_command, run_command, slurm_environment
 from efakit.slurm.job import SourceError
 from efakit.slurm.process import run
@@ -16,6 +19,22 @@ from efakit.slurm.table import Column, new_separator, number, optional, read_tab
 
 _MOST_IDS = 500
 """Of one question: a command line has its bounds."""
+
+
+class TextField(NamedTuple):
+    """A text of a job that accounting keeps; ``since``: the first release whose sacct and sacctmgr know it.
+
+    "": each release from 22.05 on.
+    """
+
+    name: str
+    since: str
+
+
+ADMIN_COMMENT = TextField("AdminComment", "")
+# Neither src/sacct/sacct.c nor src/sacctmgr/job_functions.c has it at slurm-22-05-11-1; both have at slurm-23-02-0-1.
+EXTRA = TextField("Extra", "23.02")
+TEXT_FIELDS = (ADMIN_COMMENT, EXTRA)
 
 
 @dataclass(frozen=True)
@@ -27,7 +46,8 @@ class AccountedJob:
     node_list: str | None
     started_at: int | None
     ended_at: int | None
-    admin_comment: str
+    text: str
+    """What the field holds that was asked for."""
 
 
 def _moment(value: str) -> int | None:
@@ -44,18 +64,30 @@ _COLUMNS = (
     Column("node_list", "NodeList", optional),
     Column("started_at", "Start", _moment),
     Column("ended_at", "End", _moment),
-    Column("admin_comment", "AdminComment"),
 )
 
 
-def accounted_jobs(ids: Sequence[int], timeout_seconds: float) -> dict[int, AccountedJob]:
+def sacct_version(timeout_seconds: float) -> str:
+    """Return the release of Slurm's sacct here, such as 22.05.8.
+
+    Raises:
+        SourceError: sacct is not here, or does not tell it.
+    """
+    done = run_command("sacct", ["--version"], timeout_seconds)
+    if done.exit_code:
+        raise SourceError(done.complaint())
+    return parse_version(done.stdout)
+
+
+def accounted_jobs(ids: Sequence[int], field: TextField, timeout_seconds: float) -> dict[int, AccountedJob]:
     """Return what accounting has of some jobs of this cluster, by id; one that it does not know is not there.
 
     Raises:
         SourceError: sacct is not here, the cluster has no accounting, or slurmdbd does not answer.
     """
     found: dict[int, AccountedJob] = {}
-    fields = ",".join(column.asked for column in _COLUMNS)
+    columns = (*_COLUMNS, Column("text", field.name))
+    fields = ",".join(column.asked for column in columns)
     # Seconds since the epoch, in place of a local time that may be twice in autumn.
     environment = {**slurm_environment(), "SLURM_TIME_FORMAT": "%s"}
     for place in range(0, len(ids), _MOST_IDS):
@@ -66,19 +98,19 @@ def accounted_jobs(ids: Sequence[int], timeout_seconds: float) -> dict[int, Acco
         done = run(argv, timeout_seconds, environment)
         if done.exit_code:
             raise SourceError(done.complaint())
-        for row in read_table(done.stdout, separator, _COLUMNS):
+        for row in read_table(done.stdout, separator, columns):
             found[row["job_id"]] = AccountedJob(**row)
     return found
 
 
-def set_accounted_comment(job_id: int, cluster: str, text: str, timeout_seconds: float) -> None:
-    """Write the AdminComment of the latest run of an ended job; operators, administrators and root may.
+def set_accounted_text(job_id: int, cluster: str, field: TextField, text: str, timeout_seconds: float) -> None:
+    """Write a field of the latest run of an ended job; operators, administrators and root may.
 
     Raises:
         SourceError: slurmdbd refuses, or does not answer.
     """
     where = ["where", f"cluster={cluster}", f"jobid={job_id}"]
-    argv = ["-i", "modify", "job", *where, "set", f"AdminComment={text}"]
+    argv = ["-i", "modify", "job", *where, "set", f"{field.name}={text}"]
     done = run_command("sacctmgr", argv, timeout_seconds)
     if done.exit_code:
         raise SourceError(done.complaint())

@@ -217,9 +217,10 @@ def value_of(row: Mapping[str, Any]) -> dict[str, Any]:
         whole: dict[str, Any] = json.loads(row["whole"])
         return whole
     (plain, as_json), items = _plan()
-    value: dict[str, Any] = {name: row[name] for name in plain}
+    # A generation of an older efakit lacks the columns of fields that are new since.
+    value: dict[str, Any] = {name: row.get(name) for name in plain}
     for name in as_json:
-        value[name] = None if row[name] is None else json.loads(row[name])
+        value[name] = None if row.get(name) is None else json.loads(row[name])
     for kind, (texts, rest, groups) in items.items():
         more = json.loads(row[f"{kind}_more"]) if row.get(f"{kind}_more") else {}
         if kind == "devices" and type(row["schema_version"]) is int and row["schema_version"] >= COLUMNS_SINCE:

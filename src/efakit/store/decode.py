@@ -63,7 +63,10 @@ def _quick(data: bytes) -> Value | None:
     colons = len(value) + len(devices) + sum([len(devices[name]) for name in _OBJECTS]) + 4 * len(interfaces)
     colons += sum([len(item["counters"]) for item in interfaces])
     colons += 2 * (value["late_devices"] is not None) + 3 * (value["hugepages"] is not None)
+    lnet = value["lnet"]
+    colons += len(lnet or ())
     texts = list(devices["pci_addresses"])
+    texts += [*lnet["networks"], lnet["error"]] if lnet else []
     texts += [value["exit_code"], value["derived_exit_code"], value["expected_by"]]
     for item in value["findings"]:
         colons += 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import math
 import re
 import ssl
 import time
@@ -101,7 +102,7 @@ def sample_of(text: str, at: float) -> Sample:
     devices: dict[str, dict[str, float]] = {}
     present: list[str] = []
     sums: dict[str, float] = {}
-    tcp: dict[str, float] = {}
+    tcp: dict[str, dict[str, float]] = {}
     jobs: list[str] = []
     efa = {f"efa_{name}_total": name for name in EFA}
     by_interface = {f"efa_node_tcp_{name}_total": name for name in TCP}
@@ -113,7 +114,7 @@ def sample_of(text: str, at: float) -> Sample:
         elif name in efa:
             sums[efa[name]] = value
         elif name in by_interface:
-            tcp[by_interface[name]] = tcp.get(by_interface[name], 0.0) + value
+            tcp.setdefault(labels.get("interface", ""), {})[by_interface[name]] = value
         elif name == "efa_job_info":
             jobs.append(labels.get("job_id", ""))
         else:
@@ -144,9 +145,11 @@ def _series(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
             continue
         labels = {name: re.sub(r"\\.", _unescaped, value) for name, value in _LABEL.findall(match[2] or "")}
         try:
-            yield match[1], labels, float(match[3])
+            value = float(match[3])
         except ValueError:
             continue
+        if math.isfinite(value):  # no counter or number of devices is NaN or infinite
+            yield match[1], labels, value
 
 
 def _unescaped(found: re.Match[str]) -> str:

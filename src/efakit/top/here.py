@@ -27,11 +27,12 @@ class Here:
         snapshot = reading.snapshot
         if not snapshot["devices_listed"]:
             raise Unreachable(snapshot["list_error"] or "this node's devices could not be listed")
-        tcp: dict[str, float] = {}
-        for interface in snapshot["interfaces"]:
-            for name in TCP:
-                if name in interface["counters"]:
-                    tcp[name] = tcp.get(name, 0) + interface["counters"][name]
+        tcp = {
+            interface["name"]: {
+                name: float(interface["counters"][name]) for name in TCP if name in interface["counters"]
+            }
+            for interface in snapshot["interfaces"]
+        }
         devices = {
             device["name"]: {name: float(device["counters"][name]) for name in EFA if name in device["counters"]}
             for device in snapshot["devices"]

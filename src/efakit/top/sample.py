@@ -22,7 +22,8 @@ class Sample:
     devices: Mapping[str, Mapping[str, float]] | None
     present: tuple[str, ...] | None
     sums: Mapping[str, float] = field(default_factory=dict)
-    tcp: Mapping[str, float] = field(default_factory=dict)
+    tcp: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """The counters that were read by interface."""
     found: int | None = None
     expected: int | None = None
     line_rate: float | None = None
@@ -115,22 +116,26 @@ def rates(node: str, before: Sample | None, after: Sample) -> NodeRates:
     if after.devices is None:
         sums = (before.sums if before else None), after.sums
         tx, rx = (_rate(*sums, counter, seconds) for counter in ("tx_bytes", "rx_bytes"))
+        if before is not None and before.found != after.found:
+            tx = rx = None  # a sum of other devices
         packets, again = (_rate(*sums, counter, seconds) for counter in ("tx_pkts", "retrans_pkts"))
         partial = False
     else:
         tx, rx = _sum(item.tx for item in devices), _sum(item.rx for item in devices)
         partial = after.present is not None and any(item.tx is None or item.rx is None for item in devices)
-        packets, again = (
-            _sum(_rate(then.get(name), _of(after, name), counter, seconds) for name in after.present or ())
-            for counter in ("tx_pkts", "retrans_pkts")
+        pairs = (
+            [_rate(then.get(name), _of(after, name), counter, seconds) for counter in ("tx_pkts", "retrans_pkts")]
+            for name in after.present or ()
         )
+        known = [pair for pair in pairs if None not in pair]
+        packets, again = (_sum(pair[number] for pair in known) for number in (0, 1))
     return NodeRates(
         node,
         tx=tx,
         rx=rx,
-        partial=partial and tx is not None,
-        tcp_tx=_rate(before.tcp if before else None, after.tcp, "tx_bytes", seconds),
-        tcp_rx=_rate(before.tcp if before else None, after.tcp, "rx_bytes", seconds),
+        partial=partial and (tx is not None or rx is not None),
+        tcp_tx=_tcp_rate(before, after, "tx_bytes", seconds),
+        tcp_rx=_tcp_rate(before, after, "rx_bytes", seconds),
         retransmits=again / packets if again is not None and packets else None,
         line_rate=after.line_rate,
         found=after.found,
@@ -138,6 +143,14 @@ def rates(node: str, before: Sample | None, after: Sample) -> NodeRates:
         jobs=after.jobs,
         devices=devices,
     )
+
+
+def _tcp_rate(before: Sample | None, after: Sample, counter: str, seconds: float) -> float | None:
+    """Return the rate of all interfaces; None where they are not the same in both looks, or one was not read."""
+    if before is None or not after.tcp or set(before.tcp) != set(after.tcp):
+        return None
+    found = [_rate(before.tcp[name], after.tcp[name], counter, seconds) for name in after.tcp]
+    return None if None in found else _sum(found)
 
 
 def _of(sample: Sample, name: str) -> Mapping[str, float]:

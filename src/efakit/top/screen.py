@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import select
@@ -10,7 +11,7 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -25,7 +26,7 @@ from efakit.top.table import of_devices, of_nodes, rows_of_devices
 from efakit.top.watch import Watch
 
 _HELP = "q quits, d shows devices or nodes, up and down choose a node"
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT)
 _UP, _DOWN = (b"\x1b[A", b"\x1bOA", b"k"), (b"\x1b[B", b"\x1bOB", b"j")
 _KEY = re.compile(rb"\x1b[\[O].|.", re.DOTALL)
 # How soon what has just come is drawn.
@@ -42,6 +43,7 @@ class Screen:
         self._chosen = 0
         self._devices: bool | None = None
         self._signal = 0
+        self._suspended = self._continued = False
         self._drawn: Any = None
 
     def run(self) -> int:
@@ -50,26 +52,60 @@ class Screen:
         # The signal's handler runs between two steps of ours, and the pipe ends the wait for keys.
         with (
             _signals(self._note) as woken,
-            _keys() as keyboard,
+            _Keyboard(sys.stdin.fileno()) as keyboard,
             Live(console=console, screen=True, auto_refresh=False) as live,
         ):
             self._loop(live, console, keyboard, woken)
         return 0 if self._signal in (0, signal.SIGINT) else 128 + self._signal
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        self._signal = number
+        if number == signal.SIGTSTP:
+            self._suspended = True
+        elif number == signal.SIGCONT:
+            self._continued = True
+        else:
+            self._signal = number
 
-    def _loop(self, live: Live, console: Console, keyboard: int, woken: int) -> None:
+    def _loop(self, live: Live, console: Console, keyboard: _Keyboard, woken: int) -> None:
         next_look = 0.0
         while not self._signal:
+            if self._suspended:
+                self._suspend(live, keyboard)
+            elif self._continued:
+                # SIGSTOP gave no time to tidy up: the shell has drawn over the screen and set modes of its own.
+                self._leave(live, keyboard)
+                self._enter(live, keyboard)
+            if self._signal:
+                return
             if time.monotonic() >= next_look:
                 self._watch.ask()
                 next_look = time.monotonic() + self._interval
             self._draw(live, console)
             left = max(0.0, min(_LOOK_SECONDS, next_look - time.monotonic()))
-            ready, _, _ = select.select([keyboard, woken], [], [], left)
-            if keyboard in ready and not self._take(os.read(keyboard, 64)):
+            ready, _, _ = select.select([keyboard.fileno(), woken], [], [], left)
+            if woken in ready:
+                os.read(woken, 64)
+            if keyboard.fileno() in ready and not self._take(keyboard.read()):
                 return
+
+    def _suspend(self, live: Live, keyboard: _Keyboard) -> None:
+        """Stop as SIGTSTP stops a program, with the shell's own screen shown; return when somebody continues it."""
+        self._leave(live, keyboard)
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._note)
+        self._enter(live, keyboard)
+
+    def _leave(self, live: Live, keyboard: _Keyboard) -> None:
+        live.stop()
+        keyboard.release()
+
+    def _enter(self, live: Live, keyboard: _Keyboard) -> None:
+        # First the keys: where this runs in the background, they stop it again before it writes over the shell.
+        keyboard.take()
+        self._suspended = self._continued = False
+        live.start()
+        self._drawn = None
 
     def _take(self, typed: bytes) -> bool:
         """Do what keys say; return False for the one that quits, or where the terminal has gone."""
@@ -109,23 +145,50 @@ def _cut(table: RenderableType, node: NodeRates, rows: int) -> RenderableType:
     return Text(f"{len(node.devices)} devices need a terminal with {rows_of_devices(node) + 7} lines")
 
 
-@contextmanager
-def _keys() -> Iterator[int]:
-    """Read keys one by one, without echo; whatever happens the terminal is as before afterwards."""
-    terminal = sys.stdin.fileno()
-    before = termios.tcgetattr(terminal)
-    try:
-        tty.setcbreak(terminal)
-        yield terminal
-    finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+class _Keyboard:
+    """Reads keys one by one, without echo; whatever happens the terminal is as before afterwards."""
+
+    def __init__(self, terminal: int) -> None:
+        self._terminal = terminal
+        self._before = termios.tcgetattr(terminal)
+
+    def __enter__(self) -> _Keyboard:
+        self.take()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def fileno(self) -> int:
+        return self._terminal
+
+    def read(self) -> bytes:
+        return os.read(self._terminal, 64)
+
+    def take(self) -> None:
+        self._set(lambda: tty.setcbreak(self._terminal))
+
+    def release(self) -> None:
+        self._set(lambda: termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._before))
+
+    def _set(self, change: Callable[[], object]) -> None:
+        """Change the terminal's modes; a program in the background is stopped here until it is in the foreground."""
+        while True:
+            try:
+                change()
+            except termios.error as error:
+                if error.args[0] == errno.EINTR:
+                    continue
+                raise
+            return
 
 
 @contextmanager
 def _signals(note: Any) -> Iterator[int]:
-    """Call ``note`` for the signals that end this; give a descriptor that becomes readable with each."""
+    """Call ``note`` for the signals that end or suspend this; give a descriptor that becomes readable with each."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
+    os.set_blocking(reader, False)
     before_fd = signal.set_wakeup_fd(writer)
     before = {number: signal.signal(number, note) for number in _SIGNALS}
     try:

@@ -48,7 +48,10 @@ def of_nodes(found: Sequence[NodeRates], most_rows: int | None = None) -> Render
         )
     parts: list[RenderableType] = [table]
     if len(shown) < len(rows):
-        parts.append(Text(f"and {len(rows) - len(shown)} nodes with a larger share of their line rate"))
+        left = rows[len(shown) :]
+        unread = sum(node.of_line_rate is None for node in left)
+        what = f"{unread} of them unknown" if unread else "with a larger share of their line rate"
+        parts.append(Text(f"and {len(left)} nodes{',' if unread else ''} {what}"))
     return Group(*parts, *unknown[: 3 if most_rows is not None else None])
 
 

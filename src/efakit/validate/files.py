@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -89,7 +90,7 @@ def find_files(paths: Iterable[Path]) -> dict[Path, bool]:
     """Return the files to judge, and whether each was named itself and not found in a folder."""
     found: dict[Path, bool] = {}
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - pathlib's raises where it may not look; that is the file's own fault
             inside = dict.fromkeys(_in_folder(path), False)
             if not inside:
                 looked_for = ", ".join((*_SCRIPTS, *_CONFIGS, "Dockerfile"))
@@ -102,15 +103,27 @@ def find_files(paths: Iterable[Path]) -> dict[Path, bool]:
 
 
 def _in_folder(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder):
+    closed: list[Path] = []
+    for parent, folders, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(parent, name)
             image = named_like_dockerfile(name)
-            if not (image or name.endswith((*_SCRIPTS, *_CONFIGS))) or not path.is_file():
-                continue  # a pipe would have to be waited for
+            if not (image or name.endswith((*_SCRIPTS, *_CONFIGS))) or _waits(path):
+                continue
             if image or name.endswith(_SCRIPTS) or _reads_like_ours(path):
                 yield path
+    yield from closed  # to be told of: nobody knows what is in them
+
+
+def _waits(path: Path) -> bool:
+    """Return whether this is nothing to read, such as a pipe whose writer would have to be waited for."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True  # a link to nothing
+    except OSError:
+        return False  # reading it says why
 
 
 def _reads_like_ours(path: Path) -> bool:
@@ -119,7 +132,7 @@ def _reads_like_ours(path: Path) -> bool:
         with path.open("rb") as file:
             data = file.read(_LARGEST_BYTES)
     except OSError:
-        return False
+        return True  # nobody knows, and reading it again says why
     keys = _top_keys(data)
     if b"AWSTemplateFormatVersion" in keys:
         return False
@@ -242,6 +255,8 @@ def _read(path: Path) -> bytes:
         if is_stdin(path):
             data = read_input(path)
         elif not path.is_file():
+            if path.is_dir():
+                os.listdir(path)  # noqa: PTH208 - of a folder that was found, for the reason why it cannot be read
             path.stat()
             # Reading a pipe or a device might never end.
             raise UsageError("not a file; - reads standard input", Place(str(path)))

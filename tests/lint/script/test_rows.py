@@ -31,7 +31,7 @@ def value_of(row: VariableRule) -> str:
         return row.value[2:]
     if row.value.startswith("!"):
         return next(text for text in ("odd", "7") if matches(row.value, text))
-    return row.value.partition("|")[0].replace("*", "x")
+    return row.value.partition("|")[0].replace("[0-9]", "7").replace("*", "x")
 
 
 def just_below(version: str) -> str:
@@ -43,6 +43,8 @@ def just_below(version: str) -> str:
 def within(row: VariableRule) -> Target:
     versions = {component: just_below(until) for component, until in row.until.items()}
     versions |= dict(row.since)
+    if row.efa is False:
+        versions["efa_interfaces"] = "0"
     instance = row.instances.split()[0].replace("*", "48xlarge") if row.instances != "*" else None
     if row.except_instances:
         instance = "p5.48xlarge"
@@ -88,6 +90,23 @@ def test_a_row_is_silent_outside_its_bounds(row, component):
 def test_a_row_of_some_instances_is_silent_on_others(row):
     target = within(row)._replace(instance="c6gn.16xlarge")
     assert row.id not in [item.rule for item in told(row, target)]
+
+
+@pytest.mark.parametrize("row", [row for row in WEIGHTY if row.efa is not None], ids=lambda row: f"{row.id}-{row.name}")
+def test_a_row_of_nodes_with_efa_is_silent_on_nodes_without_and_the_other_way(row):
+    target = within(row)
+    other = "0" if row.efa else "1"
+    outside = target._replace(versions={**target.versions, "efa_interfaces": other})
+    assert row.id not in [item.rule for item in told(row, outside)]
+
+
+@pytest.mark.parametrize("row", [row for row in WEIGHTY if row.several_nodes], ids=lambda row: f"{row.id}-{row.name}")
+def test_a_row_of_several_nodes_is_silent_in_a_job_on_one(row):
+    one, two = (script(row).replace("\n", f"\n#SBATCH --nodes={nodes}\n", 1) for nodes in (1, 2))
+    target = within(row)
+    assert row.id in [item.rule for item in found(two, target=target)]
+    always = any(item.id == row.id and item.name == row.name and not item.several_nodes for item in WEIGHTY)
+    assert always or row.id not in [item.rule for item in found(one, target=target)]
 
 
 @pytest.mark.parametrize("row", [row for row in WEIGHTY if row.value != "*"], ids=lambda row: f"{row.id}-{row.name}")

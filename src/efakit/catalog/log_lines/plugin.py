@@ -18,6 +18,7 @@ ROWS = (
             "Couldn't find any optimal provider",
             "Could not find any optimal provider",
             "NET/OFI No eligible providers were found",
+            "NET/OFI OFI fi_getinfo() call failed: No data available",
         ),
         "libfabric has no provider that the plugin can use",
         "this process sees no EFA device (no EFA interface, /dev/infiniband not in the container), or a "
@@ -26,10 +27,10 @@ ROWS = (
         _OFI + "issues/67",
         "gpu-1:101:190 [0] find_ofi_provider:543 NCCL WARN NET/OFI Couldn't find any optimal provider",
         # "... supporting GPUDirect RDMA" is a step on the way of release 1.1, and no failure.
-        pattern=r"find any optimal provider(?! supporting)|No eligible providers were found",
+        pattern=r"find any optimal provider(?! supporting)|No eligible providers were found|fi_getinfo\(\) call failed",
         component="plugin",
         files=_ANY,
-        text=r"Could(n't| not) find any optimal provider|No eligible providers were found",
+        text=r"Could(n't| not) find any optimal provider|No eligible providers were found|fi_getinfo\(\) call failed",
     ),
     LogLine(
         "log-ofi-init-failed",

@@ -169,6 +169,37 @@ ROWS = (
         "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:",
     ),
     LogLine(
+        "log-gloo-no-interface",
+        "gloo",
+        CAUSE,
+        "error",
+        ("Unable to find address for: ",),
+        "no network interface with the name {name} was found",
+        "GLOO_SOCKET_IFNAME holds a prefix, a list to leave out (^lo), an address, or a name that this node does not "
+        "have; gloo takes whole names of interfaces only",
+        "unset GLOO_SOCKET_IFNAME, or set it to the interface's whole name, such as ens5",
+        "https://github.com/aws-samples/aws-do-eks/pull/51",
+        "RuntimeError: [enforce fail at ../third_party/gloo/gloo/transport/tcp/device.cc:84] ifa != nullptr. Unable to "
+        "find address for: ^lo",
+        sure=True,
+        pattern=r"device\.cc\S*\s.*Unable to find address for: (?P<name>\S{1,80})",
+    ),
+    LogLine(
+        "log-gloo-loopback",
+        "gloo",
+        CAUSE,
+        "error",
+        ("Gloo connectFullMesh failed with ",),
+        "a process tried to reach another one over the loopback address {address}",
+        "the name of a node leads to its loopback interface (in /etc/hosts), so each process announced 127.0.0.1",
+        "set GLOO_SOCKET_IFNAME to the interface that reaches the other nodes, such as ens5",
+        "https://github.com/aws-samples/aws-do-eks/pull/69",
+        "RuntimeError: Gloo connectFullMesh failed with [/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:152] "
+        "timed out connecting: SO_ERROR: Connection refused, remote=[127.0.0.1]:43121",
+        sure=True,
+        pattern=r"remote=\[(?P<address>127\.[\d.]{1,12}|::1)\]",
+    ),
+    LogLine(
         "log-torch-terminated",
         "PyTorch",
         FOLLOWS,

@@ -5,7 +5,8 @@ the first release for which it holds and ``until`` the first for which it holds 
 ``COMPONENTS``. Two of the components are no software but counts of the job. What reads the rows: the renderer,
 ``efakit explain``, ``efakit lint`` and the task prolog, all through ``efakit.rules.environment``.
 
-``row`` says what a row is; the rows themselves stand by workload: ``nccl``, ``libfabric``, ``mpi`` and ``neuron``.
+``row`` says what a row is; the rows themselves stand by workload: ``nccl``, ``libfabric``, ``mpi`` and
+``neuron``, those of network interfaces in ``interfaces``.
 ``efakit.catalog.variable_names`` lists every name that exists.
 """
 
@@ -20,9 +21,9 @@ def rows() -> tuple[VariableRule, ...]:
     """Return every row; loads the files of rows on the first call."""
     global _ROWS
     if not _ROWS:
-        from efakit.catalog.variables import libfabric, mpi, nccl, neuron
+        from efakit.catalog.variables import interfaces, libfabric, mpi, nccl, neuron
 
-        _ROWS = nccl.ROWS + libfabric.ROWS + mpi.ROWS + neuron.ROWS
+        _ROWS = nccl.ROWS + interfaces.ROWS + libfabric.ROWS + mpi.ROWS + neuron.ROWS
     return _ROWS
 
 

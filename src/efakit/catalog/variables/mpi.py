@@ -10,6 +10,10 @@ _NCCL_IMAGE = _AWSOME + "micro-benchmarks/nccl-tests/nccl-tests.Dockerfile"
 _NVSHMEM = _AWSOME + "micro-benchmarks/nvshmem"
 _HPC_APPS = "https://github.com/aws-samples/hpc-applications"
 _WRF = "https://aws.amazon.com/blogs/hpc/"
+_FABRICS = (
+    "https://www.intel.com/content/www/us/en/docs/mpi-library/developer-guide-linux/2021-14/selecting-fabrics.html"
+)
+_LIBFABRIC_ONLY = "https://software.intel.com/en-us/articles/intel-mpi-library-2019-over-libfabric"
 _OFI_MTL = "https://docs.open-mpi.org/en/main/tuning-apps/networking/ofi.html"
 
 ROWS = (
@@ -41,6 +45,7 @@ ROWS = (
         source=_PCS_TEST,
         value="efa",
         workload="openmpi",
+        instead="FI_PROVIDER",
     ),
     VariableRule(
         id="openmpi-btl",
@@ -60,6 +65,7 @@ ROWS = (
         value="ob1|ucx|^cm*|^ucx,cm*",
         workload="openmpi",
         fix="OMPI_MCA_pml=cm",
+        efa=True,
     ),
     VariableRule(
         id="openmpi-mtl-ofi-provider-other",
@@ -70,6 +76,7 @@ ROWS = (
         value="!*efa*|",
         workload="openmpi",
         fix="OMPI_MCA_mtl_ofi_provider_include=efa",
+        efa=True,
     ),
     VariableRule(
         id="openmpi-mtl-ofi-provider-excluded",
@@ -80,6 +87,7 @@ ROWS = (
         value="efa|efa,*|*,efa|*,efa,*",
         workload="openmpi",
         fix="remove it",
+        efa=True,
     ),
     # MPI that only starts NCCL's ranks.
     VariableRule(
@@ -108,6 +116,7 @@ ROWS = (
         source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-start-nccl.html",
         value="lo,docker0",
         workload="mpi-launch",
+        instead="OMPI_MCA_btl_tcp_if_include",
     ),
     VariableRule(
         id="mpi-launch-pml-cm",
@@ -166,6 +175,7 @@ ROWS = (
         source=_HPC_APPS,
         value="!0|no|off|disable",
         fix="I_MPI_OFI_LIBRARY_INTERNAL=0",
+        efa=True,
     ),
     VariableRule(
         id="intelmpi-fabrics",
@@ -186,6 +196,28 @@ ROWS = (
         fix="I_MPI_FABRICS=shm:ofi",
     ),
     VariableRule(
+        id="intelmpi-fabrics-shm",
+        name="I_MPI_FABRICS",
+        effect="harmful",
+        reason="it is shared memory alone, which does not reach ranks on other nodes",
+        source=_FABRICS,
+        value="shm",
+        workload="intelmpi",
+        several_nodes=True,
+        fix="I_MPI_FABRICS=shm:ofi",
+    ),
+    *(
+        VariableRule(
+            id="intelmpi-removed-fabric",
+            name=name,
+            effect="no-effect",
+            reason="since 2019 Intel MPI has no such fabric, and uses libfabric alone",
+            source=_LIBFABRIC_ONLY,
+            workload="intelmpi",
+        )
+        for name in ("I_MPI_DAPL_*", "I_MPI_OFA_*", "I_MPI_TMI_*")
+    ),
+    VariableRule(
         id="intelmpi-provider",
         name="I_MPI_OFI_PROVIDER",
         effect="needed",
@@ -193,6 +225,7 @@ ROWS = (
         source=_HPC_APPS,
         value="efa",
         workload="intelmpi",
+        instead="FI_PROVIDER",
     ),
     VariableRule(
         id="intelmpi-provider-other",
@@ -202,6 +235,7 @@ ROWS = (
         source=_HPC_APPS,
         value="!efa",
         fix="I_MPI_OFI_PROVIDER=efa",
+        efa=True,
     ),
     VariableRule(
         id="intelmpi-multirail",
@@ -251,6 +285,7 @@ ROWS = (
         value="ibrc|ibdevx|ibgda|ucx",
         severity="error",
         fix="NVSHMEM_REMOTE_TRANSPORT=libfabric",
+        efa=True,
     ),
     VariableRule(
         id="nvshmem-provider",

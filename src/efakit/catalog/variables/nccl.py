@@ -10,14 +10,12 @@ _PLATFORM = _PLUGIN + "src/platform-aws.cpp"
 _PARAMETERS = _PLUGIN + "include/nccl_ofi_param.h"
 _NOTES = _PLUGIN + "RELEASENOTES.md"
 _NCCL = "https://github.com/NVIDIA/nccl/blob/master/"
-_SOCKET = _NCCL + "src/misc/socket.cc"
 _NCCL_ENV = "https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/env.html"
 _CHEATSHEET = "https://github.com/awslabs/awsome-distributed-ai/blob/main/1.architectures/efa-cheatsheet.md"
 _TORCH = "https://docs.pytorch.org/docs/stable/torch_nccl_environment_variables.html"
 _GIN = _PLUGIN + "doc/gin-getting-started.md"
 _NET_COMMIT = "https://github.com/aws/aws-ofi-nccl/commit/7c014f0d"
 _TUNER_COMMIT = "https://github.com/aws/aws-ofi-nccl/commit/d2040033"
-_BRIDGES = "docker*|=docker*|virbr*|br-*"
 _TUNER_FAILS = "https://github.com/aws/aws-ofi-nccl/issues/982"
 
 # The types for which the plugin itself sets tuned variables (platform-aws.cpp): the first two of them, or all five.
@@ -78,6 +76,7 @@ ROWS = (
         value="Socket",
         severity="error",
         fix="NCCL_NET=Libfabric",
+        efa=True,
     ),
     VariableRule(
         id="nccl-net-ib",
@@ -88,6 +87,20 @@ ROWS = (
         value="IB",
         severity="error",
         fix="NCCL_NET=Libfabric",
+        efa=True,
+    ),
+    VariableRule(
+        id="nccl-net-without-efa",
+        name="NCCL_NET",
+        effect="harmful",
+        reason="the nodes have no EFA, so the plugin finds no device: NCCL has no network with this name, and the job "
+        "ends",
+        source=_NCCL + "src/plugin/net.cc",
+        value="Libfabric|libfabric|AWS Libfabric|aws libfabric|OFI|ofi",
+        workload="nccl",
+        severity="error",
+        fix="remove it, or use an instance type with EFA",
+        efa=False,
     ),
     VariableRule(
         id="nccl-net-plugin-ofi",
@@ -111,15 +124,45 @@ ROWS = (
         workload="nccl",
         since={"plugin": "1.15.0"},
     ),
-    # The plugin's library is libnccl-net.so, libnccl-net-ofi.so or both; a path may lead to either.
+    # The plugin's library is libnccl-net.so, libnccl-net-ofi.so or both, and libnccl-net-aws-ofi.so in NVIDIA's images;
+    # a path may lead to any of them.
     VariableRule(
         id="nccl-net-plugin-other",
         name="NCCL_NET_PLUGIN",
         effect="harmful",
-        reason="NCCL loads this plugin alone, and it is not aws-ofi-nccl: NCCL goes on without EFA",
+        reason="NCCL looks for the file libnccl-net-VALUE.so, and aws-ofi-nccl has none of this name: NCCL goes on "
+        "without EFA",
         source=_NCCL + "src/plugin/plugin_open.cc",
-        value="!*ofi*|*aws*|*efa*|*libnccl-net.so*|*/*|none|",
+        value="!ofi|aws-ofi|libnccl-net.so|libnccl-net.so.*|libnccl-net-ofi.so|libnccl-net-aws-ofi.so|*/*|none|",
+        items="each",
+        efa=True,
         fix="remove it; where an image sets it, NCCL_NET_PLUGIN=ofi (aws-ofi-nccl 1.15.0 and later)",
+    ),
+    VariableRule(
+        id="nccl-net-plugin-aws-ofi",
+        name="NCCL_NET_PLUGIN",
+        effect="harmful",
+        reason="NVIDIA's images have a file of this name; aws-ofi-nccl before 1.20.0 installs none, so on the node "
+        "itself NCCL does not find it and falls back to TCP",
+        source=_NOTES,
+        value="aws-ofi|libnccl-net-aws-ofi.so",
+        efa=True,
+        fix="remove it",
+        until={"plugin": "1.20.0"},
+    ),
+    VariableRule(
+        id="nccl-net-plugin-file",
+        name="NCCL_NET_PLUGIN",
+        effect="harmful",
+        reason="NCCL before 2.21.5 takes no file name: it looks for libnccl-net-VALUE.so, does not find it, and falls "
+        "back to TCP",
+        source=_NCCL + "src/net.cc",
+        value="*.so|*.so.*|*/*",
+        severity="error",
+        efa=True,
+        fix="remove it; with aws-ofi-nccl 1.15.0 and later also NCCL_NET_PLUGIN=ofi",
+        since={"nccl": "2.12.7"},
+        until={"nccl": "2.21.5"},
     ),
     VariableRule(
         id="nccl-net-plugin-none",
@@ -130,6 +173,7 @@ ROWS = (
         value="none",
         severity="error",
         fix="remove it",
+        efa=True,
     ),
     # Tuning that the plugin does by itself.
     VariableRule(
@@ -576,51 +620,6 @@ ROWS = (
         value="0",
         severity="info",
     ),
-    # Addresses for the bootstrap, and what is not for EFA.
-    *(
-        VariableRule(
-            id="nccl-socket-ifname-excludes-eth",
-            name="NCCL_SOCKET_IFNAME",
-            effect="harmful",
-            reason="it excludes the only interface where that is eth0, as on Amazon Linux 2 and in containers: NCCL "
-            "finds no socket interface",
-            source="https://github.com/aws-samples/awsome-distributed-training/issues/519",
-            value="^*,eth|^*,eth0|^*,eth,*|^*,eth0,*|^eth|^eth0|^eth,*|^eth0,*",
-            severity=severity,
-            fix="remove it, or ^docker,lo,veth",
-            os=os,
-        )
-        for severity, os in (("warning", "*"), ("error", "alinux2"))
-    ),
-    VariableRule(
-        id="nccl-socket-ifname-excludes-en",
-        name="NCCL_SOCKET_IFNAME",
-        effect="harmful",
-        reason="it excludes the only interface where that is ens*, as on Amazon Linux 2023, Ubuntu and RHEL: NCCL "
-        "finds no socket interface",
-        source=_SOCKET,
-        value="^en|^ens*|^enp*|^en,*|^*,en|^*,ens*|^*,enp*|^*,en,*",
-        fix="remove it, or ^docker,lo,veth",
-    ),
-    VariableRule(
-        id="nccl-socket-ifname-fixed",
-        name="NCCL_SOCKET_IFNAME",
-        effect="harmful",
-        reason="Amazon Linux 2023, Ubuntu and RHEL name the interface ens*: NCCL finds no interface with this prefix",
-        source=_SOCKET,
-        value="eth*|=eth*",
-        fix="remove it, or ^docker,lo,veth",
-    ),
-    VariableRule(
-        id="nccl-socket-ifname-lo",
-        name="NCCL_SOCKET_IFNAME",
-        effect="harmful",
-        reason="the loopback interface does not reach ranks on other nodes",
-        source=_SOCKET,
-        value="lo|=lo",
-        severity="error",
-        fix="remove it",
-    ),
     VariableRule(
         id="ofi-nccl-protocol-sendrecv",
         name="OFI_NCCL_PROTOCOL",
@@ -632,53 +631,7 @@ ROWS = (
         workload="nccl",
         instances="p5.48xlarge p5e.* p5en.*",
     ),
-    VariableRule(
-        id="nccl-socket-ifname-docker",
-        name="NCCL_SOCKET_IFNAME",
-        effect="harmful",
-        reason="Docker's bridge has the same address on each node, and does not reach ranks on other nodes",
-        source=_NCCL_ENV,
-        value=_BRIDGES,
-        fix="remove it, or ^docker,lo,veth",
-    ),
-    VariableRule(
-        id="nccl-socket-ifname",
-        name="NCCL_SOCKET_IFNAME",
-        effect="option",
-        reason="chooses the interface for the bootstrap (and for TCP); by default NCCL does not use lo, docker and "
-        "virtual interfaces",
-        source=_SOCKET,
-        value="^docker*|^lo*|^veth*|en*",
-        workload="nccl",
-    ),
-    VariableRule(
-        id="gloo-socket-ifname-fixed",
-        name="GLOO_SOCKET_IFNAME",
-        effect="harmful",
-        reason="Amazon Linux 2023, Ubuntu and RHEL name the interface ens*: gloo finds no interface with this name",
-        source="https://docs.pytorch.org/docs/stable/distributed.html",
-        value="eth*",
-        fix="remove it",
-    ),
-    VariableRule(
-        id="gloo-socket-ifname-docker",
-        name="GLOO_SOCKET_IFNAME",
-        effect="harmful",
-        reason="Docker's bridge has the same address on each node, and does not reach ranks on other nodes",
-        source="https://docs.pytorch.org/docs/stable/distributed.html",
-        value=_BRIDGES,
-        fix="remove it",
-    ),
-    VariableRule(
-        id="gloo-socket-ifname-lo",
-        name="GLOO_SOCKET_IFNAME",
-        effect="harmful",
-        reason="the loopback interface does not reach ranks on other nodes",
-        source="https://docs.pytorch.org/docs/stable/distributed.html",
-        value="lo",
-        severity="error",
-        fix="remove it",
-    ),
+    # What is not for EFA.
     VariableRule(
         id="nccl-not-for-efa", name="NCCL_NSOCKS_PERTHREAD", effect="no-effect", reason=_NOT_OURS, source=_ENV_DOC
     ),
@@ -806,13 +759,6 @@ ROWS = (
         effect="option",
         reason="what PyTorch does when a collective fails or hangs; by default it ends the process",
         source=_TORCH,
-    ),
-    VariableRule(
-        id="uccl-socket-ifname",
-        name="UCCL_SOCKET_IFNAME",
-        effect="option",
-        reason="the interface for UCCL's bootstrap, as NCCL_SOCKET_IFNAME is for NCCL",
-        source="https://github.com/uccl-project/uccl",
     ),
     *(
         VariableRule(

@@ -61,3 +61,14 @@ class VariableRule(NamedTuple):
     except_instances: str = ""
     os: str = "*"
     """Patterns of ParallelCluster's names of operating systems, by blanks."""
+    except_os: str = ""
+    """The same, where the row does not hold; an operating system that is not known is not among them."""
+    items: str = ""
+    """How ``value`` meets a list with commas: "" as a whole; "each": it matches every item; "some": at least one.
+    What comes before an item (=) and behind it (:port) is left out. A list of what to leave out (^) is a whole."""
+    efa: bool | None = None
+    """True: not where the nodes surely have no EFA, as with every row of effect ``needed``. False: only there."""
+    several_nodes: bool = False
+    """Whether the row does not hold for a job that is surely on one node."""
+    instead: str = ""
+    """``needed``: variables, by blanks, of which one is enough in this one's place."""

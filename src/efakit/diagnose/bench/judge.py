@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from statistics import median
 from typing import Any
 
-from efakit.diagnose.bench.tables import NCCL_TESTS, OSU, Row, Table
+from efakit.diagnose.bench.tables import NCCL_TESTS, NCCOM, OSU, Row, Table
 from efakit.jobs.bench_results import KeptRun, Key, Measured, earlier_than
 from efakit.jobs.findings import Limits, Standout
 from efakit.jobs.findings.node import some, standout
 from efakit.rules.benchmarks import most_bandwidth, most_bus_bandwidth
 
 Records = Mapping[str, Mapping[str, Any]]
-_BITS, _THOUSAND = 8, 1000
+_BITS = 8
+_A_UNIT = {"GB/s": 1.0, "MB/s": 1000.0, "GiB/s": 1e9 / (1 << 30)}
+"""How many of a unit are a GB/s."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class Judged:
     """Earlier runs of the same test: their names (job and run) and numbers, oldest first."""
     new_nodes: tuple[str, ...] = ()
     """Nodes that were in no earlier run."""
+    medians: Mapping[int, float] = field(default_factory=dict)
+    """Of the earlier runs, by size; of a size that none of them has, nothing."""
+    earlier_runs: int = 0
+    """How many runs these medians are of."""
     unjudged: str = ""
     measured: Measured | None = None
 
@@ -42,6 +48,12 @@ class Judged:
     def median(self) -> float | None:
         """The median of the earlier runs."""
         return median(value for _, value in self.earlier) if self.earlier else None
+
+    def bound(self, limits: Limits) -> float | None:
+        """Return what the line rate allows, None where that is not known, or the number is not of the network."""
+        if self.most is None or self.row is None or self.row.best is None:
+            return self.most
+        return self.most if self.row.best <= self.most * limits["line-rate"] else None
 
 
 def judge_tables(
@@ -72,7 +84,8 @@ def name_of(table: Table) -> str:
     """Return what a table is of, in words."""
     if table.tool == OSU:
         return f"OSU {table.test}{f' ({table.variant})' if table.variant else ''}"
-    return table.test or "unknown collective"
+    name = table.test or "unknown collective"
+    return f"nccom-test {name}" if table.tool == NCCOM else name
 
 
 def size_words(size_bytes: int) -> str:
@@ -100,9 +113,10 @@ def sentence(judged: Judged, limits: Limits) -> str:
         return f"{what}: the table has no number"
     size = f" {size_words(row.size_bytes)}" if row.size_bytes else ""
     told = f"{what}{size}: {number(row.best)}"
-    if judged.most is not None and row.best <= judged.most * limits["line-rate"]:
-        told += f" of at most {number(judged.most)}"
-    told += f" {table.unit}"
+    bound = judged.bound(limits)
+    if bound is not None:
+        told += f" of at most {number(bound)}"
+    told += f" {table.unit or 'GB/s or GiB/s'}"
     middle = judged.median
     if middle is not None:
         runs = len(judged.earlier)
@@ -127,23 +141,35 @@ def _judged(table: Table, records: Records, node_names: Sequence[str], before: S
         why = "the nodes are of different types" if len(types) > 1 else "the records do not tell the instance type"
         return Judged(table, row, nodes, unjudged=why)
     gbps = _gbps(instance_type)
-    rate = None if gbps is None else gbps / _BITS * (_THOUSAND if table.unit == "MB/s" else 1)
+    rate = None if gbps is None or table.unit not in _A_UNIT else gbps / _BITS * _A_UNIT[table.unit]
     most = None
-    if rate is not None and table.tool == NCCL_TESTS and table.groups < 2:
-        even = len(set(table.hosts.values())) == 1
+    if rate is not None and table.tool != OSU and table.groups < 2:
+        even = len(set(table.hosts.values())) == 1 or table.tool == NCCOM  # which divides its ranks equally
         most = most_bus_bandwidth(table.test, rate, len(nodes), table.ranks, even)
     elif rate is not None and table.unit == "MB/s":
         most = most_bandwidth(table.test, rate, len(nodes))
-    unknown = not table.test
-    measured = None if unknown or row is None else _measured(table, row, nodes, instance_type)
-    earlier, seen = _earlier(measured, row, before)
+    why = _unknown_of(table)
+    measured = None if why or row is None else _measured(table, row, nodes, instance_type)
+    earlier, seen, medians, runs = _earlier(measured, row, before)
     new = tuple(node for node in nodes if node not in seen) if earlier else ()
-    why = "the log does not tell which collective it is" if unknown else ""
-    return Judged(table, row, nodes, instance_type, rate, most, earlier, new, why, measured)
+    return Judged(table, row, nodes, instance_type, rate, most, earlier, new, medians, runs, why, measured)
+
+
+def _unknown_of(table: Table) -> str:
+    """Return what is missing for a comparison; "" where nothing is."""
+    if table.unit == "":
+        return "its sizes and times do not tell whether its numbers are in GB/s or in GiB/s"
+    return "" if table.test else "the log does not tell which collective it is"
 
 
 def _nodes_of(table: Table, node_names: Sequence[str]) -> tuple[tuple[str, ...], str]:
     """Return the job's nodes that a table is of, and why that is not known."""
+    if table.tool == NCCOM and not table.hosts and table.nodes != len(node_names):
+        # OSU's tests take all of a job's nodes. This one takes one where it is not told otherwise.
+        if table.nodes is not None:
+            return (), f"it ran on {table.nodes} of the job's {len(node_names)} nodes, and the log names none"
+        if len(node_names) > 1:
+            return (), "the log does not tell on how many nodes it ran: let the job's script begin with set -x"
     if not table.hosts:
         return tuple(node_names), ""
     by_host = {name.partition(".")[0]: name for name in node_names}
@@ -155,28 +181,30 @@ def _nodes_of(table: Table, node_names: Sequence[str]) -> tuple[tuple[str, ...],
 
 def _measured(table: Table, row: Row, nodes: tuple[str, ...], instance_type: str) -> Measured:
     key = Key(table.tool, table.test, table.variant, table.unit, instance_type, len(nodes), table.ranks, row.data_type)
-    values: dict[int, float] = {}
-    for one in table.rows:
-        if one.best is not None and one.data_type == row.data_type:
-            best = min if table.is_latency else max
-            values[one.size_bytes] = best(one.best, values.get(one.size_bytes, one.best))
-    return Measured(key, nodes, values)
+    return Measured(key, nodes, {size: value for size, value in table.by_size().items() if value is not None})
 
 
 def _earlier(
     measured: Measured | None, row: Row | None, before: Sequence[KeptRun]
-) -> tuple[tuple[tuple[str, float], ...], set[str]]:
-    """Return the numbers of earlier runs of the same test, one a run, and the nodes that were in them."""
+) -> tuple[tuple[tuple[str, float], ...], set[str], dict[int, float], int]:
+    """Return earlier runs' numbers at the row's size, their nodes, medians by size, and of how many runs these are."""
     if measured is None or row is None:
-        return (), set()
-    found: dict[str, list[float]] = {}
+        return (), set(), {}, 0
+    found: dict[int, dict[str, list[float]]] = {size: {} for size in measured.values}
     nodes: set[str] = set()
     for run in before:
+        name = f"{run.job_id} {run.run}".strip()
         for table in run.tables:
-            if table.key == measured.key and row.size_bytes in table.values:
-                found.setdefault(f"{run.job_id} {run.run}".strip(), []).append(table.values[row.size_bytes])
+            if table.key != measured.key:
+                continue
+            for size in found.keys() & table.values.keys():
+                found[size].setdefault(name, []).append(table.values[size])
+            if row.size_bytes in table.values:
                 nodes.update(table.nodes)
-    return tuple((name, median(values)) for name, values in found.items()), nodes
+    by_size = {size: {name: median(values) for name, values in runs.items()} for size, runs in found.items()}
+    medians = {size: median(runs.values()) for size, runs in by_size.items() if runs}
+    names = {name for known in by_size.values() for name in known}
+    return tuple(by_size[row.size_bytes].items()), nodes, medians, len(names)
 
 
 def _findings(judged: Judged, limits: Limits) -> Iterator[Standout]:
@@ -191,15 +219,15 @@ def _findings(judged: Judged, limits: Limits) -> Iterator[Standout]:
     if table.minimum_failed:
         yield standout("bench-below-minimum", f"{where}: the average is below NCCL_TESTS_MIN_BW", whole=True)
     if table.no_numbers:
-        message = f"{where}: {table.no_numbers} rows have NaN or infinity in place of a number"
+        message = f"{where}: {table.no_numbers} rows have no number: NaN, infinity or a failure"
         yield standout("bench-no-number", message, whole=True)
-    if table.tool == NCCL_TESTS and not table.ended and not table.is_alone:
+    if table.tool != OSU and not table.ended and not table.is_alone:
         size = size_words(table.rows[-1].size_bytes) if table.rows else "its headings"
         message = f"{where}: the table breaks off after {size}"
         yield standout("bench-broken-off", message, fix="efakit diagnose LOG tells why", whole=True)
     if row is None or row.best is None:
         return
-    if judged.most is not None and table.tool == NCCL_TESTS and row.best > judged.most * limits["line-rate"]:
+    if judged.most is not None and table.tool != OSU and judged.bound(limits) is None:
         message = (
             f"{where}: {number(row.best)} {table.unit} over {len(judged.nodes)} nodes, and the line rate of "
             f"{judged.instance_type} allows {number(judged.most)}"

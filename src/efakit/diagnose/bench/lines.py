@@ -14,23 +14,27 @@ from typing import NamedTuple
 
 from efakit.diagnose.bench.tables import Row
 
-_NCCL_HEAD = re.compile(r"#?\s*\b(?:size|bytes)\s+(?:count|N)\s+type\s")
+# A log is its user's: no pattern may try a line of blanks, or of anything, from each of its places to the end.
+_NCCL_HEAD = re.compile(r"\b(?:size|bytes)\s{1,99}(?:count|N)\s{1,99}type\s")
 _RANK = re.compile(
-    r"#?\s*Rank\s+([0-9]{1,7})\s+(?:Group\s+([0-9]{1,7})\s+)?(?:Pid\s+\d{1,10}\s+)?on\s+(\S{1,255})\s+device\s+\d"
+    r"Rank\s{1,99}([0-9]{1,7})\s{1,99}(?:Group\s{1,99}([0-9]{1,7})\s{1,99})?(?:Pid\s{1,99}\d{1,10}\s{1,99})?"
+    r"on\s{1,99}(\S{1,255})\s{1,99}device\s{1,99}\d"
 )
 _STARTS = re.compile(r"# Collective test starting: (?:\S{0,400}/)?([a-z_0-9]{1,40})_perf")
-_NAMED = re.compile(r"\b(?:\S{0,400}/)?([a-z_]{3,20})_perf(?:_mpi)?\b")
-_ENDS = re.compile(r"Avg bus bandwidth\s*:\s*(\S{1,40})(?:\s+(OK|FAILED))?")
-_WRONG = re.compile(r"Out of bounds values\s*:\s*([0-9]{1,18})\s+(OK|FAILED)")
-_OSU_TITLE = re.compile(r"#?\s*\bOSU (MPI|MPI_|OpenSHMEM|UPC|UPC\+\+|xCCL|NCCL)(-[A-Z]+)?\s*(\S.{0,100}?)\s+Test\b")
+_NAMED = re.compile(r"(?<!\w)([a-z_]{3,20})_perf(?:_mpi)?\b")
+_ENDS = re.compile(r"Avg bus bandwidth\s{0,99}:\s{0,99}(\S{1,40})(?:\s{1,99}(OK|FAILED))?")
+_WRONG = re.compile(r"Out of bounds values\s{0,99}:\s{0,99}([0-9]{1,18})\s{1,99}(OK|FAILED)")
+_OSU_TITLE = re.compile(
+    r"\bOSU (MPI|MPI_|OpenSHMEM|UPC|UPC\+\+|xCCL|NCCL)(-[A-Z]{1,20})?\s{0,9}(\S.{0,100}?)\s{1,9}Test\b"
+)
 _OSU_BUFFERS = re.compile(r"# Send Buffer on (\S{1,20}) .{0,40}Receive Buffer on (\S{1,20})")
-_OSU_HEAD = re.compile(r"#?\s*\bSize\s{2,}\S")
-_OSU_BARE_HEAD = re.compile(r"#?\s*Avg Latency ?\(us\)")
+_OSU_HEAD = re.compile(r"\bSize\s{2,99}\S")
+_OSU_BARE_HEAD = re.compile(r"Avg Latency ?\(us\)")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?(?:e[+-]?\d{1,3})?|nan|inf(?:inity)?)", re.IGNORECASE | re.ASCII)
 _SIZE = re.compile(r"[0-9]{1,18}")
 _WORD = re.compile(r"[A-Za-z][\w.+-]{0,30}")
 _NAMES = {"bytes": "size", "N": "count", "op": "redop", "res": "#wrong", "error": "error", "cputime": "time"}
-_MOST_BYTES = 1 << 50
+MOST_BYTES = 1 << 50
 
 
 class Layout(NamedTuple):
@@ -72,12 +76,12 @@ def nccl_layout(text: str) -> Layout | None:
         return None
     end = len(columns) - (columns[-1] == "timestamp")
     v1 = "bytes" in text.split("#")[-1].split()[:1]
-    return Layout(_label(text[: found.start()]), columns, halves, end, "#wrong" in columns and not v1)
+    return Layout(label_before(text, found.start()), columns, halves, end, "#wrong" in columns and not v1)
 
 
 def nccl_row(text: str, layout: Layout, line: int) -> Row | None:
     """Return a row of a table; None where the line is none of it, or not whole."""
-    words = _without(text, layout.label).split()
+    words = without(text, layout.label).split()
     width = layout.halves[1] - layout.halves[0] if len(layout.halves) == 2 else layout.end - layout.halves[0]
     begin = layout.halves[0]
     cells = _beginning_with_size(words, begin)
@@ -100,29 +104,32 @@ def nccl_row(text: str, layout: Layout, line: int) -> Row | None:
         return None
     given = dict(zip(layout.columns[:begin], cells[:begin], strict=False))
     first, second = values[0], values[1] if len(values) > 1 else {}
-    wrong = sum(_count(part.get("#wrong")) for part in values) if layout.counts_wrong else 0
+    checked = [number_of(part.get("#wrong")) for part in values] if layout.counts_wrong else []
+    counts = [count for count in checked if count is not None]
     return Row(
         int(given["size"]),
-        _number(first.get("busbw")),
-        _number(second.get("busbw")),
-        _number(first.get("time") or second.get("time")) if layout.counts_wrong or "error" in layout.columns else None,
+        number_of(first.get("busbw")),
+        number_of(second.get("busbw")),
+        number_of(first.get("time") or second.get("time"))
+        if layout.counts_wrong or "error" in layout.columns
+        else None,
         given.get("type", ""),
         given.get("redop", ""),
         given.get("root", ""),
-        wrong,
+        sum(counts) if counts else None,
         line,
     )
 
 
 def bandwidths(text: str, layout: Layout) -> tuple[float, float] | None:
     """Return algorithm and bus bandwidth of a row: their ratio tells which test it is; None without them."""
-    words = _without(text, layout.label).split()
+    words = without(text, layout.label).split()
     begin = layout.halves[0]
     cells = _beginning_with_size(words, begin) or []
     names = layout.columns
     if len(cells) < layout.end:
         return None
-    pair = _number(cells[names.index("algbw")]), _number(cells[names.index("busbw")])
+    pair = number_of(cells[names.index("algbw")]), number_of(cells[names.index("busbw")])
     return (pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None
 
 
@@ -145,7 +152,7 @@ def rank_line(text: str) -> tuple[str, int, int, str] | None:
     found = _RANK.search(text)
     if not found:
         return None
-    return _label(text[: found.start()]), int(found[2] or 0), int(found[1]), found[3]
+    return label_before(text, found.start()), int(found[2] or 0), int(found[1]), found[3]
 
 
 def started(text: str) -> str:
@@ -163,7 +170,7 @@ def named(text: str) -> str:
 def ended(text: str) -> tuple[float | None, bool] | None:
     """Return the average that ends a table, and whether it is below what was asked for."""
     found = _ENDS.search(text)
-    return (_number(found[1]), found[2] == "FAILED") if found else None
+    return (number_of(found[1].removesuffix("GB/s")), found[2] == "FAILED") if found else None
 
 
 def wrong_values(text: str) -> int | None:
@@ -177,7 +184,7 @@ def osu_title(text: str) -> tuple[str, str, str] | None:
     found = _OSU_TITLE.search(text)
     if not found:
         return None
-    return _label(text[: found.start()]), found[3].lstrip("_"), (found[2] or "").lstrip("-")
+    return label_before(text, found.start()), found[3].lstrip("_"), (found[2] or "").lstrip("-")
 
 
 def osu_buffers(text: str) -> str:
@@ -194,21 +201,23 @@ def osu_layout(text: str) -> OsuLayout | None:
         unit = "us" if "(us)" in cells[1] else "MB/s" if "MB/s" in cells[1] else ""
         validation = next((place for place, cell in enumerate(cells) if cell == "Validation"), 0)
         return (
-            OsuLayout(_label(text[: found.start()]), len(cells), unit, validation) if unit and len(cells) < 20 else None
+            OsuLayout(label_before(text, found.start()), len(cells), unit, validation)
+            if unit and len(cells) < 20
+            else None
         )
     found = _OSU_BARE_HEAD.search(text)
     if not found:
         return None
     cells = re.split(r"\s{2,}", text[found.start() :].lstrip("# ").strip())
-    return OsuLayout(_label(text[: found.start()]), len(cells), "us", 0, has_size=False)
+    return OsuLayout(label_before(text, found.start()), len(cells), "us", 0, has_size=False)
 
 
 def osu_row(text: str, layout: OsuLayout, line: int) -> Row | None:
     """Return a row of OSU; None where the line is none, or not whole."""
-    cells = _without(text, layout.label).split()
+    cells = without(text, layout.label).split()
     if len(cells) != layout.columns:
         return None
-    failed = False
+    failed = None
     if layout.validation:
         verdict = cells.pop(layout.validation)
         if verdict not in ("Pass", "Fail"):
@@ -217,10 +226,10 @@ def osu_row(text: str, layout: OsuLayout, line: int) -> Row | None:
     if not all(_NUMBER.fullmatch(cell) for cell in cells):
         return None
     if not layout.has_size:
-        return Row(0, _number(cells[0]), line=line)
-    if not _SIZE.fullmatch(cells[0]) or int(cells[0]) > _MOST_BYTES:
+        return Row(0, number_of(cells[0]), line=line)
+    if not _SIZE.fullmatch(cells[0]) or int(cells[0]) > MOST_BYTES:
         return None
-    return Row(int(cells[0]), _number(cells[1]), wrong=int(failed), line=line)
+    return Row(int(cells[0]), number_of(cells[1]), wrong=None if failed is None else int(failed), line=line)
 
 
 def _beginning_with_size(words: Sequence[str], begin: int) -> list[str] | None:
@@ -229,25 +238,23 @@ def _beginning_with_size(words: Sequence[str], begin: int) -> list[str] | None:
         if _SIZE.fullmatch(words[place]) and len(words) > place + begin:
             count, kind = words[place + 1 : place + 3]
             if _SIZE.fullmatch(count) and _WORD.fullmatch(kind):
-                return list(words[place:]) if int(words[place]) <= _MOST_BYTES else None
+                return list(words[place:]) if int(words[place]) <= MOST_BYTES else None
     return None
 
 
-def _without(text: str, label: str) -> str:
+def without(text: str, label: str) -> str:
+    """Return a line without its label."""
     return text.lstrip()[len(label) :] if label and text.lstrip().startswith(label) else text
 
 
-def _label(text: str) -> str:
-    return text.strip()[:100]
+def label_before(text: str, place: int) -> str:
+    """Return what a launcher puts before a line, of which a table's text begins at ``place``."""
+    return text[:place].rstrip().removesuffix("#").strip()[:100]
 
 
-def _number(text: str | None) -> float | None:
+def number_of(text: str | None) -> float | None:
     """Return a number, None for N/A, NaN and infinity, and for what cannot be one of a measurement."""
     if text is None or not _NUMBER.fullmatch(text):
         return None
     value = float(text)
     return value if math.isfinite(value) and 0 <= value < 1e12 else None
-
-
-def _count(text: str | None) -> float:
-    return _number(text) or 0.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-NCCL_TESTS, OSU = "nccl-tests", "osu"
+NCCL_TESTS, OSU, NCCOM = "nccl-tests", "osu", "nccom-test"
 
 
 class Row(NamedTuple):
@@ -14,14 +14,14 @@ class Row(NamedTuple):
 
     size_bytes: int
     value: float | None
-    """GB/s of bus bandwidth out of place, MB/s or microseconds, as the table's ``unit`` says."""
+    """GB/s or GiB/s of bus bandwidth out of place, MB/s or microseconds, as the table's ``unit`` says."""
     in_place: float | None = None
     time_us: float | None = None
     data_type: str = ""
     operation: str = ""
     root: str = ""
-    wrong: float = 0
-    """How many values were wrong, in place and out of place; of OSU 1 where the validation failed."""
+    wrong: float | None = None
+    """Wrong values, in place and out of place; of OSU 1 where the validation failed. None: not checked."""
     line: int = 0
 
     @property
@@ -47,18 +47,20 @@ class Table:
     ranks: int = 0
     """0: unknown."""
     groups: int = 0
+    nodes: int | None = None
+    """How many nodes the table is of, where its command says it and the log need not name them. None: unknown."""
     hosts: Mapping[str, int] = field(default_factory=dict)
     """The hosts' names in the order of ranks, and how many ranks each has; empty where the log does not tell."""
     rows: list[Row] = field(default_factory=list)
     average: float | None = None
     minimum_failed: bool = False
     """Whether the average is below what NCCL_TESTS_MIN_BW asks for."""
-    wrong_values: int = 0
-    """nccl-tests' own count: Out of bounds values."""
+    wrong_values: int | None = None
+    """nccl-tests' own count: Out of bounds values. None: the log does not tell it."""
     ended: bool = False
     """Whether the table has its end; OSU's have none."""
     no_numbers: int = 0
-    """Rows with NaN or infinity in place of a number."""
+    """Rows with NaN or infinity in place of a number, or whose test failed."""
     is_alone: bool = False
     """Whether each process ran for itself, as where nccl-tests was built without MPI."""
 
@@ -75,3 +77,15 @@ class Table:
         if self.is_latency:
             return min(known, key=lambda row: row.size_bytes)
         return max(known, key=lambda row: (row.size_bytes, row.best or 0))
+
+    def by_size(self) -> dict[int, float | None]:
+        """Return the best number of each size, of the data type that is judged; None where a size has no number."""
+        judged = self.judged_row()
+        best = min if self.is_latency else max
+        values: dict[int, float | None] = {}
+        for row in self.rows:
+            if judged is not None and row.data_type != judged.data_type:
+                continue
+            known = [value for value in (row.best, values.get(row.size_bytes)) if value is not None]
+            values[row.size_bytes] = best(known) if known else None
+        return dict(sorted(values.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -27,17 +28,20 @@ def write_assets(folder: Path) -> list[Path]:
 
     Raises UsageError where one cannot be written, or is there with another text.
     """
-    written = []
+    written: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         paths = {folder / name: asset(name) for name in ASSETS}
         for path, text in paths.items():
-            if path.exists() and path.read_text(encoding="utf-8", errors="replace") != text:
+            if os.path.lexists(path) and not (path.is_file() and path.read_bytes() == text.encode()):
                 raise UsageError("is there, with another text: move it away, or name another folder", Place(str(path)))
-        for path, text in paths.items():
-            path.write_text(text, encoding="utf-8")
+        missing = [path for path in paths if not path.exists()]
+        for path in missing:
             written.append(path)
+            path.write_text(paths[path], encoding="utf-8")
     except OSError as error:
+        for path in written:
+            path.unlink(missing_ok=True)  # half of it would be in the way next time
         where = Place(str(error.filename or folder))
         raise UsageError(f"cannot be written: {error.strerror}", where) from error
-    return written
+    return list(paths)

@@ -8,6 +8,7 @@ from typing import Any
 
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, some, standout
 from efakit.jobs.sizes import size
+from efakit.jobs.traffic import Lnet
 
 _BITS = 8
 _GIGA = 1e9
@@ -20,12 +21,24 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
     yield from _line_rate(job, nodes, limits["line-rate"])
     sent, received = job.traffic.storage_bytes()
     if max(sent, received) >= limits["storage-bytes"]:
-        message = (
-            f"{size(sent)} sent and {size(received)} received over EFA on one side only: storage, such as FSx for "
-            "Lustre, not other nodes"
-        )
-        fix = "the record has no counters of Lustre's own: what storage sends and receives alike is not told apart"
+        message, fix = _storage(job.traffic.lnet, size(sent), size(received))
         yield standout("job-storage-traffic", message, fix=fix, whole=True)
+
+
+def _storage(lnet: Lnet, sent: str, received: str) -> tuple[str, str]:
+    """Return what is said of storage's traffic, and what to do."""
+    if lnet.sent[1] or lnet.received[1]:
+        least = "" if lnet.is_exact() else "at least "
+        message = (
+            f"{least}{sent} sent and {received} received over EFA by Lustre, as LNet counts: not other nodes' data"
+        )
+        return message, ""
+    message = (
+        f"{sent} sent and {received} received over EFA on one side only: storage, such as FSx for Lustre, not other "
+        "nodes"
+    )
+    fix = "the record has no counters of Lustre's own: what storage sends and receives alike is not told apart"
+    return message, fix
 
 
 def _shared(job: Job) -> Iterator[Standout]:

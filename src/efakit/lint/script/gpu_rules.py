@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from efakit.lint.script.launchers import NODE_LAUNCHERS, Launch
 from efakit.lint.script.model import Directive, Option
@@ -127,6 +127,15 @@ def more_ranks_than_gpus(context: Context) -> Iterator[Problem]:
                 yield Problem(option.span, *fault)
 
 
+def _spread(context: Context, chain: Sequence[Launch]) -> int | None:
+    """Return how many tasks some node gets where the job says no more than tasks and nodes, and the launcher nodes."""
+    nodes, tasks, outer = context.number("nodes"), context.number("ntasks"), chain[0]
+    asked = chain[-1].option("nnodes", "num_machines")
+    if nodes is None or tasks is None or tasks <= nodes or outer.option("nodes", "N", "n") is not None:
+        return None
+    return -(-tasks // nodes) if asked is not None and _number(context, asked) == nodes else None
+
+
 @rule("launcher-per-task")
 def launcher_per_task(context: Context) -> Iterator[Problem]:
     """Refuse torchrun, accelerate and deepspeed under srun with several tasks a node."""
@@ -135,7 +144,7 @@ def launcher_per_task(context: Context) -> Iterator[Problem]:
         if outer.kind != "srun" or inner.kind not in NODE_LAUNCHERS or outer.option("ntasks"):
             continue
         option = outer.option("ntasks-per-node")
-        tasks = _number(context, option) if option else context.number("ntasks-per-node")
+        tasks = _number(context, option) if option else context.number("ntasks-per-node") or _spread(context, chain)
         ranks = inner.option(_PER_NODE, "num_processes", "num_gpus")
         if tasks is None or tasks < 2 or (ranks is not None and _number(context, ranks) == 1):
             continue

@@ -162,3 +162,27 @@ def set_twice(context: Context) -> Iterator[Problem]:
         line = script.source.place(item.span.start)[0]
         message = f"{item.name}={earlier.value} is overridden in {context.line(line)}: {item.name}={item.value}"
         yield Problem(earlier.span, message, "keep one of them")
+
+
+# Framework and component of Open MPI whose two lists exclude each other.
+_OF_TCP = ("OMPI_MCA_btl_tcp_if_", "OMPI_MCA_oob_tcp_if_")
+
+
+@rule("tcp-include-and-exclude")
+def tcp_include_and_exclude(context: Context) -> Iterator[Problem]:
+    """Point out two lists of interfaces for TCP that exclude each other."""
+    script = context.script
+    set_ = [
+        item for item in script.assignments if not item.conditional and (item.reaches or item.name in script.exported)
+    ]
+    for prefix in _OF_TCP:
+        lists = [next((item for item in set_ if item.name == prefix + which), None) for which in ("include", "exclude")]
+        first, second = lists
+        if (
+            first is None
+            or second is None
+            or any(item.name in script.unset or item.value == "" for item in (first, second))
+        ):
+            continue
+        message = f"{first.name} and {second.name} are both set: Open MPI refuses the two together"
+        yield Problem(name_span(script, first), message, "keep one of them")

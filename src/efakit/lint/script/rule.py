@@ -10,6 +10,7 @@ from typing import NamedTuple
 from efakit.catalog.instances import Instance
 from efakit.lint.checks import Checks
 from efakit.lint.edit import Edit
+from efakit.lint.script.launchers import Launch
 from efakit.lint.script.model import Script
 from efakit.lint.script.text import Span
 from efakit.lint.script.workload import Jobs
@@ -65,12 +66,30 @@ class Context:
 
     @cached_property
     def target(self) -> Target:
-        """The stack and the instance type, as far as they are known, and with them the ranks of a node."""
+        """The stack and the instance type, as far as they are known, the ranks of a node, and one node if so."""
         target = self.surroundings.target
+        if self.is_on_one_node:
+            target = target._replace(nodes=1)
+        if not self.surroundings.efa:
+            target = target._replace(versions={**target.versions, "efa_interfaces": "0"})
         ranks = self.ranks_per_node
         if ranks is None or not target.known:
             return target
         return target._replace(versions={"ranks_per_node": str(ranks), **target.versions})
+
+    @cached_property
+    def is_on_one_node(self) -> bool:
+        """Whether all that is launched stays on one node, as far as the text tells."""
+        if self.script.kind == "sbatch" and (self.number("nodes") or 1) == 1:
+            return True
+        chains = [chain for _, chain in self.jobs.work]
+        return bool(chains) and all(
+            chain[0].kind == "torchrun" and not chain[0].gaps and self._takes_one_node(chain[0]) for chain in chains
+        )
+
+    def _takes_one_node(self, launch: Launch) -> bool:
+        option = launch.option("nnodes")
+        return option is None or self.script.known_value(option.value) == "1"
 
     @cached_property
     def workloads(self) -> frozenset[str]:

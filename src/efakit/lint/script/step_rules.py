@@ -215,7 +215,8 @@ def nnodes_mismatch(context: Context) -> Iterator[Problem]:
         asked = count(context, option.value)
         if asked == JOB and not command.scope.outer:
             asked = job_nodes(context)
-        if isinstance(asked, int) and asked != nodes and _sure(option.value):
+        # As many launchers as tasks, each of which counts as a node, is the other way to run several on a node.
+        if isinstance(asked, int) and asked not in (nodes, context.number("ntasks")) and _sure(option.value):
             message = f"--{option.name}={asked}, and the launcher starts on {nodes} nodes"
             yield Problem(option.span, message, f"--{option.name}=$SLURM_NNODES")
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from efakit.finding import Finding
 from efakit.lint.edit import Edit
 from efakit.lint.script.edits import cut, rename
-from efakit.lint.script.launchers import Launch
 from efakit.lint.script.model import GAP, Assignment
 from efakit.lint.script.rule import Context, Problem, for_rows
 from efakit.lint.script.text import Span
@@ -18,6 +17,9 @@ _LISTS = ("LD_LIBRARY_PATH", "LD_PRELOAD")
 
 # Programs that run a job in an image.
 _IN_IMAGES = ("apptainer", "singularity", "docker", "nvidia-docker", "enroot", "podman", "nerdctl")
+
+# Rules of files that an image may have and the node has not.
+_ON_THE_NODE = ("nccl-net-plugin-aws-ofi",)
 
 Mending = Callable[[Context, Assignment], tuple[Edit, ...]]
 
@@ -31,7 +33,8 @@ def variable_rows(context: Context) -> Iterator[Problem]:
         reaches = item.reaches or item.name in script.exported
         if gone or not reaches or item.appended:
             continue
-        for found in judge(item.name, _value(item), context.target, context.workloads)[:1]:
+        told = judge(item.name, _value(item), context.target, context.workloads)
+        for found in [one for one in told if one.rule not in _ON_THE_NODE or not _in_container(context)][:1]:
             problem = _problem(item.span, found, _edits(context, item, found))
             yield problem._replace(severity="info") if _is_measured(context, item) else problem
     yield from _limits(context)
@@ -110,7 +113,7 @@ def variable_missing(context: Context) -> Iterator[Problem]:
     first = next(iter(context.jobs.work), None)
     if first is not None and first[1][0].kind == "mpirun" and first[1][0].gaps:
         return  # what a variable among mpirun's options holds may be -x and --mca
-    one_node = _is_on_one_node(context)
+    one_node = context.is_on_one_node
     elsewhere = script.takes_efa_from_elsewhere or script.is_template
     if first is None or one_node or elsewhere or not on_efa(context):
         return
@@ -126,22 +129,6 @@ def variable_missing(context: Context) -> Iterator[Problem]:
             source=item.row.source,
             about=(item.name,),
         )
-
-
-def _is_on_one_node(context: Context) -> bool:
-    """Return whether all that is launched stays on one node, as far as the text tells."""
-    script = context.script
-    if script.kind == "sbatch" and (context.number("nodes") or 1) == 1:
-        return True
-    chains = [chain for _, chain in context.jobs.work]
-    return bool(chains) and all(
-        chain[0].kind == "torchrun" and not chain[0].gaps and _takes_one_node(context, chain[0]) for chain in chains
-    )
-
-
-def _takes_one_node(context: Context, launch: Launch) -> bool:
-    option = launch.option("nnodes")
-    return option is None or context.script.known_value(option.value) == "1"
 
 
 def on_efa(context: Context) -> bool:

@@ -24,7 +24,7 @@ def slurm_site(spec: Spec) -> SlurmSite:
         installs_itself=True,
         installed_late="without a bucket the hooks are installed only after the cluster is created",
         how_to_set=_how_to_set,
-        fetches_exporter="OnNodeConfigured of each queue runs it when a node is created",
+        fetches_exporter="OnNodeConfigured of each queue runs it when a node is created, after your own actions",
         writes_settings=True,
         replaced_by="ParallelCluster",
         layout="parallelcluster",

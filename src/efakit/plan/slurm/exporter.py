@@ -47,7 +47,7 @@ def _decision(site: SlurmSite, script: Publication | None) -> Decision:
     subject = "Prometheus metrics of the nodes"
     if script is not None:
         reason = (
-            f"{site.fetches_exporter}, after your own actions, and ends with 0 whatever happens; publish it with the "
+            f"{site.fetches_exporter}, and it ends with 0 whatever happens; publish it with the "
             "hooks' installer: efakit hooks publish"
         )
         return Decision(subject, f"by the exporter, from {script.address}", reason, _SOURCE, "exporter")

@@ -15,8 +15,10 @@ from efakit.jobs.sizes import size
 from efakit.jobs.traffic import Amount
 from efakit.jobs.verdict import NodeVerdict
 from efakit.report.answer import answer
+from efakit.report.bench import remarks
 from efakit.report.folding import amount, amounts, devices, folded, groups
 from efakit.report.html import heat, rails
+from efakit.report.html.bench import benchmarks
 from efakit.report.html.grid import (
     ABSENT,
     AS_MEDIAN,
@@ -71,6 +73,8 @@ def job_page(report: JobReport, version: str, *, all_nodes: bool = False) -> str
         "legend": list(_legend(grid)),
         "stands_out": report.stands_out[:_MOST_LISTED],
         "causes": report.causes[:_MOST_LISTED],
+        "bench": benchmarks(report.bench) if report.bench else [],
+        "bench_remarks": list(remarks(report.bench)) if report.bench else [],
         "rails": grid.rails,
         "chart": rails.draw(grid),
         "groups": list(_groups(verdict.nodes)),

@@ -195,8 +195,9 @@ RULES = (
         severity="info",
         what="A part of the EFA bytes went to or came from storage.",
         why="FSx for Lustre over EFA uses the same devices. Only one side of its traffic is on the job's nodes; the "
-        "verdict does not count it.",
-        wrong="2 TB received by RDMA writes, and none sent",
+        "verdict does not count it. Where the record has LNet's counters, they say how much it is, even where it is as "
+        "much both ways.",
+        wrong="2 TB received by RDMA reads, and none sent",
         right="as much sent as received, of each operation class",
         source=_STORAGE,
     ),

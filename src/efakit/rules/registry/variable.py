@@ -54,6 +54,8 @@ def example_value(row: VariableRule) -> str:
         return row.value[2:]
     if row.value.startswith("!"):
         return next(text for text in ("other", "7") if matches(row.value, text))
+    if row.value == "[0-9]*":
+        return "10.0.0.1"
     return row.value.partition("|")[0].replace("*", "x").replace("?", "x")
 
 
@@ -66,6 +68,8 @@ def setting(row: VariableRule) -> str:
         return f"{row.name} to another value than {', '.join(reversed(values.values()))}"
     if row.value == "":
         return f"{row.name} to nothing"
+    if row.value == "[0-9]*":
+        return f"{row.name} to a value that begins with a digit"
     if not row.value.strip("?*"):
         return f"{row.name} to {row.value.count('?')} characters or more"
     if "{ranks_per_node}" in row.value:
@@ -176,6 +180,8 @@ def _target(row: VariableRule) -> dict[str, Any]:
         given["instance"] = row.instances.split()[0].replace("*", "48xlarge")
     elif row.except_instances:
         given["instance"] = _instance(row)
+    if row.efa is False:
+        given["efa_interfaces"] = "0"
     if row.os != "*":
         given["os"] = row.os.split()[0]
     return given

@@ -70,6 +70,21 @@ RULES = (
         source=sources.BASH,
     ),
     Rule(
+        "tcp-include-and-exclude",
+        room="script",
+        severity="warning",
+        what="The script gives Open MPI both a list of interfaces to use for TCP and a list of those not to use.",
+        why="Open MPI refuses the two together: btl/tcp is then not available, and ranks that have no other network do "
+        "not start.",
+        wrong="""
+            mpirun --mca btl tcp,self --mca btl_tcp_if_include ens5 --mca btl_tcp_if_exclude lo,docker0 ./app
+        """,
+        right="""
+            mpirun --mca btl tcp,self --mca btl_tcp_if_exclude lo,docker0 ./app
+        """,
+        source=sources.OPEN_MPI_TCP,
+    ),
+    Rule(
         "variable-not-read",
         room="script dockerfile",
         severity="warning",
