@@ -112,9 +112,15 @@ def _count_lab_tests(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"lab: {len(ran)} tests ran on Slurm {slurm[-1]}, Python {python}")
 
 
-def pytest_sessionfinish() -> None:
-    """The hook remembers its settings in /run for root; those of tests that are over are not the machine's."""
+@pytest.fixture(scope="session", autouse=True)
+def forgotten_settings(tmp_path_factory) -> Iterator[None]:
+    """The hook remembers its settings in /run for root; those of tests that are over are not the machine's.
+
+    Only this session's own: beside it another one may have taken its hook.json away for a moment.
+    """
+    yield
+    own = tmp_path_factory.getbasetemp()
     for path in Path(remembered.FOLDER).glob("settings-*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError):
-            if not Path(json.loads(path.read_text())["config"]).exists():
+            if own in Path(json.loads(path.read_text())["config"]).parents:
                 path.unlink()

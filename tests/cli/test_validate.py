@@ -88,6 +88,29 @@ def test_a_process_that_was_started_for_nothing_is_ended(tmp_path, monkeypatch, 
     assert made[0]._child._process.returncode is not None
 
 
+def _started(folder: Path, *arguments: str) -> list[str]:
+    """Run efakit validate; say for each process that it started whether click was imported before."""
+    script = (
+        "import sys\nsaid = open(sys.argv[1], 'w')\n"
+        "def hear(event, what):\n"
+        "    if event == 'subprocess.Popen': print('click' in sys.modules, file=said, flush=True)\n"
+        "sys.addaudithook(hear)\nsys.argv[:2] = ['efakit']\nfrom efakit.cli.main import main\nmain()\n"
+    )
+    heard = folder / "heard"
+    subprocess.run([sys.executable, "-c", script, str(heard), "validate", *arguments], capture_output=True, check=False)
+    return heard.read_text().splitlines()
+
+
+@pytest.mark.pcluster
+def test_pcluster_s_validators_are_the_first_thing_that_validate_starts(tmp_path):
+    assert _started(tmp_path, str(tmp_path / "not-there.yaml")) == ["False"]
+
+
+@pytest.mark.parametrize("option", ["--help", "-h", "--no-vendor"])
+def test_pcluster_s_validators_are_not_started_where_they_are_not_asked(tmp_path, option):
+    assert _started(tmp_path, option, str(tmp_path / "not-there.yaml")) == []
+
+
 def test_a_finding_in_a_spec_stands_on_the_specs_line(tmp_path):
     spec = SPEC.replace("  key: my-key\n", "  key: my-key\n  slurm_settings:\n    PrologFlags: X11\n    KilWait: 60\n")
     path = written(tmp_path, spec)

@@ -14,6 +14,7 @@ from efakit.catalog.counters import PORT_COUNTERS
 from tests.hook.hookrun import Node
 from tests.hook.pythons import HOW_TO_GET, OLDEST, found_pythons
 from tests.lab import efa_tree
+from tests.node import test_lnet as lnet_files
 
 pytestmark = pytest.mark.thorough
 
@@ -50,6 +51,27 @@ def test_a_job_s_bytes_come_out_exactly(node):
     assert record["interfaces"][0]["counters"] == {"rx_bytes": 500, "tx_bytes": 100, "rx_packets": 0, "tx_packets": 0}
     assert (record["devices_expected"], record["devices_found"], record["findings"]) == (32, 32, [])
     assert record["baseline"] == "ok"
+
+
+def test_what_lustre_moved_comes_into_the_record_also_where_it_was_mounted_while_the_job_ran(node):
+    node.settings["tcp_interfaces"] = "auto"
+    for job, before in ((7, (1000, 2000)), (8, None)):
+        if before:
+            lnet_files.write(node.root, lnet_files.stats(*before, 5))
+        else:
+            shutil.rmtree(node.root / "sys/kernel/debug/lnet")
+        node.run("prolog", job)
+        lnet_files.write(node.root, lnet_files.stats(2**40, 2**41, 9))
+        node.run("epilog", job)
+        sent, received = before or (0, 0)
+        assert node.record(job)["lnet"] == {
+            "networks": ["efa", "tcp"],
+            "send_bytes": 2**40 - sent,
+            "recv_bytes": 2**41 - received,
+            "messages": 8 if before else 18,
+            "all_tcp": True,
+            "error": None,
+        }
 
 
 @pytest.mark.parametrize("count", [5, 13, 17, 22])

@@ -41,6 +41,20 @@ def read_connections(peers, user):
     return really(peers, user)
 watch_node.read_connections = read_connections
 """
+# EFA's traffic begins in the moment in which the watch speaks.
+_BEGINS = """
+from pathlib import Path
+from efakit.hook import watch_node
+from tests.lab import move_counters
+really = watch_node.say
+def say(text):
+    if "talk over TCP" in text:
+        move_counters.move(Path(ROOT), 10_000_000, {})
+    really(text)
+watch_node.say = say
+"""
+# A watch that has nothing more to say is waited for so long, and not for ever.
+_AT_MOST_SECONDS = 120
 STAND_IN = '#!/bin/sh\necho "${{0##*/}} $*" >>{calls}\n{more}\n'
 
 
@@ -125,7 +139,7 @@ def start(
         "PYTHONPATH": os.pathsep.join(sys.path),
         **variables,
     }
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*program, command, "--config", str(node.config)],
         env=environment,
         stdin=subprocess.PIPE,
@@ -133,6 +147,10 @@ def start(
         stderr=subprocess.PIPE,
         text=True,
     )
+    guard = threading.Timer(_AT_MOST_SECONDS, process.kill)
+    guard.daemon = True
+    guard.start()
+    return process
 
 
 def end(process: subprocess.Popen[str]) -> str:
@@ -156,6 +174,13 @@ def test_ranks_that_talk_over_tcp_are_told_by_node_and_efas_first_traffic_too(no
     assert process.stdout.readline().startswith(f"efakit: on {node.name} EFA traffic has begun: ")
     assert end(process) == ""
     assert calls(node) == []
+
+
+def test_efas_traffic_that_begins_while_the_watch_speaks_is_told(node, talk):
+    process = start(node, before=f"ROOT = {str(node.root)!r}\n{_BEGINS}")
+    assert "the ranks talk over TCP" in process.stdout.readline()
+    assert process.stdout.readline().startswith(f"efakit: on {node.name} EFA traffic has begun: ")
+    end(process)
 
 
 def test_a_node_that_is_short_of_something_for_a_moment_is_still_watched(node, talk):

@@ -107,7 +107,7 @@ def test_every_folder_with_modules_has_a_row():
 
 
 def test_a_module_imported_by_its_name_is_of_the_same_room():
-    """Such imports are not in the graph. The commands, which may import everything, are named in cli/main.py."""
+    """Such imports are not in the graph. The commands, which may import everything, are named in cli/group.py."""
     named = [
         (path.relative_to(ROOT / "src/efakit").parts[0], room)
         for path in (ROOT / "src/efakit").rglob("*.py")

@@ -237,6 +237,21 @@ def efa_beside_lustre_over_tcp(make: Maker) -> Labelled:
     return make.job("EFA, and Lustre over TCP", "efa")
 
 
+def only_lustre_over_tcp(make: Maker) -> Labelled:
+    """The same over TCP, whose interfaces count headers too: no ranks talk."""
+    for node in make.names:
+        make.lnet(node, 50 * GB, 45 * GB, ("tcp",))
+        make.tcp(node, int(50.8 * GB), int(45.8 * GB))
+    return make.job("only Lustre over TCP", "no-traffic")
+
+
+def fallback_beside_lustre_over_tcp(make: Maker) -> Labelled:
+    for node in make.names:
+        make.lnet(node, 50 * GB, 45 * GB, ("tcp",))
+        make.tcp(node, 90 * GB, 85 * GB)
+    return make.job("fallback beside Lustre over TCP", "tcp-fallback")
+
+
 def only_lustre(make: Maker) -> Labelled:
     """Ranks that do not talk to each other, and read and write their files."""
     for node in make.names:
@@ -479,7 +494,7 @@ CASES: dict[str, Callable[[Maker], Labelled]] = {
         for case in (
             *(healthy, chatty, fallback, fallback_after_a_probe, fallback_with_storage, fallback_with_balanced_storage),
             *(fallback_beside_lustre, fallback_beside_lustre_over_both, efa_beside_lustre, efa_beside_lustre_over_tcp),
-            only_lustre,
+            *(only_lustre, only_lustre_over_tcp, fallback_beside_lustre_over_tcp),
             *(
                 one_fell_back,
                 idle_device,

@@ -110,6 +110,37 @@ def test_what_lnet_moved_over_efa_is_no_exchange_of_the_ranks(counters, tcp, mov
     assert traffic_of(both).exchanged_bounds() == bounds
 
 
+@pytest.mark.parametrize(
+    ("counters", "moved", "spans"),
+    [
+        (BOTH, lnet("tcp", sent=60 * MB, received=50 * MB), ((60 * MB, 60 * MB), (50 * MB, 50 * MB))),
+        # More than the node's TCP moved: its interfaces count it all.
+        (BOTH, lnet("tcp", sent=200 * MB, received=0), ((100 * MB, 100 * MB), (0, 0))),
+        (BOTH, lnet("tcp", sent=60 * MB, received=50 * MB, all_tcp=False), ((0, 60 * MB), (0, 50 * MB))),
+        (BOTH, lnet("efa", "tcp", sent=60 * MB, received=50 * MB), ((0, 60 * MB), (0, 50 * MB))),
+        # EFA moved less than LNet did.
+        (SMALL, lnet("efa", "tcp", sent=60 * MB, received=50 * MB), ((59 * MB, 60 * MB), (49 * MB, 50 * MB))),
+        (BOTH, lnet("efa", sent=60 * MB, received=50 * MB), ((0, 0), (0, 0))),
+    ],
+)
+def test_what_lnet_moved_over_tcp_is_what_efa_cannot_have_moved(counters, moved, spans):
+    both = {**record(item("d", **counters), item("eth0", **BOTH)), "lnet": moved}
+    found = traffic_of(both).lnet
+    assert (found.tcp_sent, found.tcp_received) == spans
+
+
+def test_where_lnet_s_tcp_was_not_counted_the_verdict_is_left_open():
+    tcp = item("eth0", **totals(50 * MB, 50 * MB))
+    both = {
+        **record(item("d", **totals(0, 0)), tcp),
+        "lnet": lnet("tcp", sent=50 * MB, received=50 * MB, all_tcp=False),
+    }
+    found = judge(("n0", "n1"), {node: {**both, "node": node} for node in ("n0", "n1")})
+    assert found.verdict == "incomplete"
+    assert "interfaces that do not count as TCP" in found.reason
+    assert "could be tcp-fallback or no-traffic" in found.reason
+
+
 def test_lnet_that_was_not_read_is_said_and_takes_nothing_off():
     records = {node: {**record(item("d", **BOTH), item("eth0", **SMALL), node)} for node in ("n0", "n1")}
     records["n1"]["lnet"] = lnet(error="stats: Operation not permitted")

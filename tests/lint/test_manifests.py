@@ -544,3 +544,53 @@ def test_pods_of_a_leader_worker_set_are_read():
     without = leader_worker_set([(ASKS, {"limits": {GPU: 8}, "requests": {GPU: 8}})])
     assert rules_in(without) == {"pod-without-efa"}
     assert rules_in(leader_worker_set([])) == set()
+
+
+ENV = (*WORKER, "containers", 0, "env")
+
+
+def variables(env: dict[str, str], *changes: tuple[tuple[Any, ...], Any]) -> set[str]:
+    """Return what is found in the variables of the JOB's workers."""
+    items = [{"name": name, "value": value} for name, value in env.items()]
+    return rules_in(changed(JOB, (ENV, items), *changes))
+
+
+# aws-samples/aws-do-eks pulls 50 and 51: gloo was given NCCL's list of what to leave out.
+@pytest.mark.parametrize(
+    ("env", "rule"),
+    [
+        ({"NCCL_SOCKET_IFNAME": "^lo,docker,eni", "GLOO_SOCKET_IFNAME": "^lo,docker,eni"}, "gloo-socket-ifname-name"),
+        ({"NCCL_SOCKET_IFNAME": "rdmap0s6"}, "nccl-socket-ifname-device"),
+        ({"NCCL_SOCKET_IFNAME": "lo,eth0"}, "nccl-socket-ifname-lo"),
+        ({"FI_PROVIDER": "efa;ofi_rxm"}, "fi-provider-layered"),
+        ({"NCCL_NET_PLUGIN": "aws-ofi-nccl"}, "nccl-net-plugin-other"),
+        ({"NCCL_DEBUG": "INFO", "FI_PROVIDER": "efa"}, "fi-provider-redundant"),
+    ],
+)
+def test_a_variable_of_a_container_with_efa_is_judged_by_the_same_rows(env, rule):
+    assert variables(env) == {rule}
+    assert variables(env, ((*WORKER, "containers", 0, "resources"), {"limits": {GPU: 8}, "requests": {GPU: 8}})) in (
+        set(),
+        {"pod-without-efa"},
+    )
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        # In a network of its own a pod's interface is eth0.
+        {"NCCL_SOCKET_IFNAME": "eth0", "GLOO_SOCKET_IFNAME": "eth0"},
+        {"NCCL_SOCKET_IFNAME": "^lo,docker,veth,eni", "GLOO_SOCKET_IFNAME": "$(INTERFACE)"},
+        # NVSHMEM needs what NCCL's plugin does not.
+        {"NCCL_DEBUG": "INFO", "NVSHMEM_REMOTE_TRANSPORT": "libfabric", "FI_PROVIDER": "efa"},
+        {"FI_PROVIDER": "{{ .Values.provider }}", "NCCL_NET_PLUGIN": "ofi"},
+    ],
+)
+def test_variables_that_are_right_in_a_pod_are_found_right(env):
+    assert variables(env) == set()
+
+
+def test_in_the_host_s_network_the_host_s_names_count():
+    host = ((*WORKER, "hostNetwork"), True)
+    assert variables({"NCCL_SOCKET_IFNAME": "eth0"}, host) == {"nccl-socket-ifname-fixed"}
+    assert variables({"NCCL_SOCKET_IFNAME": "ens5"}, host) == set()

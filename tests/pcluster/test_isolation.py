@@ -116,13 +116,15 @@ def test_a_process_that_is_not_needed_is_gone_at_once_with_its_folder() -> None:
 
 
 @pytest.mark.pcluster
-def test_a_judge_takes_a_process_that_was_started_before_and_ends_it(account: Account) -> None:
+def test_a_judge_takes_a_process_that_was_started_before_and_kills_it(account: Account) -> None:
     process = PclusterProcess()
     with Judge(process) as judge:
         assert judge.dry_run(text(config(account)), account.simulated).accepted
         running = process._child._process
         assert running.poll() is None
-    assert running.returncode is not None
+    assert running.wait(timeout=60) == -signal.SIGKILL
+    process.end()
+    assert not Path(process._folder.name).exists()
 
 
 @pytest.mark.pcluster

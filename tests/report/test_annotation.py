@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from efakit.cli.main import efakit
 from efakit.jobs.records import find_runs
 from efakit.jobs.verdict import VERDICTS, judge
-from efakit.report.annotation import decide, is_same_run, line_of
+from efakit.report.annotation import decide, is_same_run, line_of, recorded
 from tests.jobs import labelled
 from tests.jobs.labelled import Maker
 from tests.jobs.making import version_2, write
@@ -83,7 +83,8 @@ def test_only_empty_fields_and_own_lines_are_written(comment, what):
 def test_accounting_s_row_must_be_of_the_same_run(nodes, started, ended, same, tmp_path):
     write(tmp_path, version_2("n1"), version_2("n2"))
     (run,) = find_runs(tmp_path, 7)
-    assert is_same_run(run, nodes, started, ended) is same
+    known = recorded(run, judge(run.node_names, run.records))
+    assert is_same_run(known, nodes, started, ended) is same
 
 
 def sacct(folder: Path, text: str = "", release: str = "26.05.3") -> str:
@@ -136,6 +137,20 @@ def test_the_comment_goes_to_this_cluster_s_job_by_sacctmgr(commands, tmp_path):
 def test_nothing_is_written_without_need_or_over_others(commands, tmp_path, options, comment, told):
     commands("sacct", sacct(tmp_path, comment))
     assert told in annotate(tmp_path / "records", *options)[1]
+    assert not (tmp_path / "called").exists()
+
+
+def test_what_somebody_writes_meanwhile_stays(commands, tmp_path):
+    theirs = sacct(tmp_path, "somebody was faster").replace("for word;", f"[ -e {tmp_path}/seen ] || exit 1\nfor word;")
+    ours = sacct(tmp_path).replace("for word;", f"touch {tmp_path}/seen\nfor word;")
+    (tmp_path / "first").write_text(ours)
+    (tmp_path / "second").write_text(theirs)
+    commands(
+        "sacct", f'#!/bin/sh\n[ -e {tmp_path}/seen ] && exec sh {tmp_path}/second "$@"\nexec sh {tmp_path}/first "$@"\n'
+    )
+    code, text = annotate(tmp_path / "records")
+    assert (code, "0 jobs annotated" in text) == (0, True)
+    assert "1 have a text of somebody else's" in text
     assert not (tmp_path / "called").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from click.testing import CliRunner
 
 from efakit.cli.main import efakit
 from efakit.errors import EfakitError
+from efakit.store import bench as store_bench
 from tests.jobs import labelled
 from tests.jobs.labelled import Maker
 from tests.jobs.making import write
+from tests.report import benching
+from tests.report.pages import HOSTILE
 
 HEADINGS = (
     "#   size    count    type   redop    root     time   algbw   busbw #wrong     time   algbw   busbw #wrong\n"
@@ -336,6 +340,29 @@ def test_no_table_is_said_and_no_log_is_refused(cluster):
     assert (code, "none.out" in message) == (2, True)
     done = CliRunner().invoke(efakit, ["report", "42", "--records", str(cluster.records), "--bench"])
     assert "add --log FILE" in str(done.exception)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_text_of_a_log_reaches_the_terminal_as_it_is(cluster, text):
+    """Hosts, titles, labels, types and what stands where a number belongs."""
+    hosts = cluster.job(42, nodes=2)
+    log = benching.hostile(text) + all_reduce([text.replace(" ", "_")[:200]], 310.0) + all_reduce(hosts, 310.0)
+    cluster.log.write_bytes(log.encode("utf-8", "surrogatepass"))
+    code, told = cluster.report(42)
+    assert code == 0
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", told)
+    assert "p5.48xlarge, 2 nodes, all_reduce 1 GiB: 310 of at most 750 GB/s" in told
+    assert cluster.report(42, "--keep")[0] == 0
+    assert cluster.data(42)["bench"]["fault_count"] == 0
+
+
+def test_results_that_no_report_could_read_again_are_not_kept(cluster, monkeypatch):
+    monkeypatch.setattr(store_bench, "MOST_BYTES", 500)
+    cluster.log.write_text(all_reduce(cluster.job(42), 310.0))
+    code, message = cluster.report(42, "--keep")
+    assert code == 2
+    assert "at most 500 are read again: name fewer logs" in message
+    assert not list((cluster.records / "@bench").iterdir())
 
 
 def test_keep_without_bench_and_bench_without_a_job_are_refused(cluster):

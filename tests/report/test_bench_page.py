@@ -51,6 +51,15 @@ def test_only_the_first_tables_are_drawn_and_the_others_are_sentences(report):
     assert all(one.sentence for one in shown)
 
 
+def test_tables_of_very_many_sizes_keep_the_largest_page_under_500_kb():
+    wide = benching.all_reduce(["gpu-st-p5-1", "gpu-st-p5-2"], 300.0, tuple(range(1 << 20, 801 << 20, 1 << 20)))
+    report = benching.with_tables(pages.restless(512), *(wide,) * 8, earlier=((wide,),))
+    shown = benchmarks(report.bench)
+    assert [one.chart is not None for one in shown] == [True] * 3 + [False] * 5
+    assert list(shown[3].notes) == ["Its figures are in --format json."]
+    assert len(job_page(report, "0").encode()) < 500_000
+
+
 def test_no_table_and_no_log_is_said_on_the_page():
     page = job_page(benching.with_tables(pages.many(4), "hello\n"), "0")
     assert "no result table of nccl-tests, nccom-test or OSU in nccl.out" in page

@@ -427,6 +427,26 @@ def test_the_next_step_names_the_output_and_the_script_that_slurm_knows(tmp_path
     assert data["next"] == "efakit report 7 --log '/fsx/my out.log' --script /home/me/train.sbatch"
 
 
+def test_where_lnet_s_networks_leave_the_verdict_open_the_next_step_is_the_job_s_log(tmp_path):
+    much = {
+        "networks": ["efa", "tcp"],
+        "send_bytes": GB,
+        "recv_bytes": GB,
+        "messages": 5,
+        "all_tcp": True,
+        "error": None,
+    }
+    tcp = {"name": "eth0", "counters": {"tx_bytes": GB, "rx_bytes": GB}, "unknown": [], "errors": []}
+    made = [version_2(node, lnet=much, interfaces=[tcp]) for node in ("n1", "n2")]
+    records_making.write(tmp_path, *made)
+    _, text, _ = report(7, "--records", tmp_path)
+    assert "Job 7: incomplete" in text
+    assert "LNet counts its networks together: of its 2 GB at least 0 B went over EFA" in unwrapped(text)
+    assert "Next: efakit report 7 --log LOG, where LOG is the job's output: the log says which network" in unwrapped(
+        text
+    )
+
+
 def test_a_page_goes_to_a_file_or_to_standard_output(records, tmp_path):
     _, page, _ = report(7, "--records", records, "--format", "html")
     assert page.startswith("<!DOCTYPE html>")

@@ -257,6 +257,11 @@ SET = (
         severity="error",
     ),
     Set("NCCL_SOCKET_IFNAME", "^docker,ens,lo", "nccl-socket-ifname-excludes-en", {}, None, other="^docker,veth"),
+    Set("NCCL_SOCKET_IFNAME", "^docker,ens,lo", "nccl-socket-ifname-excludes-en", {}, {"os": "alinux2"}),
+    *(
+        Set("NCCL_SOCKET_IFNAME", "^docker,lo,veth,eth", "nccl-socket-ifname-excludes-eth", {}, {"os": name})
+        for name in ("alinux2023", "ubuntu2204", "rhel9", "rocky9")
+    ),
     Set("GLOO_SOCKET_IFNAME", "lo", "gloo-socket-ifname-lo", {}, None, other="ens5", severity="error"),
     Set("OFI_NCCL_PROTOCOL", "SENDRECV", "ofi-nccl-protocol-sendrecv", P5, P4D, NCCL),
     Set("NCCL_SOCKET_IFNAME", "docker0", "nccl-socket-ifname-docker", {}, None, other="^docker0"),
@@ -293,6 +298,14 @@ SET = (
     ),
     Set("OMPI_MCA_btl_tcp_if_include", "ens5,docker0", "openmpi-if-include-docker", {}, None, other="ens5"),
     Set("OMPI_MCA_btl_tcp_if_include", "lo", "openmpi-if-include-lo", {}, None, other="lo,ens5"),
+    *(
+        Set("NVSHMEM_BOOTSTRAP_UID_SOCK_IFNAME", value, f"nvshmem-socket-ifname-{end}", {}, None, other=other)
+        for value, end, other in (
+            ("eth0", "fixed", "eth0,ens5"),
+            ("rdmap0s6", "device", "ens5"),
+            ("lo,ens5", "lo", "^lo"),
+        )
+    ),
     Set("UCX_NET_DEVICES", "eth0,eth1", "ucx-net-devices-fixed", {}, None, other="eth0,ens5"),
     Set("UCX_NET_DEVICES", "eth0", "ucx-net-devices-fixed", {}, {"os": "alinux2"}),
     Set("UCX_NET_DEVICES", "mlx5_0:1,mlx5_1:1", "ucx-net-devices-mlx5", {}, None, other="rdmap0s6:1"),

@@ -1,106 +1,77 @@
-"""The command ``efakit``: names and short helps of all commands; each is imported only when it is called."""
+"""The program ``efakit``: runs the command that is called, and ends with its exit code.
+
+For ``efakit validate`` it starts pcluster's validators before anything else: importing them takes longer than all that
+efakit does, and runs on another core. So this module imports click late.
+"""
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
 import sys
-from importlib import import_module
+from collections.abc import Sequence
 from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any
 
-import click
-
-from efakit import __version__
-from efakit.cli.command import Group
 from efakit.errors import EfakitError, UsageError
-from efakit.finding import Place
 
-# name -> (module, its command, short help)
-COMMANDS = {
-    "init": ("efakit.cli.init", "init", "Write a first spec."),
-    "render": ("efakit.cli.render", "render", "Write a spec's bundle: cluster config, sbatch scripts, hooks."),
-    "validate": ("efakit.cli.validate", "validate", "Check a spec or a ParallelCluster config before it costs money."),
-    "lint": (
-        "efakit.cli.lint",
-        "lint",
-        "Find errors in sbatch scripts, launchers, env files, Dockerfiles and cluster configs.",
-    ),
-    "explain": (
-        "efakit.cli.explain",
-        "explain",
-        "Explain efakit's decisions for a spec or instance type, and its variables, rules and templates.",
-    ),
-    "submit": ("efakit.cli.submit", "submit", "Look before a job, submit it, wait for its report."),
-    "report": ("efakit.cli.report", "report", "Report whether a job's traffic used EFA."),
-    "records": (
-        "efakit.cli.records",
-        "records",
-        "Keep the jobs' records: compact, verify, prune, import them.",
-    ),
-    "diagnose": (
-        "efakit.cli.diagnose",
-        "diagnose",
-        "Read a job's logs: which network it used, what failed first, and why.",
-    ),
-    "exporter": (
-        "efakit.cli.exporter",
-        "exporter",
-        "Serve Prometheus metrics of this node's EFA devices and jobs.",
-    ),
-    "top": ("efakit.cli.top", "top", "Show the live EFA traffic of a job's nodes and devices."),
-    "hooks": ("efakit.cli.hooks", "hooks", "Install the hooks on a cluster, check them, publish their installer."),
-    "doctor": (
-        "efakit.cli.doctor",
-        "doctor",
-        "Find what is wrong with EFA on a node, on several nodes, on a head node or in an image.",
-    ),
-    "catalog": ("efakit.cli.catalog", "catalog", "Show the data about EC2 instance types, and update it."),
-}
+if TYPE_CHECKING:
+    from efakit.vendor.pcluster_process import PclusterProcess
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+# With one of these, validate asks no vendor, or judges nothing.
+_WITHOUT_VENDOR = ("--no-vendor", "--help", "-h")
 
 
-class LazyGroup(Group):
-    """A group that knows its commands' names and imports none of them before it is asked for."""
+def __getattr__(name: str) -> Any:
+    """Return the group of commands and their table, which need click."""
+    if name not in ("COMMANDS", "efakit"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from efakit.cli import group
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order in which one uses them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command, None where there is none of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, attribute, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry[2]) for name, entry in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="efakit")
-def efakit() -> None:
-    """Make Elastic Fabric Adapter (EFA) on AWS work for Slurm clusters, and prove that it worked.
-
-    From one file, the spec, efakit writes a ParallelCluster config, sbatch scripts and Slurm hooks. The hooks record
-    each job's EFA counters; a report says whether its bytes travelled over EFA or over TCP.
-    """
+    return getattr(group, name)
 
 
 def main() -> None:
     """Run efakit; end with 2 and a message on every error that the user can mend."""
     if None in (sys.stdin, sys.stdout, sys.stderr):
         _open_standard_streams()
+    # Looking for circles costs a tenth of the time, at every 700 objects or once at 50,000.
+    gc.set_threshold(200_000)
+    atexit.register(gc.freeze)  # the interpreter would look through all objects twice before it goes
+    process = _validators(sys.argv[1:])
+    try:
+        _run(process)
+    finally:
+        if process is not None:
+            process.end()
+
+
+def _validators(arguments: Sequence[str]) -> PclusterProcess | None:
+    """Start pcluster's validators where they will be asked; None where they will not, or where it is late for that."""
+    if arguments[:1] != ["validate"] or any(option in arguments for option in _WITHOUT_VENDOR):
+        return None
+    if "click" in sys.modules:  # the command starts them soon enough
+        return None
+    from efakit.vendor.pcluster_process import pcluster_process
+
+    try:
+        return pcluster_process()
+    except OSError:  # the command tries it again, and tells
+        return None
+
+
+def _run(process: PclusterProcess | None) -> None:
+    import click
+
+    from efakit.cli.group import efakit
+
     _print_whatever_comes()
-    gc.set_threshold(50_000)  # a short process: looking for circles at every 700 objects costs lint a tenth of its time
     try:
         # Without standalone mode a command's Exit comes back as its number.
-        code = efakit.main(standalone_mode=False)
+        code = efakit.main(standalone_mode=False, obj=process)
         if sys.stdout is not None:
             sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
@@ -125,6 +96,7 @@ def main() -> None:
         if error.filename is not None:
             # A path that a command only asked about, such as one in a folder that this user may not enter.
             from efakit.cli.refused import tell
+            from efakit.finding import Place
 
             tell(UsageError(f"cannot be used: {error.strerror}", Place(os.fsdecode(error.filename))), sys.argv[1:])
             sys.exit(2)

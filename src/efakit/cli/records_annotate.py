@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from efakit.errors import RecordError, UsageError
 from efakit.jobs.records import JobRun
 from efakit.jobs.verdict import judge
 from efakit.node.record import safe_name
-from efakit.report.annotation import decide, is_same_run, line_of
+from efakit.report.annotation import Recorded, decide, is_same_run, recorded
 from efakit.slurm.accounting import AccountedJob, TextField, accounted_jobs, sacct_version, set_accounted_text
 from efakit.slurm.here import running_config
 from efakit.slurm.job import FINAL_STATES, SourceError
@@ -22,6 +22,8 @@ from efakit.versions import within
 
 _MOST_JOBS = 20_000
 _MOST_FAULTS = 20
+_TOGETHER = 20
+"""Jobs that are written between two looks at what they hold."""
 _MOST_DIGITS = 10
 """Of a job id, which has 32 bits: one that sacct refuses would cost all others their lines."""
 
@@ -67,20 +69,23 @@ def annotate(
     now, outcome = time.time(), Outcome()
     jobs = list(_job_folders(folder / safe_name(cluster), now - since_seconds))
     outcome.left_out = max(0, len(jobs) - _MOST_JOBS)
-    lines: dict[int, tuple[JobRun, str]] = {}
+    runs: dict[int, Recorded] = {}
     for job_id in sorted(jobs, reverse=True)[:_MOST_JOBS]:
         run = _latest(folder, job_id, cluster)
         if run is not None and now - since_seconds <= run.ended_at <= now - after_seconds:
-            verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
-            lines[job_id] = run, line_of(verdict)
-    try:
-        accounted = accounted_jobs(sorted(lines), field, timeout_seconds) if lines else {}
-    except SourceError as error:
-        raise UsageError(f"Slurm's accounting cannot be asked: {error}") from error
-    for job_id, (run, line) in sorted(lines.items()):
-        if _is_wanted(outcome, accounted.get(job_id), run, line) and not dry_run:
+            runs[job_id] = recorded(run, judge(run.node_names, run.records, run.damaged, run.doubts))
+    asked = _asked(sorted(runs), field, timeout_seconds)
+    wanted = [job_id for job_id, known in sorted(runs.items()) if _is_wanted(outcome, asked.get(job_id), known)]
+    for place in range(0, 0 if dry_run else len(wanted), _TOGETHER):
+        # Anew: thousands of lines take minutes, and meanwhile somebody may have written.
+        chunk = wanted[place : place + _TOGETHER]
+        asked = _asked(chunk, field, timeout_seconds)
+        for job_id in chunk:
+            known = runs[job_id]
+            del outcome.written[job_id]
             try:
-                set_accounted_text(job_id, cluster, field, line, timeout_seconds)
+                if _is_wanted(outcome, asked.get(job_id), known):
+                    set_accounted_text(job_id, cluster, field, known.line, timeout_seconds)
             except SourceError as error:
                 del outcome.written[job_id]
                 if len(outcome.faults) < _MOST_FAULTS:
@@ -90,6 +95,13 @@ def annotate(
             f"no {field.name} could be written: {outcome.faults[0]}: run this as root or as Slurm's operator"
         )
     return outcome
+
+
+def _asked(ids: Sequence[int], field: TextField, timeout_seconds: float) -> dict[int, AccountedJob]:
+    try:
+        return accounted_jobs(ids, field, timeout_seconds)
+    except SourceError as error:
+        raise UsageError(f"Slurm's accounting cannot be asked: {error}") from error
 
 
 def _refuse_older(field: TextField, timeout_seconds: float) -> None:
@@ -104,15 +116,15 @@ def _refuse_older(field: TextField, timeout_seconds: float) -> None:
         )
 
 
-def _is_wanted(outcome: Outcome, job: AccountedJob | None, run: JobRun, line: str) -> bool:
+def _is_wanted(outcome: Outcome, job: AccountedJob | None, run: Recorded) -> bool:
     """Note what is to be done with a job, and return whether its line is to be written."""
     is_run = job is not None and is_same_run(run, job.node_list, job.started_at, job.ended_at)
     if job is None or not is_run or job.state not in FINAL_STATES:
         outcome.unknown.append(run.job_id)
         return False
-    what = decide(job.text, line)
+    what = decide(job.text, run.line)
     if what == "set":
-        outcome.written[run.job_id] = line
+        outcome.written[run.job_id] = run.line
         return True
     (outcome.same if what == "same" else outcome.foreign).append(run.job_id)
     return False

@@ -21,6 +21,7 @@ from efakit.vendor.pcluster_process import pcluster_process
 
 if TYPE_CHECKING:
     from efakit.validate.judges import Judgement
+    from efakit.vendor.pcluster_process import PclusterProcess
 
 _SECONDS_BETWEEN = 0.5
 _OFFLINE = "Capacity, quota and permissions are not checked without --aws."
@@ -32,6 +33,7 @@ _OFFLINE = "Capacity, quota and permissions are not checked without --aws."
     exit_1="Findings of the severity of --fail-on or worse.",
     fine="Accepted, or undecided.",
 )
+@click.pass_obj
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--parallelcluster", "version", metavar="VERSION", help="Check for this release.  [default: the spec's]")
 @click.option(
@@ -46,26 +48,28 @@ _OFFLINE = "Capacity, quota and permissions are not checked without --aws."
     show_default=True,
     help="Exit with 1 on findings of this severity or worse.",
 )
-def validate(file: Path, version: str | None, form: str, no_vendor: bool, aws: bool, fail_on: str) -> None:
+def validate(
+    begun: PclusterProcess | None,
+    file: Path,
+    version: str | None,
+    form: str,
+    no_vendor: bool,
+    aws: bool,
+    fail_on: str,
+) -> None:
     """Check FILE: a spec, or any ParallelCluster config, even if efakit did not write it; - is standard input.
 
     efakit's rules come first. With the extra 'pcluster', ParallelCluster's own validators follow, offline, on a
     simulated account. With --aws, efakit also asks AWS; nothing is created. The output shows who checked what.
     """
-    process = None if no_vendor else pcluster_process()
-    with process or nullcontext(), _progress() as told:
-        from efakit.validate.ask import ask_judges  # while pcluster's validators start
+    process = None if no_vendor else begun or pcluster_process()
+    with process or nullcontext():
+        with _progress() as told:
+            from efakit.validate.ask import ask_judges  # while pcluster's validators start
 
-        judgements = ask_judges(file, version, vendor=not no_vendor, aws=aws, process=process, told=told)
-    findings = [finding for judgement in judgements for finding in judgement.findings]
-    if form == "json":
-        _print_json(file, judgements, findings)
-    elif form == "text":
-        _print_text(judgements, findings)
-    else:
-        from efakit.cli.findings_output import FORMATS
-
-        FORMATS[form](findings, 1)
+            judgements = ask_judges(file, version, vendor=not no_vendor, aws=aws, process=process, told=told)
+        findings = [finding for judgement in judgements for finding in judgement.findings]
+        _print(form, file, judgements, findings)
     sys.exit(1 if any(finding.severity >= Severity(fail_on) for finding in findings) else 0)
 
 
@@ -93,6 +97,17 @@ def _show(asked: Sequence[str], over: threading.Event) -> None:
         click.echo(f"\rAsking {asked[-1]}: {time.monotonic() - began:.0f} s\x1b[K", err=True, nl=False)
         if over.wait(_SECONDS_BETWEEN):
             return
+
+
+def _print(form: str, file: Path, judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:
+    if form == "json":
+        _print_json(file, judgements, findings)
+    elif form == "text":
+        _print_text(judgements, findings)
+    else:
+        from efakit.cli.findings_output import FORMATS
+
+        FORMATS[form](findings, 1)
 
 
 def _print_json(file: Path, judgements: Sequence[Judgement], findings: Sequence[Finding]) -> None:

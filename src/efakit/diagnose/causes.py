@@ -80,6 +80,8 @@ def next_step(
         if not logs.choices:
             return "run it again with NCCL_DEBUG=INFO: these logs do not show which network NCCL chose"
         return "NCCL_NET=Libfabric lets a job fail instead of falling back to TCP"
+    if verdict.verdict == "incomplete" and logs is None and _is_lustre_s(verdict):
+        return f"efakit report {job} --log {log}{where}: the log says which network the ranks chose"
     if verdict.verdict == "incomplete":
         return "efakit hooks status, on the head node: it tells whether prolog and epilog can work"
     if verdict.verdict == "shared":
@@ -87,6 +89,12 @@ def next_step(
     if verdict.verdict == "no-traffic" and logs is None:
         return f"efakit report {job} --log {log}{where}: it may have failed early"
     return f"efakit report {job} --devices" if remarkable else ""
+
+
+def _is_lustre_s(verdict: JobVerdict) -> bool:
+    """Return whether all that is not known is over which network Lustre moved its bytes."""
+    known = all(node.traffic is not None and not node.unknown for node in verdict.nodes)
+    return known and not verdict.traffic.lnet.is_exact()
 
 
 def _of_records(verdict: JobVerdict, records: Mapping[str, Mapping[str, Any]]) -> Iterator[Cause]:

@@ -64,9 +64,10 @@ finally:
     # Nothing is left to write or to close, and an interpreter takes its time to go.
     os._exit(status)
 """
-# By lines, since parsing all modules would take as long as all the rest of rendering; ruff keeps their form.
-_TYPE_CHECKING = re.compile(r"^( *)if TYPE_CHECKING:.*\n(?:\1 +.*\n|\n)*", re.MULTILINE)
-_IMPORT = re.compile(r"^ *(?:from|import) (efakit[\w.]*)(?: import (?:\(([^)]*)\)|([^\n(]*)))?", re.MULTILINE)
+# By lines, since parsing all modules would take as long as all the rest of rendering; ruff keeps their form. Each is
+# tried only where its word stands, since a search that begins with blanks stops at every line.
+_TYPE_CHECKING = re.compile(r"( *)if TYPE_CHECKING:.*\n(?:\1 +.*\n|\n)*")
+_IMPORT = re.compile(r" *(?:from|import) (efakit[\w.]*)(?: import (?:\(([^)]*)\)|([^\n(]*)))?")
 _NAME = re.compile(r"\w+")
 # Same input, same bytes: no clock and no user in an archive.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -92,11 +93,24 @@ def imported_modules(source: str) -> Iterator[str]:
 
     What is imported for type checking only is left out: ``if TYPE_CHECKING:``.
     """
-    for match in _IMPORT.finditer(_TYPE_CHECKING.sub("", source)):
+    unread = [match.span() for match in _at_lines(_TYPE_CHECKING, "if TYPE_CHECKING:", source)]
+    for match in _at_lines(_IMPORT, " efakit", source):
+        if any(start <= match.start() < end for start, end in unread):
+            continue
         module, in_lines, in_line = match.groups()
         yield module
         # "from efakit.catalog import stacks" may name a module too.
         yield from (f"{module}.{name}" for name in _NAME.findall(in_lines or in_line or ""))
+
+
+def _at_lines(pattern: re.Pattern[str], word: str, source: str) -> Iterator[re.Match[str]]:
+    """Give the matches of a pattern that stand at the beginning of a line with a word."""
+    found = source.find(word)
+    while found >= 0:
+        match = pattern.match(source, source.rfind("\n", 0, found) + 1)
+        if match is not None:
+            yield match
+        found = source.find(word, found + 1 if match is None else match.end())
 
 
 def modules_of(starts: Collection[str]) -> dict[str, bytes]:

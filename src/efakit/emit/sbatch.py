@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from efakit.emit.registry import File, slurm_target
 from efakit.emit.resources import folder
 from efakit.emit.shell import quote, sbatch_option
+from efakit.emit.template_cache import TemplateCache
 from efakit.errors import UsageError
 from efakit.plan.plan import Plan
 from efakit.plan.slurm.job import SlurmJobPlan
 
 _PREFLIGHT = "preflight.sh"
+# How a template is compiled.
+_SETTINGS: dict[str, Any] = {
+    "optimized": False,  # each template is rendered once or twice
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+    "keep_trailing_newline": True,
+}
 
 
 @slurm_target("sbatch")
@@ -54,14 +63,13 @@ def render_job(environment: Environment, plan: SlurmJobPlan) -> str:
 
 @lru_cache(maxsize=4)
 def _environment(templates: str | None) -> Environment:
-    folders = [Path(templates)] if templates else []
+    own = folder("job-templates")
+    folders = [*([Path(templates)] if templates else []), own]
     environment = Environment(  # noqa: S701 (shell text, not HTML: every value goes through a filter)
-        loader=ChoiceLoader([FileSystemLoader(path) for path in (*folders, folder("job-templates"))]),
+        loader=ChoiceLoader([FileSystemLoader(path) for path in folders]),
         undefined=StrictUndefined,
-        optimized=False,  # each template is rendered once or twice
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+        bytecode_cache=TemplateCache(own, _SETTINGS),
+        **_SETTINGS,
     )
     environment.filters["sh"] = quote
     environment.filters["sbatch"] = sbatch_option

@@ -78,14 +78,14 @@ class _Watch:
             if devices == ({}, True):
                 return ""  # the prolog and the check before the launch have said so
             self._exchange.begin(time.monotonic(), self._connections(), devices)
-            answer = self._wait_for_answer()
+            found = self._wait_for_answer()
         except OSError as error:
             why = error.strerror or str(error)
             return "watch of %s ends: its TCP connections cannot be read: %s" % (self._run.node, why)
-        return "" if answer is None else self._speak(answer)
+        return "" if found is None else self._speak(*found)
 
-    def _wait_for_answer(self) -> Answer:
-        """Return what there is to say, None where the input ended before."""
+    def _wait_for_answer(self) -> tuple[Answer, Devices] | None:
+        """Return what there is to say, and the counters that it was said of; None where the input ended before."""
         exchange = self._exchange
         while not self._ended(LOOK_SECONDS):
             if not exchange.glance(time.monotonic(), self._bytes()):
@@ -93,12 +93,13 @@ class _Watch:
             connections = self._connections()
             now = time.monotonic()
             if connections is not None and exchange.look(now, connections):
-                answer = exchange.answer(now, self._devices())
+                devices = self._devices()
+                answer = exchange.answer(now, devices)
                 if answer is not None:
-                    return answer
+                    return answer, devices
         return None
 
-    def _speak(self, answer: Answer) -> str:
+    def _speak(self, answer: Answer, before: Devices) -> str:
         exchange, node = self._exchange, self._run.node
         how_much = "%d MB exchanged with %d of the job's nodes over TCP in %d s" % (
             exchange.exchanged_bytes // 1_000_000,
@@ -117,7 +118,7 @@ class _Watch:
         say((text + " looks for the cause") % (severity, node, how_much))
         if mode in (STOP, REQUEUE):
             return self._end_job(mode)
-        before, pause = self._devices(), _LATER_SECONDS
+        pause = _LATER_SECONDS
         while not self._ended(pause):
             pause = min(2 * pause, _LATEST_SECONDS)
             devices = self._devices()

@@ -56,34 +56,48 @@ UNKNOWN = Amount(0, complete=False)
 _NOTHING = Amount()
 
 
+# The least and the greatest number of bytes.
+Span = tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Lnet:
-    """What LNet moved over EFA: the least and the greatest number of bytes, sent and received.
+    """What LNet moved over EFA: the least and the greatest number of bytes, sent and received; and over TCP.
 
-    ``messages`` are all that it sent and received. ``blind``: on some node LNet is there, and was not read.
+    ``messages`` are all that it sent and received where it has EFA. ``blind``: on some node LNet is there, and was not
+    read.
     """
 
-    sent: tuple[int, int] = (0, 0)
-    received: tuple[int, int] = (0, 0)
+    sent: Span = (0, 0)
+    received: Span = (0, 0)
+    tcp_sent: Span = (0, 0)
+    tcp_received: Span = (0, 0)
     messages: int = 0
     blind: bool = False
 
     def __add__(self, other: Lnet) -> Lnet:
         """Return the sum of both."""
         return Lnet(
-            (self.sent[0] + other.sent[0], self.sent[1] + other.sent[1]),
-            (self.received[0] + other.received[0], self.received[1] + other.received[1]),
+            _added(self.sent, other.sent),
+            _added(self.received, other.received),
+            _added(self.tcp_sent, other.tcp_sent),
+            _added(self.tcp_received, other.tcp_received),
             self.messages + other.messages,
             self.blind or other.blind,
         )
 
     def is_exact(self) -> bool:
-        """Return whether it is known how much of it was over EFA."""
-        return not self.blind and self.sent[0] == self.sent[1] and self.received[0] == self.received[1]
+        """Return whether it is known how much of it was over EFA, and how much over TCP."""
+        spans = (self.sent, self.received, self.tcp_sent, self.tcp_received)
+        return not self.blind and all(least == most for least, most in spans)
 
     def own_bytes(self) -> int:
         """Return how much LNet's headers and control messages may add in one direction: its counters hold payload."""
         return int(LNET_MESSAGE.value) * self.messages
+
+
+def _added(one: Span, other: Span) -> Span:
+    return one[0] + other[0], one[1] + other[1]
 
 
 NO_LNET = Lnet()
@@ -226,15 +240,16 @@ def traffic_of(record: Record) -> Traffic:
         return _traffic_of_packed(record, record["devices"])
     devices = [_Item(item) for item in record["devices"]]
     no_devices = bool(record["devices_unknown"])
+    efa_tx, efa_rx = (_sum(devices, name, no_devices) for name in TOTALS)
     tcp_tx, tcp_rx = _tcp(record)
     return Traffic(
-        efa_tx=_sum(devices, "tx_bytes", no_devices),
-        efa_rx=_sum(devices, "rx_bytes", no_devices),
+        efa_tx=efa_tx,
+        efa_rx=efa_rx,
         tcp_tx=tcp_tx,
         tcp_rx=tcp_rx,
         by_class=tuple((_sum(devices, out, no_devices), _sum(devices, into, no_devices)) for out, into in CLASSES),
         classless=any(device.lacks_all(_BY_CLASS) for device in devices),
-        lnet=_lnet(record, tcp_tx, tcp_rx),
+        lnet=_lnet(record, (efa_tx, efa_rx), (tcp_tx, tcp_rx)),
     )
 
 
@@ -246,15 +261,16 @@ def _traffic_of_packed(record: Record, devices: PackedDevices) -> Traffic:
         known = devices.total(name) or 0
         return Amount(known, not no_devices) if known or no_devices else _NOTHING
 
+    efa_tx, efa_rx = total("tx_bytes"), total("rx_bytes")
     tcp_tx, tcp_rx = _tcp(record)
     return Traffic(
-        total("tx_bytes"),
-        total("rx_bytes"),
+        efa_tx,
+        efa_rx,
         tcp_tx,
         tcp_rx,
         tuple([(total(out), total(into)) for out, into in CLASSES]),
         not devices.has_any(_BY_CLASS),
-        _lnet(record, tcp_tx, tcp_rx),
+        _lnet(record, (efa_tx, efa_rx), (tcp_tx, tcp_rx)),
     )
 
 
@@ -269,22 +285,32 @@ def _tcp(record: Record) -> tuple[Amount, Amount]:
     return _sum(items, "tx_bytes", unknown), _sum(items, "rx_bytes", unknown)
 
 
-def _lnet(record: Record, tcp_tx: Amount, tcp_rx: Amount) -> Lnet:
-    """Return what LNet moved over EFA: all that it counted, less what may have gone over its other networks."""
+def _lnet(record: Record, efa: tuple[Amount, Amount], tcp: tuple[Amount, Amount]) -> Lnet:
+    """Return what LNet moved over EFA and TCP, of the bytes that each of them, and LNet in all, sent and received."""
     read = record.get("lnet")
     if read is None:
         return NO_LNET
     if read["error"] is not None:
         return Lnet(blind=True)
-    others = {name for name in read["networks"] if not _is_of(name, "efa")}
-    if len(others) == len(read["networks"]):
-        return NO_LNET
-    bounded = read["all_tcp"] and all(_is_of(name, "tcp") for name in others)
-    sides = []
-    for moved, tcp in ((read["send_bytes"], tcp_tx), (read["recv_bytes"], tcp_rx)):
-        elsewhere = 0 if not others else min(moved, tcp.bounds()[-1]) if bounded else moved
-        sides.append((int(moved - elsewhere), moved))
-    return Lnet(sides[0], sides[1], read["messages"])
+    networks = read["networks"]
+    has_efa, has_tcp = (any(_is_of(name, kind) for name in networks) for kind in ("efa", "tcp"))
+    # Whatever else there is, or interfaces that nobody counts, may have taken any part of it.
+    only_these = all(_is_of(name, "efa") or _is_of(name, "tcp") for name in networks) and (
+        read["all_tcp"] or not has_tcp
+    )
+    spans: list[tuple[Span, Span]] = []
+    for moved, over_efa, over_tcp in zip((read["send_bytes"], read["recv_bytes"]), efa, tcp, strict=True):
+        most_efa = moved if has_efa else 0
+        most_tcp = _most(moved, over_tcp) if has_tcp else 0
+        least_efa = max(0, moved - most_tcp) if has_efa and only_these else 0
+        least_tcp = min(most_tcp, moved - (_most(moved, over_efa) if has_efa else 0)) if only_these else 0
+        spans.append(((least_efa, most_efa), (least_tcp, most_tcp)))
+    (sent, tcp_sent), (received, tcp_received) = spans
+    return Lnet(sent, received, tcp_sent, tcp_received, read["messages"] if has_efa else 0)
+
+
+def _most(moved: int, way: Amount) -> int:
+    return int(min(moved, way.bounds()[-1]))
 
 
 def _is_of(network: str, kind: str) -> bool:

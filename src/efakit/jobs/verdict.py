@@ -9,7 +9,7 @@ In this order, the first that holds:
 3. ``single-node``: the job had one node, whose ranks use NVLink or shared memory.
 4. By traffic, over the whole run. What the nodes exchanged over EFA is, of each operation class, the smaller of what
    they sent and what they received: storage is one-sided (``efakit.jobs.traffic``). What LNet, Lustre's network, moved
-   over EFA is storage's; its headers raise the floor.
+   over EFA is storage's; its headers raise the floor. What it moved over TCP is storage's too.
    What they exchanged over TCP is the smaller of what was sent and what was received, less TCP's own answers to the
    larger; nodes that moved less than the floor of TCP, as every node does, do not count.
    ``no-traffic``: exchanged less than the floor over EFA, and less than its own over TCP.
@@ -160,6 +160,8 @@ def _lnet_in_doubt(traffic: Traffic | None) -> str | None:
     if lnet.blind:
         return "LNet's counters were not read: what storage moved over EFA counts as the ranks'"
     most, least = lnet.sent[1] + lnet.received[1], lnet.sent[0] + lnet.received[0]
+    if not most:
+        return "LNet's TCP may have gone over interfaces that do not count as TCP here (tcp_interfaces in hook.json)"
     text = f"LNet counts its networks together: of its {size(most)} at least {size(least)} went over EFA"
     return f"{text}, and perhaps all"
 
@@ -200,14 +202,19 @@ def _by_bytes(efa_bytes: float, efa_one_way_bytes: float, tcp_bytes: float, floo
 
 def _over_tcp(parts: Sequence[Traffic]) -> tuple[float, ...]:
     """Return the least and the greatest number of bytes that nodes can have exchanged over TCP, one number if known."""
-    if len(parts) == 1 and parts[0].tcp_tx.complete and parts[0].tcp_rx.complete:
-        return (_known_over_tcp(parts[0].tcp_tx.known_bytes, parts[0].tcp_rx.known_bytes),)
+    if len(parts) == 1:
+        (one,) = parts
+        if one.tcp_tx.complete and one.tcp_rx.complete and one.lnet is NO_LNET:
+            return (_known_over_tcp(one.tcp_tx.known_bytes, one.tcp_rx.known_bytes),)
     loud = [part for part in parts if max(part.tcp_tx.known_bytes, part.tcp_rx.known_bytes) >= TCP_FLOOR.value]
     perhaps = [part for part in parts if max(part.tcp_tx.bounds()[-1], part.tcp_rx.bounds()[-1]) >= TCP_FLOOR.value]
     sent, received = (
         (sum(getattr(part, way).known_bytes for part in loud), sum(getattr(part, way).bounds()[-1] for part in perhaps))
         for way in ("tcp_tx", "tcp_rx")
     )
+    lnet = sum((part.lnet for part in loud), NO_LNET)
+    if max(lnet.tcp_sent[1], lnet.tcp_received[1]):
+        return _beside_lnet(sent, received, lnet)
     least = min(_exchanged(*pair) for pair in product(sent, received))
     # The most is where both are alike, or as near to each other as they can come.
     most = min(sent[1], received[1])
@@ -218,6 +225,16 @@ def _over_tcp(parts: Sequence[Traffic]) -> tuple[float, ...]:
 def _known_over_tcp(sent: int, received: int) -> float:
     """Return what one node exchanged over TCP, of which all is known."""
     return _exchanged(sent, received) if sent >= TCP_FLOOR.value or received >= TCP_FLOOR.value else 0.0
+
+
+def _beside_lnet(sent: tuple[float, float], received: tuple[float, float], lnet: Lnet) -> tuple[float, ...]:
+    """Return the same bounds without what LNet moved over TCP; its bytes are answered too, and have headers."""
+    answers = TCP_ANSWERS.value * max(sent[0], received[0])
+    least = max(0.0, min(sent[0] - lnet.tcp_sent[1], received[0] - lnet.tcp_received[1]) - answers)
+    most = max(0.0, min(sent[1] - lnet.tcp_sent[0], received[1] - lnet.tcp_received[0]) - answers)
+    if float("inf") in (*sent, *received):
+        least = 0.0
+    return (least,) if least == most else (least, most)
 
 
 def _exchanged(sent: float, received: float) -> float:

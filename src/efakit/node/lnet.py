@@ -1,9 +1,10 @@
 """Reads what LNet, Lustre's own network, has moved: FSx for Lustre over EFA uses the devices of the ranks.
 
 LNet counts the bytes of what it carries, over all of its networks together, in ``lnet/stats`` of debugfs (``lnet/lnet/
-lnet_debugfs.c`` in lustre-release 2.17.0, ``lnet/lnet/router_proc.c`` in 2.15: seven counts, then bytes sent, received,
-routed and dropped). It counts messages by interface too, but no bytes; ``lnet/nis`` names the interfaces. Both files
-answer from memory under LNet's own lock: a file system that is away does not hold them. Only root may read them.
+lnet_debugfs.c`` in lustre-release 2.17.0: seven counts, then bytes sent, received, routed and dropped; the text of
+older clients, such as FSx's 2.15, was not read, and a file of another form counts as unread). It counts messages by
+interface too, but no bytes; ``lnet/nis`` names the interfaces. Both files answer from memory under LNet's own lock: a
+file system that is away does not hold them. Only root may read them.
 """
 
 from __future__ import annotations

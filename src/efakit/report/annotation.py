@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from efakit.errors import RecordError
 from efakit.jobs.node_list import expand
@@ -40,13 +41,29 @@ def decide(text: str, line: str) -> str:
     return "set" if not text.strip() or _OWN.fullmatch(text) else "foreign"
 
 
-def is_same_run(run: JobRun, node_list: str | None, started_at: int | None, ended_at: int | None) -> bool:
+class Recorded(NamedTuple):
+    """What is kept of a run until its row comes from accounting: the records of a day's jobs do not fit into memory."""
+
+    job_id: int
+    nodes: frozenset[str]
+    """Those that have a record."""
+    began_at: float | None
+    ended_at: float
+    line: str
+
+
+def recorded(run: JobRun, verdict: JobVerdict) -> Recorded:
+    """Return what is kept of a run."""
+    return Recorded(run.job_id, frozenset(run.records), run.began_at, run.ended_at, line_of(verdict))
+
+
+def is_same_run(run: Recorded, node_list: str | None, started_at: int | None, ended_at: int | None) -> bool:
     """Return whether accounting's row is of this run: its nodes, and the moments of its records within its time."""
     try:
         nodes = set(expand(node_list)) if node_list else set()
     except RecordError:
         return False
-    if not nodes or not nodes.issuperset(run.records) or started_at is None or ended_at is None:
+    if not nodes or not nodes.issuperset(run.nodes) or started_at is None or ended_at is None:
         return False
     moments = [run.ended_at, *([run.began_at] if run.began_at is not None else [])]
     least, most = started_at - _SECONDS_BETWEEN_CLOCKS, ended_at + _SECONDS_BETWEEN_CLOCKS

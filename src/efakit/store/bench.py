@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from efakit.errors import RecordError
+from efakit.errors import RecordError, UsageError
 from efakit.jobs.bench_results import KeptRun, kept_run
-from efakit.jobs.json_file import Newer, Unusable, read_json, why_unreadable
+from efakit.jobs.json_file import MOST_BYTES, Newer, Unusable, read_json, why_unreadable
 from efakit.jobs.reader import Fault
 from efakit.node.record import safe_name
 from efakit.printable import printable
@@ -46,13 +46,18 @@ def keep(records_dir: Path, run: KeptRun) -> tuple[Path, bool]:
 
     Raises:
         OSError: the folder cannot be made or written.
+        UsageError: the results are too large to be read again.
     """
-    content = (json.dumps(run.as_data(), indent=1) + "\n").encode()
+    content = (json.dumps(run.as_data(), separators=(",", ":")) + "\n").encode()
     mode = records_dir.stat().st_mode
     folder = records_dir / FOLDER
     folder.mkdir(mode=mode & 0o777, exist_ok=True)
     if not stat.S_ISDIR(folder.lstat().st_mode):
         raise NotADirectoryError(20, "is a link, not a folder", str(folder))
+    if len(content) > MOST_BYTES:
+        raise UsageError(
+            f"the results have {len(content)} bytes, and at most {MOST_BYTES} are read again: name fewer logs"
+        )
     digest = hashlib.sha256(content).hexdigest()[:_LETTERS_OF_DIGEST]
     target = folder / f"{safe_name(run.cluster)}.{run.job_id}.{safe_name(run.run)}.{digest}.json"
     if os.path.lexists(target):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from efakit.validate.judges import Judgement, Simulation, by_aws, by_rules, look, outcome_of
-from efakit.validate.platforms import platform_judgements
 from efakit.validate.subject import SpecAlone, SpecRefused, Subject, read_subject
 from efakit.vendor.pcluster_process import PclusterProcess
 from efakit.vendor.simulated_account import installed_pcluster_version
@@ -32,14 +31,18 @@ def ask_judges(
         return _refused_spec(refusal)
     if isinstance(subject, SpecAlone):
         if process is not None:
-            process.end()
+            process.kill()
         judgements = _without_config(subject, aws=aws)
     else:
         with Simulation(subject, vendor, process) as simulation:
             judgements = _ask(subject, simulation, aws=aws, told=told)
-    if subject.plan and subject.plan.spec.platforms:
-        told("the other platforms' judges")
-    return judgements + (platform_judgements(file, subject.plan, vendor=vendor) if subject.plan else [])
+    plan = subject.plan
+    if plan is None or plan.sections.keys() <= {"parallelcluster"}:
+        return judgements
+    from efakit.validate.platforms import platform_judgements
+
+    told("the other platforms' judges")
+    return judgements + platform_judgements(file, plan, vendor=vendor)
 
 
 def _ask(subject: Subject, simulation: Simulation, *, aws: bool, told: Callable[[str], None]) -> list[Judgement]:

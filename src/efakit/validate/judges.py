@@ -96,7 +96,7 @@ def _taken_for_private(subject: Subject) -> Iterator[str]:
 class Simulation:
     """pcluster's own validators on a simulated account; they start at once, while other judges are at work.
 
-    ``process`` is one that was started before; it ends with this.
+    ``process`` is one that was started before; it is killed with this, and who started it waits for its end.
     """
 
     def __init__(self, subject: Subject, wanted: bool, process: PclusterProcess | None = None) -> None:
@@ -105,7 +105,7 @@ class Simulation:
         self._installed = installed_pcluster_version()
         self._why_not = self._reason(wanted)
         if self._why_not and process is not None:
-            process.end()  # the core is free for the rest
+            process.kill()  # the core is free for the rest
         self._judge: AbstractContextManager[Judge | None] = nullcontext() if self._why_not else Judge(process)
 
     def __enter__(self) -> Simulation:

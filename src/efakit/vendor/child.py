@@ -69,16 +69,21 @@ class Child:
             raise ChildError(f"{self._module} failed: {answer['failure']}\n{self._tail()}")
         return answer
 
+    def kill(self) -> None:
+        """Let the child end, without waiting for it: the system takes its time to free what a large one holds."""
+        self._process.kill()
+
     def close(self, *, at_once: bool = False) -> None:
-        """End the child: it leaves when its input closes, and is killed if it does not, or ``at_once``."""
-        if at_once:
-            self._process.kill()
+        """End the child and wait: it leaves when its input closes, and is killed if it does not, or ``at_once``."""
         with contextlib.suppress(BrokenPipeError):
             _pipe(self._process.stdin).close()
         try:
-            self._process.wait(timeout=5)
+            if not at_once:
+                self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            at_once = True
+        if at_once:
+            self.kill()
             self._process.wait()
         self._reader.join()
         _pipe(self._process.stdout).close()

@@ -39,6 +39,10 @@ class PclusterProcess:
         """Return the worker's answer; raises `ChildError` where there is none in time or the worker failed."""
         return self._child.ask(request, timeout_seconds=timeout_seconds)
 
+    def kill(self) -> None:
+        """Let the process end while others go on; ``end`` waits for it, and removes what it leaves."""
+        self._child.kill()
+
     def end(self, *, at_once: bool = True) -> None:
         """End the process, at once or when it has tidied up what it has started itself; again does nothing."""
         self._child.close(at_once=at_once)

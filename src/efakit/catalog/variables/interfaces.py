@@ -12,6 +12,9 @@ _GLOO_FAILS = "https://github.com/aws-samples/aws-do-eks/pull/51"
 _NO_ADDRESS = "https://github.com/AMD-AGI/Primus/pull/1063"
 _BTL_TCP = "https://github.com/open-mpi/ompi/blob/v4.1.x/opal/mca/btl/tcp/btl_tcp_component.c"
 _OMPI_DOCKER = "https://github.com/open-mpi/ompi/issues/6377"
+_NVSHMEM_SOCKET = (
+    "https://github.com/NVIDIA/nvshmem/blob/main/src/modules/bootstrap/uid/ncclSocket/ncclsocket_socket.cpp"
+)
 _UCX = "https://openucx.readthedocs.io/en/master/faq.html"
 
 _ENS = "Amazon Linux 2023, Ubuntu and RHEL name the interface ens*"
@@ -23,6 +26,7 @@ _RDMA = "rdmap*|efa*|mlx5_*"
 _ADDRESS = "[0-9]*"
 # Amazon Linux 2 names the first interface eth0.
 _ETH_NAMES = "alinux2"
+_ENS_NAMES = "alinux2023 ubuntu* rhel* rocky*"
 _NCCL_FIX = "remove it, or ^docker,lo,veth"
 _EACH = (("OMPI_MCA_btl_tcp_if_include", "some"), ("OMPI_MCA_oob_tcp_if_include", "each"))
 
@@ -40,8 +44,9 @@ ROWS = (
             severity=severity,
             fix=_NCCL_FIX,
             os=os,
+            except_os=except_os,
         )
-        for severity, os in (("warning", "*"), ("error", "alinux2"))
+        for severity, os, except_os in (("warning", "*", _ENS_NAMES), ("error", "alinux2", ""))
     ),
     VariableRule(
         id="nccl-socket-ifname-excludes-en",
@@ -52,6 +57,7 @@ ROWS = (
         source=_SOCKET,
         value="^en|^ens*|^enp*|^en,*|^*,en|^*,ens*|^*,enp*|^*,en,*",
         fix=_NCCL_FIX,
+        except_os=_ETH_NAMES,
     ),
     VariableRule(
         id="nccl-socket-ifname-lo",
@@ -131,6 +137,26 @@ ROWS = (
         source=_SOCKET,
         value="^docker*|^lo*|^veth*|en*",
         workload="nccl",
+    ),
+    # NVSHMEM's bootstrap by a unique id has NCCL's sockets, and their rules.
+    *(
+        VariableRule(
+            id=f"nvshmem-socket-ifname-{end}",
+            name="NVSHMEM_BOOTSTRAP_UID_SOCK_IFNAME",
+            effect="harmful",
+            reason=reason,
+            source=_NVSHMEM_SOCKET,
+            value=value,
+            items=items,
+            except_os=except_os,
+            several_nodes=end == "lo",
+            fix="remove it",
+        )
+        for end, value, items, except_os, reason in (
+            ("fixed", "eth*", "each", _ETH_NAMES, _ENS + ": NVSHMEM finds no interface with this prefix"),
+            ("device", _RDMA, "each", "", _NO_DEVICE + ": NVSHMEM finds no socket interface"),
+            ("lo", "lo", "some", "", _LOOPBACK),
+        )
     ),
     # gloo: a list of whole names, and each of them has to be there.
     VariableRule(

@@ -42,7 +42,7 @@ ROWS = (
         id="fi-provider-other",
         name="FI_PROVIDER",
         effect="harmful",
-        reason="libfabric then does not offer EFA, and the plugin does not apply its settings for AWS",
+        reason="libfabric then does not offer EFA; under NCCL the plugin does not apply its settings for AWS either",
         source=_PLATFORM,
         # lnx joins other providers, with + between their names.
         value="!efa|EFA|Efa|efa;*|lnx*|*+*|^*",
@@ -55,7 +55,7 @@ ROWS = (
         id="fi-provider-other",
         name="FI_PROVIDER",
         effect="harmful",
-        reason="libfabric then does not offer EFA, and the plugin does not apply its settings for AWS",
+        reason="libfabric then does not offer EFA; under NCCL the plugin does not apply its settings for AWS either",
         source=_PLATFORM,
         value="^efa|^efa,*|^*,efa|^*,efa,*",
         efa=True,

@@ -25,11 +25,11 @@ def lint_manifests(text: str, file: str) -> list[Finding]:
     found = []
     for manifest in read_manifests(file, text):
         for problem in chain.from_iterable(_in(path, data) for path, data in _documents(manifest.data)):
-            row = rows[problem.rule]
+            severity, source = problem.severity, problem.source
+            if not severity:
+                severity, source = rows[problem.rule].severity, rows[problem.rule].source
             place = Place(file, *manifest.where(problem.path))
-            found.append(
-                Finding(row.id, row.severity, problem.message, fix=problem.fix, source=row.source, place=place)
-            )
+            found.append(Finding(problem.rule, severity, problem.message, fix=problem.fix, source=source, place=place))
     return sorted(dict.fromkeys(found), key=lambda item: (item.place.line, item.place.column))
 
 

@@ -14,6 +14,7 @@ from efakit.catalog import eks as rows
 from efakit.catalog import instances
 from efakit.catalog.instances import Instance
 from efakit.lint.manifest.problem import Path, Problem, at, is_template, items, mapping
+from efakit.lint.manifest.variables import variable_problems
 
 _Data = Mapping[str, Any]
 _OF_CONTAINERS = ("image", "imagePullPolicy", "command", "args", "env", "envFrom", "resources", "volumeMounts", "ports")
@@ -46,6 +47,9 @@ def pod_problems(data: _Data) -> Iterator[Problem]:
                 yield from _mounts(container, path, pod)
                 yield from _host_devices(container, path, pod)
                 yield from _variables(container, path)
+                if _uses_efa(container):
+                    told = variable_problems(container, path, _type_name(pod), pod.several, pod.spec.get("hostNetwork"))
+                    yield from told
 
 
 def pods_of(data: _Data) -> Iterator[PodAt]:
@@ -98,6 +102,11 @@ def _type(pod: PodAt) -> Instance | str | None:
     if name is None:
         return None
     return instances.get(str(name)) if instances.known(str(name)) else str(name)
+
+
+def _type_name(pod: PodAt) -> str | None:
+    type_ = _type(pod)
+    return type_.name if isinstance(type_, Instance) else None
 
 
 def _resources(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:

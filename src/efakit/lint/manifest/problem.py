@@ -12,12 +12,14 @@ Path = tuple["str | int", ...]
 
 
 class Problem(NamedTuple):
-    """A rule, what is wrong, where, and what to do."""
+    """A rule, what is wrong, where, and what to do. ``severity`` and ``source``: those of a row of the catalog."""
 
     rule: str
     path: Path
     message: str
     fix: str
+    severity: str = ""
+    source: str = ""
 
 
 def at(data: Any, *path: str | int) -> Any:

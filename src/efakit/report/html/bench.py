@@ -9,10 +9,11 @@ from efakit.diagnose.bench.judge import Judged, name_of, number, sentence, size_
 from efakit.diagnose.bench.tables import OSU, Row, Table
 from efakit.jobs.findings import Limits
 from efakit.report.bench import MOST_TABLES, BenchReport
-from efakit.report.html.bench_chart import NOT_KNOWN, Chart, draw, part_of
+from efakit.report.html.bench_chart import MOST_POINTS, NOT_KNOWN, Chart, draw, part_of
 
 _MOST_DRAWN = 8
-"""Of a report's tables: the others are sentences."""
+_MOST_FIGURES = 640
+"""Points and rows of the drawn tables together: a page stays under 500 KB. Further tables are sentences."""
 _MOST_ROWS = 100
 
 
@@ -39,13 +40,14 @@ class Benchmark:
 
 def benchmarks(report: BenchReport) -> list[Benchmark]:
     """Return the tables that a page shows, as many as the text: the first of them with all their numbers."""
-    shown = []
+    shown, figures = [], 0
     for at, one in enumerate(report.judged[:MOST_TABLES]):
         what = name_of(one.table), f"{one.table.file}:{one.table.line}", sentence(one, report.limits)
-        if at < _MOST_DRAWN:
+        figures += min(len(one.table.by_size()), MOST_POINTS) + min(len(one.table.rows), _MOST_ROWS)
+        if at < _MOST_DRAWN and figures <= _MOST_FIGURES:
             shown.append(Benchmark(*what, list(_notes(one, report.limits)), draw(one, report.limits), _figures(one)))
         else:
-            shown.append(Benchmark(*what))
+            shown.append(Benchmark(*what, ["Its figures are in --format json."]))
     return shown
 
 

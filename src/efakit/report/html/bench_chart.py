@@ -16,7 +16,7 @@ NOT_KNOWN = "not known"
 _WIDTH, _HIGH, _TOP = 900, 180, 10
 _LEAST, _MOST = 18, 64
 """Pixels of a size."""
-_MOST_POINTS = 100
+MOST_POINTS = 100
 _MOST_DECADES = 6
 _DOT = 3.5
 _SHAPES = {
@@ -71,7 +71,7 @@ def draw(judged: Judged, limits: Limits) -> Chart | None:
     table, values = judged.table, judged.table.by_size()
     if judged.row is None or len(values) < 2:
         return None
-    together = -(-len(values) // _MOST_POINTS)
+    together = -(-len(values) // MOST_POINTS)
     points = _points(values, judged.medians, together, max if table.is_latency else min)
     bound = judged.bound(limits)
     known = [value for one in points for value in (one.value, one.median) if value is not None]

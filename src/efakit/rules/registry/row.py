@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 ROOMS = {
     "script": "sbatch scripts, launchers and env files, and specs by the scripts that they render to",
     "dockerfile": "Dockerfiles and Containerfiles",
-    "variable": "environment variables in scripts, Dockerfiles and a spec's jobs",
+    "variable": "environment variables in scripts, Dockerfiles, manifests and a spec's jobs",
     "config": "ParallelCluster configs, and specs by the config that they render to",
     "spec": "specs",
     "manifest": "eksctl configs and Kubernetes manifests",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 
@@ -16,8 +17,14 @@ def installed_pcluster_version() -> str | None:
 
     Asked of the package's metadata: any folder named ``pcluster`` on the path can be imported as a namespace.
     """
+    return _installed("aws-parallelcluster")
+
+
+@cache
+def _installed(package: str) -> str | None:
+    """The version of a package; kept, since the whole of its metadata is read for it."""
     try:
-        return metadata.version("aws-parallelcluster")
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
 
@@ -32,9 +39,7 @@ def why_unavailable(*, node: bool) -> str | None:
     if installed_pcluster_version() is None:
         return f"aws-parallelcluster is not installed: {_INSTALL}"
     for package in ("moto", "flask"):  # flask comes with moto[server]
-        try:
-            metadata.version(package)
-        except metadata.PackageNotFoundError:
+        if _installed(package) is None:
             return f"{package} is not installed: {_INSTALL}"
     if node and shutil.which("node") is None:
         return "node.js is not on PATH, and pcluster needs it: install node.js (https://nodejs.org)"

@@ -20,13 +20,15 @@ _SYNTHESIS_SECONDS = 300.0
 class Judge:
     """Judges configs from entering the context to leaving it; about a second for the first, then hundredths.
 
-    ``process`` is one that was started before; it ends with the judge. Without an account, a config is judged in the
+    ``process`` is one that was started before; it is killed with the judge, and who started it waits for its end.
+    Without an account, a config is judged in the
     one that it names (`account_for`). Raises `MissingExtra` without the
     extra ``pcluster``, and `UsageError` for a region that moto lacks (`why_not_judged`).
     """
 
     def __init__(self, process: PclusterProcess | None = None) -> None:
         self._process = process
+        self._given = process is not None
         self._synthesised = False
 
     def __enter__(self) -> Judge:
@@ -37,8 +39,12 @@ class Judge:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None:
-            # A synthesis has started node.js, with files of its own; nothing else is worth waiting for.
+        if self._process is None:
+            return
+        # A synthesis has started node.js, with files of its own; nothing else is worth waiting for.
+        if self._given and not self._synthesised:
+            self._process.kill()
+        else:
             self._process.end(at_once=not self._synthesised)
 
     def dry_run(
