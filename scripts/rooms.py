@@ -96,7 +96,7 @@ _ROOMS = (
         "judges specs, configs and scripts: efakit's rules, vendors' judges",
         ("spec", "plan", "emit", "lint", "vendor", "rules", "catalog"),
     ),
-    Room("jobs", "the records: reading, verdicts, what stands out", ("node", "rules", "catalog")),
+    Room("jobs", "the records: reading, verdicts, what stands out", ("node", "rules", "catalog"), ("msgspec",)),
     Room(
         "store",
         "records and verdicts in Parquet, and queries over all jobs",

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from efakit.jobs import many
+from efakit.jobs import many, quick
 from efakit.jobs.devices import PackedDevices
 from efakit.jobs.fields import check_record
 from efakit.jobs.json_file import Unusable, parse_json
@@ -20,6 +20,13 @@ WHOLE = version_2(
     **dict.fromkeys(("exit_code", "derived_exit_code", "partition", "instance_type", "driver_version"), "x"),
     findings=[{"rule": "r", "severity": "info", "message": "at 10:00: all well"}],
 )
+
+
+@pytest.fixture(params=[False, True], ids=["json", "msgspec"], autouse=True)
+def of_many(request, monkeypatch):
+    monkeypatch.setattr(quick, "_FASTER", [])
+    if request.param:
+        quick.prepare_for_many()
 
 
 def unpacked(record):

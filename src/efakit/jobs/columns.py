@@ -62,15 +62,14 @@ def packed(columns: Mapping[str, Any]) -> PackedDevices | None:
     lists = [names, columns["pci_addresses"], columns["drivers"], *own]
     if set(map(type, lists)) != {list} or set(map(len, lists)) != {len(names)} or len(columns) != _FIELDS:
         return None
-    numbers = list(chain.from_iterable(own))
-    if set(map(type, numbers)) != {int}:
+    if set(map(type, chain.from_iterable(own))) != {int}:
         return None
     about = zip(columns["pci_addresses"], columns["drivers"], strict=True)
     return ColumnDevices(
         shared(tuple(names)),
         shared(tuple(chain.from_iterable(about))),
         shared(tuple(port)),
-        array("Q", numbers),
+        array("Q", chain.from_iterable(filter(any, own))),
         shared(tuple(software)),
         tuple(map(sum, own)),
     )
@@ -80,7 +79,10 @@ _FIELDS = 7
 
 
 class ColumnDevices(PackedDevices):
-    """Packed devices whose counters lie column after column; a device by itself is hardly ever asked for."""
+    """Packed devices whose counters lie column after column; a device by itself is hardly ever asked for.
+
+    Most counters are zero on all devices: of these no column is kept, and their sum tells.
+    """
 
     __slots__ = ("_numbers",)
 
@@ -99,7 +101,14 @@ class ColumnDevices(PackedDevices):
     def column(self, name: str) -> Sequence[int | None] | None:
         """Return a counter of each device; None where the driver has no such counter."""
         place = self._places.get(name)
-        return None if place is None else self._numbers[place * len(self.names) : (place + 1) * len(self.names)]
+        return None if place is None else self._column(place)
+
+    def _column(self, place: int) -> array[int]:
+        width = len(self.names)
+        if not self._sums[place]:
+            return array("Q", bytes(width * _NONE.itemsize))
+        begin = width * sum(map(bool, self._sums[:place]))
+        return self._numbers[begin : begin + width]
 
     def __getitem__(self, index: Any) -> Any:
         return self._by_device()[index]
@@ -108,9 +117,9 @@ class ColumnDevices(PackedDevices):
         return ColumnDevices, (self.names, self.about, self._port, self._numbers, self._software, self._sums)
 
     def _by_device(self) -> PackedDevices:
-        width, split = len(self.names), len(self.names) * len(self._port)
-        parts = self._numbers[:split], self._numbers[split:]
-        counters, software = (array("Q", chain.from_iterable(part[at::width] for at in range(width))) for part in parts)
+        columns = [self._column(place) for place in range(len(self._sums))]
+        parts = columns[: len(self._port)], columns[len(self._port) :]
+        counters, software = (array("Q", chain.from_iterable(zip(*part, strict=True))) for part in parts)
         return PackedDevices(self.names, self.about, self._port, counters, self._software, software, self._sums)
 
 

@@ -7,7 +7,7 @@ What was not read is None, never zero. A record of which every device has the sa
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, overload
 
@@ -84,6 +84,15 @@ class PackedDevices(Sequence[Mapping[str, Any]]):
         place = self._places.get(name)
         return None if place is None else self._sums[place]
 
+    def has_any(self, names: Iterable[str]) -> bool:
+        """Return whether the driver has one of these counters."""
+        return any(name in self._places for name in names)
+
+    def counted_any(self, names: tuple[str, ...]) -> bool:
+        """Return whether one of these counters is more than zero on a device."""
+        sums = self._sums
+        return any(map(sums.__getitem__, _places_of(self._port, self._software, names)))
+
     def column(self, name: str) -> Column | None:
         """Return a counter of each device; None where the driver has no such counter."""
         if name in self._port:
@@ -97,6 +106,12 @@ class PackedDevices(Sequence[Mapping[str, Any]]):
 def _places(port: tuple[str, ...], software: tuple[str, ...]) -> Mapping[str, int]:
     """Return where each counter stands among the sums; a name that both groups have is the port's."""
     return {name: place for place, name in reversed(list(enumerate((*port, *software))))}
+
+
+@lru_cache(maxsize=256)
+def _places_of(port: tuple[str, ...], software: tuple[str, ...], names: tuple[str, ...]) -> tuple[int, ...]:
+    places = _places(port, software)
+    return tuple(places[name] for name in names if name in places)
 
 
 def _sums(counters: list[int], width: int) -> list[int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from efakit.jobs.columns import is_even, listed
@@ -102,10 +103,16 @@ _TEXTS: dict[str, _Check] = {
 }
 
 
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    # Once for all versions: the names of types are looked up anew each time.
+    return typing.get_type_hints(kind, include_extras=True)
+
+
 def _fields_of(kind: Any, version: int) -> dict[str, _Check]:
     """Return the checks of the fields that a reader knows of records of a version."""
     found = {}
-    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+    for name, hint in _hints(kind).items():
         docs = [doc for doc in getattr(hint, "__metadata__", ()) if isinstance(doc, Doc)]
         if all(doc.read and doc.since <= version for doc in docs):
             check = _check_of(hint, version)

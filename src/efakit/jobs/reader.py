@@ -19,7 +19,7 @@ from efakit.jobs.fields import MOST_COMPONENTS, Record, check_record
 from efakit.jobs.json_file import Unusable, parse_json, read_bytes, why_unreadable
 from efakit.jobs.many import read_all
 from efakit.jobs.node_list import NodeLists
-from efakit.jobs.quick import read_quickly
+from efakit.jobs.quick import prepare_for_many, read_quickly
 from efakit.jobs.version_1 import id_by_path, lift
 from efakit.node.record import safe_name
 from efakit.printable import printable
@@ -27,6 +27,7 @@ from efakit.printable import printable
 MOST_FILES = 200_000
 """Of one job's records: three runs on ten thousand nodes are a seventh of it."""
 _MOST_FOLDERS = 10_000
+_MANY_FILES = 512
 _FILES_LOOKED_AT = 4
 """In each job's folder that could be a leader's: so many of the latest runs, and so many files besides."""
 _HEX = frozenset("0123456789abcdef")
@@ -193,6 +194,8 @@ def read_folder(records_dir: Path, cluster: str, job_id: int, found: Found, stor
     good: list[tuple[str, Record]] = []
     bad: list[tuple[str, str]] = []
     below = f"{cluster}/{job_id}/"
+    if len(names) >= _MANY_FILES:
+        prepare_for_many()
     for name, record in read_all(names[:MOST_FILES], lambda name: _read(folder / name, below + name)):
         try:
             if isinstance(record, Unusable):

@@ -44,13 +44,14 @@ def settle(part: Part, lists: NodeLists, *, has_other_runs: bool) -> Settled:
 
 def _choose(own: list[Record], settled: Settled, *, part_is_weak: bool) -> None:
     """Choose the record of a node that counts: one with a baseline, the later one."""
+    if len(own) == 1:
+        settled.records[own[0]["node"]] = own[0]
+        return
     own = sorted(own, key=lambda record: (record["baseline"] != "missing", record["ended_at"], record["record_id"]))
     chosen = own[-1]
     node = chosen["node"]
     settled.records[node] = chosen
     settled.more += own[:-1]
-    if len(own) == 1:
-        return
     others = [record for record in own[:-1] if not record.get("prolog_failed")]
     # An epilog that runs again comes after the first; only a prolog that fails comes before.
     before = part_is_weak and any(record["ended_at"] < chosen["ended_at"] for record in others)

@@ -227,10 +227,10 @@ class Traffic:
     @cached_property
     def efa_moved(self) -> Amount:
         """The bytes that EFA moved in both directions: the larger of the totals and of the sum over classes."""
-        totals = self.efa_tx + self.efa_rx
-        classes = Amount.sum([side for pair in self.by_class for side in pair])
-        known = max(totals.known_bytes, classes.known_bytes)
-        return Amount(known, totals.complete or (classes.complete and self.counts_classes()))
+        sides = [side for pair in self.by_class for side in pair]
+        known = max(self.efa_tx.known_bytes + self.efa_rx.known_bytes, sum([side.known_bytes for side in sides]))
+        complete = self.efa_tx.complete and self.efa_rx.complete
+        return Amount(known, complete or (all(side.complete for side in sides) and self.counts_classes()))
 
 
 def traffic_of(record: Record) -> Traffic:
@@ -268,15 +268,20 @@ def _traffic_of_packed(record: Record, devices: PackedDevices) -> Traffic:
         tcp_tx,
         tcp_rx,
         tuple([(total(out), total(into)) for out, into in CLASSES]),
-        all(devices.total(name) is None for name in _BY_CLASS),
+        not devices.has_any(_BY_CLASS),
         _lnet(record, (efa_tx, efa_rx), (tcp_tx, tcp_rx)),
     )
 
 
 def _tcp(record: Record) -> tuple[Amount, Amount]:
-    interfaces = [_Item(item) for item in record["interfaces"]]
-    unknown = bool(record["interfaces_unknown"])
-    return _sum(interfaces, "tx_bytes", unknown), _sum(interfaces, "rx_bytes", unknown)
+    """Return the bytes of a node's interfaces, sent and received."""
+    interfaces, unknown = record["interfaces"], bool(record["interfaces_unknown"])
+    counted = [item["counters"] for item in interfaces if not item["unknown"]]
+    if not unknown and len(counted) == len(interfaces) and all(counters.keys() >= _TOTALS for counters in counted):
+        # Nearly always: without an object for each interface.
+        return Amount(sum([own["tx_bytes"] for own in counted])), Amount(sum([own["rx_bytes"] for own in counted]))
+    items = [_Item(item) for item in interfaces]
+    return _sum(items, "tx_bytes", unknown), _sum(items, "rx_bytes", unknown)
 
 
 def _lnet(record: Record, efa: tuple[Amount, Amount], tcp: tuple[Amount, Amount]) -> Lnet:

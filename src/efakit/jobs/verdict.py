@@ -25,6 +25,7 @@ alone. Thresholds: ``efakit.catalog.thresholds``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,6 +40,7 @@ from efakit.node.counters import CLASSES
 Record = Mapping[str, Any]
 
 _NOTHING_KNOWN = Traffic(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, ((UNKNOWN, UNKNOWN),) * len(CLASSES))
+_NUMBERS = re.compile("([0-9]+)")
 # Of a number in a node's name: int() refuses some thousand digits.
 _MOST_DIGITS = 20
 
@@ -252,6 +254,8 @@ def _exchanged(sent: float, received: float) -> float:
 def _fell_back(traffic: Traffic) -> set[bool]:
     """Return whether a node used TCP both ways and EFA not at all, for each value that the unknown bytes may have."""
     floor = _floor_of_node(traffic)
+    if traffic.moved_bounds()[0] >= floor:
+        return {False}
     return {
         moved < floor and over_tcp >= TCP_FLOOR.value
         for moved, over_tcp in product(traffic.moved_bounds(), _over_tcp([traffic]))
@@ -321,16 +325,10 @@ def _traffic(record: Record) -> Traffic:
 
 
 @lru_cache(maxsize=1 << 14)
-def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
+def _natural(name: str) -> tuple[str | int, ...]:
     """Return a sort key by which node-2 comes before node-10."""
-    parts: list[tuple[int, int | str]] = []
-    digits = ""
-    for letter in name + "\0":
-        if letter in "0123456789":
-            digits += letter
-            continue
-        if digits:
-            parts.append((0, int(digits[:_MOST_DIGITS])))
-            digits = ""
-        parts.append((1, letter))
+    # In turn a text, which may be empty, and a number; a name that ends comes after one that goes on with a number.
+    texts = _NUMBERS.split(name + "\0")
+    parts: list[str | int] = list(texts)
+    parts[1::2] = [int(digits[:_MOST_DIGITS]) for digits in texts[1::2]]
     return tuple(parts)

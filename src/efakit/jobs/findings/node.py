@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import add
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from efakit.catalog.thresholds import STANDS_OUT
 from efakit.errors import UsageError
@@ -64,6 +64,14 @@ class Node:
         """Return the sum over the devices that were read."""
         return (self.devices.total(counter) or 0) if self.counted else 0
 
+    def counted_any(self, counters: tuple[str, ...]) -> bool:
+        """Return whether one of these counters is more than zero on a device, as far as they were read."""
+        if not self.counted:
+            return False
+        if isinstance(self.devices, PackedDevices):
+            return self.devices.counted_any(counters)
+        return any(self.total(counter) for counter in counters)
+
     @cached_property
     def moved(self) -> list[int | None]:
         """Return the bytes that each device moved; None where not all of them are known."""
@@ -75,9 +83,16 @@ class Node:
         return [None if a is None or b is None else a + b for a, b in zip(sent, received, strict=True)]
 
     @cached_property
+    def least_and_most_moved(self) -> tuple[int, int]:
+        """The bytes of the devices that moved the least and the most; -1 for one of which they are not known."""
+        moved: Sequence[int | None] = self.moved
+        known = [-1 if value is None else value for value in moved] if None in moved else cast("Sequence[int]", moved)
+        return min(known, default=0), max(known, default=0)
+
+    @property
     def most_moved(self) -> int:
         """The bytes of the device that moved the most, of those that are known."""
-        return max((value for value in self.moved if value is not None), default=0)
+        return max(self.least_and_most_moved[1], 0)
 
     def by_operation(self, place: int) -> int:
         """Return the bytes of one device by operation class: the totals need not hold them."""

@@ -48,8 +48,8 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
 
 def _even(node: Node, limits: Limits) -> bool:
     """Return whether all devices of a node carried nearly the same: then no rule here has anything to say of it."""
-    moved = [-1 if value is None else value for value in node.moved]
-    return min(moved) >= limits["idle-device"] and max(moved) * (1 - limits["rail-below-mean"]) <= min(moved)
+    least, most = node.least_and_most_moved
+    return least >= limits["idle-device"] and most * (1 - limits["rail-below-mean"]) <= least
 
 
 def _of_group(
@@ -61,28 +61,36 @@ def _of_group(
 ) -> Iterator[Standout]:
     rests: list[str] = []
     middles: dict[str, float] = {}
-    shares: dict[str, dict[str, float]] = {}
-    for place, device in enumerate(names):
-        values = {node.name: own for node in group if (own := _moved(node, place, limits)) is not None}
-        carrying = [value for value in values.values() if value >= limits["idle-device"]]
-        if 2 * len(carrying) < len(values) or not carrying or median(carrying) < limits["busy-rail"]:
+    carried: dict[str, Sequence[int | None]] = {}
+    least = limits["idle-device"]
+    for device, column in zip(names, zip(*[_moved(node, least) for node in group], strict=True), strict=True):
+        known = [value for value in column if value is not None]
+        carrying = [value for value in known if value >= least]
+        middle = median(carrying) if carrying else 0.0
+        if 2 * len(carrying) < len(known) or not carrying or middle < limits["busy-rail"]:
             rests.append(device)
             continue
-        middles[device] = median(carrying)
-        for node, value in values.items():
-            if value < limits["idle-device"]:
-                idle.setdefault(node, []).append(device)
-        shares[device] = {node: value for node, value in values.items() if value >= limits["idle-device"]}
+        middles[device] = middle
+        if len(carrying) < len(known):
+            for node, value in zip(group, column, strict=True):
+                if value is not None and value < least:
+                    idle.setdefault(node.name, []).append(device)
+        carried[device] = column
     if rests and middles:
         message = f"{len(rests)} of {len(names)} devices carried nothing on most nodes: {some(rests)}"
         yield standout("job-rail-idle", message, devices=rests, whole=True)
     yield from _unequal(middles, limits)
-    _note_differing(group, shares, limits, differing)
+    _note_differing(group, carried, limits, differing)
 
 
-def _moved(node: Node, place: int, limits: Limits) -> int | None:
-    value = node.moved[place]
-    return value if value is None or value >= limits["idle-device"] else max(value, node.by_operation(place))
+def _moved(node: Node, least: float) -> Sequence[int | None]:
+    """Return what each device moved; of one that seems idle, also by its counters of operations."""
+    if node.least_and_most_moved[0] >= least:
+        return node.moved
+    return [
+        value if value is None or value >= least else max(value, node.by_operation(place))
+        for place, value in enumerate(node.moved)
+    ]
 
 
 def _unequal(middles: dict[str, float], limits: Limits) -> Iterator[Standout]:
@@ -99,24 +107,57 @@ def _unequal(middles: dict[str, float], limits: Limits) -> Iterator[Standout]:
 
 def _note_differing(
     group: list[Node],
-    shares: dict[str, dict[str, float]],
+    carried: dict[str, Sequence[int | None]],
     limits: Limits,
     differing: dict[str, tuple[list[str], str]],
 ) -> None:
     """Note devices whose part of their node's bytes is unlike that of the same device on other nodes."""
     if len(group) < limits["peers-least"]:
         return
-    middle_of = {
-        node.name: median(known) for node in group if (known := [value for value in node.moved if value is not None])
-    }
-    for device, values in shares.items():
-        parts = {node: value / middle_of[node] for node, value in values.items() if middle_of[node]}
+    middles = [_middle(node.moved) for node in group]
+    least, off = limits["idle-device"], limits["peers-off"]
+    if _all_alike(group, middles, least, off):
+        return
+    for device, column in carried.items():
+        parts = [
+            value / middle
+            for value, middle in zip(column, middles, strict=True)
+            if value is not None and value >= least and middle
+        ]
         if len(parts) < limits["peers-least"]:
             continue
-        middle, off = median(parts.values()), limits["peers-off"]
-        if max(parts.values()) <= (1 + off) * middle and min(parts.values()) >= (1 - off) * middle:
+        middle = median(parts)
+        if max(parts) <= (1 + off) * middle and min(parts) >= (1 - off) * middle:
             continue
-        for node, part, middle in split(parts, limits)[1]:
-            expected = middle * middle_of[node]
-            words = f"{size(part * middle_of[node])} against {size(expected)}"
-            differing.setdefault(node, ([], words))[0].append(device)
+        middle_of = {
+            node.name: middle
+            for node, value, middle in zip(group, column, middles, strict=True)
+            if value is not None and value >= least and middle
+        }
+        for name, part, middle in split(dict(zip(middle_of, parts, strict=True)), limits)[1]:
+            expected = middle * middle_of[name]
+            words = f"{size(part * middle_of[name])} against {size(expected)}"
+            differing.setdefault(name, ([], words))[0].append(device)
+
+
+def _all_alike(group: list[Node], middles: Sequence[float], least: float, off: float) -> bool:
+    """Return whether no device can differ by ``off``: the bounds of all parts say it, in a fraction of the time."""
+    lowest, highest = float("inf"), 0.0
+    for node, middle in zip(group, middles, strict=True):
+        if not middle:
+            continue
+        low: float
+        low, high = node.least_and_most_moved
+        if low < least:
+            # Its devices that rest, or of which nothing is known, have no part in it.
+            low = min([value for value in node.moved if value is not None and value >= least], default=middle)
+        lowest, highest = min(lowest, low / middle), max(highest, high / middle)
+    return highest <= (1 + off) * lowest and lowest >= (1 - off) * highest
+
+
+def _middle(moved: Sequence[int | None]) -> float:
+    known = sorted([value for value in moved if value is not None])
+    if not known:
+        return 0.0
+    half = len(known) // 2
+    return known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2
