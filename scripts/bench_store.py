@@ -48,7 +48,7 @@ print(len(rows))
 
 def record(number: int, devices: int) -> dict[str, Any]:
     """Return a record as a p5's hook writes it; of each ten jobs one falls back to TCP."""
-    return by_columns(older_record(number, devices))
+    return by_columns(older_record(number, devices)) | {"lnet": None}
 
 
 def older_record(number: int, devices: int) -> dict[str, Any]:
@@ -106,7 +106,6 @@ def older_record(number: int, devices: int) -> dict[str, Any]:
         "foreign_devices": [],
         "late_devices": None,
         "hugepages": None,
-        "lnet": None,
         "devices": [
             {
                 "name": f"rdmap{at}s0",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import functools
+import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -77,6 +81,40 @@ def _skip_without(*, node: bool) -> None:
     reason = why_unavailable(node=node)
     if reason is not None:
         pytest.skip(f"ParallelCluster cannot judge here: {reason}")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out a file none of whose tests can be what ``-m`` asks for: to make all tests takes each worker seconds."""
+    if not collection_path.match("test_*.py") or not config.option.markexpr:
+        return None
+    asked = ast.parse(config.option.markexpr.strip(), mode="eval").body
+    return None if True in _possible(asked, _marks_in(collection_path)) else True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark in item.iter_markers():
+            if mark.name not in _marks_in(item.path):
+                text = f"{item.nodeid}: write pytest.mark.{mark.name} into {item.path.name} itself"
+                raise pytest.UsageError(f"{text}: by its text a file is chosen for -m")
+
+
+def _possible(asked: ast.expr, marks: frozenset[str]) -> set[bool]:
+    """Return what an expression of marks may be for a test of a file that has these."""
+    if isinstance(asked, ast.Name):
+        return {True, False} if asked.id in marks else {False}
+    if isinstance(asked, ast.UnaryOp) and isinstance(asked.op, ast.Not):
+        return {not value for value in _possible(asked.operand, marks)}
+    if isinstance(asked, ast.BoolOp):
+        parts = itertools.product(*(_possible(value, marks) for value in asked.values))
+        return {(all if isinstance(asked.op, ast.And) else any)(values) for values in parts}
+    return {True, False}
+
+
+@functools.cache
+def _marks_in(path: Path) -> frozenset[str]:
+    return frozenset(re.findall(r"\bmark\.(\w+)", path.read_text(encoding="utf-8")))
 
 
 _ON_LAB = ("on", "lab")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efakit.printable import MOST_LETTERS, printable, printable_lines
+from efakit.printable import MOST_LETTERS, as_text, as_written, printable, printable_lines
 
 CODES = [
     "\x1b[2J",
@@ -63,3 +63,26 @@ def test_an_error_s_text_is_printed_line_by_line_and_without_escapes(error):
     assert first.endswith("? ? b")
     assert second.endswith("c ? d")
     assert first.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (True, "true"),
+        (None, "null"),
+        ("True", "'True'"),
+        (4.5, "4.5"),
+        (float("inf"), ".inf"),
+        (-float("inf"), "-.inf"),
+        (float("nan"), ".nan"),
+        ([False, None, "a"], "[false, null, 'a']"),
+        ({"a": None, 1: [True]}, "{a: null, 1: [true]}"),
+        ([[]] * 100, "[" + "[], " * 14 + "..."),
+    ],
+)
+def test_a_value_is_shown_as_its_file_writes_it(value, written):
+    assert as_written(value) == written
+
+
+def test_a_text_may_stand_without_quotes_and_another_value_has_none():
+    assert [as_text(value) for value in ("us-east-1a", False, ["x"])] == ["us-east-1a", "false", "['x']"]

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from efakit.bytecode import with_bytecode
-from efakit.emit.hooks import hook_archive
 from scripts.record_forms import one_by_one
+from tests.hook.forked import Ended, as_forked, built_hook, plain_server
+
+__all__ = ["Node", "built_hook"]
 
 # Far beyond any deadline of the hook: whoever is still there then does not return by itself.
 _NEVER_SECONDS = 90
-
-
-@functools.cache
-def built_hook() -> bytes:
-    """Return the hook as the installer leaves it, compiled for this Python; made once in a test process."""
-    return with_bytecode(hook_archive())
 
 
 class Node:
@@ -32,6 +26,7 @@ class Node:
         self.records.mkdir(exist_ok=True)
         self.archive = folder / "efakit-hook.pyz"
         self.archive.write_bytes(built_hook())
+        self._as_built = self._archive_s_state()
         self.config = folder / f"hook-{name}.json"
         self.settings: dict[str, Any] = {
             "root": str(self.root),
@@ -51,8 +46,18 @@ class Node:
         environment.setdefault("SLURM_JOB_NODELIST", self.name)
         if job_id is not None:
             environment["SLURM_JOB_ID"] = str(job_id)
+        done = self.start([command, "--config", str(self.config)], environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "internal error" not in done.stdout
+        return done.stdout
+
+    def start(self, arguments: list[str], environment: dict[str, str], *, whole: bool = False) -> Ended:
+        """Run the hook with these arguments and variables; ``whole``: by a Python of its own, in any case."""
+        built = self._archive_s_state() == self._as_built
+        if built and not whole and self.python == sys.executable and as_forked(environment):
+            return plain_server().run(self.archive, arguments, environment, seconds=_NEVER_SECONDS)
         done = subprocess.run(
-            [self.python, "-I", "-S", str(self.archive), command, "--config", str(self.config)],
+            [self.python, "-I", "-S", str(self.archive), *arguments],
             env=environment,
             cwd="/",
             capture_output=True,
@@ -60,9 +65,11 @@ class Node:
             stdin=subprocess.DEVNULL,
             timeout=_NEVER_SECONDS,
         )
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "internal error" not in done.stdout
-        return done.stdout
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+    def _archive_s_state(self) -> tuple[int, int, int]:
+        status = self.archive.stat()
+        return status.st_ino, status.st_size, status.st_mtime_ns
 
     def record(self, job_id: int = 7, run: str = "r0") -> dict[str, Any]:
         """Return the published record of a job's run: of its only one, or of the one with this key."""

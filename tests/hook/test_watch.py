@@ -23,7 +23,9 @@ from tests.lab import efa_tree, move_counters
 
 pytestmark = pytest.mark.thorough
 
-OWN, PEER = "127.0.0.1", "127.0.0.2"
+# Of this process alone: what others on this machine talk about is none of its tests' traffic.
+_NUMBER = os.getpid() % 65_536
+OWN, PEER, ALONE = "127.0.0.1", *(f"127.{_NUMBER // 256}.{_NUMBER % 256}.{last}" for last in (2, 3))
 _HASTE = """
 import os, sys
 from efakit.hook import watch_node
@@ -347,13 +349,12 @@ def test_a_watch_that_cannot_start_says_so_in_one_line(node, name, does, why):
 def test_a_connection_of_another_user_or_with_a_server_of_files_does_not_count():
     from efakit.node.connections import packed, read_connections
 
-    alone = "127.0.0.3"  # other tests talk to PEER meanwhile
-    with socket.create_server((alone, 0)) as listener, socket.create_connection(listener.getsockname()) as out:
+    with socket.create_server((ALONE, 0)) as listener, socket.create_connection(listener.getsockname()) as out:
         back = listener.accept()[0]
         back.sendall(b"x" * 1000)
         while len(out.recv(1000, socket.MSG_PEEK)) < 1000:
             pass
-        peers = {packed(alone)}
+        peers = {packed(ALONE)}
         assert [carried[:2] for carried in read_connections(peers, os.getuid()).values()] == [(1, 1000)]
         assert read_connections(peers, os.getuid() + 1) == {}
         assert read_connections({packed("10.255.255.1")}, os.getuid()) == {}

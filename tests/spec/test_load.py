@@ -175,3 +175,17 @@ def test_a_rule_s_old_name_in_enforce_is_refused_with_the_name_that_it_has_now(t
     with pytest.raises(SpecError) as refused:
         load_spec(path)
     assert "the rule is now called huge-pages-few; it never fails a prolog: remove it" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("cluster:\n  region: " + "9" * 5000, 2, "a number of 5000 digits"),
+        ("cluster:\n  region: a\n  b: c\x07", 3, "the character U.0007 is not allowed"),
+        ("cluster: {}\n---\ncluster: {}\n", 2, "it holds several documents"),
+    ],
+)
+def test_what_is_no_yaml_is_told_at_its_line_and_in_its_own_words(text, line, words):
+    with pytest.raises(SpecError, match=words) as raised:
+        Document(Path("spec.yaml"), text)
+    assert raised.value.findings[0].place.line == line

@@ -17,6 +17,7 @@ from efakit.spec.parallelcluster.model import ParallelCluster
 from efakit.spec.schema import spec_schema
 from efakit.spec.yamltext import Document
 
+CONFIGS = Path(__file__).resolve().parents[2] / "cluster-configs"
 PLAIN = """\
 cluster:
   queues:
@@ -210,3 +211,11 @@ def test_the_sections_have_one_order_whichever_was_imported_first(first):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.yaml") if "." not in path.stem))
+def test_a_spec_may_have_no_jobs_whatever_its_sections_ask(name):
+    data = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text()) | {"jobs": None}
+    for section in ("dstack", "eks", "sagemaker"):
+        data.get(section, {}).pop("jobs", None)
+    assert read_spec(Document(Path("spec.yaml"), yaml.safe_dump(data))).jobs == ()

@@ -13,9 +13,11 @@ from efakit.jobs.fields import check_record
 from efakit.jobs.json_file import Unusable, parse_json
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import usable
+from efakit.jobs.traffic import traffic_of
 from efakit.store import decode
-from efakit.store.columns import kinds, value_of
-from scripts.bench_store import record
+from efakit.store.columns import kinds, row_of, value_of
+from efakit.store.quick_rows import quick_tables
+from scripts.bench_store import older_record, record
 
 pytestmark = pytest.mark.thorough
 
@@ -46,13 +48,32 @@ def data_of(value):
     return json.dumps(value, indent=1).encode()
 
 
-def test_the_hooks_own_records_go_the_quick_way_and_nothing_of_them_is_lost():
+PLACE = {"cluster_folder": "bench", "day": "2025-10-09"}
+
+
+def row_and_record(data):
+    """Return what the quick way makes of a file, None where it takes it not; its row as a table gives it back."""
+    found = decode._quick(data)
+    if found is None or isinstance(found[0], dict):
+        return found
+    (table,) = quick_tables(PLACE, [(1, found[0]), (1, found[0])])
+    first, second = table.to_pylist()
+    assert first == second
+    return first, found[1]
+
+
+def with_devices(record):
+    return {**record, "devices": [dict(device) for device in record["devices"]]}
+
+
+@pytest.mark.parametrize("make", [record, older_record])
+def test_the_hooks_own_records_go_the_quick_way_and_nothing_of_them_is_lost(make):
     for number in range(20):
-        value = record(number, 1 + number)
+        value = make(number, 1 + number)
         if number % 3 == 0:
             value["findings"] = [{"rule": "a:b", "severity": "error", "message": "devices: 3 of 4"}]
             value["late_devices"] = {"devices_at_first": 3, "waited_seconds": 1.5}
-            value["lnet"] = {
+            lnet = {
                 "networks": ["efa", "tcp"],
                 "send_bytes": 5,
                 "recv_bytes": 2**40,
@@ -60,16 +81,33 @@ def test_the_hooks_own_records_go_the_quick_way_and_nothing_of_them_is_lost():
                 "all_tcp": True,
                 "error": [None, "nis: Permission denied"][number % 2],
             }
+            value |= {"lnet": lnet} if make is record else {}
             value["hugepages"] = {"size_kib": 2048, "count": 5, "wanted": 6}
+        if number % 6 == 0 and make is record:
             value["devices"]["unknown"] = {value["devices"]["names"][0]: ["tx_bytes"]}
             value["devices"]["counters"]["tx_bytes"][0] = None
-        assert decode._quick(data_of(value)) == value
+        elif number % 6 == 0:
+            value["devices"][0]["unknown"] = ["tx_bytes"]
+            del value["devices"][0]["counters"]["tx_bytes"]
         below = f"bench/{value['job_id']}/x.json"
-        row, found = decode.decode(data_of(value), below, value["job_id"], NodeLists())
+        row, found = row_and_record(data_of(value))
         assert row.get("whole") is None
-        assert value_of(row) == value
+        assert value_of(row) == {"lnet": None, **value}
         expected = usable(value, below, value["job_id"], NodeLists())
-        assert {**found, "devices": list(found["devices"])} == {**value, **expected}
+        assert with_devices(found) == {**with_devices(found), **expected}
+        assert traffic_of(found) == traffic_of(expected)
+        assert decode.decode(data_of(value), below, value["job_id"], NodeLists())[1].keys() == found.keys()
+
+
+def test_records_of_different_devices_and_counters_come_into_one_table_each_with_its_own():
+    values = [record(number, 1 + number % 3) for number in range(12)]
+    for value in values[::4]:
+        del value["devices"]["counters"]["recv_bytes"]
+    quick = [(value["job_id"], decode._quick(data_of(value))[0]) for value in values]
+    rows = [row for table in quick_tables(PLACE, quick) for row in table.to_pylist()]
+    found = {row["record_id"]: value_of(row) for row in rows}
+    assert found == {value["record_id"]: value for value in values}
+    assert {row["day"] for row in rows} == {PLACE["day"]}
 
 
 def changed(random, value):
@@ -92,23 +130,25 @@ def changed(random, value):
         return value
 
 
-def test_the_quick_way_takes_nothing_that_the_common_reader_refuses_and_loses_nothing():
+@pytest.mark.parametrize("make", [record, older_record])
+def test_the_quick_way_takes_nothing_that_the_common_reader_refuses_and_loses_nothing(make):
     random = Random(1)  # noqa: S311
     outcomes = {"quick": 0, "common": 0, "refused": 0}
     for _ in range(1500):
-        value = changed(random, record(3, 2))
+        value = changed(random, make(3, 2))
         data = data_of(value)
         try:
-            check_record(parse_json(data))
+            checked = check_record(parse_json(data))
         except Unusable:
             outcomes["refused"] += 1
             assert decode._quick(data) is None, value
             continue
-        quick = decode._quick(data)
+        quick = row_and_record(data)
         outcomes["common" if quick is None else "quick"] += 1
-        assert quick is None or quick == value
-        row = decode.row_of(value, sure=quick is not None)
-        assert value_of(row) == value
+        row = row_of(value) if quick is None else quick[0]
+        assert value_of(row) == (value if quick is None else {"lnet": None, **value})
+        if quick is not None:
+            assert with_devices(quick[1]) == {**with_devices(quick[1]), **checked}
     assert min(outcomes.values()) > 50, outcomes
 
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -386,3 +387,15 @@ def test_keys_show_devices_and_a_hung_exporter_costs_its_own_row(tree, serve, te
     shown.wait_for(tree.names[-1].encode())
     shown.type(b"q")
     assert shown.end() == 0
+
+
+def test_more_nodes_than_this_user_may_have_connections_are_refused():
+    """Else nodes would be said not to answer, where it is this process that may not ask."""
+    few = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))\n"
+    argv = [sys.executable, "-c", few + COMMAND[-1], "top", "--once", "--nodes", "n[1-60]", "--interval", "0.2"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "efakit: 60 nodes need as many connections, and this user may have 36: raise the limit (ulimit -n), or name "
+        "fewer by --nodes\n",
+    )

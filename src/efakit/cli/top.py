@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _PORT = 9764
 _MOST_NODES = 4096
+_SPARE_FILES = 64
 
 
 @click.command(
@@ -180,10 +181,16 @@ def _asking(
     files: tuple[Path | None, Path | None, Path | None],
     server_name: str | None,
 ) -> list[tuple[str, Callable[[], Sample]]]:
-    from efakit.exporter.kept import allow_many_files
+    from efakit.exporter.kept import allow_many_files, most_files
     from efakit.top.exporters import Certificates, Exporter, context_of
 
     allow_many_files()  # a connection a node, and the usual limit is 1,024
+    most = most_files() - _SPARE_FILES
+    if len(addresses) > most:
+        raise UsageError(
+            f"{len(addresses)} nodes need as many connections, and this user may have {max(most, 0)}: raise the limit "
+            "(ulimit -n), or name fewer by --nodes"
+        )
     cert, key, ca = files
     context = None
     if cert and key and ca:

@@ -51,10 +51,7 @@ class KeptFiles:
 
     def _room(self) -> int:
         """Return how many more files may be kept open."""
-        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if limit == resource.RLIM_INFINITY:
-            limit = _ENOUGH_FILES
-        return limit - _SPARE_FILES - sum(len(kept.files) for kept in self._folders.values())
+        return most_files() - _SPARE_FILES - sum(len(kept.files) for kept in self._folders.values())
 
     def _drop(self, path: str) -> None:
         kept = self._folders.pop(path, None)
@@ -69,6 +66,12 @@ def allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     except (OSError, ValueError):
         pass  # then some are opened each time
+
+
+def most_files() -> int:
+    """Return how many files this process may have open."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _ENOUGH_FILES if limit == resource.RLIM_INFINITY else limit
 
 
 def _sign(path: str) -> tuple[int, int, int]:

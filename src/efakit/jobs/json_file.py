@@ -51,7 +51,7 @@ def parse_json(data: bytes) -> Any:
     return value
 
 
-def read_bytes(path: Path, *, follow_links: bool = False) -> bytes:
+def read_bytes(path: Path | str, *, follow_links: bool = False) -> bytes:
     """Return the bytes of the regular file at ``path``, at most MOST_BYTES; raise Unusable as ``read_json`` does."""
     # Without O_NONBLOCK, opening a FIFO waits for a writer.
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow_links else os.O_NOFOLLOW)

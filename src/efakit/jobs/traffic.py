@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from efakit.catalog.thresholds import LNET_MESSAGE
 from efakit.jobs.devices import PackedDevices
@@ -24,28 +24,27 @@ from efakit.node.counters import CLASSES, TOTALS
 Record = Mapping[str, Any]
 
 _BY_CLASS = tuple(name for pair in CLASSES for name in pair)
-_BOTH = frozenset(("tx_bytes", "rx_bytes"))
+_TOTALS = frozenset(TOTALS)
 # The classes' share of tx_bytes + rx_bytes from which on they explain the traffic. A driver counts all three.
 _EXPLAINED = 0.5
 # The classes that LNet's traffic is in: sends and reads.
 _OF_LNET = slice(0, 2)
 
 
-@dataclass(frozen=True)
-class Amount:
+class Amount(NamedTuple):
     """A number of bytes: ``known_bytes`` were counted; where not ``complete``, there may be any more."""
 
     known_bytes: int = 0
     complete: bool = True
 
-    def __add__(self, other: Amount) -> Amount:
+    def __add__(self, other: Amount) -> Amount:  # type: ignore[override]
         """Return the sum of both."""
         return Amount(self.known_bytes + other.known_bytes, self.complete and other.complete)
 
     @staticmethod
     def sum(amounts: Sequence[Amount]) -> Amount:
         """Return the sum of any number of amounts."""
-        return Amount(sum([one.known_bytes for one in amounts]), all(one.complete for one in amounts))
+        return Amount(sum([one[0] for one in amounts]), False not in [one[1] for one in amounts])
 
     def bounds(self) -> tuple[float, ...]:
         """Return the least and the greatest value that it can have: one number where it is known."""
@@ -110,11 +109,11 @@ class Traffic:
     ``by_class`` holds sent and received bytes of each of CLASSES. ``classless``: a device counts no classes.
     """
 
-    efa_tx: Amount = Amount()
-    efa_rx: Amount = Amount()
-    tcp_tx: Amount = Amount()
-    tcp_rx: Amount = Amount()
-    by_class: tuple[tuple[Amount, Amount], ...] = ((Amount(), Amount()),) * len(CLASSES)
+    efa_tx: Amount = _NOTHING
+    efa_rx: Amount = _NOTHING
+    tcp_tx: Amount = _NOTHING
+    tcp_rx: Amount = _NOTHING
+    by_class: tuple[tuple[Amount, Amount], ...] = ((_NOTHING, _NOTHING),) * len(CLASSES)
     classless: bool = False
     lnet: Lnet = NO_LNET
 
@@ -278,7 +277,7 @@ def _tcp(record: Record) -> tuple[Amount, Amount]:
     """Return the bytes of a node's interfaces, sent and received."""
     interfaces, unknown = record["interfaces"], bool(record["interfaces_unknown"])
     counted = [item["counters"] for item in interfaces if not item["unknown"]]
-    if not unknown and len(counted) == len(interfaces) and all(counters.keys() >= _BOTH for counters in counted):
+    if not unknown and len(counted) == len(interfaces) and all(counters.keys() >= _TOTALS for counters in counted):
         # Nearly always: without an object for each interface.
         return Amount(sum([own["tx_bytes"] for own in counted])), Amount(sum([own["rx_bytes"] for own in counted]))
     items = [_Item(item) for item in interfaces]
@@ -327,7 +326,7 @@ def unknown_parts(record: Record) -> list[str]:
         if isinstance(record[kind], PackedDevices):
             continue  # all of them were read
         for item in record[kind]:
-            if not item["unknown"] and item["counters"].keys() >= _BOTH:
+            if not item["unknown"] and item["counters"].keys() >= _TOTALS:
                 continue
             amounts = _Item(item)
             unread = [name for name in names if not amounts.amount(name).complete]
@@ -353,7 +352,9 @@ class _Item:
 
 
 def _sum(items: Iterable[_Item], name: str, unknown: bool) -> Amount:
-    return sum((item.amount(name) for item in items), UNKNOWN if unknown else Amount())
+    amounts = [item.amount(name) for item in items]
+    whole = Amount.sum(amounts)
+    return Amount(whole.known_bytes, complete=False) if unknown else whole
 
 
 def _few(names: list[str]) -> str:

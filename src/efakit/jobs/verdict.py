@@ -28,6 +28,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -202,10 +203,9 @@ def _by_bytes(efa_bytes: float, efa_one_way_bytes: float, tcp_bytes: float, floo
 
 def _over_tcp(parts: Sequence[Traffic]) -> tuple[float, ...]:
     """Return the least and the greatest number of bytes that nodes can have exchanged over TCP, one number if known."""
-    if len(parts) == 1:
-        (one,) = parts
-        if one.tcp_tx.complete and one.tcp_rx.complete and one.lnet is NO_LNET:
-            return (_known_over_tcp(one.tcp_tx.known_bytes, one.tcp_rx.known_bytes),)
+    known = _over_tcp_if_known(parts)
+    if known is not None:
+        return (known,)
     loud = [part for part in parts if max(part.tcp_tx.known_bytes, part.tcp_rx.known_bytes) >= TCP_FLOOR.value]
     perhaps = [part for part in parts if max(part.tcp_tx.bounds()[-1], part.tcp_rx.bounds()[-1]) >= TCP_FLOOR.value]
     sent, received = (
@@ -222,9 +222,17 @@ def _over_tcp(parts: Sequence[Traffic]) -> tuple[float, ...]:
     return (least,) if least == most else (least, most)
 
 
-def _known_over_tcp(sent: int, received: int) -> float:
-    """Return what one node exchanged over TCP, of which all is known."""
-    return _exchanged(sent, received) if sent >= TCP_FLOOR.value or received >= TCP_FLOOR.value else 0.0
+def _over_tcp_if_known(parts: Sequence[Traffic]) -> float | None:
+    """Return the same number where every node's bytes are known and none are LNet's, as nearly always."""
+    sent = received = 0
+    for part in parts:
+        (tx, all_of_tx), (rx, all_of_rx) = part.tcp_tx, part.tcp_rx
+        if not (all_of_tx and all_of_rx) or part.lnet is not NO_LNET:
+            return None
+        if tx >= TCP_FLOOR.value or rx >= TCP_FLOOR.value:
+            sent += tx
+            received += rx
+    return _exchanged(sent, received)
 
 
 def _beside_lnet(sent: tuple[float, float], received: tuple[float, float], lnet: Lnet) -> tuple[float, ...]:
@@ -316,10 +324,11 @@ def _traffic(record: Record) -> Traffic:
     return _NOTHING_KNOWN if _troubles(record) else traffic_of(record)
 
 
-def _natural(name: str) -> list[str | int]:
+@lru_cache(maxsize=1 << 14)
+def _natural(name: str) -> tuple[str | int, ...]:
     """Return a sort key by which node-2 comes before node-10."""
     # In turn a text, which may be empty, and a number; a name that ends comes after one that goes on with a number.
     texts = _NUMBERS.split(name + "\0")
     parts: list[str | int] = list(texts)
     parts[1::2] = [int(digits[:_MOST_DIGITS]) for digits in texts[1::2]]
-    return parts
+    return tuple(parts)

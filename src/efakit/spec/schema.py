@@ -11,6 +11,7 @@ from typing import Any
 
 from efakit.finding import Finding
 from efakit.nearness import by_nearness, choice, nearest
+from efakit.printable import as_written
 from efakit.spec.fits import surely_fits
 from efakit.spec.job_schema import complete, with_templates
 from efakit.spec.sections import sections
@@ -203,11 +204,12 @@ def _allowed(error: Any) -> tuple[str, str]:
         return f"allowed: at most {wanted} are", "shorten it"
     if error.validator == "uniqueItems":
         return "allowed: it contains a duplicate item", "remove one of them"
-    return f"allowed: {error.message}", "write another value"
+    # jsonschema's own words begin with the value as Python writes it.
+    said = error.message.replace(repr(error.instance), _shown(error.instance))
+    return f"allowed: {said}", "write another value"
 
 
 def _shown(value: object) -> str:
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "a mapping"
-    text = json.dumps(value) if isinstance(value, bool) or value is None else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return as_written(value)

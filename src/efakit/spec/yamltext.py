@@ -46,6 +46,18 @@ for _tag, _pattern, _first in (
     _CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), [*_first, ""])
 
 
+def _whole_number(loader: Any, node: yaml.ScalarNode) -> int:
+    try:
+        number: int = loader.construct_yaml_int(node)
+    except ValueError as error:  # Python reads 4,300 digits, and no setting has twenty
+        problem = f"a number of {len(node.value)} digits"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
+    return number
+
+
+_CoreLoader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+
+
 class Document:
     """A YAML file: its data, and the line and column of each value and key."""
 
@@ -68,9 +80,17 @@ class Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = Place(str(path), mark.line + 1, mark.column + 1) if mark else Place(str(path), 1, 1)
-            raise SpecError([_not_yaml(place, error.problem or error.context, other_than_yaml(text))]) from error
+            why = error.problem or error.context
+            if why == "but found another document":
+                why = "it holds several documents ('---'), and a spec is one"
+            raise SpecError([_not_yaml(place, why, other_than_yaml(text))]) from error
         except RecursionError as error:
             raise SpecError([_not_yaml(Place(str(path), 1, 1), "it is nested too deeply")]) from error
+        except yaml.reader.ReaderError as error:
+            at = text[: error.position]
+            place = Place(str(path), at.count("\n") + 1, len(at) - at.rfind("\n"))
+            why = f"the character U+{error.character:04X} is not allowed; remove it"
+            raise SpecError([_not_yaml(place, why)]) from error
         except (yaml.YAMLError, ValueError) as error:
             raise SpecError([_not_yaml(Place(str(path), 1, 1), " ".join(str(error).split()))]) from error
 

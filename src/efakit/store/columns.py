@@ -77,7 +77,7 @@ def _kind(hint: Any) -> str:
 
 
 @cache
-def _plan() -> tuple[tuple[tuple[str, ...], tuple[str, ...]], dict[str, tuple[Any, ...]]]:
+def plan() -> tuple[tuple[tuple[str, ...], tuple[str, ...]], dict[str, tuple[Any, ...]]]:
     """Return the plain fields, those that are JSON, and of each kind of item how it becomes columns."""
     fields = [name for name in _hints(RecordType) if name not in _ITEMS]
     plain = tuple(name for name in fields if kinds()[name] != "json")
@@ -139,32 +139,38 @@ def _is_unicode(text: str) -> bool:
 
 
 def _row_of(value: Mapping[str, Any]) -> Row:
-    (plain, as_json), items = _plan()
+    plain, as_json = plan()[0]
     row: Row = {name: value.get(name) for name in plain}
     for name in as_json:
         given = value.get(name)
-        row[name] = (
-            json.dumps(given) if given else None if given is None else "[]" if given == [] else json.dumps(given)
-        )
-    for kind, (texts, rest, groups) in items.items():
-        if isinstance(value[kind], dict):
-            _add_columns(row, value[kind], kind, groups)
-            continue
-        own: Sequence[Mapping[str, Any]] = value[kind]
-        for name, column in texts:
-            row[column] = [item.get(name) for item in own]
-        more: dict[str, Any] = {}
-        for group, before, names in groups:
-            counted: list[Any] = [item.get(group) for item in own]
-            if None in counted:
-                more[group] = counted
-            else:
-                _add_counters(row, more, counted, group, before, names)
-        for name in rest:
-            if any(item.get(name) for item in own):
-                more[name] = [item.get(name) for item in own]
-        row[f"{kind}_more"] = json.dumps(more) if more else None
+        row[name] = None if given is None else "[]" if given == [] else json.dumps(given)
+    for kind in plan()[1]:
+        row |= items_row(value, kind)
     row["device_count"] = len(row["device_names"])
+    return row
+
+
+def items_row(value: Mapping[str, Any], kind: str) -> Row:
+    """Return the columns of a record's devices or interfaces."""
+    texts, rest, groups = plan()[1][kind]
+    row: Row = {}
+    if isinstance(value[kind], dict):
+        _add_columns(row, value[kind], kind, groups)
+        return row
+    own: Sequence[Mapping[str, Any]] = value[kind]
+    for name, column in texts:
+        row[column] = [item.get(name) for item in own]
+    more: dict[str, Any] = {}
+    for group, before, names in groups:
+        counted: list[Any] = [item.get(group) for item in own]
+        if None in counted:
+            more[group] = counted
+        else:
+            _add_counters(row, more, counted, group, before, names)
+    for name in rest:
+        if any(item.get(name) for item in own):
+            more[name] = [item.get(name) for item in own]
+    row[f"{kind}_more"] = json.dumps(more) if more else None
     return row
 
 
@@ -216,7 +222,7 @@ def value_of(row: Mapping[str, Any]) -> dict[str, Any]:
     if row.get("whole") is not None:
         whole: dict[str, Any] = json.loads(row["whole"])
         return whole
-    (plain, as_json), items = _plan()
+    (plain, as_json), items = plan()
     # A generation of an older efakit lacks the columns of fields that are new since.
     value: dict[str, Any] = {name: row.get(name) for name in plain}
     for name in as_json:

@@ -171,4 +171,4 @@ def _number(value: int | None) -> int | None:
 
 def _text(text: Any) -> Any:
     """Return a text that every engine takes: no half of a surrogate pair."""
-    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) and not text.isascii() else text

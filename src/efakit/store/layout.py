@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 
 STORE = "@store"
@@ -42,7 +43,13 @@ class Generation:
 
 def day_of(seconds: float) -> str:
     """Return the UTC day of a moment: 2026-11-29."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d")
+    # datetime rounds to microseconds.
+    return _day(int(round(seconds, 6) // 86_400))
+
+
+@lru_cache(maxsize=4096)
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * 86_400, timezone.utc).strftime("%Y-%m-%d")
 
 
 def clusters(records_dir: Path) -> list[str]:

@@ -6,6 +6,7 @@ import contextlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,15 @@ def schema_of(columns: Mapping[str, str]) -> pa.Schema:
 
 def table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     """Return rows as a table; what a row does not have is null."""
-    columns = [_column([row.get(field.name) for row in rows], field.type) for field in schema]
+    columns = [_column(_values(rows, field.name), field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _values(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    try:
+        return list(map(itemgetter(name), rows))
+    except KeyError:
+        return [row.get(name) for row in rows]
 
 
 def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
@@ -68,9 +76,17 @@ class Writer:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._schema = schema
-        dictionary = [field.name for field in schema if field.type in (_TYPES["text"], _TYPES["json"])]
+        texts = [field.name for field in schema if field.type in (_TYPES["text"], _TYPES["json"])]
+        texts += [f"{field.name}.list.element" for field in schema if field.type == _TYPES["texts"]]
         self._file = pq.ParquetWriter(
-            path, schema, compression="zstd", compression_level=1, use_dictionary=dictionary, version="2.6"
+            path,
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=texts,
+            # Nobody asks for the least or the greatest of all devices.
+            write_statistics=[field.name for field in schema if not pa.types.is_list(field.type)],
+            version="2.6",
         )
         self._kept: list[pa.Table] = []
         self.rows_kept = 0

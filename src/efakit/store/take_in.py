@@ -11,12 +11,14 @@ import pyarrow as pa
 
 from efakit.jobs.fields import Record
 from efakit.jobs.json_file import Unusable, read_bytes
+from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import Fault, Found, add_records
-from efakit.store.decode import decode
+from efakit.store.decode import Quick, decode
 from efakit.store.index import Row as IndexRow
 from efakit.store.judged import NODE_COLUMNS, RUN_COLUMNS, judged_rows
 from efakit.store.layout import RECORDS, day_of
-from efakit.store.listing import Unit
+from efakit.store.listing import JsonFile, Unit
+from efakit.store.quick_rows import quick_tables
 from efakit.store.stored import record_of
 from efakit.store.tables import of_jobs, records_schema, schema_of, table
 
@@ -63,10 +65,17 @@ class Taken:
 class _Rows:
     def __init__(self) -> None:
         self.records: list[Mapping[str, Any]] = []
+        self.quick: list[tuple[int, Quick]] = []
         self.index: list[IndexRow] = []
         self.runs: list[Mapping[str, Any]] = []
         self.nodes: list[Mapping[str, Any]] = []
         self.mode = 0o777
+
+    def add(self, row: Mapping[str, Any] | Quick, unit: Unit, day: str) -> None:
+        if isinstance(row, Quick):
+            self.quick.append((unit.job_id, row))
+        else:
+            self.records.append({**row, "day": day, "cluster_folder": unit.cluster, "folder_job_id": unit.job_id})
 
 
 def take_in(work: Work) -> Taken:
@@ -82,13 +91,20 @@ def take_in(work: Work) -> Taken:
         _take_unit(work, unit, held.get(unit.job_id, {}), days, taken)
     for key, rows in days.items():
         taken.days[key] = Day(
-            table(rows.records, records_schema()),
+            _records(key, rows),
             rows.index,
             rows.mode,
             table(rows.runs, schema_of(RUN_COLUMNS)),
             table(rows.nodes, schema_of(NODE_COLUMNS)),
         )
     return taken
+
+
+def _records(key: tuple[str, str], rows: _Rows) -> pa.Table:
+    tables = quick_tables({"cluster_folder": key[0], "day": key[1]}, rows.quick)
+    if rows.records or not tables:
+        tables.append(table(rows.records, records_schema()))
+    return pa.concat_tables(tables)
 
 
 def _take_unit(
@@ -102,11 +118,11 @@ def _take_unit(
     folder = work.records_dir / unit.cluster / str(unit.job_id)
     good: list[tuple[str, Record]] = []
     bad: list[tuple[str, str]] = []
-    new: dict[str, tuple[Any, Mapping[str, Any]]] = {}
+    new: dict[str, tuple[Any, Mapping[str, Any] | Quick]] = {}
     for file in unit.new_files():
         below = f"{unit.cluster}/{unit.job_id}/{file.name}"
         try:
-            row, record = decode(read_bytes(folder / file.name), below, unit.job_id, found.lists)
+            row, record = _read(f"{folder}/{file.name}", below, file, unit.job_id, found.lists)
         except Unusable as error:
             if not isinstance(error.__cause__, FileNotFoundError):
                 bad.append((file.name, str(error)))
@@ -115,8 +131,6 @@ def _take_unit(
             taken.misplaced += 1  # a copy by hand; its id may be another file's
             continue
         good.append((file.name, record))
-        # Of version 1 the id follows from the path.
-        row = {**row, "record_id": file.record_id, "source": below} if record["schema_version"] == 1 else row
         new[file.name] = file, row
     known = {record["record_id"] for _, record in good}
     for record_id, held_row in held.items():
@@ -135,7 +149,7 @@ def _take_unit(
         file, new_row = new[name]
         day = day_of(record["ended_at"])
         rows = days.setdefault((unit.cluster, day), _Rows())
-        rows.records.append({**new_row, "day": day, "cluster_folder": unit.cluster, "folder_job_id": unit.job_id})
+        rows.add(new_row, unit, day)
         number = int(file.record_id, 16)
         rows.index.append(IndexRow(unit.job_id, record["job_id"], number, file.size, file.mtime_ns, work.now))
         rows.mode &= file.mode
@@ -144,7 +158,7 @@ def _take_unit(
             if old.record_id == number:
                 taken.replaced.setdefault((unit.cluster, old_day), set()).add((unit.job_id, file.record_id))
     if mine:
-        last = max(day_of(record["ended_at"]) for _, record in found.records)
+        last = day_of(max(record["ended_at"] for _, record in found.records))
         rows = days.setdefault((unit.cluster, last), _Rows())
         # Damaged files stay where they are, and a query sees them there.
         found.damaged.clear()
@@ -152,6 +166,15 @@ def _take_unit(
         rows.runs += runs
         rows.nodes += nodes
         taken.units.append((unit.cluster, unit.job_id))
+
+
+def _read(
+    path: str, below: str, file: JsonFile, folder_job_id: int, lists: NodeLists
+) -> tuple[dict[str, Any] | Quick, Record]:
+    row, record = decode(read_bytes(path), below, folder_job_id, lists)
+    if isinstance(row, dict) and record["schema_version"] == 1:
+        row |= {"record_id": file.record_id, "source": below}  # the id follows from the path
+    return row, record
 
 
 def _stored(row: Mapping[str, Any], unit: Unit, found: Found) -> Record | None:

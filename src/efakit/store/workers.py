@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -13,6 +14,8 @@ from efakit.errors import RecordError
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+"""Values of records make no circles, and there are a hundred lists in each."""
 
 
 def spread(function: Callable[[_Item], _Result], items: Sequence[_Item], workers: int) -> Iterator[_Result]:
@@ -56,6 +59,7 @@ def _start(
         children.append(child)
         return os.fdopen(reading, "rb")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     os.close(reading)
     for pipe in others:
         os.close(pipe.fileno())

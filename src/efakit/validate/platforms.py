@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from efakit.emit.registry import emit
@@ -60,17 +61,10 @@ def _by_dstack(file: Path, plan: Plan, vendor: bool) -> Judgement:
         why = "dstack: not installed; pip install 'efakit[dstack]', best in an environment of its own"
         return Judgement("dstack", None, "not asked", why)
     files = {item.path: item.content for item in emit(plan, ("dstack",)) if item.path.endswith(".yml")}
-    place = Place(str(file), 1, 1)
-    found: list[Finding] = []
-    said = (
-        Finding("dstack:parser", "error", f"{name}: {text}", source=_DSTACK, place=place)
-        for name, text in dstack_parsers.refusals(files)
-    )
-    why = taken(found, said)
-    if why:
-        return unanswered("dstack", installed, f"dstack {installed} gave no answer: {why}", found)
     detail = f"dstack {installed}, its parsers, of {len(files)} files"
-    return Judgement("dstack", installed, outcome_of(found), detail, tuple(found), (_NEVER_BY_DSTACK,))
+    asked = Judgement("dstack", installed, "undecided", detail, notes=(_NEVER_BY_DSTACK,))
+    said = (f"{name}: {text}" for name, text in dstack_parsers.refusals(files))
+    return _answered(asked, _errors("dstack:parser", _DSTACK, file, said), f"dstack {installed} gave no answer")
 
 
 def _by_eks(file: Path, plan: Plan, vendor: bool) -> Judgement:
@@ -86,19 +80,12 @@ def _by_eks(file: Path, plan: Plan, vendor: bool) -> Judgement:
     files = {item.path: item.content for item in emit(plan, ("eks",)) if item.path.endswith(".yaml")}
     files = {name: content for name, content in files.items() if not name.startswith("eks/values-")}
     schema = eks_judges.eksctl_schema()
-    place = Place(str(file), 1, 1)
-    found: list[Finding] = []
-    answers = (
-        Finding("eks:schema", "error", f"{name}: {text}", source=_EKS, place=place)
-        for name, text in eks_judges.refusals(files, section.section.version, section.region, schema)
-    )
-    why = taken(found, answers)
-    if why:
-        return unanswered("eks", said, f"eks: a judge gave no answer: {why}", found)
     no_schema = _NO_SCHEMA if eks_judges.eksctl_program() else _NO_EKSCTL
     detail = f"{said}{' and the schema of the eksctl on PATH' if schema else ''}, of {len(files)} files"
     notes = (_NEVER_BY_EKS, *(() if schema else (no_schema,)))
-    return Judgement("eks", said, outcome_of(found), detail, tuple(found), notes)
+    refused = eks_judges.refusals(files, section.section.version, section.region, schema)
+    answers = _errors("eks:schema", _EKS, file, (f"{name}: {text}" for name, text in refused))
+    return _answered(Judgement("eks", said, "undecided", detail, notes=notes), answers, "eks: a judge gave no answer")
 
 
 def _by_parsers(file: Path, plan: Plan, vendor: bool) -> Judgement:
@@ -159,18 +146,14 @@ def _by_pcs(file: Path, plan: Plan, vendor: bool) -> Judgement:
         why = "pcs: cfn-lint is not installed; pip install 'efakit[eks]', best in an environment of its own"
         return Judgement("pcs", None, "not asked", why)
     files = {item.path: item.content.decode() for item in emit(plan, ("pcs",)) if item.path.endswith(".yaml")}
-    place = Place(str(file), 1, 1)
-    found: list[Finding] = []
-    answers = (
-        Finding("pcs:schema", "error", f"{name}: {text}", source=_PCS, place=place)
+    detail = f"cfn-lint {release}, CloudFormation's schemas, of {len(files)} template"
+    asked = Judgement("pcs", release, "undecided", detail, notes=(_NEVER_BY_PCS,))
+    said = (
+        f"{name}: {text}"
         for path, content in files.items()
         for name, text in eks_judges.cfn_faults(path, content, section.region)
     )
-    why = taken(found, answers)
-    if why:
-        return unanswered("pcs", release, f"pcs: cfn-lint {release} gave no answer: {why}", found)
-    detail = f"cfn-lint {release}, CloudFormation's schemas, of {len(files)} template"
-    return Judgement("pcs", release, outcome_of(found), detail, tuple(found), (_NEVER_BY_PCS,))
+    return _answered(asked, _errors("pcs:schema", _PCS, file, said), f"pcs: cfn-lint {release} gave no answer")
 
 
 def _by_hyperpod(file: Path, plan: Plan, vendor: bool) -> Judgement:
@@ -182,17 +165,24 @@ def _by_hyperpod(file: Path, plan: Plan, vendor: bool) -> Judgement:
         return Judgement("hyperpod", None, "not asked", why)
     name = "hyperpod/create-cluster.json"
     request = json.loads(next(item.content for item in emit(plan, ("hyperpod",)) if item.path == name))
-    place = Place(str(file), 1, 1)
-    found: list[Finding] = []
-    answers = (
-        Finding("hyperpod:model", "error", f"{name}: {text}", source=_HYPERPOD, place=place)
-        for text in sagemaker_model.refusals(request, "sagemaker", "CreateCluster")
-    )
-    why_not = taken(found, answers)
-    if why_not:
-        return unanswered("hyperpod", model, f"botocore {model} gave no answer: {why_not}", found)
     detail = f"SageMaker's model of its requests in botocore {model}, of one request"
-    return Judgement("hyperpod", model, outcome_of(found), detail, tuple(found), (_NEVER_BY_HYPERPOD,))
+    asked = Judgement("hyperpod", model, "undecided", detail, notes=(_NEVER_BY_HYPERPOD,))
+    said = (f"{name}: {text}" for text in sagemaker_model.refusals(request, "sagemaker", "CreateCluster"))
+    return _answered(asked, _errors("hyperpod:model", _HYPERPOD, file, said), f"botocore {model} gave no answer")
+
+
+def _errors(rule: str, source: str, file: Path, said: Iterable[str]) -> Iterator[Finding]:
+    """Give what a judge says as findings of the spec, at its first line: judges know what is rendered."""
+    return (Finding(rule, "error", text, source=source, place=Place(str(file), 1, 1)) for text in said)
+
+
+def _answered(asked: Judgement, answers: Iterable[Finding], no_answer: str) -> Judgement:
+    """Return a judgement with the answers that came, undecided where the judge broke off: ``no_answer`` says so."""
+    found: list[Finding] = []
+    why = taken(found, answers)
+    if why:
+        return unanswered(asked.judge, asked.version, f"{no_answer}: {why}", found)
+    return replace(asked, outcome=outcome_of(found), findings=tuple(found))
 
 
 _JUDGES: dict[str, Callable[[Path, Plan, bool], Judgement]] = {

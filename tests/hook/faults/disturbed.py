@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -16,8 +17,8 @@ from efakit.emit.resources import folder as shipped
 from efakit.emit.resources import package_file
 from efakit.jobs.records import find_runs
 from scripts.record_forms import one_by_one
-from tests.hook.faults.fail_at import KILL, KILL_GROUP, Call, LikeSlurmd, Outcome, Point, WarmHook
-from tests.hook.hookrun import built_hook
+from tests.hook.faults.fail_at import KILL, KILL_GROUP, Call, LikeSlurmd, Outcome, Point, is_loading
+from tests.hook.forked import ForkServer, built_hook
 from tests.lab import efa_software, efa_tree
 
 SCHEMA = jsonschema.Draft202012Validator(
@@ -38,6 +39,11 @@ SLURM = {
 }
 _SIGNALS = 128
 STARTS = {7: 1_790_000_000, 8: 1_790_003_600}
+# In a path: of a process, a pipe, a file that is being written.
+_OWN_NUMBERS = re.compile(r"/proc/\d+|:\[\d+\]$|\.\d+\.[0-9a-f]{8}$")
+# In what a run leaves: a random id, a time.
+_OWN_NAME = re.compile(r"\.\d+\.[0-9a-f]{8}$|[0-9a-f]{16,}|\b1\d{9}\b")
+_OWN_VALUE = re.compile(rb"\b(?:[0-9a-f]{16,}|\d+\.\d{2,}|1\d{9})\b")
 SCRIPTS = {"prolog": "prolog.d/00_efakit", "epilog": "epilog.d/99_efakit", "health-check": "health-check"}
 
 
@@ -57,7 +63,10 @@ class World:
         self._install()
         self.slurmd = LikeSlurmd(tools, self._machine, None if from_start else self.archive)
         # Where the points lie before the hook's first line, every run begins there.
-        self._warm = None if from_start else WarmHook(self.archive, self._machine)
+        self._server = None if from_start else ForkServer(tools / "fail_at.so", folder=self._machine)
+        self._in_forked: dict[tuple[int, int], Call] = {}
+        # What disturbed runs have left on the node, and who was disturbed how.
+        self.seen: set[object] = set()
         self._places = (self._machine / "spool", self._machine / "run", self.folder / "spool", self.folder / "run-dir")
         self.begin("observe")
 
@@ -119,8 +128,18 @@ class World:
 
     def close(self) -> None:
         self.slurmd.close()
-        if self._warm:
-            self._warm.close()
+        if self._server:
+            self._server.close()
+
+    def left(self) -> frozenset[tuple[str, int, bytes]]:
+        """Return all that the hook has left on the node, but for what is another in each run: ids and times."""
+        found = set()
+        for place in (*self._places, self.records):
+            for path in (place, *place.rglob("*")) if place.exists() else ():
+                name = _OWN_NAME.sub("#", str(path.relative_to(self.folder)))
+                content = path.read_bytes() if path.is_file() else b""
+                found.add((name, path.lstat().st_mode, _OWN_VALUE.sub(b"#", content)))
+        return frozenset(found)
 
     def own_files(self) -> list[tuple[str, int, int, int]]:
         """Return what tells whether the hook's own files are as they were."""
@@ -130,20 +149,62 @@ class World:
     def run(self, command: str, job: int | None = None) -> str:
         """Run a hook with nothing wrong."""
         argv, environment = self.command(command, job)
-        if self._warm:
-            outcome = self._warm.run([command, "--config", str(self.home / "hook.json")], environment)
+        if self._server:
+            done = self._server.run(self.archive, self._arguments(command), environment)
+            outcome = Outcome(done.returncode, done.stdout, done.stderr, "")
         else:
             outcome = self.slurmd.run(argv, environment)
         assert (outcome.status, outcome.errors) == (0, "")
         return outcome.output
 
+    def _arguments(self, command: str) -> list[str]:
+        """Return those that the script run-hook gives the hook."""
+        return [command, "--config", str(self.home / "hook.json"), "--refusal-status", "99"]
+
     def trace(self, command: str, job: int | None) -> list[Call]:
         """Run a hook with nothing wrong, and return its calls."""
         return self.slurmd.trace(*self.command(command, job))
 
+    def match(self, calls: list[Call], command: str, job: int | None) -> None:
+        """Find the calls of a whole run in a forked one, which has no modules to load and so makes fewer."""
+        assert self._server is not None
+        _, environment = self.command(command, job)
+        forked = self.slurmd.trace_forked(self._server, self.archive, self._arguments(command), environment)
+        by_kind: dict[object, list[Call]] = {}
+        for call in forked:
+            by_kind.setdefault(self._kind(call), []).append(call)
+        for call in calls:
+            if self._is_own(call) and (same := by_kind.get(self._kind(call))):
+                self._in_forked[call.process, call.number] = same.pop(0)
+
+    def matched(self, calls: list[Call]) -> float:
+        """Return the share of the hook's own calls that have been found in a forked run."""
+        return len(self._in_forked) / sum(self._is_own(call) for call in calls)
+
+    def _kind(self, call: Call) -> object:
+        """Return by what a call is known: not by its number, since threads make theirs in another order each time."""
+        return call.process, call.name, _OWN_NUMBERS.sub("#", call.path)
+
+    def _is_own(self, call: Call) -> bool:
+        in_archive = call.path.startswith(f"{self.archive}/")
+        return not in_archive and not is_loading(call, self.folder, self.archive)
+
     def disturb(self, point: Point, command: str, job: int | None) -> Outcome:
         """Run a hook with one fault."""
         return self.slurmd.run(*self.command(command, job), point)
+
+    def disturb_forked(self, point: Point, command: str, job: int | None) -> Outcome | None:
+        """Run a hook in a forked process with one fault; None where its shell would have a word to say.
+
+        That is before the hook's own calls, and where the process is killed or does not come to its end.
+        """
+        call = self._in_forked.get((point.call.process, point.call.number))
+        if self._server is None or call is None or point.fault in KILLS:
+            return None
+        _, environment = self.command(command, job)
+        same = Point(call, point.fault)
+        outcome = self.slurmd.run_forked(self._server, self.archive, self._arguments(command), environment, same)
+        return outcome if outcome.status == 0 and outcome.fired else None
 
     def published(self, job: int) -> list[dict[str, Any]]:
         """Return the published records of a job."""
@@ -261,16 +322,24 @@ def the_lines_are_whole(world: World, _point: Point, outcome: Outcome) -> Iterat
 
 def play(world: World, scenario: Scenario, point: Point, mode: str) -> tuple[bool, list[str]]:
     """Play a scenario with one fault; return whether the fault came, and what is wrong then."""
-    world.begin(mode)
-    world.count(scenario.bytes_now)
-    own_files = world.own_files()
-    outcome = world.disturb(point, scenario.command, scenario.job)
+    outcome = None
+    for disturb in (world.disturb_forked, world.disturb):
+        if outcome is None:
+            world.begin(mode)
+            world.count(scenario.bytes_now)
+            own_files = world.own_files()
+            outcome = disturb(point, scenario.command, scenario.job)
+    assert outcome is not None
     # So that whatever comes after it starts as ever.
     wrong = [] if world.own_files() == own_files else ["the hook's own files are not as they were"]
     # Without its script, as a person runs it, the hook may say that it did not begin.
     if scenario.command in SCRIPTS and outcome.status != 0 and (point.fault not in KILLS or outcome.status < _SIGNALS):
         wrong.append(f"status {outcome.status}: the node is drained")
-    scenario.after(world)
-    wrong += scenario.check(world, point, outcome)
+    # What comes after it finds nothing but what this run has left. Where another has left the same, it is known.
+    left = (world.left(), mode, point.fault in KILLS)
+    if scenario.after is nothing or left not in world.seen:
+        world.seen.add(left)
+        scenario.after(world)
+        wrong += scenario.check(world, point, outcome)
     said = f"{outcome.output.strip()} {outcome.errors.strip()}"
     return bool(outcome.fired), [f"{mode}, {point}: {text} ({said})" for text in wrong]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from typing import Any
 
 from tests.hook.faults.story import (
@@ -81,15 +80,7 @@ def exactly(command: str, environment: dict[str, str]) -> Step:
 
 
 def _start(node: Node, command: str, environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        [node.python, "-I", "-S", node.archive, command, "--config", written_config(node)],
-        env=environment,
-        cwd="/",
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=90,
-    )
+    done = node.start([command, "--config", written_config(node)], environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert "internal error" not in done.stdout
     return done.stdout

@@ -84,6 +84,12 @@ __attribute__((constructor)) static void prepare(void) {
   if (!marker || !*marker) begin();
 }
 
+/* For a process that was forked from one without a FAIL_STATE, and has its variables since: it counts from here on. */
+void fail_at_begin(void) {
+  prepare();
+  if (state && number < 0) begin();
+}
+
 /* What a descriptor is open on, for the trace. */
 static const char *of(int descriptor) {
   static __thread char target[256];

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import errno
 import functools
-import marshal
 import mmap
 import os
 import shutil
@@ -16,6 +15,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.hook.forked import Ended, ForkServer
 
 _SOURCES = Path(__file__).parent
 # struct state in fail_at.c.
@@ -126,6 +127,10 @@ class Point:
     call: Call
     fault: int | str
 
+    def place(self) -> str:
+        """Return it as FAIL_AT has it."""
+        return f"{self.call.process}:{self.call.number}:{self.fault}"
+
     def __str__(self) -> str:
         name = self.fault if isinstance(self.fault, str) else errno.errorcode[self.fault]
         call = self.call
@@ -170,6 +175,16 @@ class LikeSlurmd:
     def trace(self, argv: Sequence[str], environment: dict[str, str]) -> list[Call]:
         """Run to the end and return all calls, process by process."""
         self._run(argv, environment, "")
+        return self._traced()
+
+    def trace_forked(
+        self, server: ForkServer, archive: Path, argv: Sequence[str], environment: dict[str, str]
+    ) -> list[Call]:
+        """Run the hook in a forked process to its end, and return all calls after the import of its modules."""
+        server.run(archive, argv, {**environment, **self._variables("")})
+        return self._traced()
+
+    def _traced(self) -> list[Call]:
         length = _HEAD.unpack_from(self._state)[3]
         assert length < _TRACE_BYTES, "the trace has no more room"
         begin = _HEAD.size + _WHAT_BYTES
@@ -182,17 +197,27 @@ class LikeSlurmd:
         if point is None:
             done = self._start("", argv, environment)
             return Outcome(done.returncode, done.stdout, done.stderr, "")
-        call = point.call
-        done = self._run(argv, environment, f"{call.process}:{call.number}:{point.fault}")
+        return self._outcome(self._run(argv, environment, point.place()))
+
+    def run_forked(
+        self, server: ForkServer, archive: Path, argv: Sequence[str], environment: dict[str, str], point: Point
+    ) -> Outcome:
+        """Run the hook in a forked process, with one fault, to the end of all that is left behind."""
+        return self._outcome(server.run(archive, argv, {**environment, **self._variables(point.place())}))
+
+    def _outcome(self, done: Ended | subprocess.CompletedProcess[str]) -> Outcome:
         fired = _HEAD.unpack_from(self._state)[1]
         what = self._state[_HEAD.size : _HEAD.size + _WHAT_BYTES].partition(b"\0")[0].decode().strip()
         return Outcome(done.returncode, done.stdout, done.stderr, what if fired else "")
 
     def _run(self, argv: Sequence[str], environment: dict[str, str], at: str) -> subprocess.CompletedProcess[str]:
+        return self._start(str(self._tools / "fail_at.so"), argv, {**environment, **self._variables(at)})
+
+    def _variables(self, at: str) -> dict[str, str]:
+        """Return what the library is told for a run that begins now."""
         self._state[: _HEAD.size + _WHAT_BYTES] = bytes(_HEAD.size + _WHAT_BYTES)
         marker = "" if self._marker is None else str(self._marker)
-        more = {"FAIL_STATE": str(self._path), "FAIL_MARKER": marker, "FAIL_AT": at}
-        return self._start(str(self._tools / "fail_at.so"), argv, {**environment, **more})
+        return {"FAIL_STATE": str(self._path), "FAIL_MARKER": marker, "FAIL_AT": at}
 
     def _start(
         self, library: str, argv: Sequence[str], environment: dict[str, str]
@@ -207,31 +232,6 @@ class LikeSlurmd:
         )
         assert done.returncode != _HANGS, f"something is still there after a minute: {environment}"
         return done
-
-
-class WarmHook:
-    """Runs the hook with nothing wrong, as `LikeSlurmd` does but for its start: see ``warm_hook``."""
-
-    def __init__(self, archive: Path, folder: Path) -> None:
-        program = [sys.executable, "-I", "-S", str(_SOURCES / "warm_hook.py"), str(archive), str(folder)]
-        self._process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def close(self) -> None:
-        self._process.communicate()
-
-    def run(self, arguments: Sequence[str], environment: dict[str, str]) -> Outcome:
-        """Run to the end of all that is left behind."""
-        requests, answers = self._process.stdin, self._process.stdout
-        assert requests is not None
-        assert answers is not None
-        request = marshal.dumps((list(arguments), environment))
-        requests.write(len(request).to_bytes(4, "little") + request)
-        requests.flush()
-        length = answers.read(4)
-        assert length, "what runs the hook has ended"
-        status, output, errors = marshal.loads(answers.read(int.from_bytes(length, "little")))  # noqa: S302
-        assert status != _HANGS, f"something is still there after a minute: {environment}"
-        return Outcome(status, output, errors, "")
 
 
 def _parts(line: str) -> tuple[str, str, str, str]:
@@ -254,7 +254,7 @@ def points(calls: Sequence[Call], own: Path, archive: Path, faults_each: int = 2
         kind = (call.process, call.name, call.path)
         if EVERY_FAULT:
             yield from (Point(call, fault) for fault in faults)
-        elif call.path == str(archive) or (call.path.startswith("/") and not _is_below(call.path, own)):
+        elif is_loading(call, own, archive):
             loading += 1
             yield from chosen[:1] if loading % _LOADING == 0 else ()
         elif kind in seen or in_counters:
@@ -263,6 +263,11 @@ def points(calls: Sequence[Call], own: Path, archive: Path, faults_each: int = 2
         else:
             yield from chosen
         seen.add(kind)
+
+
+def is_loading(call: Call, own: Path, archive: Path) -> bool:
+    """Say whether Python makes this call to load a module: it reads the hook's file, or a file of Python's own."""
+    return call.path == str(archive) or (call.path.startswith("/") and not _is_below(call.path, own))
 
 
 def _is_below(path: str, folder: Path) -> bool:

@@ -640,20 +640,15 @@ def odd_values(**changes: object) -> Step:
 
 
 def epilog_without_settings(story: Story) -> None:
-    import subprocess
-
     node = story.node
-    done = subprocess.run(
-        [node.python, "-I", "-S", str(node.archive), "epilog", "--config", str(node.config)],
-        env={
+    done = node.start(
+        ["epilog", "--config", str(node.config)],
+        {
             "SLURMD_NODENAME": node.name,
             "SLURM_CLUSTER_NAME": "lab",
             "SLURM_JOB_ID": "7",
             "SLURM_JOB_NODELIST": node.name,
         },
-        capture_output=True,
-        text=True,
-        timeout=90,
     )
     assert (done.returncode, done.stderr) == (0, "")
     story.said.append(done.stdout)

@@ -10,6 +10,7 @@ import re
 from typing import Any, Callable, TypeVar
 
 from efakit.errors import CatalogError
+from efakit.printable import as_written
 
 Row = dict[str, Any]
 _Made = TypeVar("_Made")
@@ -128,9 +129,13 @@ def natural_order(name: str) -> tuple[str, int, int, str]:
 def changes(old: Any, new: Any) -> list[str]:
     """Name what differs between two rows, field by field where they have fields."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
-        return [f"{old!r} -> {new!r}"]
+        return [f"{as_written(old)} -> {as_written(new)}"]
     fields = list(new) + [field for field in old if field not in new]
-    return [f"{field} {old.get(field)!r} -> {new.get(field)!r}" for field in fields if old.get(field) != new.get(field)]
+    return [
+        f"{field} {as_written(old.get(field))} -> {as_written(new.get(field))}"
+        for field in fields
+        if old.get(field) != new.get(field)
+    ]
 
 
 def _described(raw: Row, make: Callable[[], _Made]) -> _Made:

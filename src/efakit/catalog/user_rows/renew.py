@@ -9,6 +9,7 @@ from efakit.catalog.user_rows.built_in import BuiltIn
 from efakit.catalog.user_rows.describe import FIELDS, OPTIONAL_FIELDS, card0_efa, changes, efa_row, has_efa, plain_row
 from efakit.catalog.user_rows.userdata import UserData, check_efa_row, check_plain
 from efakit.errors import CatalogError
+from efakit.printable import as_written
 
 Row = dict[str, Any]
 
@@ -91,7 +92,7 @@ def _take_efa(found: Renewal, row: Row, built_in: BuiltIn) -> None:
         return
     found.data.efa[name] = row
     found.changed[name] = differing
-    found.notes += [f"{name}: {field} stays {row[field]!r}, as the built-in catalog has it" for field in kept]
+    found.notes += [f"{name}: {field} stays {as_written(row[field])}, as the built-in catalog has it" for field in kept]
 
 
 def _completed(row: Row, known: Row, built_in: BuiltIn) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, Callable, NamedTuple
 from efakit.catalog.user_rows.describe import ACCELERATOR_FIELDS, FIELDS, OPTIONAL_FIELDS, is_type_name
 from efakit.catalog.user_rows.userfile import SWITCH
 from efakit.errors import CatalogError
+from efakit.printable import as_written
 
 Row = dict[str, Any]
 
@@ -51,7 +52,7 @@ def parse(content: Any) -> UserData:
     """Give the data in a file's content; raise ValueError where it is not as ``render`` writes it."""
     _expect(isinstance(content, dict), "no JSON object")
     form = content.get("format")
-    _expect(form == _FORMAT, f"format {form!r}, and this efakit reads format {_FORMAT}")
+    _expect(form == _FORMAT, f"format {as_written(form)}, and this efakit reads format {_FORMAT}")
     for key, kind in (("updated", str), ("built_in_revision", int), ("sources", dict), ("types", list)):
         _expect(isinstance(content.get(key), kind), f"no {key!r}")
     _expect(isinstance(content.get("plain_types"), list), "no 'plain_types'")

@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from efakit.printable import as_written
+
 Path = tuple[str | int, ...]
 
 _TRUE = frozenset(("t", "true", "on", "y", "yes", "1", 1, True))
@@ -127,5 +129,4 @@ def shown(value: Any) -> str:
         return "nothing"
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST:
         return "a huge number"
-    text = repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return as_written(value, 80)

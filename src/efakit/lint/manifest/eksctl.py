@@ -15,6 +15,7 @@ from efakit.catalog.instances import Instance
 from efakit.errors import UnknownInstanceType
 from efakit.lint.manifest.problem import Path, Problem, at, items, mapping, texts
 from efakit.nearness import choice, near
+from efakit.printable import as_text, as_written
 
 _Data = Mapping[str, Any]
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-[0-9]+")
@@ -79,7 +80,7 @@ def _unread(groups: Any, kind: str) -> Iterator[Problem]:
         yield Problem("eksctl-key", (kind,), f"{kind} is no list of node groups", "write a list: - name: ...")
     for number, group in enumerate(groups if isinstance(groups, list) else []):
         if not isinstance(group, Mapping):
-            message = f"{group!r} is no node group"[:200]
+            message = f"{as_written(group)} is no node group"
             yield Problem("eksctl-key", (kind, number), message, "write the group's keys, or remove it")
 
 
@@ -87,11 +88,11 @@ def _metadata(data: _Data) -> Iterator[Problem]:
     region, version = at(data, "metadata", "region"), at(data, "metadata", "version")
     if region is not None and not _REGION.fullmatch(str(region)):
         fix = "write a region such as us-west-2"
-        yield Problem("eksctl-region", ("metadata", "region"), f"{region!r} is not a region", fix)
+        yield Problem("eksctl-region", ("metadata", "region"), f"{as_written(region)} is not a region", fix)
     if version is not None:
         numbers = rows.minor(str(version))
         if not numbers or numbers < rows.minor(rows.OLDEST_KUBERNETES):
-            message = f"EKS does not create clusters with Kubernetes {version}"
+            message = f"EKS does not create clusters with Kubernetes {as_text(version)}"
             fix = f"write version '{rows.OLDEST_KUBERNETES}' or later, in quotes, such as '{rows.KUBERNETES}'"
             yield Problem("eksctl-version", ("metadata", "version"), message, fix)
     names: list[tuple[Path, Any]] = [(("metadata", "name"), at(data, "metadata", "name"))]
@@ -100,7 +101,9 @@ def _metadata(data: _Data) -> Iterator[Problem]:
     for path, name in names:
         if name is not None and not _NAME.fullmatch(str(name)):
             fix = "use letters, digits and hyphens; begin with a letter"
-            yield Problem("eksctl-name", path, f"{name!r} cannot be part of a CloudFormation stack's name", fix)
+            yield Problem(
+                "eksctl-name", path, f"{as_written(name)} cannot be part of a CloudFormation stack's name", fix
+            )
 
 
 def _zones(data: _Data) -> Iterator[Problem]:
@@ -147,7 +150,7 @@ def _keys(group: _Data, path: Path) -> Iterator[Problem]:
 
 def _names_of(group: _Data, path: Path) -> Iterator[tuple[Path, str]]:
     if group.get("instanceType"):
-        yield (*path, "instanceType"), str(group["instanceType"])
+        yield (*path, "instanceType"), as_text(group["instanceType"])
     for keys in (("instanceTypes",), ("instancesDistribution", "instanceTypes")):
         for number, name in enumerate(texts(group, *keys)):
             yield (*path, *keys, number), name
@@ -212,7 +215,10 @@ def _capacity(group: _Data, path: Path, *, managed: bool) -> Iterator[Problem]:
     if kind is not None and kind != "capacity-block":
         fix = "write capacity-block, or spot: true for a managed group on spot"
         yield Problem(
-            "eksctl-market", (*path, "instanceMarketOptions", "marketType"), f"unknown market type {kind!r}", fix
+            "eksctl-market",
+            (*path, "instanceMarketOptions", "marketType"),
+            f"unknown market type {as_written(kind)}",
+            fix,
         )
     targeted = at(group, "capacityReservation", "capacityReservationTarget")
     if not managed and _has_efa(group) and targeted and "placement" not in group:
@@ -228,7 +234,7 @@ def _sizes(group: _Data, path: Path) -> Iterator[Problem]:
     sizes = [group.get(key) for key in ("minSize", "desiredCapacity", "maxSize")]
     known = [size for size in sizes if isinstance(size, int)]
     if known != sorted(known):
-        message = f"minSize, desiredCapacity and maxSize are {', '.join(map(str, sizes))}"
+        message = f"minSize, desiredCapacity and maxSize are {', '.join(map(as_text, sizes))}"
         yield Problem("eksctl-sizes", path, message, "write minSize <= desiredCapacity <= maxSize")
 
 
@@ -236,7 +242,7 @@ def _taints(group: _Data, path: Path) -> Iterator[Problem]:
     for where, taint in items(group, "taints"):
         effect = taint.get("effect")
         if effect not in _EFFECTS:
-            message = f"unknown taint effect {effect!r}"
+            message = f"unknown taint effect {as_written(effect)}"
             yield Problem("eksctl-taint", (*path, *where, "effect"), message, choice(effect, _EFFECTS, "effects"))
 
 

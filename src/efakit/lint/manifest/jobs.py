@@ -14,6 +14,7 @@ from efakit.catalog import eks as rows
 from efakit.lint.manifest.pods import amount
 from efakit.lint.manifest.problem import Path, Problem, at, is_template, items, mapping
 from efakit.nearness import choice
+from efakit.printable import as_text, as_written
 
 _Data = Mapping[str, Any]
 _ROLES = ("Launcher", "Worker")
@@ -44,7 +45,7 @@ def _roles(data: _Data) -> Iterator[Problem]:
     roles = mapping(data, *path)
     for name in roles:
         if name not in _ROLES:
-            message = f"unknown role {name!r}: the operator ignores its pods"
+            message = f"unknown role {as_written(name)}: the operator ignores its pods"
             yield Problem("mpi-role", (*path, str(name)), message, choice(name, _ROLES, "roles"))
     if "Launcher" not in roles:
         yield Problem("mpi-role", path, "no Launcher", "write one, with the command that starts mpirun")
@@ -58,23 +59,28 @@ def _policies(data: _Data) -> Iterator[Problem]:
     clean = at(data, "spec", "runPolicy", "cleanPodPolicy")
     if clean is not None and clean not in _CLEANED:
         fix = choice(clean, _CLEANED, "policies")
-        yield Problem("mpi-policy", ("spec", "runPolicy", "cleanPodPolicy"), f"unknown policy {clean!r}", fix)
+        yield Problem("mpi-policy", ("spec", "runPolicy", "cleanPodPolicy"), f"unknown policy {as_written(clean)}", fix)
     kind = at(data, "spec", "mpiImplementation")
     if kind is not None and kind not in _MPIS:
-        yield Problem("mpi-policy", ("spec", "mpiImplementation"), f"unknown MPI {kind!r}", choice(kind, _MPIS, "MPIs"))
+        yield Problem(
+            "mpi-policy", ("spec", "mpiImplementation"), f"unknown MPI {as_written(kind)}", choice(kind, _MPIS, "MPIs")
+        )
     for name, role in mapping(data, "spec", "mpiReplicaSpecs").items():
         path: Path = ("spec", "mpiReplicaSpecs", name)
         policy, own = at(role, "restartPolicy"), at(role, "template", "spec", "restartPolicy")
         if policy is not None and policy not in _RESTARTED:
             fix = choice(policy, _RESTARTED, "policies")
-            yield Problem("mpi-policy", (*path, "restartPolicy"), f"unknown policy {policy!r}", fix)
+            yield Problem("mpi-policy", (*path, "restartPolicy"), f"unknown policy {as_written(policy)}", fix)
         if own is not None and own != policy:
             message = "the operator overwrites the pod's restartPolicy with the role's"
             yield Problem("mpi-restart", (*path, "template", "spec", "restartPolicy"), message, f"write it into {name}")
 
 
 def _name(data: _Data) -> Iterator[Problem]:
-    name, workers = str(at(data, "metadata", "name") or ""), at(data, "spec", "mpiReplicaSpecs", "Worker", "replicas")
+    name, workers = (
+        as_text(at(data, "metadata", "name") or ""),
+        at(data, "spec", "mpiReplicaSpecs", "Worker", "replicas"),
+    )
     if not name:
         return
     last = f"{name}-worker-{max(workers - 1, 0) if isinstance(workers, int) else 0}"

@@ -6,6 +6,7 @@ https://kubernetes.io/docs/tasks/manage-hugepages/scheduling-hugepages/
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from efakit.catalog import instances
 from efakit.catalog.instances import Instance
 from efakit.lint.manifest.problem import Path, Problem, at, is_template, items, mapping
 from efakit.lint.manifest.variables import variable_problems
+from efakit.printable import as_text, as_written
 
 _Data = Mapping[str, Any]
 _OF_CONTAINERS = ("image", "imagePullPolicy", "command", "args", "env", "envFrom", "resources", "volumeMounts", "ports")
@@ -120,7 +122,7 @@ def _resources(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:
             elif kind == "limits" and _is_exact(name) and amount(requests.get(name, value)) != amount(value):
                 if is_template(requests.get(name)):
                     continue
-                message = f"{name}: the limit is {value}, but the request is {requests[name]}"
+                message = f"{name}: the limit is {as_text(value)}, but the request is {as_text(requests[name])}"
                 yield Problem("pod-requests", where, message, "write the same value in both")
     all_asked = {**requests, **limits}
     huge = [name for name in all_asked if name.startswith("hugepages-")]
@@ -143,7 +145,7 @@ def _one(name: str, value: Any, where: Path) -> Iterator[Problem]:
         message = f"no device plugin offers {name}: the pod would stay pending forever"
         yield Problem("pod-resource-name", where, message, f"write {rows.EFA_RESOURCE}")
     elif "/" in name and (number is None or number != int(number)):
-        yield Problem("pod-count", where, f"{name}: {value!r} is not a whole number", "write a whole number")
+        yield Problem("pod-count", where, f"{name}: {as_written(value)} is not a whole number", "write a whole number")
     elif name == rows.HUGE_PAGES_RESOURCE and number is not None and number % 2**21:
         yield Problem("pod-hugepages", where, f"{value} is not a multiple of 2Mi", "write a multiple of 2Mi")
     elif name == rows.HUGE_PAGES_RESOURCE and number is not None and number > rows.LEAST_HUGE_PAGES_MIB * 2**20:
@@ -188,10 +190,10 @@ def _on_type(asked: _Data, path: Path, pod: PodAt, type_: Instance | None, conta
 
 
 def _mounts(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:
-    volumes = {volume.get("name") for _, volume in items(pod.spec, "volumes")}
+    volumes = {as_text(volume.get("name")) for _, volume in items(pod.spec, "volumes")}
     for where, mount in items(container, "volumeMounts"):
-        if mount.get("name") not in volumes:
-            message = f"the pod has no volume {mount.get('name')!r}"
+        if as_text(mount.get("name")) not in volumes:
+            message = f"the pod has no volume {as_written(mount.get('name'))}"
             yield Problem("pod-mount", (*path, *where, "name"), message, "add it to volumes")
 
 
@@ -201,9 +203,11 @@ def _host_devices(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]
     own = isinstance(type_, Instance) and type_.name not in rows.OTHER_RDMA_DEVICES
     if own or at(container, "securityContext", "privileged") is True or not _uses_efa(container):
         return
-    paths = {volume.get("name"): str(at(volume, "hostPath", "path")) for _, volume in items(pod.spec, "volumes")}
+    paths = {
+        as_text(volume.get("name")): str(at(volume, "hostPath", "path")) for _, volume in items(pod.spec, "volumes")
+    }
     for where, mount in items(container, "volumeMounts"):
-        if paths.get(mount.get("name"), "").rstrip("/") in ("/dev", "/dev/infiniband"):
+        if paths.get(as_text(mount.get("name")), "").rstrip("/") in ("/dev", "/dev/infiniband"):
             others = " and ".join(rows.OTHER_RDMA_DEVICES)
             message = (
                 f"the mount shows all RDMA devices of the host, those of other vendors too ({others}); the container "
@@ -243,7 +247,8 @@ def amount(value: Any) -> float | None:
     if isinstance(value, bool) or value is None:
         return None
     found = _QUANTITY.fullmatch(str(value))
-    return float(found[1]) * _SUFFIXES[found[2]] if found and found[2] in _SUFFIXES else None
+    number = float(found[1]) * _SUFFIXES[found[2]] if found and found[2] in _SUFFIXES else math.inf
+    return number if math.isfinite(number) else None  # Kubernetes counts in 64 bits
 
 
 def _number(value: Any) -> int:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from efakit.printable import as_text
+
 _TEMPLATE = re.compile(r"\{\{.*\}\}|\A\$(\{\w+\}|\w+)\Z", re.DOTALL)
 
 Path = tuple["str | int", ...]
@@ -56,4 +58,4 @@ def items(data: Any, *path: str | int) -> Iterator[tuple[Path, Mapping[str, Any]
 def texts(data: Any, *path: str | int) -> list[str]:
     """Return the list at a path as texts; an empty one where there is none."""
     found = at(data, *path)
-    return [str(item) for item in found] if isinstance(found, list) else []
+    return [as_text(item) for item in found] if isinstance(found, list) else []

@@ -16,7 +16,7 @@ _Data = Mapping[str, Any]
 
 def faults(data: _Data, at: At) -> Iterator[Finding]:
     """Give the section's faults; ``data`` is the whole spec's."""
-    jobs = {job["name"]: job for job in data.get("jobs", [])}
+    jobs = {job["name"]: job for job in data.get("jobs") or ()}
     for number, name in enumerate(data["dstack"].get("jobs", [])):
         keys: list[str | int] = ["dstack", "jobs", number]
         if name not in jobs:

@@ -1,0 +1,84 @@
+"""Tables of records that were decoded quickly: no row is made, each column comes of all of them at once."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import pyarrow as pa
+
+from efakit.store.columns import items_row, plan
+from efakit.store.decode import About, Quick, Shape
+from efakit.store.tables import records_schema
+
+_WIDTH = 8
+
+
+def quick_tables(place: Mapping[str, str], rows: Sequence[tuple[int, Quick]]) -> list[pa.Table]:
+    """Return the rows of one day's records, each with its folder's job id; ``place`` has what is alike of all."""
+    by_shape: dict[Shape, list[tuple[int, Quick]]] = {}
+    for row in rows:
+        by_shape.setdefault(row[1].shape, []).append(row)
+    return [_table(place, shape, own) for shape, own in by_shape.items()]
+
+
+def _table(place: Mapping[str, str], shape: Shape, rows: Sequence[tuple[int, Quick]]) -> pa.Table:
+    count = len(rows)
+    values = [quick.value for _, quick in rows]
+    plain, as_json = plan()[0]
+    columns: dict[str, Any] = {name: [text] * count for name, text in place.items()}
+    columns |= {name: list(map(itemgetter(name), values)) for name in plain}
+    columns |= {name: list(map(_json_text, map(itemgetter(name), values))) for name in as_json}
+    columns |= {"folder_job_id": [job_id for job_id, _ in rows], "device_count": [shape.devices] * count}
+    interfaces = [items_row(value, "interfaces") for value in values]
+    columns |= {name: [row.get(name) for row in interfaces] for name in {name for row in interfaces for name in row}}
+    columns |= _abouts([quick.about for _, quick in rows])
+    columns |= _counters(shape, [quick.numbers for _, quick in rows])
+    arrays = [_array(columns.get(field.name), field.type, count) for field in records_schema()]
+    return pa.Table.from_arrays(arrays, schema=records_schema())
+
+
+def _array(values: Any, kind: pa.DataType, count: int) -> pa.Array:
+    if values is None:
+        return pa.nulls(count, kind)
+    return pa.array(values, kind) if isinstance(values, list) else values
+
+
+def _json_text(value: Any) -> str | None:
+    if value == []:
+        return "[]"
+    return None if value is None else json.dumps(value)
+
+
+def _abouts(abouts: Sequence[About]) -> dict[str, pa.Array]:
+    """Return the columns of names, PCI addresses and drivers: few nodes differ in them."""
+    different = {id(about): about for about in abouts}
+    order = [id(about) for about in abouts]
+    found = {}
+    for column, name in _NAMES.items():
+        # Array.take would import pyarrow.compute, which takes as long as some hundred records.
+        own = {key: pa.array([getattr(about, name)], _TEXTS) for key, about in different.items()}
+        found[column] = pa.concat_arrays([own[key] for key in order])
+    return found
+
+
+_NAMES = {"device_names": "names", "device_pci_address": "pci_addresses", "device_driver": "drivers"}
+_TEXTS = pa.list_(pa.string())
+
+
+def _counters(shape: Shape, numbers: Sequence[bytes]) -> dict[str, pa.Array]:
+    """Return a list column of each counter: its part of each record's numbers, one after the other."""
+    offsets = array("i", range(0, shape.devices * (len(numbers) + 1), shape.devices))
+    offset_array = pa.Array.from_buffers(pa.int32(), len(offsets), [None, pa.py_buffer(offsets)])
+    width = shape.devices * _WIDTH
+    found = {}
+    names = [*(f"device_{name}" for name in shape.port), *(f"driver_{name}" for name in shape.software)]
+    for place, name in enumerate(names):
+        own = slice(place * width, (place + 1) * width)
+        flat = b"".join([one[own] for one in numbers])
+        values = pa.Array.from_buffers(pa.int64(), shape.devices * len(numbers), [None, pa.py_buffer(flat)])
+        found[name] = pa.ListArray.from_arrays(offset_array, values)
+    return found
