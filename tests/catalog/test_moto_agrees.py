@@ -176,7 +176,7 @@ def test_check_names_each_difference_and_writes_nothing(
     assert script.main(["--from", str(answer), "--out", str(tmp_path), "--check"]) == 1
     assert sorted(capsys.readouterr().out.splitlines()) == [
         "instances.json: hpc6a.48xlarge: gone",
-        "instances.json: p5.48xlarge: card0_efa True -> False",
+        "instances.json: p5.48xlarge: card0_efa true -> false",
         "instances.json: p5.48xlarge: efa_interfaces 32 -> 31",
         "instances.json: p9.48xlarge: new",
         "plain_types.json: m5.large: gone",
@@ -326,7 +326,7 @@ def test_check_names_a_type_whose_offers_differ(tmp_path: Path, capsys: pytest.C
     (tmp_path / "offerings.json").write_text(json.dumps(content))
     capsys.readouterr()
     assert script.main(["--out", str(tmp_path), "--check"]) == 1
-    assert capsys.readouterr().out.splitlines() == [f"offerings.json: p5.48xlarge: 'us-east-1:4' -> {kept!r}"]
+    assert capsys.readouterr().out.splitlines() == [f"offerings.json: p5.48xlarge: 'us-east-1:4' -> '{kept}'"]
 
 
 def test_each_type_stands_on_its_own_line() -> None:

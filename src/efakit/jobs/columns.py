@@ -65,13 +65,12 @@ def packed(columns: Mapping[str, Any]) -> PackedDevices | None:
     if set(map(type, chain.from_iterable(own))) != {int}:
         return None
     about = zip(columns["pci_addresses"], columns["drivers"], strict=True)
-    return ColumnDevices(
+    return ColumnDevices.of_columns(
         shared(tuple(names)),
         shared(tuple(chain.from_iterable(about))),
         shared(tuple(port)),
-        array("Q", chain.from_iterable(filter(any, own))),
         shared(tuple(software)),
-        tuple(map(sum, own)),
+        own,
     )
 
 
@@ -97,6 +96,19 @@ class ColumnDevices(PackedDevices):
     ) -> None:
         super().__init__(names, about, port, _NONE, software, _NONE, sums)
         self._numbers = numbers
+
+    @classmethod
+    def of_columns(
+        cls,
+        names: tuple[str, ...],
+        about: tuple[str | None, ...],
+        port: tuple[str, ...],
+        software: tuple[str, ...],
+        columns: Sequence[Sequence[int]],
+    ) -> ColumnDevices:
+        """Pack a column for each port counter, and then for each of the driver's own."""
+        numbers = array("Q", chain.from_iterable(filter(any, columns)))
+        return cls(names, about, port, numbers, software, tuple(map(sum, columns)))
 
     def column(self, name: str) -> Sequence[int | None] | None:
         """Return a counter of each device; None where the driver has no such counter."""

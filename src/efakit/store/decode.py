@@ -237,9 +237,7 @@ class _Columns(PackedDevices):
         return self._whole().__reduce__()
 
     def _whole(self) -> PackedDevices:
-        numbers = array("Q", list(chain.from_iterable(self._columns)))
-        sums = tuple(map(sum, self._columns))
-        return ColumnDevices(self.names, self.about, self._port, numbers, self._software, sums)
+        return ColumnDevices.of_columns(self.names, self.about, self._port, self._software, self._columns)
 
 
 _NONE = array("Q")

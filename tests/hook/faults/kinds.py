@@ -622,7 +622,7 @@ SPOOL = [
                 [r["job_id"] for r in s.published()] in ([6, 7], [7]) or _fail("the oldest is not the one dropped")
             ),
         ),
-        {"spool_limit_mib": 0.011},
+        {"spool_limit_mib": 0.007},
     ),
 ]
 

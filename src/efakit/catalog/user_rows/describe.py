@@ -49,6 +49,8 @@ _ACCELERATOR_SECTIONS = (
 )
 _SMALL_SIZES = ("nano", "micro", "small", "medium", "large")
 _PERFORMANCE = re.compile(r"(?:Up to )?(?:(?P<cards>\d+)x )?(?P<gbps>\d+(?:\.\d+)?) Gigabit")
+# A difference is shown however long its values are.
+_WHOLE = 1 << 20
 _NAME = re.compile(r"[a-z0-9-]+\.[a-z0-9-]+")
 
 
@@ -129,10 +131,10 @@ def natural_order(name: str) -> tuple[str, int, int, str]:
 def changes(old: Any, new: Any) -> list[str]:
     """Name what differs between two rows, field by field where they have fields."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
-        return [f"{as_written(old)} -> {as_written(new)}"]
+        return [f"{as_written(old, _WHOLE)} -> {as_written(new, _WHOLE)}"]
     fields = list(new) + [field for field in old if field not in new]
     return [
-        f"{field} {as_written(old.get(field))} -> {as_written(new.get(field))}"
+        f"{field} {as_written(old.get(field), _WHOLE)} -> {as_written(new.get(field), _WHOLE)}"
         for field in fields
         if old.get(field) != new.get(field)
     ]
