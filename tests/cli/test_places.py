@@ -20,6 +20,8 @@ from tests.cli.running import COMMAND
 from tests.cli.test_commands import INIT, refused, run
 from tests.emit.denied import without_privilege
 
+pytestmark = pytest.mark.thorough
+
 FILES = [File("cluster.yaml", b"a\n"), File("jobs/train.sbatch", b"b\n", executable=True)]
 
 

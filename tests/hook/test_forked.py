@@ -14,6 +14,8 @@ import pytest
 from tests.hook.hookrun import Node
 from tests.lab import efa_tree
 
+pytestmark = pytest.mark.thorough
+
 NAME, DEVICES = "gpu-st-p5-1", 4
 JOB = {
     "SLURMD_NODENAME": NAME,

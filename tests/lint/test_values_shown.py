@@ -13,6 +13,8 @@ from efakit.errors import EfakitError
 from efakit.rules.target import any_supported
 from efakit.validate.files import judge_file, on_target
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = re.compile(r"(?<![\w/.])(True|False|None|inf|nan)(?![\w/])")
 ODD = (True, [False, None], {"a": None, "b": float("inf")})

@@ -118,13 +118,18 @@ def test_waiting_outlasts_a_controller_that_restarts(mended: SingleHostSlurm):
     job_id = mended.submit("--hold", script="true")
     told: list[str] = []
 
+    def is_released() -> bool:
+        # A controller that has just begun refuses to change a job until accounting has given the job its number.
+        mended.run("scontrol", "release", job_id, check=False)
+        return "Held" not in mended.run("squeue", "--noheader", f"--jobs={job_id}", "--format=%r", check=False)
+
     def say(line: str) -> None:
         told.append(line)
         if "it is held by its user" in line:
             mended.stop_daemon("slurmctld")
         elif "does not answer" in line:
             mended.start_slurmctld()
-            mended.run("scontrol", "release", job_id)
+            wait_until("the job is released", is_released)
 
     ended = wait(int(job_id), SlurmHere(5), say)
     assert ended.succeeded
