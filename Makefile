@@ -99,13 +99,13 @@ test: system
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone tests/lab
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
 
-# One after the other: each has a worker for each core.
+# One after the other: each has a worker for each core, and the last four have one each.
 computing:
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
 	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
-	$(MAKE) test-images test-sagemaker test-browser test-spark
+	$(MAKE) --jobs=2 test-images test-sagemaker test-browser test-spark
 
 # The lab waits more than it computes: two releases of Slurm at a time, beside what computes. What it waits for may take
 # a minute and more, so that a busy machine fails no test.
