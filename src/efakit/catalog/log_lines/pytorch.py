@@ -200,6 +200,21 @@ ROWS = (
         pattern=r"remote=\[(?P<address>127\.[\d.]{1,12}|::1)\]",
     ),
     LogLine(
+        "log-gloo-not-connected",
+        "gloo",
+        CAUSE,
+        "error",
+        ("Gloo connectFullMesh failed with ",),
+        "processes could not connect to each other over gloo",
+        "the address that one of them announced cannot be reached from the others: the loopback's, where an earlier "
+        "line says that it is used as fallback, or one of another network",
+        "set GLOO_SOCKET_IFNAME to the interface that reaches the other nodes, such as ens5",
+        "https://github.com/vllm-project/vllm/issues/7074",
+        "[rank8]:[E ProcessGroupGloo.cpp:144] Gloo connectFullMesh failed with "
+        "[../third_party/gloo/gloo/transport/tcp/pair.cc:144] no error",
+        pattern=r"pair\.cc:\d{1,5}\] no error",
+    ),
+    LogLine(
         "log-torch-terminated",
         "PyTorch",
         FOLLOWS,

@@ -28,6 +28,7 @@ _ADDRESS = "[0-9]*"
 _ETH_NAMES = "alinux2"
 _ENS_NAMES = "alinux2023 ubuntu* rhel* rocky*"
 _NCCL_FIX = "remove it, or ^docker,lo,veth"
+_NETWORK_FIX = "remove it, or name the network, such as 10.0.0.0/16"
 _EACH = (("OMPI_MCA_btl_tcp_if_include", "some"), ("OMPI_MCA_oob_tcp_if_include", "each"))
 
 ROWS = (
@@ -240,7 +241,7 @@ ROWS = (
                 items=items,
                 except_os=_ETH_NAMES,
                 several_nodes=True,
-                fix="remove it, or name the network, such as 10.0.0.0/16",
+                fix=_NETWORK_FIX,
             ),
             VariableRule(
                 id="openmpi-if-include-device",
@@ -251,7 +252,7 @@ ROWS = (
                 value=_RDMA,
                 items=items,
                 several_nodes=True,
-                fix="remove it, or name the network, such as 10.0.0.0/16",
+                fix=_NETWORK_FIX,
             ),
             VariableRule(
                 id="openmpi-if-include-name",
@@ -263,7 +264,7 @@ ROWS = (
                 value="^*|en|ens|enp|eth",
                 items="some",
                 several_nodes=True,
-                fix="remove it, or name the network, such as 10.0.0.0/16",
+                fix=_NETWORK_FIX,
             ),
             VariableRule(
                 id="openmpi-if-include-docker",
@@ -275,7 +276,7 @@ ROWS = (
                 value=_BRIDGES,
                 items="some",
                 several_nodes=True,
-                fix="remove it, or name the network, such as 10.0.0.0/16",
+                fix=_NETWORK_FIX,
             ),
             VariableRule(
                 id="openmpi-if-include-lo",
