@@ -21,9 +21,9 @@ from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import Found, read_folder, usable
 from efakit.jobs.records import JobRun
 from efakit.jobs.records import find_runs as find_runs_in
+from efakit.store.held import Held
 from efakit.store.index import Index
 from efakit.store.layout import RECORDS, STORE, Generation, clusters
-from efakit.store.listing import Held
 
 _MOST_TRIES = 10
 
