@@ -15,7 +15,7 @@ class Held:
     def __init__(self, records_dir: Path, known: Mapping[Path, Index] | None = None) -> None:
         self.generations = newest(records_dir)
         self.indexes = {
-            one.path: known[one.path] if known and one.path in known else read_index(one.file(INDEX))
+            one.path: known[one.path] if known and one.path in known else read_index(f"{one.path}/{INDEX}")
             for one in self.generations
         }
 
