@@ -10,11 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from efakit.jobs.lines import About, Column
 from efakit.store.columns import items_row, plan
-from efakit.store.decode import About, Quick, Shape
+from efakit.store.decode import Quick, Shape
 from efakit.store.tables import records_schema
-
-_WIDTH = 8
 
 
 def quick_tables(place: Mapping[str, str], rows: Sequence[tuple[int, Quick]]) -> list[pa.Table]:
@@ -36,7 +35,7 @@ def _table(place: Mapping[str, str], shape: Shape, rows: Sequence[tuple[int, Qui
     interfaces = [items_row(value, "interfaces") for value in values]
     columns |= {name: [row.get(name) for row in interfaces] for name in {name for row in interfaces for name in row}}
     columns |= _abouts([quick.about for _, quick in rows])
-    columns |= _counters(shape, [quick.numbers for _, quick in rows])
+    columns |= _counters(shape, [quick.columns for _, quick in rows])
     arrays = [_array(columns.get(field.name), field.type, count) for field in records_schema()]
     return pa.Table.from_arrays(arrays, schema=records_schema())
 
@@ -69,16 +68,14 @@ _NAMES = {"device_names": "names", "device_pci_address": "pci_addresses", "devic
 _TEXTS = pa.list_(pa.string())
 
 
-def _counters(shape: Shape, numbers: Sequence[bytes]) -> dict[str, pa.Array]:
-    """Return a list column of each counter: its part of each record's numbers, one after the other."""
-    offsets = array("i", range(0, shape.devices * (len(numbers) + 1), shape.devices))
+def _counters(shape: Shape, records: Sequence[tuple[Column, ...]]) -> dict[str, pa.Array]:
+    """Return a list column of each counter: its column of each record, one after the other."""
+    offsets = array("i", range(0, shape.devices * (len(records) + 1), shape.devices))
     offset_array = pa.Array.from_buffers(pa.int32(), len(offsets), [None, pa.py_buffer(offsets)])
-    width = shape.devices * _WIDTH
-    found = {}
     names = [*(f"device_{name}" for name in shape.port), *(f"driver_{name}" for name in shape.software)]
-    for place, name in enumerate(names):
-        own = slice(place * width, (place + 1) * width)
-        flat = b"".join([one[own] for one in numbers])
-        values = pa.Array.from_buffers(pa.int64(), shape.devices * len(numbers), [None, pa.py_buffer(flat)])
+    found = {}
+    for name, columns in zip(names, zip(*records, strict=True), strict=True):
+        flat = b"".join([numbers for numbers, _ in columns])
+        values = pa.Array.from_buffers(pa.int64(), shape.devices * len(records), [None, pa.py_buffer(flat)])
         found[name] = pa.ListArray.from_arrays(offset_array, values)
     return found

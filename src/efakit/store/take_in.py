@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from efakit.jobs.fields import Record
 from efakit.jobs.json_file import Unusable, read_bytes
+from efakit.jobs.json_text import prepare_for_many
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import Fault, Found, add_records
 from efakit.store.decode import Quick, decode
@@ -80,6 +81,7 @@ class _Rows:
 
 def take_in(work: Work) -> Taken:
     """Read the new files of the work's jobs."""
+    prepare_for_many()
     taken = Taken()
     held: dict[int, dict[str, Mapping[str, Any]]] = {}
     jobs = [unit.job_id for unit in work.units if unit.rows]
