@@ -5,21 +5,30 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 from efakit.jobs.json_file import refuse_constant
 
+MOST_INT = (1 << 63) - 1
 _DECODER = json.JSONDecoder(parse_constant=refuse_constant)
-_FASTER: list[Callable[[bytes], Any]] = []
+
+
+class _Faster(NamedTuple):
+    decode: Callable[[bytes], Any]
+    numbers: Callable[[bytes], list[int]]
+
+
+_FASTER: list[_Faster] = []
 
 
 def prepare_for_many() -> None:
     """Let msgspec read the texts where it is installed: in a third of the time, which its import takes for a few."""
     if not _FASTER:
         with contextlib.suppress(ImportError):
-            from msgspec.json import decode
+            from msgspec import Meta
+            from msgspec.json import Decoder, decode
 
-            _FASTER.append(decode)
+            _FASTER.append(_Faster(decode, Decoder(list[Annotated[int, Meta(ge=0, le=MOST_INT)]]).decode))
 
 
 def decode(data: bytes) -> Any:
@@ -30,7 +39,22 @@ def decode(data: bytes) -> Any:
         RecursionError: it is nested too deeply.
     """
     # msgspec takes some of what is not UTF-8.
-    return _FASTER[0](data) if _FASTER and data.isascii() else _DECODER.decode(data.decode("utf-8"))
+    return _FASTER[0].decode(data) if _FASTER and data.isascii() else _DECODER.decode(data.decode("utf-8"))
+
+
+def numbers(data: bytes) -> list[int]:
+    """Return the numbers of a JSON list; raise ValueError where it is none, or one is not whole or not of 63 bits."""
+    if _FASTER:
+        return _FASTER[0].numbers(data)
+    values = decode(data)
+    if type(values) is not list or not set(map(type, values)) <= _WHOLE:
+        raise ValueError("not a list of whole numbers")
+    if values and not 0 <= min(values) <= max(values) <= MOST_INT:
+        raise ValueError("a number of more than 63 bits, or below zero")
+    return values
+
+
+_WHOLE = {int}
 
 
 def colons(value: Any) -> int:

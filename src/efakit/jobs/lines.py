@@ -17,22 +17,20 @@ import typing
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, compress
 from math import isfinite
-from operator import itemgetter
+from operator import itemgetter, ne
 from typing import Any, NamedTuple
 
 from efakit.jobs.columns import ColumnDevices
 from efakit.jobs.devices import shared
 from efakit.jobs.fields import KNOWN, MISSING, checks_of
 from efakit.jobs.json_file import Unusable, parse_json
-from efakit.jobs.json_text import colons, decode
+from efakit.jobs.json_text import MOST_INT, colons, decode, numbers
 from efakit.node.record import SCHEMA_VERSION
 from efakit.node.record_type import DeviceColumns
 from efakit.node.record_type import Record as RecordType
 
-MOST_INT = (1 << 63) - 1
-"""A greater number the common reader looks at: it has no place in a column of 64 bits with a sign."""
 _MOST_BYTES = 1 << 20
 _MOST_LINES = 4096
 _MOST_FORMS = 64
@@ -67,10 +65,7 @@ class LineRecord(NamedTuple):
 
     def devices(self) -> ColumnDevices:
         """Return the devices as readers see them."""
-        numbers = array("Q")
-        numbers.frombytes(b"".join([column for column, total in self.columns if total]))
-        sums = tuple([total for _, total in self.columns])
-        return ColumnDevices(self.about.names, self.about.both, self.port, numbers, self.software, sums)
+        return _LineDevices(self.about.names, self.about.both, self.port, self.software, self.columns)
 
 
 class About(NamedTuple):
@@ -81,6 +76,33 @@ class About(NamedTuple):
     drivers: tuple[str | None, ...]
     both: tuple[str | None, ...]
     """PCI address and driver of one device after the other."""
+
+
+class _LineDevices(ColumnDevices):
+    """Packed devices whose columns are those of the lines, until another process gets them."""
+
+    __slots__ = ("_columns",)
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        about: tuple[str | None, ...],
+        port: tuple[str, ...],
+        software: tuple[str, ...],
+        columns: tuple[Column, ...],
+    ) -> None:
+        super().__init__(names, about, port, _NO_NUMBERS, software, tuple([total for _, total in columns]))
+        self._columns = columns
+
+    def _column(self, place: int) -> array[int]:
+        return array("Q", self._columns[place][0])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        counted = array("Q", b"".join([column for column, total in self._columns if total]))
+        return ColumnDevices, (self.names, self.about, self._port, counted, self._software, self._sums)
+
+
+_NO_NUMBERS = array("Q")
 
 
 def read_lines(data: bytes) -> LineRecord | None:
@@ -139,7 +161,11 @@ class _Form:
     ) -> None:
         self.counters = tuple(columns)
         self._lines = lines
-        self._known: list[dict[bytes, Any]] = [{} if line.read else {line.before: line.before} for line in lines]
+        self._known: list[dict[bytes, Any]] = [{} for _ in lines]
+        # Most lines are as they were in the text before.
+        self._all = range(len(lines))
+        self._last: Sequence[bytes] = [b""] * len(lines)
+        self._values: list[Any] = [None] * len(lines)
         self._names = tuple(fields)
         self._fields = itemgetter(*fields.values())
         self._items = tuple(items.items())
@@ -154,9 +180,12 @@ class _Form:
         # Texts of any number of devices have as many lines.
         if lines[self._names_at].count(b",") != self._commas:
             raise _OtherForm
-        found = [known.get(line, _NEW) for known, line in zip(self._known, lines, strict=True)]
-        for at in [place for place, value in enumerate(found) if value is _NEW]:
-            found[at] = self._look(at, lines[at])
+        found = self._values.copy()
+        for at in compress(self._all, map(ne, lines, self._last)):
+            line = lines[at]
+            value = self._known[at].get(line, _NEW)
+            found[at] = self._look(at, line) if value is _NEW else value
+        self._last, self._values = lines, found
         fields = dict(zip(self._names, self._fields(found), strict=True))
         for name, places in self._items:
             fields[name] = [found[at] for at in places]
@@ -168,9 +197,9 @@ class _Form:
 
     def _look(self, at: int, line: bytes) -> Any:
         before, after, read = self._lines[at]
-        if read is None or not line.startswith(before) or not line.endswith(after):
+        if not line.startswith(before) or not line.endswith(after) or (read is None and line != before):
             raise _OtherForm
-        value = read(line[len(before) : len(line) - len(after)])
+        value = read(line[len(before) : len(line) - len(after)]) if read else None
         known = self._known[at]
         if len(known) >= _MOST_KNOWN:
             known.clear()
@@ -329,13 +358,10 @@ def _numbers(count: int) -> _Read:
     pack = struct.Struct(f"={count}q").pack
 
     def read(text: bytes) -> Column:
-        values = decode(text)
-        if b"-" in text or type(values) is not list or len(values) != count or set(map(type, values)) != {int}:
+        values = numbers(text)
+        if len(values) != count:
             raise ValueError(text)
-        try:
-            return pack(*values), sum(values)
-        except struct.error as error:
-            raise ValueError(text) from error
+        return pack(*values), sum(values)
 
     return read
 
