@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from itertools import chain
 from typing import Annotated, Any, NamedTuple
 
 from efakit.jobs.json_file import refuse_constant
@@ -15,7 +16,7 @@ _DECODER = json.JSONDecoder(parse_constant=refuse_constant)
 
 class _Faster(NamedTuple):
     decode: Callable[[bytes], Any]
-    numbers: Callable[[bytes], list[int]]
+    columns: Callable[[bytes], list[list[int]]]
 
 
 _FASTER: list[_Faster] = []
@@ -28,7 +29,7 @@ def prepare_for_many() -> None:
             from msgspec import Meta
             from msgspec.json import Decoder, decode
 
-            _FASTER.append(_Faster(decode, Decoder(list[Annotated[int, Meta(ge=0, le=MOST_INT)]]).decode))
+            _FASTER.append(_Faster(decode, Decoder(list[list[Annotated[int, Meta(ge=0, le=MOST_INT)]]]).decode))
 
 
 def decode(data: bytes) -> Any:
@@ -42,19 +43,17 @@ def decode(data: bytes) -> Any:
     return _FASTER[0].decode(data) if _FASTER and data.isascii() else _DECODER.decode(data.decode("utf-8"))
 
 
-def numbers(data: bytes) -> list[int]:
-    """Return the numbers of a JSON list; raise ValueError where it is none, or one is not whole or not of 63 bits."""
+def columns(data: bytes) -> list[list[int]]:
+    """Return the columns of a JSON list of lists; raise ValueError where a number is not whole or not of 63 bits."""
     if _FASTER:
-        return _FASTER[0].numbers(data)
-    values = decode(data)
-    if type(values) is not list or not set(map(type, values)) <= _WHOLE:
-        raise ValueError("not a list of whole numbers")
-    if values and not 0 <= min(values) <= max(values) <= MOST_INT:
-        raise ValueError("a number of more than 63 bits, or below zero")
-    return values
-
-
-_WHOLE = {int}
+        return _FASTER[0].columns(data)
+    found = decode(data)
+    if type(found) is not list or not set(map(type, found)) <= {list}:
+        raise ValueError("not a list of lists")
+    every = list(chain.from_iterable(found))
+    if not set(map(type, every)) <= {int} or not 0 <= min(every, default=0) <= max(every, default=0) <= MOST_INT:
+        raise ValueError("a number that is not whole, of more than 63 bits, or below zero")
+    return found
 
 
 def colons(value: Any) -> int:

@@ -26,7 +26,7 @@ from efakit.jobs.columns import ColumnDevices
 from efakit.jobs.devices import shared
 from efakit.jobs.fields import KNOWN, MISSING, checks_of
 from efakit.jobs.json_file import Unusable, parse_json
-from efakit.jobs.json_text import MOST_INT, colons, decode, numbers
+from efakit.jobs.json_text import MOST_INT, colons, columns, decode
 from efakit.node.record import SCHEMA_VERSION
 from efakit.node.record_type import DeviceColumns
 from efakit.node.record_type import Record as RecordType
@@ -142,12 +142,13 @@ class _Line(NamedTuple):
     before: bytes
     after: bytes = b""
     read: _Read | None = None
+    is_column: bool = False
 
 
 class _Form:
     """What is in each line of a text; ``fields`` to ``columns`` are the lines' places.
 
-    ``commas`` are those in the line of the devices' names.
+    ``commas`` are those in the line of the devices' names, ``count`` is their number.
     """
 
     def __init__(
@@ -158,10 +159,16 @@ class _Form:
         about: Sequence[int],
         columns: Mapping[tuple[str, str], int],
         commas: int,
+        count: int,
     ) -> None:
         self.counters = tuple(columns)
         self._lines = lines
-        self._known: list[dict[bytes, Any]] = [{} for _ in lines]
+        self._known: list[dict[bytes, Any]] = [{} if line.read else {line.before: None} for line in lines]
+        # Where the value begins and ends, and what is before and after it.
+        self._ends = [(len(line.before), -len(line.after) or _MOST_BYTES, line.before, line.after) for line in lines]
+        self._count, self._pack = count, struct.Struct(f"={count}q").pack
+        self._zero: Column = (self._pack(*[0] * count), 0)
+        self._zeros: dict[int, bytes] = {}
         # Most lines are as they were in the text before.
         self._all = range(len(lines))
         self._last: Sequence[bytes] = [b""] * len(lines)
@@ -181,10 +188,18 @@ class _Form:
         if lines[self._names_at].count(b",") != self._commas:
             raise _OtherForm
         found = self._values.copy()
+        new = []
         for at in compress(self._all, map(ne, lines, self._last)):
             line = lines[at]
-            value = self._known[at].get(line, _NEW)
-            found[at] = self._look(at, line) if value is _NEW else value
+            if not self._lines[at].is_column:
+                value = self._known[at].get(line, _NEW)
+                found[at] = self._look(at, line) if value is _NEW else value
+            elif line == self._zeros.get(at):
+                found[at] = self._zero
+            else:
+                new.append(at)
+        if new:
+            self._read_columns(new, lines, found)
         self._last, self._values = lines, found
         fields = dict(zip(self._names, self._fields(found), strict=True))
         for name, places in self._items:
@@ -196,15 +211,39 @@ class _Form:
         return LineRecord(fields, self._port, self._software, about, self._columns(found))
 
     def _look(self, at: int, line: bytes) -> Any:
-        before, after, read = self._lines[at]
-        if not line.startswith(before) or not line.endswith(after) or (read is None and line != before):
+        own, known = self._lines[at], self._known[at]
+        if own.read is None:
             raise _OtherForm
-        value = read(line[len(before) : len(line) - len(after)]) if read else None
-        known = self._known[at]
+        begin, end, before, after = self._ends[at]
+        if line[:begin] != before or line[end:] != after:
+            raise _OtherForm
+        value = own.read(line[begin:end])
         if len(known) >= _MOST_KNOWN:
             known.clear()
         known[line] = value
         return value
+
+    def _read_columns(self, places: Sequence[int], lines: Sequence[bytes], found: list[Any]) -> None:
+        """Read counters, all of them at once; only zeros are ever seen again."""
+        texts = []
+        for at in places:
+            line, (begin, end, before, after) = lines[at], self._ends[at]
+            if line[:begin] != before or line[end:] != after:
+                raise _OtherForm
+            texts.append(line[begin:end])
+        # So each is a list at least, and none is two.
+        read = columns(b"[%b]" % b",".join(texts))
+        if len(read) != len(texts) or not all(text[:1] == b"[" and text[-1:] == b"]" for text in texts):
+            raise ValueError("not a list of numbers")
+        for at, numbers in zip(places, read, strict=True):
+            if len(numbers) != self._count:
+                raise ValueError("a number for each device")
+            total = sum(numbers)
+            if total:
+                found[at] = self._pack(*numbers), total
+            else:
+                found[at] = self._zero
+                self._zeros[at] = lines[at]
 
     def _about_of(self, lines: tuple[bytes, ...], values: tuple[Any, ...]) -> About:
         about = self._abouts.get(lines)
@@ -282,7 +321,9 @@ class _Scan:
             if name == "names":
                 self._commas = line.count(b",")
         elif len(self._within) == 2 and self._within[1] in _GROUPS:
-            self._columns[self._within[1], name], read = at, _numbers(self._count)
+            self._columns[self._within[1], name] = at
+            self._lines.append(_Line(before, after, is_column=True))
+            return
         self._lines.append(_Line(before, after, read) if read else _Line(line))
 
     def _without_name(self, at: int, line: bytes) -> _Line:
@@ -299,7 +340,9 @@ class _Scan:
             raise ValueError("devices")
         # An empty list is on the line of its field.
         items = {name: places for name, places in self._items.items() if name not in self._fields}
-        return _Form(self._lines, self._fields, items, tuple(self._about.values()), self._columns, self._commas)
+        return _Form(
+            self._lines, self._fields, items, tuple(self._about.values()), self._columns, self._commas, self._count
+        )
 
 
 FIELDS = frozenset(typing.get_type_hints(RecordType))
@@ -323,18 +366,28 @@ def _field(name: str) -> _Read:
 @cache
 def _item(field: str) -> _Read:
     check = _CHECKS[field]
+    is_good = _is_interface if field == "interfaces" else lambda value: check([value])
 
     def read(text: bytes) -> Any:
         value = _value(text)
-        if not check([value]):
-            raise ValueError(field)
-        if field == "interfaces" and (
-            value.keys() != _SHAPE_OF_INTERFACES or max(value["counters"].values(), default=0) > MOST_INT
-        ):
+        if not is_good(value):
             raise ValueError(field)
         return value
 
     return read
+
+
+def _is_interface(value: Any) -> bool:
+    """Whether a value is an interface without fields or counters that a reader does not know."""
+    if type(value) is not dict or value.keys() != _SHAPE_OF_INTERFACES:
+        return False
+    name, counters = value["name"], value["counters"]
+    if type(name) is not str or not 0 < len(name) <= _LONGEST_NAME or type(counters) is not dict or not counters:
+        return False
+    counts = counters.values()
+    if set(map(type, counts)) != {int} or not 0 <= min(counts) <= max(counts) <= MOST_INT:
+        return False
+    return value["unknown"] == value["errors"] == [] or bool(_CHECKS["interfaces"]([value]))
 
 
 @cache
@@ -349,19 +402,6 @@ def _texts(count: int, *, are_names: bool) -> _Read:
         if are_names and (len(set(value)) < count or not all(0 < len(name) <= _LONGEST_NAME for name in value)):
             raise ValueError(text)
         return tuple(value)
-
-    return read
-
-
-@cache
-def _numbers(count: int) -> _Read:
-    pack = struct.Struct(f"={count}q").pack
-
-    def read(text: bytes) -> Column:
-        values = numbers(text)
-        if len(values) != count:
-            raise ValueError(text)
-        return pack(*values), sum(values)
 
     return read
 
