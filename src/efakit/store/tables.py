@@ -71,6 +71,20 @@ def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
     return pa.ListArray.from_arrays(offset_array, flat_array, mask=missing)
 
 
+def streamed(rows: pa.Table) -> pa.Buffer:
+    """Return a table as one buffer, from which ``unstreamed`` makes it again without a copy."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows)
+    return sink.getvalue()
+
+
+def unstreamed(data: pa.Buffer) -> pa.Table:
+    """Return the table in a buffer."""
+    with pa.ipc.open_stream(data) as stream:
+        return stream.read_all()
+
+
 class Writer:
     """Writes one file in groups of rows; it keeps what is less than a group."""
 

@@ -21,7 +21,7 @@ from efakit.store.layout import RECORDS, day_of
 from efakit.store.listing import JsonFile, Unit
 from efakit.store.quick_rows import quick_tables
 from efakit.store.stored import record_of
-from efakit.store.tables import of_jobs, records_schema, schema_of, table
+from efakit.store.tables import of_jobs, records_schema, schema_of, streamed, table, unstreamed
 
 _MOST_FAULTS = 100
 
@@ -44,8 +44,16 @@ class Day:
     records: pa.Table
     index: list[IndexRow]
     mode: int
-    runs: pa.Table | None = None
-    nodes: pa.Table | None = None
+    runs: pa.Table
+    nodes: pa.Table
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what another process makes the same of: a column pickled by itself takes as long as some records."""
+        return _day, (streamed(self.records), self.index, self.mode, streamed(self.runs), streamed(self.nodes))
+
+
+def _day(records: pa.Buffer, index: list[IndexRow], mode: int, runs: pa.Buffer, nodes: pa.Buffer) -> Day:
+    return Day(unstreamed(records), index, mode, unstreamed(runs), unstreamed(nodes))
 
 
 @dataclass
