@@ -136,6 +136,9 @@ class Traffic(NamedTuple):
     def _amount(self, place: int) -> Amount:
         return Amount(self.counted[place], place not in self.partly)
 
+    def _most(self, place: int) -> float:
+        return float("inf") if place in self.partly else self.counted[place]
+
     @property
     def efa_tx(self) -> Amount:
         """What the devices sent."""
@@ -160,6 +163,16 @@ class Traffic(NamedTuple):
     def by_class(self) -> tuple[tuple[Amount, Amount], ...]:
         """Sent and received bytes of each of CLASSES."""
         return tuple((self._amount(place), self._amount(place + 1)) for place in _PLACES[_CLASSES][::2])
+
+    def _knows_efa(self) -> bool:
+        """Return whether the totals are known, or else the classes, where these are counted."""
+        if not self.partly or self.partly.isdisjoint(_TOTAL_PLACES):
+            return True
+        return self.partly.isdisjoint(_CLASS_PLACES) and self.counts_classes()
+
+    def by_way(self) -> tuple[int, int, int, int]:
+        """Return what is known of the bytes over EFA, sent and received, and over TCP, as plain numbers."""
+        return (*self.counted[:2], *self.counted[_TCP])  # type: ignore[return-value]
 
     def knows_tcp(self) -> bool:
         """Return whether all that the TCP interfaces sent and received was read."""
@@ -190,9 +203,11 @@ class Traffic(NamedTuple):
         """
         least, most = float("inf"), 0.0
         for by_class in self._ways():
-            pairs = self.by_class if by_class else ((self.efa_tx, self.efa_rx),)
-            low = [(sent.known_bytes, received.known_bytes) for sent, received in pairs]
-            high = [(sent.bounds()[-1], received.bounds()[-1]) for sent, received in pairs]
+            places = _PLACES[_CLASSES] if by_class else _PLACES[:2]
+            low = [(self.counted[place], self.counted[place + 1]) for place in places[::2]]
+            high: Sequence[tuple[float, float]] = low
+            if not self.partly.isdisjoint(places):
+                high = [(self._most(place), self._most(place + 1)) for place in places[::2]]
             least = min(least, sum(map(min, low)) if self.lnet is NO_LNET else self._without_lnet(low)[0])
             most = max(most, sum(map(min, high)) if self.lnet is NO_LNET else self._without_lnet(high)[1])
         return (least,) if least == most else (least, most)
@@ -229,19 +244,15 @@ class Traffic(NamedTuple):
 
     def moved_bounds(self) -> tuple[float, ...]:
         """Return the least and the greatest number of bytes that EFA moved but for LNet's, both directions together."""
-        # The larger of the totals and of the sum over classes; either may be known where the other is not.
-        complete = self.partly.isdisjoint(_TOTAL_PLACES) or (
-            self.partly.isdisjoint(_CLASS_PLACES) and self.counts_classes()
-        )
         if self.lnet is NO_LNET:
             known = max(self.counted[0] + self.counted[1], sum(self.counted[_CLASSES]))
-            return (known,) if complete else (known, float("inf"))
+            return (known,) if self._knows_efa() else (known, float("inf"))
         least, most = 0.0, 0.0
         for place, (lnet_least, lnet_most) in enumerate((self.lnet.sent, self.lnet.received)):
             known = max(self.counted[place], sum(self.counted[_CLASSES][place::2]))
             least += max(0, known - lnet_most)
             most += max(0, known - lnet_least)
-        if not complete:
+        if not self._knows_efa():
             most = float("inf")
         return (least,) if least == most else (least, most)
 
@@ -249,7 +260,7 @@ class Traffic(NamedTuple):
 def traffic_of(record: Record) -> Traffic:
     """Return the bytes of one node's record."""
     devices = record["devices"]
-    if isinstance(devices, PackedDevices):
+    if not isinstance(devices, list):  # packed; asking for an abstract class takes as long as all sums
         sums = [devices.total(name) for name in _OF_DEVICES]
         # Of packed devices every counter was read; where they are not all of them, any may be more.
         partly = _DEVICE_PLACES if record["devices_unknown"] else _NONE

@@ -250,7 +250,7 @@ def _over_tcp_if_known(parts: Sequence[Traffic]) -> float | None:
     for part in parts:
         if part.lnet is not NO_LNET or not part.knows_tcp():
             return None
-        tx, rx = part.counted[-2:]
+        _, _, tx, rx = part.by_way()
         if tx >= TCP_FLOOR.value or rx >= TCP_FLOOR.value:
             sent += tx
             received += rx
