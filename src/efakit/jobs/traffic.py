@@ -260,7 +260,7 @@ class Traffic(NamedTuple):
 def traffic_of(record: Record) -> Traffic:
     """Return the bytes of one node's record."""
     devices = record["devices"]
-    if not isinstance(devices, list):  # packed; asking for an abstract class takes as long as all sums
+    if not isinstance(devices, list):  # packed
         sums = [devices.total(name) for name in _OF_DEVICES]
         # Of packed devices every counter was read; where they are not all of them, any may be more.
         partly = _DEVICE_PLACES if record["devices_unknown"] else _NONE
