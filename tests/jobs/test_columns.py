@@ -76,6 +76,13 @@ def test_a_record_of_version_3_is_read_as_the_same_record_of_version_2(devices):
         assert unknown_parts(record) == unknown_parts(expected)
 
 
+@given(st.one_of(DEVICES, FULL), DEVICES, st.booleans(), st.booleans())
+def test_of_bytes_that_are_all_known_no_part_is_told_as_unknown(devices, interfaces, no_devices, no_interfaces):
+    unknown = {"devices_unknown": no_devices, "interfaces_unknown": no_interfaces}
+    record = version_2(devices=devices, interfaces=interfaces, **unknown)
+    assert traffic_of(record).partly or unknown_parts(record) == []
+
+
 def test_packed_devices_give_each_counter_and_are_the_same_from_another_process():
     import pickle
 

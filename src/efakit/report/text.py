@@ -14,7 +14,6 @@ from efakit.catalog.thresholds import EFA_FLOOR
 from efakit.jobs.sizes import size
 from efakit.jobs.verdict import NodeVerdict
 from efakit.printable import printable
-from efakit.report.bench import sentences
 from efakit.report.folding import amount, amounts, devices, folded, groups
 from efakit.report.job import JobReport, SlurmFacts, byte_counts, component_names
 
@@ -190,6 +189,8 @@ def _causes(report: JobReport, width: int) -> Iterator[Line]:
 def _benchmarks(report: JobReport, width: int) -> Iterator[Line]:
     if report.bench is None:
         return
+    from efakit.report.bench import sentences  # the tables' rows take as long as fifty records
+
     yield from _title("Benchmarks")
     for text in sentences(report.bench):
         yield from _wrapped("  ", text, width, "", "    ")
