@@ -26,11 +26,13 @@ from efakit.jobs.columns import ColumnDevices
 from efakit.jobs.devices import shared
 from efakit.jobs.fields import KNOWN, MISSING, checks_of
 from efakit.jobs.json_file import Unusable, parse_json
-from efakit.jobs.json_text import MOST_INT, colons, columns, decode
+from efakit.jobs.json_text import colons, columns, decode
 from efakit.node.record import SCHEMA_VERSION
 from efakit.node.record_type import DeviceColumns
 from efakit.node.record_type import Record as RecordType
 
+_MOST_INT = (1 << 63) - 1
+"""A greater number the common reader looks at: it has no place in a column of 64 bits with a sign."""
 _MOST_BYTES = 1 << 20
 _MOST_LINES = 4096
 _MOST_FORMS = 64
@@ -240,7 +242,10 @@ class _Form:
                 raise ValueError("a number for each device")
             total = sum(numbers)
             if total:
-                found[at] = self._pack(*numbers), total
+                try:
+                    found[at] = self._pack(*numbers), total
+                except struct.error as error:
+                    raise ValueError("a number of more than 63 bits") from error
             else:
                 found[at] = self._zero
                 self._zeros[at] = lines[at]
@@ -331,7 +336,8 @@ class _Scan:
             self._within = self._within[:-1]
         elif self._within and self._within[-1] in self._items:
             self._items[self._within[-1]].append(at)
-            return _Line(b" ", b"," if line.endswith(b",") else b"", _item(self._within[-1]))
+            read = _interface if self._within[-1] == "interfaces" else _item(self._within[-1])
+            return _Line(b" ", b"," if line.endswith(b",") else b"", read)
         return _Line(line)
 
     def form(self) -> _Form:
@@ -356,7 +362,7 @@ def _field(name: str) -> _Read:
 
     def read(text: bytes) -> Any:
         value = _value(text)
-        if not check(value) or (type(value) is int and value > MOST_INT):
+        if not check(value) or (type(value) is int and value > _MOST_INT):
             raise ValueError(name)
         return value
 
@@ -366,28 +372,37 @@ def _field(name: str) -> _Read:
 @cache
 def _item(field: str) -> _Read:
     check = _CHECKS[field]
-    is_good = _is_interface if field == "interfaces" else lambda value: check([value])
 
     def read(text: bytes) -> Any:
         value = _value(text)
-        if not is_good(value):
+        if not check([value]):
             raise ValueError(field)
         return value
 
     return read
 
 
-def _is_interface(value: Any) -> bool:
-    """Whether a value is an interface without fields or counters that a reader does not know."""
+def _interface(text: bytes) -> Any:
+    """Return an interface that has no fields that a reader does not know; raise ValueError where it is none."""
+    value = decode(text)
     if type(value) is not dict or value.keys() != _SHAPE_OF_INTERFACES:
-        return False
+        raise ValueError("an interface of another shape")
     name, counters = value["name"], value["counters"]
     if type(name) is not str or not 0 < len(name) <= _LONGEST_NAME or type(counters) is not dict or not counters:
-        return False
+        raise ValueError("an interface of another shape")
     counts = counters.values()
-    if set(map(type, counts)) != {int} or not 0 <= min(counts) <= max(counts) <= MOST_INT:
-        return False
-    return value["unknown"] == value["errors"] == [] or bool(_CHECKS["interfaces"]([value]))
+    if set(map(type, counts)) != {int} or not 0 <= min(counts) <= max(counts) <= _MOST_INT:
+        raise ValueError("a counter that is none")
+    # Nearly always all was read.
+    if value["unknown"] == value["errors"] == []:
+        expected = len(value) + len(counters) + "".join((name, *counters)).count(":")
+    elif _CHECKS["interfaces"]([value]):
+        expected = colons(value)
+    else:
+        raise ValueError("an interface of another shape")
+    if text.count(b":") != expected:
+        raise ValueError("a name is there twice")
+    return value
 
 
 @cache
@@ -419,6 +434,6 @@ def _is_flat(value: Any) -> bool:
     inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else (value,)
     return len(inner) <= _MOST_DEVICES and all(
         isinstance(one, (str, bool, type(None)))
-        or (isinstance(one, (int, float)) and isfinite(one) and abs(one) <= MOST_INT)
+        or (isinstance(one, (int, float)) and isfinite(one) and abs(one) <= _MOST_INT)
         for one in inner
     )
