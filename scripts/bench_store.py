@@ -60,13 +60,18 @@ def older_record(number: int, devices: int) -> dict[str, Any]:
     falls_back = job % 10 == 3
     ended = _START + job * 300 % _DAY
     sent = 0 if falls_back else 10**10 + number
-    counters = {counter.name: 0 if falls_back else sent // 7 for counter in PORT_COUNTERS}
+    # No two counters of a node that move are alike, nor those of two nodes.
+    counters = {
+        counter.name: 0 if falls_back else (sent * (at + 3) + number * 977) // 29
+        for at, counter in enumerate(PORT_COUNTERS)
+    }
     counters |= {"tx_bytes": sent, "rx_bytes": sent, "rdma_write_bytes": sent, "rdma_write_recv_bytes": sent}
     zeros = dict.fromkeys(("retrans_pkts", "retrans_bytes", "rx_drops", "rdma_read_wr_err", "rdma_write_wr_err"), 0)
     events = ("retrans_timeout_events", "unresponsive_remote_events", "impaired_remote_conn_events")
     counters |= zeros | dict.fromkeys(events, 0)
-    driver = {name: 1000 + at for at, name in enumerate(DEVICE_COUNTERS)}
-    tcp = 10**10 if falls_back else 10**5
+    driver = dict.fromkeys(DEVICE_COUNTERS, 0)
+    driver |= dict.fromkeys(("submitted_cmds", "completed_cmds", "keep_alive_rcvd"), 1000 + number % 911)
+    tcp = (10**10 if falls_back else 10**5) + number
     return {
         "schema_version": 2,
         "record_id": f"{number * 0x9E3779B97F4A7C15 % (1 << 64):016x}",
@@ -92,10 +97,10 @@ def older_record(number: int, devices: int) -> dict[str, Any]:
         "installation_id": "0123456789abcdef",
         "devices_expected": devices,
         "expected_by": "compute resource",
-        "began_at": ended - 3599.5,
-        "ended_at": ended + 0.25,
+        "began_at": ended - 3599.5 + number % 97 / 128,
+        "ended_at": ended + number % 89 / 128,
         "clock_jump_seconds": 0.0,
-        "boot_id": "5f0e4b0c-1a2b-4c3d-8e9f-0123456789ab",
+        "boot_id": f"5f0e4b0c-1a2b-4c3d-8e9f-{(job * 7 + node) % 1000:012x}",
         "instance_type": "p5.48xlarge",
         "driver_version": "3.3.1",
         "baseline": "ok",

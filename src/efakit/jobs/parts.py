@@ -144,7 +144,7 @@ def _without_copies(records: list[Record]) -> list[Record]:
 
 
 def _digest(record: Record) -> str:
-    import hashlib  # as in version_1.py
+    import hashlib  # OpenSSL with it; hardly ever has a node two records
 
     # Of version 1 the id follows from the file's name.
     content = {name: value for name, value in record.items() if name != "record_id"}

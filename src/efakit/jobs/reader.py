@@ -17,9 +17,10 @@ from typing import Any, Protocol
 from efakit.errors import RecordError
 from efakit.jobs.fields import MOST_COMPONENTS, Record, check_record
 from efakit.jobs.json_file import Unusable, parse_json, read_bytes, why_unreadable
+from efakit.jobs.json_text import prepare_for_many
 from efakit.jobs.many import read_all
 from efakit.jobs.node_list import NodeLists
-from efakit.jobs.quick import prepare_for_many, read_quickly
+from efakit.jobs.quick import read_quickly
 from efakit.jobs.version_1 import id_by_path, lift
 from efakit.node.record import safe_name
 from efakit.printable import printable

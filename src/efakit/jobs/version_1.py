@@ -46,7 +46,7 @@ def lift(record: dict[str, Any], file: str) -> dict[str, Any]:
 
 def id_by_path(file: str) -> str:
     """Return the id that a record without one has, by its path below the records folder."""
-    import hashlib  # takes longer to import than a record to read
+    import hashlib  # OpenSSL with it; records have had ids of their own since version 2
 
     return hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 

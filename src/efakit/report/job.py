@@ -71,14 +71,6 @@ def component_names(run: JobRun) -> list[str]:
     return [f"{run.job_id}+{job_id - run.job_id}" for job_id in run.het]
 
 
-def _benchmarks(bench: BenchReport | None) -> dict[str, Any]:
-    if bench is None:
-        return {}
-    from efakit.report.bench import bench_data
-
-    return {"bench": bench_data(bench)}
-
-
 def as_data(report: JobReport, *, devices: bool = False) -> dict[str, Any]:
     """Return the report as JSON data; byte counts are integers, null where they are not known.
 
@@ -118,7 +110,7 @@ def as_data(report: JobReport, *, devices: bool = False) -> dict[str, Any]:
         "line_rate_received": report.line_rate[1] if report.line_rate else None,
         "findings": [*map(_standout, report.stands_out), *_findings(run)],
         "causes": [_cause(item) for item in report.causes],
-        **_benchmarks(report.bench),
+        **(_bench_data(report.bench) if report.bench else {}),
         "next": report.next_step or None,
         "nodes": [
             {
@@ -138,6 +130,12 @@ def as_data(report: JobReport, *, devices: bool = False) -> dict[str, Any]:
         "faults": [{"file": fault.file, "why": fault.why} for fault in run.faults[:_MOST_LISTED]],
         "fault_count": len(run.faults),
     }
+
+
+def _bench_data(bench: BenchReport) -> dict[str, Any]:
+    from efakit.report.bench import bench_data  # the tables' rows take as long as fifty records
+
+    return {"bench": bench_data(bench)}
 
 
 def byte_counts(traffic: Traffic | None) -> dict[str, Amount]:

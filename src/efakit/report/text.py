@@ -194,7 +194,7 @@ def _causes(report: JobReport, width: int) -> Iterator[Line]:
 def _benchmarks(report: JobReport, width: int) -> Iterator[Line]:
     if report.bench is None:
         return
-    from efakit.report.bench import sentences
+    from efakit.report.bench import sentences  # the tables' rows take as long as fifty records
 
     yield from _title("Benchmarks")
     for text in sentences(report.bench):

@@ -51,8 +51,8 @@ class View:
     """What lay in the folder at one moment, as tables that queries can be put to."""
 
     generations: list[Generation] = field(default_factory=list)
-    runs: list[dict[str, Any]] = field(default_factory=list)
-    nodes: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[tuple[Any, ...]] = field(default_factory=list)
+    nodes: list[tuple[Any, ...]] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     json_jobs: int = 0
     damaged: int = 0
@@ -130,7 +130,10 @@ def _judge(records_dir: Path, unit: Unit, view: View, *, with_records: bool) -> 
 def _tables(connection: Any, view: View, *, with_devices: bool) -> None:
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET autoinstall_known_extensions = false")
-    kinds = [("runs", RUNS, RUN_COLUMNS, view.runs), ("nodes", NODES, NODE_COLUMNS, view.nodes)]
+    kinds: list[tuple[str, str, dict[str, str], Sequence[Any]]] = [
+        ("runs", RUNS, RUN_COLUMNS, view.runs),
+        ("nodes", NODES, NODE_COLUMNS, view.nodes),
+    ]
     if with_devices:
         from efakit.store.columns import kinds as record_columns
 

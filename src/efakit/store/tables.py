@@ -45,20 +45,25 @@ def schema_of(columns: Mapping[str, str]) -> pa.Schema:
     return pa.schema([(name, _TYPES[kind]) for name, kind in columns.items()])
 
 
-def table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Return rows as a table; what a row does not have is null."""
-    columns = [_column(_values(rows, field.name), field.type) for field in schema]
+def table(rows: Sequence[Mapping[str, Any]] | Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    """Return rows as a table: what a row by names does not have is null; other rows have a value for each column."""
+    values: Iterable[Sequence[Any]]
+    if rows and isinstance(rows[0], tuple):
+        values = zip(*rows, strict=True)
+    else:
+        values = (_values(rows, field.name) for field in schema)
+    columns = [_column(own, field.type) for own, field in zip(values, schema, strict=True)]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _values(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+def _values(rows: Sequence[Any], name: str) -> list[Any]:
     try:
         return list(map(itemgetter(name), rows))
     except KeyError:
         return [row.get(name) for row in rows]
 
 
-def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if kind != _TYPES["ints"]:
         return pa.array(values, kind)
     offsets, flat, place = array("i", [0]), array("q"), 0
@@ -74,6 +79,20 @@ def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
     flat_array = pa.Array.from_buffers(pa.int64(), len(flat), [None, pa.py_buffer(flat)])
     offset_array = pa.Array.from_buffers(pa.int32(), len(offsets), [None, pa.py_buffer(offsets)])
     return pa.ListArray.from_arrays(offset_array, flat_array, mask=missing)
+
+
+def streamed(rows: pa.Table) -> pa.Buffer:
+    """Return a table as one buffer, from which ``unstreamed`` makes it again without a copy."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_table(rows)
+    return sink.getvalue()
+
+
+def unstreamed(data: pa.Buffer) -> pa.Table:
+    """Return the table in a buffer."""
+    with pa.ipc.open_stream(data) as stream:
+        return stream.read_all()
 
 
 class Writer:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from efakit.jobs.fields import Record
 from efakit.jobs.json_file import Unusable, read_bytes
+from efakit.jobs.json_text import prepare_for_many
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import Fault, Found, add_records
 from efakit.store.decode import Quick, decode
@@ -20,7 +21,7 @@ from efakit.store.layout import RECORDS, day_of
 from efakit.store.listing import JsonFile, Unit
 from efakit.store.quick_rows import quick_tables
 from efakit.store.stored import record_of
-from efakit.store.tables import of_jobs, records_schema, schema_of, table
+from efakit.store.tables import of_jobs, records_schema, schema_of, streamed, table, unstreamed
 
 _MOST_FAULTS = 100
 
@@ -43,8 +44,16 @@ class Day:
     records: pa.Table
     index: list[IndexRow]
     mode: int
-    runs: pa.Table | None = None
-    nodes: pa.Table | None = None
+    runs: pa.Table
+    nodes: pa.Table
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what another process makes the same of: a column pickled by itself takes as long as some records."""
+        return _day, (streamed(self.records), self.index, self.mode, streamed(self.runs), streamed(self.nodes))
+
+
+def _day(records: pa.Buffer, index: list[IndexRow], mode: int, runs: pa.Buffer, nodes: pa.Buffer) -> Day:
+    return Day(unstreamed(records), index, mode, unstreamed(runs), unstreamed(nodes))
 
 
 @dataclass
@@ -80,6 +89,7 @@ class _Rows:
 
 def take_in(work: Work) -> Taken:
     """Read the new files of the work's jobs."""
+    prepare_for_many()
     taken = Taken()
     held: dict[int, dict[str, Mapping[str, Any]]] = {}
     jobs = [unit.job_id for unit in work.units if unit.rows]

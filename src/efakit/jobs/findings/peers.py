@@ -78,8 +78,8 @@ def split(
     spreads = {id(group): _spread([values[name] for name in group], middle, limits) for middle, group in kept}
     others: list[tuple[str, float, float]] = []
     for group in groups:
+        own = [item for item in kept if item[1] is group]
         for name in group:
-            own = [item for item in kept if item[1] is group]
             middle, near = own[0] if own else min(kept, key=lambda item: abs(item[0] - values[name]))
             if _differs(values[name], middle, spreads[id(near)], limits):
                 others.append((name, values[name], middle))
