@@ -11,10 +11,10 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from statistics import median_low
 from typing import TypeVar
 
 from efakit.jobs.fields import Record
+from efakit.jobs.median import median_low
 from efakit.jobs.node_list import NodeLists
 from efakit.printable import printable
 

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from statistics import median_low
 
 from efakit.jobs.damaged import Draft, place_damaged
 from efakit.jobs.fields import Record
 from efakit.jobs.heterogeneous import Group, component_name, pair_components, restart_count, start_of
+from efakit.jobs.median import median_low
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.parts import Part, is_weak, split
 from efakit.jobs.plain import plain_draft

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -60,8 +59,14 @@ def width_of(file: TextIO) -> int:
     given = os.environ.get("COLUMNS", "")
     columns = int(given) if given.isascii() and given.isdigit() and len(given) < 5 else 0
     if not columns:
-        columns = shutil.get_terminal_size((_WIDTH, 24)).columns if file.isatty() else _WIDTH
+        columns = _terminal_width() if file.isatty() else _WIDTH
     return max(columns, _LEAST_WIDTH)
+
+
+def _terminal_width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size((_WIDTH, 24)).columns
 
 
 def report_lines(report: JobReport, width: int, *, nodes: bool = False, with_devices: bool = False) -> Iterator[Line]:

@@ -13,9 +13,10 @@ from typing import Any
 
 from efakit.errors import MissingExtra, RecordError
 from efakit.printable import printable
+from efakit.store.held import Held
 from efakit.store.judged import NODE_COLUMNS, RUN_COLUMNS, judged_rows
 from efakit.store.layout import NODES, RECORDS, RUNS, Generation, day_of
-from efakit.store.listing import Held, Unit, hold, list_json
+from efakit.store.listing import Unit, hold, list_json
 from efakit.store.queries import Filters, Query, query
 
 _DAY = 86_400

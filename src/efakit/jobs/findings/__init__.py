@@ -6,11 +6,10 @@ a collective a slow device moves the same bytes later.
 
 from __future__ import annotations
 
-from statistics import median
-
 from efakit.finding import Severity
 from efakit.jobs.findings import counted, peers, rails, whole
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, limits_with
+from efakit.jobs.median import median
 
 __all__ = ["Job", "Limits", "Node", "Standout", "limits_with", "line_rate", "stands_out"]
 

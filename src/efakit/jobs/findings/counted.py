@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import median
 from typing import NamedTuple
 
 from efakit.jobs.devices import ListedDevices
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, count, share, some, standout
+from efakit.jobs.median import median
 
 _LOOK = "compare the node with its peers over several jobs; where it stays, drain it"
 

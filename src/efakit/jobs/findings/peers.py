@@ -6,9 +6,9 @@ Source of the method: the likeness of peers, as in Minder (arXiv 2411.01791) and
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import median
 
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, some, standout
+from efakit.jobs.median import median
 from efakit.jobs.sizes import size
 
 _DIRECTIONS = (("tx_bytes", "sent"), ("rx_bytes", "received"))

@@ -6,10 +6,10 @@ A rail is the devices of one name on nodes that have the same devices.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import median
 
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, count, some, standout
 from efakit.jobs.findings.peers import split
+from efakit.jobs.median import median
 from efakit.jobs.sizes import size
 
 _FIX = "compare fi_info -p efa on the node with another one, and look for FI_EFA_IFACE in the job's environment"
