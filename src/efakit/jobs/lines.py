@@ -59,15 +59,28 @@ class LineRecord(NamedTuple):
 
     fields: dict[str, Any]
     """Every field that is there but the devices. Lists and objects may be another record's too: not to be changed."""
-    port: tuple[str, ...]
-    """The names of the port counters, and then of the driver's own, in the order of ``columns``."""
-    software: tuple[str, ...]
+    shape: Shape
     about: About
     columns: tuple[Column, ...]
+    """Of each counter of the shape."""
 
     def devices(self) -> ColumnDevices:
         """Return the devices as readers see them."""
-        return _LineDevices(self.about.names, self.about.both, self.port, self.software, self.columns)
+        return _LineDevices(self.about.names, self.about.both, self.shape.port, self.shape.software, self.columns)
+
+
+class Shape:
+    """How many devices, and which counters each of them has: of the port, and of the driver.
+
+    One object for all texts of a form: it is itself alone, and never compared by its names.
+    """
+
+    __slots__ = ("devices", "port", "software")
+
+    def __init__(self, devices: int, port: tuple[str, ...], software: tuple[str, ...]) -> None:
+        self.devices = devices
+        self.port = port
+        self.software = software
 
 
 class About(NamedTuple):
@@ -182,7 +195,8 @@ class _Form:
         self._names_at, self._commas = about[0], commas
         self._abouts: dict[tuple[bytes, ...], About] = {}
         self._columns = itemgetter(*columns.values())
-        self._port, self._software = (tuple(name for group, name in columns if group == which) for which in _GROUPS)
+        port, software = (tuple(name for group, name in columns if group == which) for which in _GROUPS)
+        self._shape = Shape(count, port, software)
 
     def read(self, lines: Sequence[bytes]) -> LineRecord:
         """Return the record; raise _OtherForm where it is of another form, ValueError where a value is not good."""
@@ -210,7 +224,7 @@ class _Form:
         if len(interfaces) > 1 and len({item["name"] for item in interfaces}) < len(interfaces):
             raise ValueError("an interface is there twice")
         about = self._about_of(self._about(lines), self._about(found))
-        return LineRecord(fields, self._port, self._software, about, self._columns(found))
+        return LineRecord(fields, self._shape, about, self._columns(found))
 
     def _look(self, at: int, line: bytes) -> Any:
         own, known = self._lines[at], self._known[at]
