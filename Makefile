@@ -89,11 +89,15 @@ torch: .venv/ready
 pythons:
 	scripts/setup-pythons.sh .venv-pythons
 
+# A quarter of the time of the thorough tests is waiting, for a second look at a device or for a deadline: so they have more
+# workers than cores, and who has none left takes another's, since the last ones are the hook's and take seconds each.
+MORE_THAN_CORES := -n $(shell echo $$((2 * $$(nproc)))) --dist worksteal
+
 # The hook's tests run by themselves: they hold it to its deadlines. So does what compares the machine before and after.
 test: system
 	$(MAKE) --jobs=4 --output-sync=target environments
 	HYPOTHESIS_PROFILE=efakit $(MAKE) check
-	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" -n auto
+	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" $(MORE_THAN_CORES)
 	$(MAKE) --jobs=3 --output-sync=line computing waiting
 	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone tests/lab
