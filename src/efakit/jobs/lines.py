@@ -38,6 +38,8 @@ _MOST_LINES = 4096
 _MOST_FORMS = 64
 _MOST_KNOWN = 256
 """Values of one line: of a counter each node has another, of most fields a job's nodes have one."""
+_LONGEST_KNOWN = 1024
+"""A longer line, as a list of a thousand nodes by their names, is known as long as the next text has it too."""
 _MOST_DEVICES = 256
 _LONGEST_NAME = 256
 _BYTES_OF_A_NUMBER = 8
@@ -234,9 +236,10 @@ class _Form:
         if line[:begin] != before or line[end:] != after:
             raise _OtherForm
         value = own.read(line[begin:end])
-        if len(known) >= _MOST_KNOWN:
-            known.clear()
-        known[line] = value
+        if len(line) <= _LONGEST_KNOWN:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[line] = value
         return value
 
     def _read_columns(self, places: Sequence[int], lines: Sequence[bytes], found: list[Any]) -> None:
