@@ -98,8 +98,7 @@ class PackedDevices(Sequence[Mapping[str, Any]]):
 
     def counted_any(self, names: tuple[str, ...]) -> bool:
         """Return whether one of these counters is more than zero on a device."""
-        sums = self._sums
-        return any(map(sums.__getitem__, _places_of(self._port, self._software, names)))
+        return any(self.totals(names))
 
     def column(self, name: str) -> Column | None:
         """Return a counter of each device; None where the driver has no such counter."""
@@ -132,12 +131,6 @@ class _Places(dict[str, int]):
 @lru_cache(maxsize=256)
 def _places(port: tuple[str, ...], software: tuple[str, ...]) -> _Places:
     return _Places(port, software)
-
-
-@lru_cache(maxsize=256)
-def _places_of(port: tuple[str, ...], software: tuple[str, ...], names: tuple[str, ...]) -> tuple[int, ...]:
-    places = _places(port, software)
-    return tuple(places[name] for name in names if name in places)
 
 
 def _sums(counters: list[int], width: int) -> list[int]:
