@@ -172,11 +172,12 @@ class Traffic(NamedTuple):
 
     def by_way(self) -> tuple[int, int, int, int]:
         """Return what is known of the bytes over EFA, sent and received, and over TCP, as plain numbers."""
-        return (*self.counted[:2], *self.counted[_TCP])  # type: ignore[return-value]
+        counted = self.counted
+        return counted[0], counted[1], counted[-2], counted[-1]
 
     def knows_tcp(self) -> bool:
         """Return whether all that the TCP interfaces sent and received was read."""
-        return self.partly.isdisjoint(_TCP_PLACES)
+        return not self.partly or self.partly.isdisjoint(_TCP_PLACES)
 
     def counts_classes(self) -> bool:
         """Return whether bytes by operation class explain what travelled.

@@ -272,7 +272,7 @@ def _beside_lnet(sent: tuple[float, float], received: tuple[float, float], lnet:
 
 def _exchanged(sent: float, received: float) -> float:
     """Return what was exchanged over TCP by who sent and received so much: the rest of the smaller is answers."""
-    less, more = min(sent, received), max(sent, received)
+    less, more = (sent, received) if sent < received else (received, sent)
     return less if less == float("inf") else max(0.0, less - TCP_ANSWERS.value * more)
 
 
@@ -290,8 +290,8 @@ def _node_by_traffic(node: _Heard, most: float) -> set[str]:
     have exchanged more than all nodes together did, which is ``most``, both directions together.
     """
     return {
-        _by_bytes(min(moved, most), min(moved, most) / 2, over_tcp, node.floor)
-        for moved in node.moved
+        _by_bytes(moved, moved / 2, over_tcp, node.floor)
+        for moved in [min(bound, most) for bound in node.moved]
         for over_tcp in node.over_tcp
     }
 
@@ -323,7 +323,7 @@ def _judge_node(name: str, record: Record, heard: _Heard, most: float, *, single
         record["devices_expected"],
         record["devices_found"],
         record["devices"],
-        tuple(dict.fromkeys(notes)),
+        tuple(dict.fromkeys(notes)) if notes else (),
         unknown,
     )
 
