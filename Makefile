@@ -93,13 +93,15 @@ pythons:
 # workers than cores, and who has none left takes another's, since the last ones are the hook's and take seconds each.
 MORE_THAN_CORES := -n $(shell echo $$((2 * $$(nproc)))) --dist worksteal
 
-# The hook's tests run by themselves: they hold it to its deadlines. So does what compares the machine before and after.
+# The hook's tests run by themselves: they hold it to its deadlines. So do its 512 epilogs at once, beside which no deadline
+# holds, and what compares the machine before and after.
 test: system
 	$(MAKE) --jobs=4 --output-sync=target environments
 	HYPOTHESIS_PROFILE=efakit $(MAKE) check
 	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" $(MORE_THAN_CORES)
 	$(MAKE) --jobs=3 --output-sync=line computing waiting
-	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
+	scripts/as-root.sh $(PYTEST) -m lab $(MORE_THAN_CORES) --ignore=tests/hook/storm tests/hook
+	scripts/as-root.sh $(PYTEST) -q -m lab tests/hook/storm
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone tests/lab
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
 
