@@ -122,7 +122,7 @@ def pyslurm_prefix() -> Path:
 
 
 def wait_until(what: str, holds: Callable[[], object], seconds: float = 60.0) -> None:
-    """Poll ``holds``, less often the longer it takes, until it is true; AssertionError that names ``what`` in the end."""
+    """Poll ``holds``, ever less often, until it is true; AssertionError that names ``what`` when the time is over."""
     began = time.monotonic()
     while not holds():
         waited = time.monotonic() - began
