@@ -296,7 +296,7 @@ def load_record(path: Path, folder_job_id: int) -> Record:
 def record_files(folder: Path) -> list[str]:
     """Return the names of a job's records, sorted; raise OSError where the folder cannot be read."""
     # A name with a dot in front is a file that is being written.
-    names = os.listdir(folder)  # noqa: PTH208 - thousands of paths, of which only the names are looked at
+    names = os.listdir(folder)  # noqa: PTH208 - a job has thousands
     return sorted([name for name in names if name.endswith(".json") and not name.startswith(".")])
 
 
