@@ -69,7 +69,7 @@ check: .venv/ready
 # Debian trees with other releases of Slurm.
 TREES := lab-tree-24.11 lab-tree-26.05
 
-.PHONY: environments torch pythons prometheus browser java computing waiting test-images test-sagemaker test-browser test-spark
+.PHONY: environments torch pythons prometheus browser java computing single waiting test-images test-sagemaker test-browser test-spark
 environments: .venv/ready .venv-pcluster/ready .venv-dstack/ready .venv-eks/ready .venv-sagemaker/ready .venv-spark/ready torch pythons prometheus browser java $(TREES)
 
 prometheus:
@@ -89,23 +89,32 @@ torch: .venv/ready
 pythons:
 	scripts/setup-pythons.sh .venv-pythons
 
-# The hook's tests run by themselves: they hold it to its deadlines. So does what compares the machine before and after.
+# A quarter of the time of the thorough tests is waiting, for a second look at a device or for a deadline: so they have more
+# workers than cores, and who has none left takes another's, since the last ones are the hook's and take seconds each.
+MORE_THAN_CORES := -n $(shell echo $$((2 * $$(nproc)))) --dist worksteal
+
+# The hook's tests run by themselves: they hold it to its deadlines. So do its 512 epilogs at once, beside which no deadline
+# holds, and what compares the machine before and after.
 test: system
 	$(MAKE) --jobs=4 --output-sync=target environments
 	HYPOTHESIS_PROFILE=efakit $(MAKE) check
-	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" -n auto
-	$(MAKE) --jobs=3 --output-sync=line computing waiting
-	scripts/as-root.sh $(PYTEST) -m lab -n auto tests/hook
+	scripts/as-root.sh $(PYTEST) -q -m "$(PLAIN) and thorough" $(MORE_THAN_CORES)
+	$(MAKE) --jobs=4 --output-sync=line computing single waiting
+	scripts/as-root.sh $(PYTEST) -m lab $(MORE_THAN_CORES) --ignore=tests/hook/storm tests/hook
+	scripts/as-root.sh $(PYTEST) -q -m lab tests/hook/storm
 	PYTEST_DEBUG_TEMPROOT= scripts/as-root.sh $(PYTEST) -m alone tests/lab
 	@echo "make test: all checks passed; what was skipped is listed above with its reason"
 
-# One after the other: each has a worker for each core, and the last four have one each.
+# One after the other: each has a worker for each core.
 computing:
 	$(PYTEST) -m "pcluster or registry" -n auto
 	.venv-pcluster/bin/python -m pytest -q -m pcluster -n auto tests/pcluster/test_judge.py tests/pcluster/test_versions.py
 	.venv-dstack/bin/python -m pytest -m dstack -n auto tests/dstack
 	.venv-eks/bin/python -m pytest -m eks -n auto tests/eks
-	$(MAKE) --jobs=2 test-images test-sagemaker test-browser test-spark
+
+# One worker each: from the beginning, since at the end a core would stand idle beside them.
+single:
+	$(MAKE) --jobs=1 test-images test-sagemaker test-browser test-spark
 
 # The lab waits more than it computes: two releases of Slurm at a time, beside what computes. What it waits for may take
 # a minute and more, so that a busy machine fails no test.

@@ -19,6 +19,7 @@ site_task_prolog=
 beside=
 action=install
 dry_run=
+unset in_files in_running
 
 # The layouts (efakit's src/efakit/catalog/layouts.py), one a line: name, form, the folder that holds prolog.d and epilog.d,
 # that of the hook, whether all nodes see them, whether the folders are made here, by what a machine is known, where
@@ -73,21 +74,23 @@ lock() {
   done
 }
 
-# Gives the name under which a file is written before it gets its own: with a dot, which Slurm's glob leaves out, and in
-# the same folder, from which a file is always renamed and never copied.
-temporary() { echo "${1%/*}/.efakit-${1##*/}.new"; } # temporary TARGET
+# Sets $new to the name under which a file is written before it gets its own: with a dot, which Slurm's glob leaves out,
+# and in the same folder, from which a file is always renamed and never copied. Nothing is there any more.
+make_way() { # make_way TARGET
+  new=${1%/*}/.efakit-${1##*/}.new
+  ! is_there "$new" || rm -f "$new"
+}
 
 # Puts a file in place all at once: a half-written one in prolog.d would drain every node that starts a job.
 put() { # put SOURCE TARGET MODE
-  if [ ! -L "$2" ] && cmp -s "$1" "$2" && has_mode "$2" "$3"; then
+  if [ -f "$2" ] && [ ! -L "$2" ] && cmp -s "$1" "$2" && has_mode "$2" "$3"; then
     return
   fi
   if [ -n "$dry_run" ]; then
     if [ -e "$2" ]; then say "would change $2"; else say "would install $2"; fi
     return
   fi
-  new=$(temporary "$2")
-  rm -f "$new"
+  make_way "$2"
   cp "$1" "$new"
   finish "$new" "$3"
   mv -fT "$new" "$2"
@@ -109,8 +112,7 @@ put_idle() { # put_idle TARGET
     say "would put a script that does nothing at $1"
     return
   fi
-  new=$(temporary "$1")
-  rm -f "$new"
+  make_way "$1"
   if ! { printf '%s\n' "$idle" >"$new" && finish "$new" 0755; } 2>/dev/null; then
     # A full disk has room for a link.
     rm -f "$new"
@@ -151,17 +153,19 @@ unpack() { # unpack FOLDER
   fi
   # Each version has a path of its own: a hook that runs while another version is installed reads on in its own file.
   hook=$home/versions/$(sha256sum <"$1/efakit-hook.pyz" | cut -c 1-16)/efakit-hook.pyz
-  sed -i "s|^hook=.*|hook=$hook|; s|^python=\$|python=$python|" "$1/run-hook"
-  for script in "$1/run-hook" "$1/task-prolog" "$1/health-check" "$1"/prolog.d/* "$1"/epilog.d/* "$1"/efakit-*log; do
-    sed -i "s|^home=/opt/slurm/etc/efakit\$|home=$home|; s|^ours=/opt/slurm/etc/efakit/|ours=$home/|" "$script"
-  done
-  for kind in prolog epilog task-prolog; do
-    sed -i "s|^site=\$|site=$(site_of $kind)|" "$1/efakit-$kind"
-  done
-  sed -i -e "s|^\( *\"records_dir\": \)\"[^\"]*\"|\1\"$records_dir\"|" \
-    "$1/hook.json"
+  sed -i -e "s|^hook=.*|hook=$hook|; s|^python=\$|python=$python|" \
+    -e "s|^home=/opt/slurm/etc/efakit\$|home=$home|; s|^ours=/opt/slurm/etc/efakit/|ours=$home/|" \
+    "$1/run-hook" "$1/task-prolog" "$1/health-check" "$1"/prolog.d/* "$1"/epilog.d/* "$1"/efakit-*log
+  # Only where Slurm takes one file do scripts of ours run the site's own.
+  if [ "$form" = file ]; then
+    for kind in prolog epilog task-prolog; do
+      sed -i "s|^site=\$|site=$(site_of $kind)|" "$1/efakit-$kind"
+    done
+  fi
   id=$(installation_id)
-  [ -z "$id" ] || sed -i "s|^\( *\"installation_id\": \)null|\1\"$id\"|" "$1/hook.json"
+  [ -z "$id" ] || id=\"$id\"
+  sed -i -e "s|^\( *\"records_dir\": \)\"[^\"]*\"|\1\"$records_dir\"|" \
+    -e "s|^\( *\"installation_id\": \)null|\1${id:-null}|" "$1/hook.json"
 }
 
 # Tells the id by which the hooks know baselines and records of their own. An upgrade keeps it. Where the hooks had been
@@ -226,16 +230,23 @@ check_scripts_dir() {
 # The hook runs as root and reads nothing that somebody else could have put there. So it has to be told now, not by the
 # first job's prolog. A sticky folder is fine: there nobody can replace another's entry.
 check_trusted() { # check_trusted FOLDER OPTION
-  above=$1
-  while [ ! -e "$above" ]; do above=$(dirname "$above"); done
+  above=$1 option=$2
+  while [ ! -e "$above" ]; do go_up; done
   above=$(cd "$above" && pwd -P)
-  while :; do
-    wrong=$(find "$above" -prune \( ! -user 0 -o \( \( -perm -020 -o -perm -002 \) ! -perm -1000 \) \))
-    [ -z "$wrong" ] || fail "$above is not root's alone to write, and the hook trusts nothing below it:" \
-      "change its owner or mode (a sticky folder is fine: chmod +t), or name another place with $2"
-    [ "$above" != / ] || return 0
-    above=$(dirname "$above")
+  set -- "$above"
+  while [ "$above" != / ]; do
+    go_up
+    set -- "$@" "$above"
   done
+  wrong=$(find "$@" -prune \( ! -user 0 -o \( \( -perm -020 -o -perm -002 \) ! -perm -1000 \) \) -print -quit)
+  [ -z "$wrong" ] || fail "$wrong is not root's alone to write, and the hook trusts nothing below it:" \
+    "change its owner or mode (a sticky folder is fine: chmod +t), or name another place with $option"
+}
+
+# Sets $above, an absolute path, to the folder that holds it.
+go_up() {
+  above=${above%/*}
+  above=${above:-/}
 }
 
 # Slurm runs all that it finds in these folders, and drains every node for what is no script, or no file at all.
@@ -246,7 +257,7 @@ check_apart() { # check_apart FOLDER OPTION
     while [ "$above" != / ]; do
       ! [ "$above" -ef "$folder" ] ||
         fail "$1 is in $folder, and Slurm runs all that is there: name another place with $2"
-      above=$(dirname "$above")
+      go_up
     done
   done
 }
@@ -263,8 +274,12 @@ check_records_dir() {
 # Tells where Slurm's configuration is; 1 where it is at no place that we know. Slurm's own commands may know one.
 slurm_conf() {
   for conf in "${SLURM_CONF-}" ${scripts_dir:+"${scripts_dir%/*}/slurm.conf"} /opt/slurm/etc/slurm.conf /etc/slurm/slurm.conf; do
-    [ ! -f "$conf" ] || echo "$conf"
-  done | grep -m 1 .
+    if [ -f "$conf" ]; then
+      echo "$conf"
+      return 0
+    fi
+  done
+  return 1
 }
 
 ask_slurm() { # ask_slurm COMMAND...
@@ -293,10 +308,14 @@ settings_in_files() { # settings_in_files CONF
   } 2>/dev/null | settings_in
 }
 
-# Says whether Slurm's configuration names a file: the files, or the running one.
+# Says whether Slurm's configuration names a file: the files, or the running one. Each is read once, and the running one
+# where the files do not name all: a controller that is down takes its time to say so.
 slurm_names() { # slurm_names FILE
-  if conf=$(slurm_conf) && settings_in_files "$conf" | grep -qF -e "$1"; then return 0; fi
-  ask_slurm scontrol show config | settings_in | grep -qF -e "$1"
+  in_files=${in_files-$(conf=$(slurm_conf) && settings_in_files "$conf")} || :
+  case $in_files in *"$1"*) return 0 ;; esac
+  in_running=${in_running-$(ask_slurm scontrol show config | settings_in)} || :
+  case $in_running in *"$1"*) return 0 ;; esac
+  return 1
 }
 
 # Says whether a command of Slurm's that ended so tells nothing of Slurm: it was too slow, or there is a configuration and

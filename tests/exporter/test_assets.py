@@ -90,15 +90,27 @@ def test_promtool_has_nothing_against_the_rules(tmp_path, name):
     assert said.returncode == 0, said.stderr
 
 
-def tried(folder: Path, rules: str) -> subprocess.CompletedProcess[str]:
+# As text: PyYAML would make other values of it than promtool does.
+HEAD, *TESTS_OF_RULES = re.split(r"(?m)^(?=  - name: )", (HERE / "efa.rules.test.yml").read_text())
+
+
+def tried(folder: Path, rules: str, tests: list[str]) -> subprocess.CompletedProcess[str]:
     (folder / "efa.rules.yml").write_text(rules)
-    shutil.copy(HERE / "efa.rules.test.yml", folder)
+    (folder / "efa.rules.test.yml").write_text(HEAD + "".join(tests))
     return promtool("test", "rules", "efa.rules.test.yml", cwd=folder)
+
+
+def changed_rules(old: str, new: str) -> set[str]:
+    """Return the names of the rules in which two texts differ."""
+    before, after = (
+        [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]] for text in (old, new)
+    )
+    return {one.get("alert") or one["record"] for one, other in zip(before, after, strict=True) if one != other}
 
 
 @pytest.mark.registry
 def test_the_alerts_fire_where_they_should_and_nowhere_else(tmp_path):
-    said = tried(tmp_path, asset("efa.rules.yml"))
+    said = tried(tmp_path, asset("efa.rules.yml"), TESTS_OF_RULES)
     assert said.returncode == 0, said.stderr + said.stdout
 
 
@@ -107,8 +119,12 @@ def test_the_alerts_fire_where_they_should_and_nowhere_else(tmp_path):
 def test_a_rule_that_says_something_else_fails_these_tests(tmp_path, old, new):
     rules = asset("efa.rules.yml")
     assert old in rules
-    said = tried(tmp_path, rules.replace(old, new))
-    assert said.returncode == 1, "no test noticed"
+    changed = changed_rules(rules, rules.replace(old, new))
+    assert changed
+    # One after the other until one notices, those first that name the rule: all take promtool eight times as long.
+    tests = sorted(TESTS_OF_RULES, key=lambda test: not any(name in test for name in changed))
+    ended = (tried(tmp_path, rules.replace(old, new), [test]).returncode for test in tests)
+    assert next((status for status in ended if status), 0) == 1, "no test noticed"
 
 
 @pytest.mark.registry

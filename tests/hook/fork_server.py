@@ -112,6 +112,7 @@ def run(request: "dict", descriptors: "list[int]", code: "object", loader: "obje
         os.dup2(descriptor, standard)
     os.closerange(_DESCRIPTORS, max(descriptors) + 1)
     os.chdir("/")
+    os.umask(request["umask"])
     _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
     os.environ.clear()
     os.environ.update({**_OF_PYTHON, **request["environment"]})

@@ -91,6 +91,7 @@ class ForkServer:
                 "folder": self._folder,
                 "prepare": list(prepare),
                 "seconds": _MOST_SECONDS if self._folder else 0,
+                "umask": _umask(),
             }
         )
         (out, out_writer), (errors, errors_writer) = os.pipe(), os.pipe()
@@ -129,6 +130,12 @@ class ForkServer:
         status = found[self._socket.fileno()]
         assert status, "the server has ended"
         return status, [found[pipe].decode() for pipe in pipes]
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def as_forked(environment: dict[str, str]) -> bool:

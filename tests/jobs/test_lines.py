@@ -205,7 +205,8 @@ def test_forms_and_what_is_known_of_a_line_are_bounded(monkeypatch):
     read = [quickly(text_of(devices).encode()) for devices in range(1, 6)]
     assert [found is not None for found in read] == [True] * 3 + [False] * 2
     for number in range(20):
-        data = text_of(1, node=f"n{number}").encode()
+        data = text_of(1, node=f"n{number}", node_list=f"n{number}," * 1000 + "n").encode()
         assert quickly(data) == slowly(data)
     (forms,) = lines._FORMS.values()
-    assert all(len(known) <= 4 for form in forms for known in form._known)
+    known = [lines for form in forms for lines in form._known]
+    assert all(len(lines) <= 4 and max(map(len, lines), default=0) <= 1024 for lines in known)

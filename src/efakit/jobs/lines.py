@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 import struct
-import typing
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -38,6 +37,8 @@ _MOST_LINES = 4096
 _MOST_FORMS = 64
 _MOST_KNOWN = 256
 """Values of one line: of a counter each node has another, of most fields a job's nodes have one."""
+_LONGEST_KNOWN = 1024
+"""A longer line, as a list of a thousand nodes by their names, is known as long as the next text has it too."""
 _MOST_DEVICES = 256
 _LONGEST_NAME = 256
 _BYTES_OF_A_NUMBER = 8
@@ -59,15 +60,28 @@ class LineRecord(NamedTuple):
 
     fields: dict[str, Any]
     """Every field that is there but the devices. Lists and objects may be another record's too: not to be changed."""
-    port: tuple[str, ...]
-    """The names of the port counters, and then of the driver's own, in the order of ``columns``."""
-    software: tuple[str, ...]
+    shape: Shape
     about: About
     columns: tuple[Column, ...]
+    """Of each counter of the shape."""
 
     def devices(self) -> ColumnDevices:
         """Return the devices as readers see them."""
-        return _LineDevices(self.about.names, self.about.both, self.port, self.software, self.columns)
+        return _LineDevices(self.about.names, self.about.both, self.shape.port, self.shape.software, self.columns)
+
+
+class Shape:
+    """How many devices, and which counters each of them has: of the port, and of the driver.
+
+    One object for all texts of a form: it is itself alone, and never compared by its names.
+    """
+
+    __slots__ = ("devices", "port", "software")
+
+    def __init__(self, devices: int, port: tuple[str, ...], software: tuple[str, ...]) -> None:
+        self.devices = devices
+        self.port = port
+        self.software = software
 
 
 class About(NamedTuple):
@@ -182,7 +196,8 @@ class _Form:
         self._names_at, self._commas = about[0], commas
         self._abouts: dict[tuple[bytes, ...], About] = {}
         self._columns = itemgetter(*columns.values())
-        self._port, self._software = (tuple(name for group, name in columns if group == which) for which in _GROUPS)
+        port, software = (tuple(name for group, name in columns if group == which) for which in _GROUPS)
+        self._shape = Shape(count, port, software)
 
     def read(self, lines: Sequence[bytes]) -> LineRecord:
         """Return the record; raise _OtherForm where it is of another form, ValueError where a value is not good."""
@@ -210,7 +225,7 @@ class _Form:
         if len(interfaces) > 1 and len({item["name"] for item in interfaces}) < len(interfaces):
             raise ValueError("an interface is there twice")
         about = self._about_of(self._about(lines), self._about(found))
-        return LineRecord(fields, self._port, self._software, about, self._columns(found))
+        return LineRecord(fields, self._shape, about, self._columns(found))
 
     def _look(self, at: int, line: bytes) -> Any:
         own, known = self._lines[at], self._known[at]
@@ -220,9 +235,10 @@ class _Form:
         if line[:begin] != before or line[end:] != after:
             raise _OtherForm
         value = own.read(line[begin:end])
-        if len(known) >= _MOST_KNOWN:
-            known.clear()
-        known[line] = value
+        if len(line) <= _LONGEST_KNOWN:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[line] = value
         return value
 
     def _read_columns(self, places: Sequence[int], lines: Sequence[bytes], found: list[Any]) -> None:
@@ -351,9 +367,9 @@ class _Scan:
         )
 
 
-FIELDS = frozenset(typing.get_type_hints(RecordType))
+FIELDS = frozenset(RecordType.__annotations__)
 """All that a hook of today writes."""
-_FIELDS_OF_DEVICES = frozenset(typing.get_type_hints(DeviceColumns))
+_FIELDS_OF_DEVICES = frozenset(DeviceColumns.__annotations__)
 
 
 @cache

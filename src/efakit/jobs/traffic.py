@@ -13,7 +13,6 @@ has one by TCP as well (AWS, "Configuring EFA clients"): what went there is at m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from efakit.catalog.thresholds import LNET_MESSAGE
@@ -67,8 +66,7 @@ UNKNOWN = Amount(0, complete=False)
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Lnet:
+class Lnet(NamedTuple):
     """What LNet moved over EFA: the least and the greatest number of bytes, sent and received; and over TCP.
 
     ``messages`` are all that it sent and received where it has EFA. ``blind``: on some node LNet is there, and was not
@@ -82,7 +80,7 @@ class Lnet:
     messages: int = 0
     blind: bool = False
 
-    def __add__(self, other: Lnet) -> Lnet:
+    def __add__(self, other: Lnet) -> Lnet:  # type: ignore[override]
         """Return the sum of both."""
         return Lnet(
             _added(self.sent, other.sent),
@@ -172,11 +170,12 @@ class Traffic(NamedTuple):
 
     def by_way(self) -> tuple[int, int, int, int]:
         """Return what is known of the bytes over EFA, sent and received, and over TCP, as plain numbers."""
-        return (*self.counted[:2], *self.counted[_TCP])  # type: ignore[return-value]
+        counted = self.counted
+        return counted[0], counted[1], counted[-2], counted[-1]
 
     def knows_tcp(self) -> bool:
         """Return whether all that the TCP interfaces sent and received was read."""
-        return self.partly.isdisjoint(_TCP_PLACES)
+        return not self.partly or self.partly.isdisjoint(_TCP_PLACES)
 
     def counts_classes(self) -> bool:
         """Return whether bytes by operation class explain what travelled.
@@ -261,27 +260,26 @@ def traffic_of(record: Record) -> Traffic:
     """Return the bytes of one node's record."""
     devices = record["devices"]
     if not isinstance(devices, list):  # packed
-        sums = [devices.total(name) for name in _OF_DEVICES]
+        sums = devices.totals(_OF_DEVICES)
         # Of packed devices every counter was read; where they are not all of them, any may be more.
         partly = _DEVICE_PLACES if record["devices_unknown"] else _NONE
         classless = None in sums and not devices.has_any(_BY_CLASS)
-        counted = [known or 0 for known in sums]
+        counted = tuple([known or 0 for known in sums]) if None in sums else sums
     else:
         counted, partly, classless = _listed(devices, unknown=bool(record["devices_unknown"]))
     sent, received, partly_tcp = _tcp(record)
-    counted += (sent, received)
     partly = partly | partly_tcp if partly_tcp else partly
-    bare = Traffic(tuple(counted), partly, classless)
+    bare = Traffic((*counted, sent, received), partly, classless)
     return bare if record.get("lnet") is None else bare._replace(lnet=_lnet(record["lnet"], bare))
 
 
-def _listed(devices: Sequence[Mapping[str, Any]], *, unknown: bool) -> tuple[list[int], frozenset[int], bool]:
+def _listed(devices: Sequence[Mapping[str, Any]], *, unknown: bool) -> tuple[tuple[int, ...], frozenset[int], bool]:
     """Return what devices counted, of which some counters may not have been read, and which of it not wholly."""
     items = [_Item(item) for item in devices]
     amounts = [_sum(items, name, unknown) for name in _OF_DEVICES]
     partly = frozenset(place for place, amount in enumerate(amounts) if not amount.complete)
     classless = any(item.lacks_all(_BY_CLASS) for item in items)
-    return [amount.known_bytes for amount in amounts], partly, classless
+    return tuple([amount.known_bytes for amount in amounts]), partly, classless
 
 
 def _tcp(record: Record) -> tuple[int, int, frozenset[int]]:

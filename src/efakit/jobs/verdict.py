@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
@@ -61,8 +60,7 @@ class NodeVerdict(NamedTuple):
     """What is not known of its bytes."""
 
 
-@dataclass(frozen=True)
-class JobVerdict:
+class JobVerdict(NamedTuple):
     """The verdict of a job's run, its reason in words, and its nodes.
 
     ``traffic`` is the sum over the nodes; None of it is complete where a node's is not known. ``notes`` say what the
@@ -138,7 +136,10 @@ def _judge_job(nodes: tuple[NodeVerdict, ...], heard: Mapping[str, _Heard], traf
     if len(nodes) == 1:
         return "single-node", "one node: its ranks use NVLink or shared memory, and need no EFA"
     possible = set(_by_traffic(traffic, [one.traffic for one in heard.values()]))
-    answers = [(node, _fell_back(heard[node.node])) for node in nodes]
+    # Nearly all nodes moved enough over EFA.
+    answers = [
+        (node, _fell_back(one)) for node, one in zip(nodes, heard.values(), strict=True) if one.moved[0] < one.floor
+    ]
     fallen = [node for node, answer in answers if answer == {True}]
     maybe_fallen = [node for node, answer in answers if True in answer]
     if "efa" in possible and maybe_fallen:
@@ -269,20 +270,15 @@ def _beside_lnet(sent: tuple[float, float], received: tuple[float, float], lnet:
 
 def _exchanged(sent: float, received: float) -> float:
     """Return what was exchanged over TCP by who sent and received so much: the rest of the smaller is answers."""
-    less, more = min(sent, received), max(sent, received)
+    less, more = (sent, received) if sent < received else (received, sent)
     return less if less == float("inf") else max(0.0, less - TCP_ANSWERS.value * more)
 
 
 def _fell_back(node: _Heard) -> set[bool]:
     """Return whether a node used TCP both ways and EFA not at all, for each value that the unknown bytes may have."""
-    if node.moved[0] >= node.floor:
-        return _NEVER
     return {
         moved < node.floor and over_tcp >= TCP_FLOOR.value for moved, over_tcp in product(node.moved, node.over_tcp)
     }
-
-
-_NEVER = {False}
 
 
 def _node_by_traffic(node: _Heard, most: float) -> set[str]:
@@ -292,8 +288,9 @@ def _node_by_traffic(node: _Heard, most: float) -> set[str]:
     have exchanged more than all nodes together did, which is ``most``, both directions together.
     """
     return {
-        _by_bytes(min(moved, most), min(moved, most) / 2, over_tcp, node.floor)
-        for moved, over_tcp in product(node.moved, node.over_tcp)
+        _by_bytes(moved, moved / 2, over_tcp, node.floor)
+        for moved in [min(bound, most) for bound in node.moved]
+        for over_tcp in node.over_tcp
     }
 
 
@@ -324,7 +321,7 @@ def _judge_node(name: str, record: Record, heard: _Heard, most: float, *, single
         record["devices_expected"],
         record["devices_found"],
         record["devices"],
-        tuple(dict.fromkeys(notes)),
+        tuple(dict.fromkeys(notes)) if notes else (),
         unknown,
     )
 

@@ -19,7 +19,7 @@ from efakit.jobs.columns import is_even, listed
 from efakit.jobs.devices import pack
 from efakit.jobs.fields import Record, checks_of
 from efakit.jobs.json_file import parse_json
-from efakit.jobs.lines import FIELDS, About, Column, read_lines
+from efakit.jobs.lines import FIELDS, About, Column, Shape, read_lines
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import check_place, usable
 from efakit.node.record import SCHEMA_VERSION
@@ -37,14 +37,6 @@ Value = dict[str, Any]
 
 
 Row = dict[str, Any]
-
-
-class Shape(NamedTuple):
-    """How many devices, and which counters each of them has: of the port, and of the driver."""
-
-    devices: int
-    port: tuple[str, ...]
-    software: tuple[str, ...]
 
 
 class Quick(NamedTuple):
@@ -82,12 +74,11 @@ def _by_lines(data: bytes) -> tuple[Quick, Record] | None:
     found = read_lines(data)
     if found is None or len(found.fields) != len(FIELDS) - 1:  # the devices stand beside
         return None
-    names = found.port, found.software
-    if not _have_columns(*names):
+    if not _has_columns(found.shape):
         return None
-    shape = Shape(len(found.about.names), *names)
-    value = {**found.fields, "devices": found.devices()}
-    return Quick(value, shape, found.columns, found.about), value
+    value = found.fields
+    value["devices"] = found.devices()
+    return Quick(value, found.shape, found.columns, found.about), value
 
 
 def _by_type(data: bytes) -> tuple[Row, Record] | None:
@@ -166,8 +157,8 @@ _OLDER_VERSION = 2
 
 
 @lru_cache(maxsize=256)
-def _have_columns(port: tuple[str, ...], software: tuple[str, ...]) -> bool:
-    return {f"device_{name}" for name in port} | {f"driver_{name}" for name in software} <= kinds().keys()
+def _has_columns(shape: Shape) -> bool:
+    return {f"device_{name}" for name in shape.port} | {f"driver_{name}" for name in shape.software} <= kinds().keys()
 
 
 @cache

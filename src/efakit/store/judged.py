@@ -112,16 +112,18 @@ def _of_run(run: JobRun, verdict: JobVerdict) -> tuple[Any, ...]:
 def _of_node(node: NodeVerdict, record: Record) -> tuple[Any, ...]:
     """Return what NODE_COLUMNS has behind what is common to both."""
     devices = devices_of(record)
+    expected, found, *sums = _fitting((node.devices_expected, node.devices_found, *devices.totals(_SUMS)))
     return (
         _text(node.node),
         record["record_id"],
         node.verdict,
         _text(record["instance_type"]),
         _text(record["driver_version"]),
-        *_fitting((node.devices_expected, node.devices_found)),
+        expected,
+        found,
         _idle(devices),
         *_bytes(node.traffic),
-        *_fitting([devices.total(name) for name in _SUMS]),
+        *sums,
     )
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from efakit.errors import RecordError
 from efakit.jobs.json_file import why_unreadable
@@ -15,8 +16,7 @@ from efakit.store.held import Held as Held
 from efakit.store.index import Row
 
 
-@dataclass(frozen=True)
-class JsonFile:
+class JsonFile(NamedTuple):
     """A record's file; ``record_id`` follows from its name."""
 
     name: str

@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from efakit.jobs.lines import About, Column
+from efakit.jobs.lines import About, Column, Shape
 from efakit.store.columns import INTERFACE_COUNTERS, items_row, plan
-from efakit.store.decode import Quick, Shape
+from efakit.store.decode import Quick
 from efakit.store.tables import records_schema
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,7 +97,7 @@ def take_in(work: Work) -> Taken:
     for path in work.stored:
         for row in of_jobs(path / RECORDS, jobs):
             held.setdefault(row["folder_job_id"], {})[row["record_id"]] = row
-    days: dict[tuple[str, str], _Rows] = {}
+    days: defaultdict[tuple[str, str], _Rows] = defaultdict(_Rows)
     for unit in work.units:
         _take_unit(work, unit, held.get(unit.job_id, {}), days, taken)
     for key, rows in days.items():
@@ -121,7 +122,7 @@ def _take_unit(
     work: Work,
     unit: Unit,
     held: Mapping[str, Mapping[str, Any]],
-    days: dict[tuple[str, str], _Rows],
+    days: defaultdict[tuple[str, str], _Rows],
     taken: Taken,
 ) -> None:
     found = Found()
@@ -158,7 +159,7 @@ def _take_unit(
     for name, record in mine:
         file, new_row = new[name]
         day = day_of(record["ended_at"])
-        rows = days.setdefault((unit.cluster, day), _Rows())
+        rows = days[unit.cluster, day]
         rows.add(new_row, unit, day)
         number = int(file.record_id, 16)
         rows.index.append(IndexRow(unit.job_id, record["job_id"], number, file.size, file.mtime_ns, work.now))
@@ -169,7 +170,7 @@ def _take_unit(
                 taken.replaced.setdefault((unit.cluster, old_day), set()).add((unit.job_id, file.record_id))
     if mine:
         last = day_of(max(record["ended_at"] for _, record in found.records))
-        rows = days.setdefault((unit.cluster, last), _Rows())
+        rows = days[unit.cluster, last]
         # Damaged files stay where they are, and a query sees them there.
         found.damaged.clear()
         runs, nodes = judged_rows(found, unit.cluster, unit.job_id, work.judged)

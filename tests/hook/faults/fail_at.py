@@ -89,7 +89,8 @@ def always(
     state: Path, marker: Path | None, name: str, part: str, error: int, *, process: int = -1, times: int = 0
 ) -> dict[str, str]:
     """Return the variables with which each call of a name to a path fails (see fail_at.c), as often as said."""
-    state.write_bytes(bytes(_HEAD.size + _WHAT_BYTES + _TRACE_BYTES))
+    with state.open("wb") as file:
+        file.truncate(_HEAD.size + _WHAT_BYTES + _TRACE_BYTES)
     return {
         "LD_PRELOAD": str(library()),
         "FAIL_STATE": str(state),

@@ -5,7 +5,9 @@ Each row with a device's files runs in mode ``enforce`` with every rule that a d
 
 from __future__ import annotations
 
+import atexit
 import errno
+import functools
 import os
 import resource
 import subprocess
@@ -14,7 +16,7 @@ import sys
 import pytest
 
 from tests.hook.faults.environments import NAMED, written_config
-from tests.hook.faults.fail_at import always, missing_for_preload
+from tests.hook.faults.fail_at import always, library, missing_for_preload
 from tests.hook.faults.reading import without
 from tests.hook.faults.story import (
     DEVICES,
@@ -32,6 +34,7 @@ from tests.hook.faults.story import (
     waits,
     whole,
 )
+from tests.hook.forked import Ended, ForkServer
 from tests.lab import efa_tree
 
 OWN = ("EACCES", "EAGAIN", "EINTR", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EPERM", "ETIMEDOUT")
@@ -56,17 +59,23 @@ def short_of(command: str, name: str, part: str, error: str, *, process: int = -
         number = getattr(errno, error)
         often = times or (INTERRUPTED_TIMES if error == "EINTR" else 0)
         state = node.root.parent / "fail-at.state"
-        variables = always(state, node.archive, name, part, number, process=process, times=often)
-        argv = [node.python, "-I", "-S", node.archive, command, "--config", written_config(node)]
-        done = subprocess.run(
-            argv, env={**NAMED, **variables}, cwd="/", capture_output=True, text=True, stdin=subprocess.DEVNULL
-        )
+        variables = always(state, None, name, part, number, process=process, times=often)
+        arguments = [command, "--config", written_config(node)]
+        done: Ended = _server().run(node.archive, arguments, {**NAMED, **variables})
         assert (done.returncode, done.stderr) == (0, "")
         assert "internal error" not in done.stdout
         assert int.from_bytes(state.read_bytes()[4:8], sys.byteorder) > 0, "no call has failed: the row shows nothing"
         story.said.append(done.stdout)
 
     return step
+
+
+@functools.cache
+def _server() -> ForkServer:
+    """Return a server of this test process whose forked hooks have the library; their calls count from the fork on."""
+    server = ForkServer(library())
+    atexit.register(server.close)
+    return server
 
 
 def inherited(command: str, count: int, first: int = 3, *, proc: bool = True) -> Step:

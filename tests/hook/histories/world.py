@@ -11,10 +11,12 @@ from __future__ import annotations
 import atexit
 import functools
 import json
+import os
 import random
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,31 +91,22 @@ class HistoryNode:
 
     def __init__(self, folder: Path, name: str, clock: Clock) -> None:
         self.name, self.clock = name, clock
-        self.root, self.spool = folder / f"root-{name}", folder / f"spool-{name}"
+        self.root, self.spool = _tree(name), folder / f"spool-{name}"
+        (device,) = (self.root / "sys/class/infiniband").iterdir()
+        self.ports, self.statistics = device / "ports/1/hw_counters", self.root / "sys/class/net/eth0/statistics"
+        self._counters = [*map(str, self.ports.iterdir()), *map(str, self.statistics.iterdir())]
         self.clock_offset = 0.0
         self.booted_at = clock.now - 1000
         self._boots = 0
-        self.device = "rdmap0s31"
         self.boot(fresh=True)
 
     def boot(self, *, fresh: bool) -> None:
         """Start the node, or, ``fresh``, put another instance in its place."""
         self._boots += 1
         self.booted_at = self.clock.now
-        boot_id = f"boot-{self.name}-{self._boots}"
-        # Files stay where they are: writing the whole tree anew takes most of a history's time.
-        if self._boots == 1:
-            device = efa_tree.generic_devices(1)
-            efa_tree.write_node(self.root, "c5n.18xlarge", device, port_counters=13, boot_id=boot_id)
-            self.device = next(iter((self.root / "sys/class/infiniband").iterdir())).name
-            self.ports = self.root / "sys/class/infiniband" / self.device / "ports/1/hw_counters"
-            self.statistics = self.root / "sys/class/net/eth0/statistics"
-            self.statistics.mkdir(parents=True)
-        _write(self.root / "proc/sys/kernel/random/boot_id", boot_id)
-        for path in self.ports.iterdir():
-            _write(path, "0")
-        for name in ("rx_bytes", "tx_bytes", "rx_packets", "tx_packets"):
-            _write(self.statistics / name, "0")
+        _write(f"{self.root}/proc/sys/kernel/random/boot_id", f"boot-{self.name}-{self._boots}")
+        for counter in self._counters:
+            _write(counter, "0")
         shutil.rmtree(self.root / "sys/fs/cgroup", ignore_errors=True)
         if fresh and self.spool.exists():
             shutil.rmtree(self.spool)
@@ -121,9 +114,9 @@ class HistoryNode:
     def move(self, efa: int, tcp: int) -> None:
         """Let ranks move bytes, as many in each direction."""
         for name in ("tx_bytes", "rx_bytes", "send_bytes", "recv_bytes"):
-            _add(self.ports / name, efa)
+            _add(f"{self.ports}/{name}", efa)
         for name in ("tx_bytes", "rx_bytes"):
-            _add(self.statistics / name, tcp)
+            _add(f"{self.statistics}/{name}", tcp)
 
     def cgroup(self, job_id: int) -> Path:
         """Return where Slurm keeps the job's processes."""
@@ -370,15 +363,36 @@ def _modules_with_time(_modules: int) -> list[Any]:
     return [module for module in of_efakit if getattr(module, "time", None) is time]
 
 
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
+@functools.cache
+def _tree(name: str) -> Path:
+    """Return the device tree of the nodes of this name, made once: to write one takes a third of a history's time.
+
+    A history begins with the boot of its nodes, and what it makes unreadable is readable when its hook has ended.
+    """
+    memory = os.environ.get("PYTEST_DEBUG_TEMPROOT") or None
+    root = Path(tempfile.mkdtemp(prefix=f"efakit-history-{name}-", dir=memory))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    efa_tree.write_node(root, "c5n.18xlarge", efa_tree.generic_devices(1), port_counters=13)
+    statistics = root / "sys/class/net/eth0/statistics"
+    statistics.mkdir(parents=True)
+    for counter in ("rx_bytes", "tx_bytes", "rx_packets", "tx_packets"):
+        (statistics / counter).touch()
+    for path in (*root.glob("sys/class/infiniband/*/ports/1/hw_counters/*"), root / "proc/sys/kernel/random/boot_id"):
         path.chmod(0o644)
-    path.write_text(text + "\n")
+    return root
 
 
-def _add(path: Path, amount: int) -> None:
-    _write(path, str(int(path.read_text()) + amount))
+def _write(path: str, text: str) -> None:
+    """Write a file that is there: a history does that a hundred times, so by few calls."""
+    file = os.open(path, os.O_WRONLY | os.O_TRUNC)
+    os.write(file, f"{text}\n".encode())
+    os.close(file)
+
+
+def _add(path: str, amount: int) -> None:
+    file = os.open(path, os.O_RDWR)
+    os.pwrite(file, b"%d\n" % (int(os.read(file, 32)) + amount), 0)
+    os.close(file)
 
 
 def random_history(seed: int, folder: Path, built: bytes | None = None) -> World:

@@ -109,8 +109,8 @@ class Node:
         if self._least_and_most is None:
             moved: Sequence[int | None] = self.moved
             known = [-1 if value is None else value for value in moved] if None in moved else moved
-            numbers = cast("Sequence[int]", known)
-            self._least_and_most = min(numbers, default=0), max(numbers, default=0)
+            numbers = cast("Sequence[int]", known) or (0,)
+            self._least_and_most = min(numbers), max(numbers)
         return self._least_and_most
 
     def line_rate_shares(self) -> tuple[float, float] | None:

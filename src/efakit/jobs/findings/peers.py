@@ -20,7 +20,8 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
     """Give nodes without EFA bytes, nodes whose bytes differ, and groups of nodes."""
     if job.verdict in ("tcp-fallback", "no-traffic", "single-node"):
         return
-    known = [node for node in nodes if node.counted and None not in node.moved and node.moved]
+    # Of less than no bytes at least one device's are not known.
+    known = [node for node in nodes if node.counted and node.moved and node.least_and_most_moved[0] >= 0]
     idle = limits["idle-device"]
     silent = [node for node in known if node.most_moved < idle]
     busy = [node for node in known if node.most_moved >= idle]

@@ -91,8 +91,8 @@ def slurm_unknown(view: ClusterView) -> Iterator[Problem]:
     for level, entry in _levels(view):
         rows = settings(level)
         row = rows.get(entry.key.lower())
-        here = [item.name for item in rows.values() if slurm is None or item.in_release(slurm)]
         if row is None:
+            here = [item.name for item in rows.values() if slurm is None or item.in_release(slurm)]
             message = f"unknown Slurm parameter {shown(entry.key)} in {_LEVELS[level]}"
             yield Problem(
                 entry.path,
