@@ -6,7 +6,6 @@ Slurm is played here, answer by answer; tests/slurm/test_slurm_submit.py and tes
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -22,7 +21,7 @@ DOWN = SourceError("Unable to contact slurm controller")
 
 def job(state: str, reason: str | None = None, **changes: Any) -> SlurmJob:
     known = SlurmJob(7, "train", state, 12, "n[0-1]", 0, "gpu", "me", None, "squeue", reason=reason)
-    return replace(known, **changes)
+    return known._replace(**changes)
 
 
 class Played:
@@ -92,7 +91,7 @@ def test_an_array_ends_when_its_last_task_has():
     rest = job("PENDING", "JobArrayTaskLimit")
     first, second = job("COMPLETED", array=(7, 0), job_id=8), job("FAILED", array=(7, 1), exit_code="1:0")
     ended, told = waited(
-        [rest, replace(first, state="RUNNING")], [first, replace(second, state="RUNNING")], [first, second]
+        [rest, first._replace(state="RUNNING")], [first, second._replace(state="RUNNING")], [first, second]
     )
     assert told == [
         "job 7: 1 pending, 1 running; those that wait: as many tasks of its array run as its % limit allows "
@@ -112,7 +111,7 @@ def test_a_job_that_slurmctld_forgot_comes_from_the_accounting():
 def test_tasks_that_slurmctld_forgot_come_from_the_accounting():
     first = job("FAILED", array=(7, 0), job_id=8, source="sacct")
     last = job("COMPLETED", array=(7, 1))
-    ended, _ = waited([last], past=[first, replace(last, source="sacct")])
+    ended, _ = waited([last], past=[first, last._replace(source="sacct")])
     assert [(one.array, one.source) for one in ended.jobs] == [((7, 0), "sacct"), ((7, 1), "squeue")]
 
 

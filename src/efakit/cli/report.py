@@ -8,7 +8,6 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -406,15 +405,15 @@ def _why_none(runs: list[JobRun], cluster: str | None, answer: SlurmAnswer) -> s
 def _facts(answer: SlurmAnswer, run: JobRun) -> SlurmFacts:
     job, own = answer.job, _of_records(run)
     if job is None:
-        return replace(own, note=f"name and state unknown: {answer.reason}" if answer.reason else None)
+        return own._replace(note=f"name and state unknown: {answer.reason}" if answer.reason else None)
     other = why_another_job(job, run)
     if other is not None:
-        return replace(own, note=f"Slurm knows another job of this id ({job.state.lower()}): {other}")
+        return own._replace(note=f"Slurm knows another job of this id ({job.state.lower()}): {other}")
     counts = _restart_counts(run)
     if job.restart_count is not None and counts and job.restart_count not in counts:
         # Slurm answers for the job's latest run.
         note = f"Slurm knows the job's restart {job.restart_count} ({job.state.lower()}), not this run"
-        return replace(own, name=job.name, account=job.account, script=_script(job), note=note)
+        return own._replace(name=job.name, account=job.account, script=_script(job), note=note)
     return SlurmFacts(
         name=job.name,
         state=job.state,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -238,7 +238,7 @@ def _wait(job_id: int, task: Task, slurm: SlurmHere, screen: Screen, wishes: _Wi
         )
         screen.end(130)
         return
-    screen.data["jobs"] = [asdict(job) for job in ended.jobs]
+    screen.data["jobs"] = [job._asdict() for job in ended.jobs]
     if ended.stuck:
         screen.tell(f"job {job_id} can never start as it is: {ended.stuck}. It stays in the queue: scancel {job_id}")
         screen.end(1)

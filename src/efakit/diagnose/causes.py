@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from efakit.finding import INFO, WARNING, Finding
 from efakit.jobs.verdict import JobVerdict
@@ -26,8 +25,7 @@ _OF_THE_NODE = (
 _MOST_OF_LOGS = 6
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(NamedTuple):
     """Why: in words, from where, and whether it is proven or only possible."""
 
     text: str

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from efakit.errors import RecordError
 from efakit.jobs.fields import MOST_COMPONENTS, Record, check_record
@@ -36,8 +36,7 @@ _LETTERS_OF_AN_ID = (16, 32)
 """Of a record of version 1 that waited for its publication, a digest stands in the id's place."""
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """A file or folder that cannot be used, and why: texts that are safe to print."""
 
     file: str
@@ -47,8 +46,7 @@ class Fault:
         return f"{self.file}: {self.why}"
 
 
-@dataclass(frozen=True)
-class DamagedRecord:
+class DamagedRecord(NamedTuple):
     """A record that cannot be used, as far as its file's name tells of it: ``node`` and ``run`` are safe names."""
 
     folder: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from efakit.diagnose.causes import Cause
 from efakit.jobs.findings import Standout
@@ -21,8 +21,7 @@ _MOST_LISTED = 100
 """Of faults and of doubts: the first tell, and thousands of nodes may each have one."""
 
 
-@dataclass(frozen=True)
-class SlurmFacts:
+class SlurmFacts(NamedTuple):
     """What Slurm knows of the job, else its records; None where neither tells. ``note`` says why Slurm did not."""
 
     name: str | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from efakit.errors import EfakitError, UsageError
@@ -69,8 +68,7 @@ class JobRef(NamedTuple):
         return job.array == (self.number, self.task)
 
 
-@dataclass(frozen=True)
-class SlurmJob:
+class SlurmJob(NamedTuple):
     """What Slurm knows of one job; of a requeued one, of its latest run."""
 
     job_id: int
