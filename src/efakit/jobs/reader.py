@@ -134,13 +134,14 @@ def _leaders(records_dir: Path, cluster: str, job_id: int) -> Iterator[int]:
     few files of each folder tell. A folder of the job's own is no proof that there is no leader, since ids begin anew
     with a cluster.
     """
+    below = f"{records_dir / cluster}"
     for leader in range(job_id - 1, max(job_id - MOST_COMPONENTS, 0), -1):
-        folder = records_dir / cluster / str(leader)
+        folder = f"{below}/{leader}"
         try:
             names = [name for name in record_files(folder) if _has_record_id(name)]
         except OSError:
             continue  # it is not this job's folder, and most ids have none
-        if any(_names_leader(folder / name, leader) for name in _sample(names)):
+        if any(_names_leader(Path(folder, name), leader) for name in _sample(names)):
             yield leader
 
 
@@ -291,11 +292,11 @@ def load_record(path: Path, folder_job_id: int) -> Record:
     return record
 
 
-def record_files(folder: Path) -> list[str]:
+def record_files(folder: Path | str) -> list[str]:
     """Return the names of a job's records, sorted; raise OSError where the folder cannot be read."""
     # A name with a dot in front is a file that is being written.
-    names = os.listdir(folder)  # noqa: PTH208 - a job has thousands
-    return sorted([name for name in names if name.endswith(".json") and not name.startswith(".")])
+    names = os.listdir(folder)  # noqa: PTH208 - of hundreds of folders, for each report
+    return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
 
 
 def _has_record_id(name: str) -> bool:
