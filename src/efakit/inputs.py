@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _STDIN = "-"
-_LARGEST_BYTES = 16 * 1024 * 1024
+_LARGEST_BYTES = 16 << 20
+LARGEST_SPEC_BYTES = 1 << 20
+"""Of a spec or config, whose reading takes seconds for each MiB: hundreds of queues are a tenth of it."""
 _MOST_VALUES = 500_000
 EXPLODES = "its aliases (*name) expand to too many values, or to one that contains itself; write the values out"
 # Standard input and what came on it: it can be read once, and a spec is looked at more often.
@@ -29,8 +31,8 @@ def shown(path: Path) -> str:
     return "<stdin>" if is_stdin(path) else str(path)
 
 
-def read_input(path: Path) -> bytes:
-    """Return what a file holds, or what comes on standard input; raise OSError where it cannot be read.
+def read_input(path: Path, most_bytes: int = _LARGEST_BYTES) -> bytes:
+    """Return what a file holds, or what comes on standard input; raise OSError where it cannot be read, or is larger.
 
     A pipe or a device by its own name is refused, for it may never end; one that a shell opened (/dev/fd/63) is read.
     """
@@ -40,16 +42,17 @@ def read_input(path: Path) -> bytes:
         if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind) or opened):
             raise OSError(errno.EINVAL, "it is a pipe or a device; - reads standard input")
         with path.open("rb") as file:
-            return _limited(file.read(_LARGEST_BYTES + 1))
+            return limited(file.read(most_bytes + 1), most_bytes)
     if not _held or _held[0] is not sys.stdin:
-        _held[:] = [sys.stdin, _limited(sys.stdin.buffer.read(_LARGEST_BYTES + 1))]
-    content: bytes = _held[1]
-    return content
+        _held[:] = [sys.stdin, sys.stdin.buffer.read(_LARGEST_BYTES + 1)]
+    return limited(_held[1], most_bytes)
 
 
-def _limited(content: bytes) -> bytes:
-    if len(content) > _LARGEST_BYTES:
-        raise OSError(errno.EFBIG, "it is larger than 16 MiB, and no spec or config is")
+def limited(content: bytes, most_bytes: int = LARGEST_SPEC_BYTES) -> bytes:
+    """Return what was read; raise OSError where it is larger."""
+    if len(content) > most_bytes:
+        what = ", and no spec or config is" if most_bytes == LARGEST_SPEC_BYTES else ""
+        raise OSError(errno.EFBIG, f"it is larger than {most_bytes >> 20} MiB{what}")
     return content
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from efakit.catalog.job_templates import template_names
 from efakit.cli.main import efakit
-from efakit.errors import EfakitError
+from efakit.errors import EfakitError, UsageError
 from efakit.plan.plan import make_plan
 from efakit.spec.load import load_spec
 
@@ -227,6 +227,31 @@ def test_a_word_that_is_no_file_is_offered_with_its_option(word, option):
     assert isinstance(done.exception, EfakitError)
     assert (f"did you mean {option} {word}?" in str(done.exception)) is (option is not None)
     assert "no such file" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("FI_PROVIDERR", "no variable of this name is known; did you mean --variable FI_PROVIDER"),
+        ("NCCL_PROTOO", "did you mean --variable NCCL_PROTO"),
+        ("nccl-nett", "did you mean --rule nccl-net"),
+        ("p5.48xlarg", "did you mean --instance p5.48xlarge"),
+        ("torchrn", "did you mean --template torchrun"),
+        ("QQ_WW_ZZ", "no variable of this name is known"),
+        ("zz9.96xlarge", "no instance type of this name is known"),
+    ],
+)
+def test_a_misspelt_name_is_offered_rightly_spelt_with_its_option(word, said):
+    done = CliRunner().invoke(efakit, ["explain", word], standalone_mode=False)
+    assert isinstance(done.exception, UsageError)
+    assert said in str(done.exception)
+    assert "efakit init" not in str(done.exception)
+
+
+@pytest.mark.parametrize("word", ["cluster.yml", "specs/FI_PROVIDERR", "zebra", "spec.yam"])
+def test_a_file_that_is_not_there_leads_to_a_first_spec(word):
+    done = CliRunner().invoke(efakit, ["explain", word], standalone_mode=False)
+    assert "efakit init" in str(done.exception)
 
 
 @pytest.mark.parametrize(("release", "said"), [("latest", "not a release"), ("1.2.0", "nearest known is 1.18.0")])

@@ -6,15 +6,17 @@ import bz2
 import gzip
 import json
 import lzma
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from efakit.cli.main import efakit
-from efakit.diagnose import search
+from efakit.diagnose import pipes, search
 from efakit.errors import UsageError
 from tests.emit.denied import without_privilege
 
@@ -187,3 +189,43 @@ def test_the_lines_of_a_log_are_counted_as_an_editor_does(tmp_path):
     path.write_text("\n".join(lines))
     data = json.loads(run(path, "--format", "json").output)
     assert data["findings"][0]["line"] == len(lines) == data["files"][0]["lines"]
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused_and_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipes, "SECONDS_FOR_A_WRITER", 0.05)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match=r"pipe: is a pipe that nobody writes to: start its writer first"):
+        CliRunner().invoke(efakit, ["diagnose", str(tmp_path / "pipe")], catch_exceptions=False, standalone_mode=False)
+
+
+def test_a_pipe_with_a_writer_is_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipes, "SECONDS_FOR_A_WRITER", 60.0)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("a\n" * 100_000,))
+    writer.start()
+    done = run("--format", "json", pipe)
+    writer.join()
+    assert json.loads(done.stdout)["files"] == [{"file": str(pipe), "lines": 100_000, "damage": None}]
+
+
+def test_a_writer_that_says_nothing_yet_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipes, "SECONDS_FOR_A_WRITER", 0.0)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    other = os.open(pipe, os.O_RDWR)
+    with pipes.opened(pipe) as reader:
+        assert os.get_blocking(reader.fileno())
+        os.write(other, b"late\n")
+        os.close(other)
+        assert reader.read() == b"late\n"
+
+
+@pytest.mark.parametrize("text", [b"", b"a\nb\n"])
+def test_what_a_shell_puts_in_place_of_a_command_is_read_although_the_command_has_ended(text):
+    source, sink = os.pipe()
+    os.write(sink, text)
+    os.close(sink)
+    done = run("--format", "json", f"/dev/fd/{source}")
+    os.close(source)
+    assert json.loads(done.stdout)["files"][0]["lines"] == text.count(b"\n")

@@ -1,4 +1,4 @@
-"""The short way reads a record exactly where the long one does, and gives the same."""
+"""The short ways read a record exactly where the long one does, and give the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from efakit.jobs import many, quick
+from efakit.jobs import json_text, many
 from efakit.jobs.devices import PackedDevices
 from efakit.jobs.fields import check_record
 from efakit.jobs.json_file import Unusable, parse_json
@@ -24,9 +24,9 @@ WHOLE = version_2(
 
 @pytest.fixture(params=[False, True], ids=["json", "msgspec"], autouse=True)
 def of_many(request, monkeypatch):
-    monkeypatch.setattr(quick, "_FASTER", [])
+    monkeypatch.setattr(json_text, "_FASTER", [])
     if request.param:
-        quick.prepare_for_many()
+        json_text.prepare_for_many()
 
 
 def unpacked(record):

@@ -189,3 +189,13 @@ def test_what_is_no_yaml_is_told_at_its_line_and_in_its_own_words(text, line, wo
     with pytest.raises(SpecError, match=words) as raised:
         Document(Path("spec.yaml"), text)
     assert raised.value.findings[0].place.line == line
+
+
+def test_of_thousands_of_unknown_keys_the_first_are_told_and_the_others_counted(tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_text("{" + ", ".join(f"key{number}: 1" for number in range(3000)) + "}")
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    said = [finding.message for finding in caught.value.findings if "unknown key" in finding.message]
+    assert len(said) == 101
+    assert said[-1] == "the spec: 2900 more unknown keys"

@@ -336,3 +336,30 @@ def test_a_job_whose_files_are_gone_is_reported_from_the_store(folder):
     before = run(folder, "report", "2", "--format", "json", "--run", "r0").stdout
     for _ in in_both(folder):
         assert run(folder, "report", "2", "--format", "json", "--run", "r0").stdout == before
+
+
+NOT_NEEDED = {
+    "duckdb",
+    "msgspec",
+    "pyarrow.compute",  # takes longer than the reading
+    "pyarrow.dataset",
+    "statistics",
+    "tempfile",
+    "efakit.diagnose.bench.judge",
+    "efakit.slurm.config",
+    "efakit.slurm.nodes",
+    "efakit.store.compact",
+    "efakit.store.listing",
+}
+
+
+def test_the_report_of_one_job_from_the_store_imports_nothing_that_it_does_not_need(folder):
+    for _ in range(2):
+        assert run(folder, "records", "compact", "--grace", "0").returncode == 0
+    code = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "
+    code += f"sys.argv[1:] = {['report', '1', '--records', str(folder)]!r}; from efakit.cli.main import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "SLURM_CONF": str(folder / "none")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    modules = set(done.stderr.split())
+    assert "pyarrow.parquet" in modules
+    assert modules & NOT_NEEDED == set()

@@ -1,4 +1,4 @@
-"""Records as today's hooks write them are decoded by type; the common reader says the same of every one."""
+"""Records as hooks write them are decoded by lines or by type; the common reader says the same of every one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("msgspec")
 
+from efakit.hook.json_text import dumps_lines
 from efakit.jobs.fields import check_record
 from efakit.jobs.json_file import Unusable, parse_json
 from efakit.jobs.node_list import NodeLists
@@ -44,8 +45,16 @@ VALUES = (
 )
 
 
-def data_of(value):
-    return json.dumps(value, indent=1).encode()
+def by_lines(value):
+    """Return the text as the hook writes it."""
+    return dumps_lines(value).encode()
+
+
+def on_one_line(value):
+    return json.dumps(value).encode()
+
+
+BOTH = pytest.mark.parametrize("data_of", [by_lines, on_one_line])
 
 
 PLACE = {"cluster_folder": "bench", "day": "2025-10-09"}
@@ -53,7 +62,7 @@ PLACE = {"cluster_folder": "bench", "day": "2025-10-09"}
 
 def row_and_record(data):
     """Return what the quick way makes of a file, None where it takes it not; its row as a table gives it back."""
-    found = decode._quick(data)
+    found = decode.quickly(data)
     if found is None or isinstance(found[0], dict):
         return found
     (table,) = quick_tables(PLACE, [(1, found[0]), (1, found[0])])
@@ -66,8 +75,9 @@ def with_devices(record):
     return {**record, "devices": [dict(device) for device in record["devices"]]}
 
 
+@BOTH
 @pytest.mark.parametrize("make", [record, older_record])
-def test_the_hooks_own_records_go_the_quick_way_and_nothing_of_them_is_lost(make):
+def test_the_hooks_own_records_go_the_quick_way_and_nothing_of_them_is_lost(make, data_of):
     for number in range(20):
         value = make(number, 1 + number)
         if number % 3 == 0:
@@ -103,7 +113,7 @@ def test_records_of_different_devices_and_counters_come_into_one_table_each_with
     values = [record(number, 1 + number % 3) for number in range(12)]
     for value in values[::4]:
         del value["devices"]["counters"]["recv_bytes"]
-    quick = [(value["job_id"], decode._quick(data_of(value))[0]) for value in values]
+    quick = [(value["job_id"], decode.quickly(by_lines(value))[0]) for value in values]
     rows = [row for table in quick_tables(PLACE, quick) for row in table.to_pylist()]
     found = {row["record_id"]: value_of(row) for row in rows}
     assert found == {value["record_id"]: value for value in values}
@@ -130,18 +140,19 @@ def changed(random, value):
         return value
 
 
+@BOTH
 @pytest.mark.parametrize("make", [record, older_record])
-def test_the_quick_way_takes_nothing_that_the_common_reader_refuses_and_loses_nothing(make):
+def test_the_quick_way_takes_nothing_that_the_common_reader_refuses_and_loses_nothing(make, data_of):
     random = Random(1)  # noqa: S311
     outcomes = {"quick": 0, "common": 0, "refused": 0}
-    for _ in range(1500):
+    for _ in range(800):
         value = changed(random, make(3, 2))
         data = data_of(value)
         try:
             checked = check_record(parse_json(data))
         except Unusable:
             outcomes["refused"] += 1
-            assert decode._quick(data) is None, value
+            assert decode.quickly(data) is None, value
             continue
         quick = row_and_record(data)
         outcomes["common" if quick is None else "quick"] += 1
@@ -149,13 +160,13 @@ def test_the_quick_way_takes_nothing_that_the_common_reader_refuses_and_loses_no
         assert value_of(row) == (value if quick is None else {"lnet": None, **value})
         if quick is not None:
             assert with_devices(quick[1]) == {**with_devices(quick[1]), **checked}
-    assert min(outcomes.values()) > 50, outcomes
+    assert min(outcomes.values()) > 20, outcomes
 
 
 def test_a_name_that_is_there_twice_is_refused():
-    text = data_of(record(1, 1)).decode()
+    text = by_lines(record(1, 1)).decode()
     twice = text.replace('"node":', '"node": "other", "node":', 1)
-    assert decode._quick(twice.encode()) is None
+    assert decode.quickly(twice.encode()) is None
     with pytest.raises(Unusable):
         decode.decode(twice.encode(), "bench/1/x.json", 1, NodeLists())
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -133,14 +135,43 @@ def _check_spec(spec: Path | None, job: str | None) -> None:
     word = str(spec)
     if is_stdin(spec) or _is_there(spec):
         return
-    from efakit.catalog import instances
-    from efakit.catalog.variable_names import known
-    from efakit.rules.registry import rule_of
+    _refuse_name(word)
 
-    tests = (("--instance", instances.known), ("--variable", known().__contains__), ("--rule", rule_of))
-    for option, holds in tests:
-        if holds(word):
-            raise UsageError(f"{word}: no such file; did you mean {option} {word}?")
+
+_FILE_ENDS = (".yaml", ".yml", ".json")
+_MOST_NEAR = 3
+_SHAPES = {
+    "variable": re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", re.ASCII),
+    "instance type": re.compile(r"[a-z]+[0-9][a-z0-9-]*\.([0-9a-z-]*large|metal[0-9a-z-]*)", re.ASCII),
+}
+
+
+def _refuse_name(word: str) -> None:
+    """Raise UsageError for a word that an option explains, or that is like one, or has the shape of one."""
+    from efakit.catalog import instances
+    from efakit.catalog.job_templates import template_names
+    from efakit.catalog.variable_names import known
+    from efakit.nearness import did_you_mean, near
+    from efakit.rules.registry import rules
+
+    if os.sep in word or word.lower().endswith(_FILE_ENDS):
+        return  # who reads it says that it is not there, and how a spec begins
+    names = {
+        "--instance": [instance.name for instance in instances.all_types()],
+        "--variable": known(),
+        "--rule": rules(),
+        "--template": template_names(),
+    }
+    meant = [f"{option} {word}" for option, all_names in names.items() if word in all_names]
+    if meant:
+        raise UsageError(f"{word}: no such file; {did_you_mean(meant)}")
+    options = {name: option for option, all_names in names.items() for name in all_names}
+    meant = [f"{options[name]} {name}" for name in near(word, options, _MOST_NEAR, 0.75)]
+    shapes = [what for what, shape in _SHAPES.items() if shape.fullmatch(word)]
+    if meant or shapes:
+        what = shapes[0] if shapes else "variable, rule, instance type or template"
+        hint = f"; {did_you_mean(meant)}" if meant else ""
+        raise UsageError(f"{word}: no such file, and no {what} of this name is known{hint}")
 
 
 def _is_there(path: Path) -> bool:

@@ -12,6 +12,7 @@ from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from efakit.diagnose.pipes import NoWriter, opened
 from efakit.errors import UsageError
 from efakit.finding import Place
 from efakit.inputs import is_stdin, shown
@@ -93,6 +94,11 @@ def _is_log(name: str) -> bool:
     return stem.endswith(_ENDS) or stem.startswith(_BEGINS)
 
 
+def _stdin() -> BufferedReader:
+    stdin = sys.stdin.buffer
+    return stdin if isinstance(stdin, BufferedReader) else BufferedReader(cast(RawIOBase, stdin))
+
+
 class LogFile:
     """One log that is read once, from its beginning to its end."""
 
@@ -108,10 +114,12 @@ class LogFile:
     def blocks(self) -> Iterator[Block]:
         """Give the log's lines; raise UsageError where it cannot be opened, or is packed or encoded otherwise."""
         try:
-            opened = sys.stdin.buffer if is_stdin(self._path) else self._path.open("rb")
+            raw = _stdin() if is_stdin(self._path) else opened(self._path)
+        except NoWriter:
+            what = "is a pipe that nobody writes to: start its writer first, or name the log itself"
+            raise UsageError(what, Place(self.name)) from None
         except OSError as error:
             raise UsageError(f"cannot be read: {error.strerror}", Place(self.name)) from error
-        raw = opened if isinstance(opened, BufferedReader) else BufferedReader(cast(RawIOBase, opened))
         with raw:
             yield from self._lines(raw)
 

@@ -87,7 +87,7 @@ def _is_key(value: Any) -> bool:
 
 
 def _is_record_id(value: Any) -> bool:
-    return isinstance(value, str) and len(value) == 16 and set(value) <= set("0123456789abcdef")
+    return isinstance(value, str) and len(value) == 16 and not value.strip("0123456789abcdef")
 
 
 def _is_text(value: Any) -> bool:

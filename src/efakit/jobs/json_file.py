@@ -63,7 +63,7 @@ def read_bytes(path: Path | str, *, follow_links: bool = False) -> bytes:
                 raise Unusable("is not a regular file")
             if about.st_size > MOST_BYTES:
                 raise Unusable(_too_large(about.st_size))
-            return _read_all(descriptor)
+            return _read_all(descriptor, about.st_size)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -72,10 +72,13 @@ def read_bytes(path: Path | str, *, follow_links: bool = False) -> bytes:
         raise Unusable(why_unreadable(error)) from error
 
 
-def _read_all(descriptor: int) -> bytes:
-    parts: list[bytes] = []
-    left = MOST_BYTES + 1
-    while left:
+def _read_all(descriptor: int, size_bytes: int) -> bytes:
+    first = os.read(descriptor, size_bytes + 1)
+    if len(first) == size_bytes:
+        return first  # no byte more was there
+    parts = [first]
+    left = MOST_BYTES + 1 - len(first)
+    while left > 0:
         part = os.read(descriptor, min(left, 1 << 20))
         if not part:
             return b"".join(parts)

@@ -7,8 +7,6 @@ are read here, one after the other, with the same result.
 from __future__ import annotations
 
 import os
-import pickle
-import selectors
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -50,6 +48,8 @@ def _try(read: Read, name: str) -> Any:
 
 
 def _by_children(names: Sequence[str], read: Read, count: int) -> Iterator[Result]:
+    import selectors
+
     pids: list[int] = []
     with selectors.DefaultSelector() as pipes:
         for number in range(count):
@@ -81,6 +81,8 @@ def _by_children(names: Sequence[str], read: Read, count: int) -> Iterator[Resul
 
 def _whole_parts(data: bytearray) -> Iterator[Result]:
     """Give the results of which all is there, and take them from ``data``."""
+    import pickle
+
     while len(data) >= _LENGTH_BYTES:
         end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
         if len(data) < end:
@@ -94,6 +96,8 @@ def _child(sink: int, names: Sequence[str], read: Read) -> None:
     """Write the results into the pipe and end, whatever happens: what is not there the parent reads itself."""
     shared: dict[str, str] = {}
     try:
+        import pickle
+
         for place in range(0, len(names), _AT_ONCE):
             results = [(name, _with_shared_texts(_try(read, name), shared)) for name in names[place : place + _AT_ONCE]]
             shared.clear()

@@ -6,16 +6,15 @@ is, and an id that was used again has the same one: such records are of one run 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from statistics import median_low
 from typing import TypeVar
 
 from efakit.jobs.fields import Record
+from efakit.jobs.median import median_low
 from efakit.jobs.node_list import NodeLists
 from efakit.printable import printable
 
@@ -145,6 +144,8 @@ def _without_copies(records: list[Record]) -> list[Record]:
 
 
 def _digest(record: Record) -> str:
+    import hashlib  # OpenSSL with it; hardly ever has a node two records
+
     # Of version 1 the id follows from the file's name.
     content = {name: value for name, value in record.items() if name != "record_id"}
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()

@@ -6,57 +6,49 @@ asked, and they say what is wrong. It saves a Python call for each object and ea
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from efakit.jobs.columns import packed as pack_columns
 from efakit.jobs.devices import PackedDevices, pack
-from efakit.jobs.fields import COLUMNS_SINCE, KNOWN, MISSING, checks_of
-from efakit.jobs.json_file import refuse_constant
-from efakit.node.record import SCHEMA_VERSION
+from efakit.jobs.fields import KNOWN, MISSING, checks_of
+from efakit.jobs.json_text import colons, decode
+from efakit.jobs.lines import read_lines
 
-_DECODER = json.JSONDecoder(parse_constant=refuse_constant)
-_VERSIONS = (2, SCHEMA_VERSION)
-_CHECKS = tuple((name, check) for name, check in checks_of(SCHEMA_VERSION).items() if name != "devices")
-_FIELDS = frozenset(checks_of(SCHEMA_VERSION)) | frozenset({"foreign_devices", "late_devices", "hugepages"})
+_VERSION = 2
+_CHECKS = tuple((name, check) for name, check in checks_of(_VERSION).items() if name != "devices")
+_FIELDS = frozenset(checks_of(_VERSION)) | frozenset({"foreign_devices", "late_devices", "hugepages"})
 _NOT_READ = ("foreign_devices", "late_devices", "hugepages")
 _NAMES = tuple(name for name, _ in _CHECKS)
-_SHAPE_OF_INTERFACES = frozenset(KNOWN[SCHEMA_VERSION, "interfaces"])
+_SHAPE_OF_INTERFACES = frozenset(KNOWN[_VERSION, "interfaces"])
 _MOST_DEVICES = 256
 _LONGEST_NAME = 256
 
 
 _PLAIN = frozenset((str, int, float, bool, type(None)))
 _LAST_GOOD: dict[str, Any] = dict.fromkeys(_NAMES, MISSING)
-_FASTER: list[Callable[[bytes], Any]] = []
-
-
-def prepare_for_many() -> None:
-    """Let msgspec read the texts where it is installed: in a third of the time, which its import takes for a few."""
-    if not _FASTER:
-        with contextlib.suppress(ImportError):
-            from msgspec.json import decode
-
-            _FASTER.append(decode)
 
 
 def read_quickly(data: bytes) -> dict[str, Any] | None:
     """Return the record in a JSON text, its devices packed; None where it is not wholly as the hook writes it."""
+    found = read_lines(data)
+    if found is not None:
+        get = found.fields.get
+        return {**{name: get(name) for name in _NAMES}, "devices": found.devices()}
+    return _read_version_2(data)
+
+
+def _read_version_2(data: bytes) -> dict[str, Any] | None:
     # Without a backslash, a text between quotes is what it means, and its colons can be counted.
     if b"\\" in data:
         return None
     try:
-        # msgspec takes some of what is not UTF-8.
-        value = _FASTER[0](data) if _FASTER and data.isascii() else _DECODER.decode(data.decode("utf-8"))
+        value = decode(data)
     except (ValueError, RecursionError):
         return None
     if type(value) is not dict or not value.keys() <= _FIELDS:
         return None
     get = value.get
-    version = get("schema_version")
-    if version not in _VERSIONS or type(version) is not int:
+    if get("schema_version") != _VERSION or type(get("schema_version")) is not int:
         return None
     for name in _NOT_READ:
         if get(name):
@@ -66,12 +58,11 @@ def read_quickly(data: bytes) -> dict[str, Any] | None:
     if any(item.keys() != _SHAPE_OF_INTERFACES for item in value["interfaces"]):
         return None
     devices = value.pop("devices", None)
-    packed = _packed(devices, pack if version < COLUMNS_SINCE else pack_columns)
+    packed = _packed(devices)
     if packed is None:
         return None
     # Every colon of the text is between a name and its value, or in a text: a name that is there twice is one too many.
-    of_devices = _colons_of_columns if version >= COLUMNS_SINCE else _colons_of
-    if _colons(value) + of_devices(devices, packed) + 1 != data.count(b":"):
+    if colons(value) + _colons_of(devices, packed) + 1 != data.count(b":"):
         return None
     record: dict[str, Any] = {name: get(name) for name in _NAMES}
     record["devices"] = packed
@@ -92,9 +83,9 @@ def _are_good(value: Mapping[str, Any]) -> bool:
     return True
 
 
-def _packed(devices: Any, how: Callable[[Any], PackedDevices | None]) -> PackedDevices | None:
+def _packed(devices: Any) -> PackedDevices | None:
     try:
-        packed = how(devices)
+        packed = pack(devices)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):  # what is no device, or has no counters
         return None
     if packed is None or not 0 < len(packed.names) <= _MOST_DEVICES or len(set(packed.names)) != len(packed.names):
@@ -115,36 +106,9 @@ _GOOD: set[tuple[Any, ...]] = set()
 _MOST_KNOWN = 1024
 
 
-def _colons(value: Any) -> int:
-    """Return how many colons a value has as text: one for each name, and those within texts."""
-    if type(value) is str:
-        return int(value.count(":"))
-    if type(value) is list:
-        return sum([_colons(item) for item in value if item])
-    if type(value) is not dict:
-        return 0
-    texts = [*value]
-    found = len(value)
-    for item in value.values():
-        if type(item) is str:
-            texts.append(item)
-        elif item and type(item) in (list, dict):
-            found += _colons(item)
-    return found + "".join(texts).count(":")
-
-
 def _colons_of(devices: list[Mapping[str, Any]], packed: PackedDevices) -> int:
     """Return the same of devices, of which all have the same counters."""
     first = devices[0]
     names = [*first["counters"], *first["device_counters"]]
     each = len(first) + len(names) + "".join(names).count(":")
-    return len(devices) * each + _colons_of_texts(packed)
-
-
-def _colons_of_columns(devices: Mapping[str, Any], packed: PackedDevices) -> int:
-    names = [*devices, *devices["counters"], *devices["device_counters"]]
-    return len(names) + "".join(names).count(":") + _colons_of_texts(packed)
-
-
-def _colons_of_texts(packed: PackedDevices) -> int:
-    return "".join(packed.names).count(":") + "".join(filter(None, packed.about)).count(":")
+    return len(devices) * each + "".join(packed.names).count(":") + "".join(filter(None, packed.about)).count(":")

@@ -17,9 +17,10 @@ from typing import Any, Protocol
 from efakit.errors import RecordError
 from efakit.jobs.fields import MOST_COMPONENTS, Record, check_record
 from efakit.jobs.json_file import Unusable, parse_json, read_bytes, why_unreadable
+from efakit.jobs.json_text import prepare_for_many
 from efakit.jobs.many import read_all
 from efakit.jobs.node_list import NodeLists
-from efakit.jobs.quick import prepare_for_many, read_quickly
+from efakit.jobs.quick import read_quickly
 from efakit.jobs.version_1 import id_by_path, lift
 from efakit.node.record import safe_name
 from efakit.printable import printable
@@ -196,7 +197,7 @@ def read_folder(records_dir: Path, cluster: str, job_id: int, found: Found, stor
     below = f"{cluster}/{job_id}/"
     if len(names) >= _MANY_FILES:
         prepare_for_many()
-    for name, record in read_all(names[:MOST_FILES], lambda name: _read(folder / name, below + name)):
+    for name, record in read_all(names[:MOST_FILES], lambda name: _read(f"{folder}/{name}", below + name)):
         try:
             if isinstance(record, Unusable):
                 raise record
@@ -263,7 +264,7 @@ def _checked(value: Any, below: str) -> Record:
     return lift(record, below) if record["schema_version"] == 1 else record
 
 
-def _read(path: Path, below: str) -> Record:
+def _read(path: Path | str, below: str) -> Record:
     data = read_bytes(path)
     record = read_quickly(data)
     return _checked(parse_json(data), below) if record is None else record
@@ -295,8 +296,8 @@ def load_record(path: Path, folder_job_id: int) -> Record:
 def record_files(folder: Path) -> list[str]:
     """Return the names of a job's records, sorted; raise OSError where the folder cannot be read."""
     # A name with a dot in front is a file that is being written.
-    names = (path.name for path in folder.iterdir())
-    return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
+    names = os.listdir(folder)  # noqa: PTH208 - a job has thousands
+    return sorted([name for name in names if name.endswith(".json") and not name.startswith(".")])
 
 
 def _has_record_id(name: str) -> bool:

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from statistics import median_low
 
 from efakit.jobs.damaged import Draft, place_damaged
 from efakit.jobs.fields import Record
 from efakit.jobs.heterogeneous import Group, component_name, pair_components, restart_count, start_of
+from efakit.jobs.median import median_low
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.parts import Part, is_weak, split
+from efakit.jobs.plain import plain_draft
 from efakit.jobs.reader import Fault, Found
 from efakit.jobs.settle import settle
 from efakit.node.record import safe_name
@@ -71,6 +72,17 @@ class JobRun:
 
 def runs_of(found: Found, job_id: int) -> list[JobRun]:
     """Return the runs of a job, or of the heterogeneous jobs that it is a component of; the newest last."""
+    plain = plain_draft(found, job_id)
+    drafts = drafts_of(found, job_id) if plain is None else [plain]
+    if not drafts:
+        return []
+    lost = place_damaged(drafts, found.damaged, job_id)
+    runs = [_run(draft, tuple(found.faults)) for draft in [*drafts, *lost]]
+    return _named(sorted(runs, key=lambda run: (run.moment, run.run, run.key)))
+
+
+def drafts_of(found: Found, job_id: int) -> list[Draft]:
+    """Return the runs that the records tell of, whatever they say in contradiction to each other."""
     parts = split(found.records, found.lists)
     for part in parts:
         if part.folder in found.cut:
@@ -80,12 +92,7 @@ def runs_of(found: Found, job_id: int) -> list[JobRun]:
         for group in pair_components(parts)
         if job_id == group.leader or any(part.job_id == job_id for part in group.parts)
     ]
-    if not groups:
-        return []
-    drafts = [_draft(group, found.lists, has_other_runs=len(groups) > 1) for group in groups]
-    lost = place_damaged(drafts, found.damaged, job_id)
-    runs = [_run(draft, tuple(found.faults)) for draft in [*drafts, *lost]]
-    return _named(sorted(runs, key=lambda run: (run.moment, run.run, run.key)))
+    return [_draft(group, found.lists, has_other_runs=len(groups) > 1) for group in groups]
 
 
 def _draft(group: Group, lists: NodeLists, *, has_other_runs: bool) -> Draft:
@@ -155,7 +162,7 @@ def _run(draft: Draft, faults: tuple[Fault, ...]) -> JobRun:
 
 def _named(runs: list[JobRun]) -> list[JobRun]:
     """Return the runs, each with a name of its own in its cluster: r0, r1; with the start where two would have one."""
-    for name_of in (_with_start, _with_number):
+    for name_of in (_with_start, _with_number) if len(runs) > 1 else ():
         uses = Counter((run.cluster, run.run) for run in runs)
         numbers: Counter[tuple[str, str]] = Counter()
         named = []

@@ -13,8 +13,6 @@ has one by TCP as well (AWS, "Configuring EFA clients"): what went there is at m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from efakit.catalog.thresholds import LNET_MESSAGE
@@ -25,6 +23,16 @@ Record = Mapping[str, Any]
 
 _BY_CLASS = tuple(name for pair in CLASSES for name in pair)
 _TOTALS = frozenset(TOTALS)
+_OF_DEVICES = (*TOTALS, *_BY_CLASS)
+# Where each stands in Traffic.counted: the devices' totals, their classes, and then the interfaces' totals.
+_CLASSES = slice(len(TOTALS), len(_OF_DEVICES))
+_TCP = slice(len(_OF_DEVICES), None)
+_PLACES = range(len(_OF_DEVICES) + len(TOTALS))
+_NONE: frozenset[int] = frozenset()
+_TOTAL_PLACES = frozenset(_PLACES[: len(TOTALS)])
+_CLASS_PLACES = frozenset(_PLACES[_CLASSES])
+_DEVICE_PLACES = _TOTAL_PLACES | _CLASS_PLACES
+_TCP_PLACES = frozenset(_PLACES[_TCP])
 # The classes' share of tx_bytes + rx_bytes from which on they explain the traffic. A driver counts all three.
 _EXPLAINED = 0.5
 # The classes that LNet's traffic is in: sends and reads.
@@ -52,15 +60,13 @@ class Amount(NamedTuple):
 
 
 UNKNOWN = Amount(0, complete=False)
-_NOTHING = Amount()
 
 
 # The least and the greatest number of bytes.
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Lnet:
+class Lnet(NamedTuple):
     """What LNet moved over EFA: the least and the greatest number of bytes, sent and received; and over TCP.
 
     ``messages`` are all that it sent and received where it has EFA. ``blind``: on some node LNet is there, and was not
@@ -74,7 +80,7 @@ class Lnet:
     messages: int = 0
     blind: bool = False
 
-    def __add__(self, other: Lnet) -> Lnet:
+    def __add__(self, other: Lnet) -> Lnet:  # type: ignore[override]
         """Return the sum of both."""
         return Lnet(
             _added(self.sent, other.sent),
@@ -102,51 +108,74 @@ def _added(one: Span, other: Span) -> Span:
 NO_LNET = Lnet()
 
 
-@dataclass(frozen=True)
-class Traffic:
+class Traffic(NamedTuple):
     """Bytes by way and direction, of one node or of all.
 
-    ``by_class`` holds sent and received bytes of each of CLASSES. ``classless``: a device counts no classes.
+    Plain numbers, since thousands of nodes have them: ``counted`` holds what devices counted, sent and received, in
+    all and by each of CLASSES, and then what TCP interfaces did. ``partly`` has the places of those of which not all
+    was read. ``classless``: a device counts no classes.
     """
 
-    efa_tx: Amount = _NOTHING
-    efa_rx: Amount = _NOTHING
-    tcp_tx: Amount = _NOTHING
-    tcp_rx: Amount = _NOTHING
-    by_class: tuple[tuple[Amount, Amount], ...] = ((_NOTHING, _NOTHING),) * len(CLASSES)
+    counted: tuple[int, ...] = (0,) * (len(_OF_DEVICES) + len(TOTALS))
+    partly: frozenset[int] = _NONE
     classless: bool = False
     lnet: Lnet = NO_LNET
-
-    def __add__(self, other: Traffic) -> Traffic:
-        """Return the sum of both."""
-        return Traffic(
-            self.efa_tx + other.efa_tx,
-            self.efa_rx + other.efa_rx,
-            self.tcp_tx + other.tcp_tx,
-            self.tcp_rx + other.tcp_rx,
-            tuple((a + c, b + d) for (a, b), (c, d) in zip(self.by_class, other.by_class, strict=True)),
-            self.classless or other.classless,
-            self.lnet + other.lnet,
-        )
 
     @staticmethod
     def sum(parts: Sequence[Traffic]) -> Traffic:
         """Return the sum of the traffic of any number of nodes."""
         return Traffic(
-            Amount.sum([one.efa_tx for one in parts]),
-            Amount.sum([one.efa_rx for one in parts]),
-            Amount.sum([one.tcp_tx for one in parts]),
-            Amount.sum([one.tcp_rx for one in parts]),
-            tuple(
-                (
-                    Amount.sum([one.by_class[place][0] for one in parts]),
-                    Amount.sum([one.by_class[place][1] for one in parts]),
-                )
-                for place in range(len(CLASSES))
-            ),
-            any(one.classless for one in parts),
+            tuple(map(sum, zip(Traffic().counted, *[one.counted for one in parts], strict=True))),
+            _NONE.union(*[one.partly for one in parts]),
+            True in [one.classless for one in parts],
             sum([one.lnet for one in parts if one.lnet is not NO_LNET], NO_LNET),
         )
+
+    def _amount(self, place: int) -> Amount:
+        return Amount(self.counted[place], place not in self.partly)
+
+    def _most(self, place: int) -> float:
+        return float("inf") if place in self.partly else self.counted[place]
+
+    @property
+    def efa_tx(self) -> Amount:
+        """What the devices sent."""
+        return self._amount(0)
+
+    @property
+    def efa_rx(self) -> Amount:
+        """What the devices received."""
+        return self._amount(1)
+
+    @property
+    def tcp_tx(self) -> Amount:
+        """What the TCP interfaces sent."""
+        return self._amount(_TCP.start)
+
+    @property
+    def tcp_rx(self) -> Amount:
+        """What the TCP interfaces received."""
+        return self._amount(_TCP.start + 1)
+
+    @property
+    def by_class(self) -> tuple[tuple[Amount, Amount], ...]:
+        """Sent and received bytes of each of CLASSES."""
+        return tuple((self._amount(place), self._amount(place + 1)) for place in _PLACES[_CLASSES][::2])
+
+    def _knows_efa(self) -> bool:
+        """Return whether the totals are known, or else the classes, where these are counted."""
+        if not self.partly or self.partly.isdisjoint(_TOTAL_PLACES):
+            return True
+        return self.partly.isdisjoint(_CLASS_PLACES) and self.counts_classes()
+
+    def by_way(self) -> tuple[int, int, int, int]:
+        """Return what is known of the bytes over EFA, sent and received, and over TCP, as plain numbers."""
+        counted = self.counted
+        return counted[0], counted[1], counted[-2], counted[-1]
+
+    def knows_tcp(self) -> bool:
+        """Return whether all that the TCP interfaces sent and received was read."""
+        return not self.partly or self.partly.isdisjoint(_TCP_PLACES)
 
     def counts_classes(self) -> bool:
         """Return whether bytes by operation class explain what travelled.
@@ -159,10 +188,9 @@ class Traffic:
         """Return whether the classes are to be counted; both where what is not known leaves that open."""
         if self.classless:
             return (False,)
-        sides = [side for pair in self.by_class for side in pair]
-        explained = sum(side.known_bytes for side in sides)
-        explains = explained >= _EXPLAINED * (self.efa_tx.known_bytes + self.efa_rx.known_bytes)
-        if all(side.complete for side in (*sides, self.efa_tx, self.efa_rx)) or (explains and explained):
+        explained = sum(self.counted[_CLASSES])
+        explains = explained >= _EXPLAINED * (self.counted[0] + self.counted[1])
+        if self.partly <= _TCP_PLACES or (explains and explained):
             return (explains,)
         return (True, False)
 
@@ -174,9 +202,11 @@ class Traffic:
         """
         least, most = float("inf"), 0.0
         for by_class in self._ways():
-            pairs = self.by_class if by_class else ((self.efa_tx, self.efa_rx),)
-            low = [(sent.known_bytes, received.known_bytes) for sent, received in pairs]
-            high = [(sent.bounds()[-1], received.bounds()[-1]) for sent, received in pairs]
+            places = _PLACES[_CLASSES] if by_class else _PLACES[:2]
+            low = [(self.counted[place], self.counted[place + 1]) for place in places[::2]]
+            high: Sequence[tuple[float, float]] = low
+            if not self.partly.isdisjoint(places):
+                high = [(self._most(place), self._most(place + 1)) for place in places[::2]]
             least = min(least, sum(map(min, low)) if self.lnet is NO_LNET else self._without_lnet(low)[0])
             most = max(most, sum(map(min, high)) if self.lnet is NO_LNET else self._without_lnet(high)[1])
         return (least,) if least == most else (least, most)
@@ -205,92 +235,77 @@ class Traffic:
 
         It is what was one-sided, or what LNet counted.
         """
-        pairs = self.by_class if self.counts_classes() else ()
-        sent = sum(max(0, out.known_bytes - into.known_bytes) for out, into in pairs)
-        received = sum(max(0, into.known_bytes - out.known_bytes) for out, into in pairs)
+        classes = self.counted[_CLASSES] if self.counts_classes() else ()
+        pairs = list(zip(classes[::2], classes[1::2], strict=True))
+        sent = sum([max(0, out - into) for out, into in pairs])
+        received = sum([max(0, into - out) for out, into in pairs])
         return max(sent, self.lnet.sent[0]), max(received, self.lnet.received[0])
 
     def moved_bounds(self) -> tuple[float, ...]:
         """Return the least and the greatest number of bytes that EFA moved but for LNet's, both directions together."""
         if self.lnet is NO_LNET:
-            return self.efa_moved.bounds()
+            known = max(self.counted[0] + self.counted[1], sum(self.counted[_CLASSES]))
+            return (known,) if self._knows_efa() else (known, float("inf"))
         least, most = 0.0, 0.0
-        sides = ((self.efa_tx, 0, self.lnet.sent), (self.efa_rx, 1, self.lnet.received))
-        for total, place, (lnet_least, lnet_most) in sides:
-            known = max(total.known_bytes, sum(pair[place].known_bytes for pair in self.by_class))
+        for place, (lnet_least, lnet_most) in enumerate((self.lnet.sent, self.lnet.received)):
+            known = max(self.counted[place], sum(self.counted[_CLASSES][place::2]))
             least += max(0, known - lnet_most)
             most += max(0, known - lnet_least)
-        if not self.efa_moved.complete:
+        if not self._knows_efa():
             most = float("inf")
         return (least,) if least == most else (least, most)
-
-    @cached_property
-    def efa_moved(self) -> Amount:
-        """The bytes that EFA moved in both directions: the larger of the totals and of the sum over classes."""
-        sides = [side for pair in self.by_class for side in pair]
-        known = max(self.efa_tx.known_bytes + self.efa_rx.known_bytes, sum([side.known_bytes for side in sides]))
-        complete = self.efa_tx.complete and self.efa_rx.complete
-        return Amount(known, complete or (all(side.complete for side in sides) and self.counts_classes()))
 
 
 def traffic_of(record: Record) -> Traffic:
     """Return the bytes of one node's record."""
-    if isinstance(record["devices"], PackedDevices):
-        return _traffic_of_packed(record, record["devices"])
-    devices = [_Item(item) for item in record["devices"]]
-    no_devices = bool(record["devices_unknown"])
-    efa_tx, efa_rx = (_sum(devices, name, no_devices) for name in TOTALS)
-    tcp_tx, tcp_rx = _tcp(record)
-    return Traffic(
-        efa_tx=efa_tx,
-        efa_rx=efa_rx,
-        tcp_tx=tcp_tx,
-        tcp_rx=tcp_rx,
-        by_class=tuple((_sum(devices, out, no_devices), _sum(devices, into, no_devices)) for out, into in CLASSES),
-        classless=any(device.lacks_all(_BY_CLASS) for device in devices),
-        lnet=_lnet(record, (efa_tx, efa_rx), (tcp_tx, tcp_rx)),
-    )
+    devices = record["devices"]
+    if not isinstance(devices, list):  # packed
+        sums = devices.totals(_OF_DEVICES)
+        # Of packed devices every counter was read; where they are not all of them, any may be more.
+        partly = _DEVICE_PLACES if record["devices_unknown"] else _NONE
+        classless = None in sums and not devices.has_any(_BY_CLASS)
+        counted = tuple([known or 0 for known in sums]) if None in sums else sums
+    else:
+        counted, partly, classless = _listed(devices, unknown=bool(record["devices_unknown"]))
+    sent, received, partly_tcp = _tcp(record)
+    partly = partly | partly_tcp if partly_tcp else partly
+    bare = Traffic((*counted, sent, received), partly, classless)
+    return bare if record.get("lnet") is None else bare._replace(lnet=_lnet(record["lnet"], bare))
 
 
-def _traffic_of_packed(record: Record, devices: PackedDevices) -> Traffic:
-    """Return the same where every counter of every device was read."""
-    no_devices = bool(record["devices_unknown"])
-
-    def total(name: str) -> Amount:
-        known = devices.total(name) or 0
-        return Amount(known, not no_devices) if known or no_devices else _NOTHING
-
-    efa_tx, efa_rx = total("tx_bytes"), total("rx_bytes")
-    tcp_tx, tcp_rx = _tcp(record)
-    return Traffic(
-        efa_tx,
-        efa_rx,
-        tcp_tx,
-        tcp_rx,
-        tuple([(total(out), total(into)) for out, into in CLASSES]),
-        not devices.has_any(_BY_CLASS),
-        _lnet(record, (efa_tx, efa_rx), (tcp_tx, tcp_rx)),
-    )
+def _listed(devices: Sequence[Mapping[str, Any]], *, unknown: bool) -> tuple[tuple[int, ...], frozenset[int], bool]:
+    """Return what devices counted, of which some counters may not have been read, and which of it not wholly."""
+    items = [_Item(item) for item in devices]
+    amounts = [_sum(items, name, unknown) for name in _OF_DEVICES]
+    partly = frozenset(place for place, amount in enumerate(amounts) if not amount.complete)
+    classless = any(item.lacks_all(_BY_CLASS) for item in items)
+    return tuple([amount.known_bytes for amount in amounts]), partly, classless
 
 
-def _tcp(record: Record) -> tuple[Amount, Amount]:
-    """Return the bytes of a node's interfaces, sent and received."""
+def _tcp(record: Record) -> tuple[int, int, frozenset[int]]:
+    """Return the bytes of a node's interfaces, sent and received, and which of the two not wholly."""
     interfaces, unknown = record["interfaces"], bool(record["interfaces_unknown"])
-    counted = [item["counters"] for item in interfaces if not item["unknown"]]
-    if not unknown and len(counted) == len(interfaces) and all(counters.keys() >= _TOTALS for counters in counted):
+    sent = received = 0
+    for item in interfaces:
+        counters = item["counters"]
+        if item["unknown"] or not counters.keys() >= _TOTALS:
+            break
+        sent += counters["tx_bytes"]
+        received += counters["rx_bytes"]
+    else:
         # Nearly always: without an object for each interface.
-        return Amount(sum([own["tx_bytes"] for own in counted])), Amount(sum([own["rx_bytes"] for own in counted]))
+        return sent, received, _TCP_PLACES if unknown else _NONE
     items = [_Item(item) for item in interfaces]
-    return _sum(items, "tx_bytes", unknown), _sum(items, "rx_bytes", unknown)
+    amounts = [_sum(items, name, unknown) for name in TOTALS]
+    partly = frozenset(place for place, amount in zip(_PLACES[_TCP], amounts, strict=True) if not amount.complete)
+    return amounts[0].known_bytes, amounts[1].known_bytes, partly
 
 
-def _lnet(record: Record, efa: tuple[Amount, Amount], tcp: tuple[Amount, Amount]) -> Lnet:
-    """Return what LNet moved over EFA and TCP, of the bytes that each of them, and LNet in all, sent and received."""
-    read = record.get("lnet")
-    if read is None:
-        return NO_LNET
+def _lnet(read: Mapping[str, Any], of_node: Traffic) -> Lnet:
+    """Return what LNet moved over EFA and TCP, of what it and each of them sent and received."""
     if read["error"] is not None:
         return Lnet(blind=True)
+    efa, tcp = (of_node.efa_tx, of_node.efa_rx), (of_node.tcp_tx, of_node.tcp_rx)
     networks = read["networks"]
     has_efa, has_tcp = (any(_is_of(name, kind) for name in networks) for kind in ("efa", "tcp"))
     # Whatever else there is, or interfaces that nobody counts, may have taken any part of it.
@@ -322,7 +337,7 @@ def unknown_parts(record: Record) -> list[str]:
     parts = []
     if record["devices_unknown"] and not record["resets"] and record["baseline"] != "missing":
         parts.append("the EFA devices could not all be recognised")
-    for kind, names in (("devices", (*TOTALS, *_BY_CLASS)), ("interfaces", TOTALS)):
+    for kind, names in (("devices", _OF_DEVICES), ("interfaces", TOTALS)):
         if isinstance(record[kind], PackedDevices):
             continue  # all of them were read
         for item in record[kind]:

@@ -27,19 +27,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from efakit.catalog.thresholds import EFA_FLOOR, TCP_ANSWERS, TCP_FLOOR
 from efakit.jobs.sizes import size
-from efakit.jobs.traffic import NO_LNET, UNKNOWN, Lnet, Traffic, traffic_of, unknown_parts
-from efakit.node.counters import CLASSES
+from efakit.jobs.traffic import NO_LNET, Lnet, Traffic, traffic_of, unknown_parts
 
 Record = Mapping[str, Any]
 
-_NOTHING_KNOWN = Traffic(UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, ((UNKNOWN, UNKNOWN),) * len(CLASSES))
+_NOTHING_KNOWN = Traffic(partly=frozenset(range(len(Traffic().counted))))
 _NUMBERS = re.compile("([0-9]+)")
 # Of a number in a node's name: int() refuses some thousand digits.
 _MOST_DIGITS = 20
@@ -47,8 +45,7 @@ _MOST_DIGITS = 20
 VERDICTS = ("efa", "tcp-fallback", "mixed", "no-traffic", "single-node", "shared", "incomplete")
 
 
-@dataclass(frozen=True)
-class NodeVerdict:
+class NodeVerdict(NamedTuple):
     """One node's part; ``traffic`` None where nothing is known, ``notes`` say what is remarkable."""
 
     node: str
@@ -63,8 +60,7 @@ class NodeVerdict:
     """What is not known of its bytes."""
 
 
-@dataclass(frozen=True)
-class JobVerdict:
+class JobVerdict(NamedTuple):
     """The verdict of a job's run, its reason in words, and its nodes.
 
     ``traffic`` is the sum over the nodes; None of it is complete where a node's is not known. ``notes`` say what the
@@ -91,22 +87,46 @@ def judge(
     """
     broken = damaged or {}
     names = sorted({*node_names, *records}, key=_natural)
-    traffic = {name: _traffic(records[name]) for name in names if name in records}
-    whole = Traffic.sum([*traffic.values(), *([_NOTHING_KNOWN] if len(traffic) < len(names) else [])])
+    heard = {name: _hear(records[name]) for name in names if name in records}
+    whole = Traffic.sum([*[one.traffic for one in heard.values()], *([_NOTHING_KNOWN] * (len(heard) < len(names)))])
     most = 2 * whole.exchanged_bounds()[-1]
     nodes = tuple(
-        _judge_node(name, records[name], traffic[name], most, single=len(names) == 1)
-        if name in records
-        else NodeVerdict(name, "incomplete", None, None, None, (), (broken.get(name, "no record"),))
-        for name in names
+        [
+            _judge_node(name, records[name], heard[name], most, single=len(names) == 1)
+            if name in heard
+            else NodeVerdict(name, "incomplete", None, None, None, (), (broken.get(name, "no record"),))
+            for name in names
+        ]
     )
-    verdict, reason = _judge_job(nodes, whole)
+    verdict, reason = _judge_job(nodes, heard, whole)
     if doubts and verdict != "incomplete":
         verdict, reason = "incomplete", f"it is in doubt which run this is: {doubts[0]}"
     return JobVerdict(verdict, reason, whole, nodes, tuple(_notes(verdict, nodes, whole)))
 
 
-def _judge_job(nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> tuple[str, str]:
+class _Heard(NamedTuple):
+    """What a node's record tells of its bytes, and why that cannot be relied on, if so.
+
+    Of what EFA moved and what it exchanged over TCP, the least and the greatest number: one where it is known.
+    """
+
+    troubles: Sequence[str]
+    traffic: Traffic
+    moved: tuple[float, ...]
+    over_tcp: tuple[float, ...]
+    floor: float
+    """Of EFA, both directions together."""
+
+
+def _hear(record: Record) -> _Heard:
+    troubles = _troubles(record)
+    traffic = _NOTHING_KNOWN if troubles else traffic_of(record)
+    # Both directions count.
+    floor = EFA_FLOOR.value + 2 * traffic.lnet.own_bytes()
+    return _Heard(troubles, traffic, traffic.moved_bounds(), _over_tcp((traffic,)), floor)
+
+
+def _judge_job(nodes: tuple[NodeVerdict, ...], heard: Mapping[str, _Heard], traffic: Traffic) -> tuple[str, str]:
     lost = [node for node in nodes if node.traffic is None]
     for verdict, concerned in (("incomplete", lost), ("shared", [node for node in nodes if node.verdict == "shared"])):
         if concerned:
@@ -115,8 +135,11 @@ def _judge_job(nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> tuple[str, s
             return verdict, f"{first.node}: {first.notes[0]}{more}"
     if len(nodes) == 1:
         return "single-node", "one node: its ranks use NVLink or shared memory, and need no EFA"
-    possible = set(_by_traffic(traffic, [node.traffic for node in nodes if node.traffic is not None]))
-    answers = [(node, _fell_back(node.traffic)) for node in nodes if node.traffic is not None]
+    possible = set(_by_traffic(traffic, [one.traffic for one in heard.values()]))
+    # Nearly all nodes moved enough over EFA.
+    answers = [
+        (node, _fell_back(one)) for node, one in zip(nodes, heard.values(), strict=True) if one.moved[0] < one.floor
+    ]
     fallen = [node for node, answer in answers if answer == {True}]
     maybe_fallen = [node for node, answer in answers if True in answer]
     if "efa" in possible and maybe_fallen:
@@ -226,9 +249,9 @@ def _over_tcp_if_known(parts: Sequence[Traffic]) -> float | None:
     """Return the same number where every node's bytes are known and none are LNet's, as nearly always."""
     sent = received = 0
     for part in parts:
-        (tx, all_of_tx), (rx, all_of_rx) = part.tcp_tx, part.tcp_rx
-        if not (all_of_tx and all_of_rx) or part.lnet is not NO_LNET:
+        if part.lnet is not NO_LNET or not part.knows_tcp():
             return None
+        _, _, tx, rx = part.by_way()
         if tx >= TCP_FLOOR.value or rx >= TCP_FLOOR.value:
             sent += tx
             received += rx
@@ -247,44 +270,37 @@ def _beside_lnet(sent: tuple[float, float], received: tuple[float, float], lnet:
 
 def _exchanged(sent: float, received: float) -> float:
     """Return what was exchanged over TCP by who sent and received so much: the rest of the smaller is answers."""
-    less, more = min(sent, received), max(sent, received)
+    less, more = (sent, received) if sent < received else (received, sent)
     return less if less == float("inf") else max(0.0, less - TCP_ANSWERS.value * more)
 
 
-def _fell_back(traffic: Traffic) -> set[bool]:
+def _fell_back(node: _Heard) -> set[bool]:
     """Return whether a node used TCP both ways and EFA not at all, for each value that the unknown bytes may have."""
-    floor = _floor_of_node(traffic)
-    if traffic.moved_bounds()[0] >= floor:
-        return {False}
     return {
-        moved < floor and over_tcp >= TCP_FLOOR.value
-        for moved, over_tcp in product(traffic.moved_bounds(), _over_tcp([traffic]))
+        moved < node.floor and over_tcp >= TCP_FLOOR.value for moved, over_tcp in product(node.moved, node.over_tcp)
     }
 
 
-def _floor_of_node(traffic: Traffic) -> float:
-    # Both directions count.
-    return EFA_FLOOR.value + 2 * traffic.lnet.own_bytes()
-
-
-def _node_by_traffic(traffic: Traffic, most: float) -> set[str]:
+def _node_by_traffic(node: _Heard, most: float) -> set[str]:
     """Return a node's verdict for each completion.
 
     A node alone may only send, or only receive; so of its bytes all count, but those that must be storage's: it cannot
     have exchanged more than all nodes together did, which is ``most``, both directions together.
     """
     return {
-        _by_bytes(min(efa, most), min(efa, most) / 2, over_tcp, _floor_of_node(traffic))
-        for efa, over_tcp in product(traffic.moved_bounds(), _over_tcp([traffic]))
+        _by_bytes(moved, moved / 2, over_tcp, node.floor)
+        for moved in [min(bound, most) for bound in node.moved]
+        for over_tcp in node.over_tcp
     }
 
 
-def _judge_node(name: str, record: Record, known: Traffic, most: float, *, single: bool) -> NodeVerdict:
-    troubles = _troubles(record)
-    findings = [item["message"] for item in record["findings"] if item.get("severity") != "info"]
-    traffic = None if troubles else known
-    unknown = () if traffic is None else tuple(unknown_parts(record))
-    notes = [*troubles, *unknown, *findings]
+def _judge_node(name: str, record: Record, heard: _Heard, most: float, *, single: bool) -> NodeVerdict:
+    traffic = None if heard.troubles else heard.traffic
+    # Of bytes that are known no part is unknown.
+    unknown = tuple(unknown_parts(record)) if traffic is not None and traffic.partly else ()
+    notes = [*heard.troubles, *unknown]
+    if record["findings"]:
+        notes += [item["message"] for item in record["findings"] if item.get("severity") != "info"]
     if traffic is None:
         verdict = "incomplete"
     elif record["shared_with"]:
@@ -293,10 +309,10 @@ def _judge_node(name: str, record: Record, known: Traffic, most: float, *, singl
     elif single:
         verdict = "single-node"
     else:
-        possible = _node_by_traffic(traffic, most)
+        possible = _node_by_traffic(heard, most)
         verdict = possible.pop() if len(possible) == 1 else "incomplete"
-        doubt = _lnet_in_doubt(traffic)
-        if verdict == "incomplete" and doubt:
+        doubt = _lnet_in_doubt(traffic) if verdict == "incomplete" else None
+        if doubt:
             notes.append(doubt)
     return NodeVerdict(
         name,
@@ -305,7 +321,7 @@ def _judge_node(name: str, record: Record, known: Traffic, most: float, *, singl
         record["devices_expected"],
         record["devices_found"],
         record["devices"],
-        tuple(dict.fromkeys(notes)),
+        tuple(dict.fromkeys(notes)) if notes else (),
         unknown,
     )
 
@@ -318,10 +334,6 @@ def _troubles(record: Record) -> list[str]:
     elif record["baseline"] == "missing":
         troubles.append("no baseline: the prolog did not run, or could not keep it")
     return troubles
-
-
-def _traffic(record: Record) -> Traffic:
-    return _NOTHING_KNOWN if _troubles(record) else traffic_of(record)
 
 
 @lru_cache(maxsize=1 << 14)

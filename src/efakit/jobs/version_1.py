@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from efakit.catalog.counters import BYTES_BY_OPERATION, PORT_COUNTERS
@@ -47,6 +46,8 @@ def lift(record: dict[str, Any], file: str) -> dict[str, Any]:
 
 def id_by_path(file: str) -> str:
     """Return the id that a record without one has, by its path below the records folder."""
+    import hashlib  # OpenSSL with it; records have had ids of their own since version 2
+
     return hashlib.sha256(file.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

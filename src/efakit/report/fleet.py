@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 RETRANSMITS_FLOOR = 1e-4
@@ -69,7 +69,7 @@ def SUMMARY(filters: Any) -> list[tuple[str, Any, int | None]]:  # noqa: N802 - 
     """Return the queries of a summary, behind that by verdict."""
     fallen = tuple(one for one in ("tcp-fallback", "mixed") if not filters.verdicts or one in filters.verdicts)
     return [
-        ("job", replace(filters, verdicts=fallen or ("none",)), MOST_OF_A_LIST),
+        ("job", filters._replace(verdicts=fallen or ("none",)), MOST_OF_A_LIST),
         ("node", filters, None),
         ("user", filters, None),
     ]

@@ -57,13 +57,18 @@ def devices(node: NodeVerdict) -> str:
 
 def amounts(members: Sequence[NodeVerdict]) -> list[str]:
     """Return the four byte counts of nodes: one value, or from the least to the greatest."""
-    counts = [list(byte_counts(node.traffic).values()) for node in members]
-    return [_range([row[place] for row in counts]) for place in range(4)]
+    known = [_NOTHING if node.traffic is None else node.traffic.by_way() for node in members]
+    return [_range(members, place, column) for place, column in enumerate(zip(*known, strict=True))]
 
 
-def _range(values: Sequence[Amount]) -> str:
-    first = amount(min(values, key=lambda value: value.known_bytes))
-    last = amount(max(values, key=lambda value: value.known_bytes))
+_NOTHING = (0, 0, 0, 0)
+
+
+def _range(members: Sequence[NodeVerdict], place: int, known: tuple[int, ...]) -> str:
+    """Return one byte count of nodes, of which this much is known."""
+    first, last = (
+        amount(list(byte_counts(members[known.index(end)].traffic).values())[place]) for end in (min(known), max(known))
+    )
     if first == last:
         return first
     number, _, unit = first.partition(" ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from efakit.diagnose.causes import Cause
 from efakit.jobs.findings import Standout
@@ -13,7 +13,9 @@ from efakit.jobs.records import JobRun
 from efakit.jobs.traffic import UNKNOWN, Amount, Traffic
 from efakit.jobs.verdict import JobVerdict
 from efakit.report.answer import answer
-from efakit.report.bench import BenchReport, bench_data
+
+if TYPE_CHECKING:
+    from efakit.report.bench import BenchReport
 
 _MOST_LISTED = 100
 """Of faults and of doubts: the first tell, and thousands of nodes may each have one."""
@@ -108,7 +110,7 @@ def as_data(report: JobReport, *, devices: bool = False) -> dict[str, Any]:
         "line_rate_received": report.line_rate[1] if report.line_rate else None,
         "findings": [*map(_standout, report.stands_out), *_findings(run)],
         "causes": [_cause(item) for item in report.causes],
-        **({"bench": bench_data(report.bench)} if report.bench else {}),
+        **(_bench_data(report.bench) if report.bench else {}),
         "next": report.next_step or None,
         "nodes": [
             {
@@ -128,6 +130,12 @@ def as_data(report: JobReport, *, devices: bool = False) -> dict[str, Any]:
         "faults": [{"file": fault.file, "why": fault.why} for fault in run.faults[:_MOST_LISTED]],
         "fault_count": len(run.faults),
     }
+
+
+def _bench_data(bench: BenchReport) -> dict[str, Any]:
+    from efakit.report.bench import bench_data  # the tables' rows take as long as fifty records
+
+    return {"bench": bench_data(bench)}
 
 
 def byte_counts(traffic: Traffic | None) -> dict[str, Amount]:

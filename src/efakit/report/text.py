@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -14,7 +13,6 @@ from efakit.catalog.thresholds import EFA_FLOOR
 from efakit.jobs.sizes import size
 from efakit.jobs.verdict import NodeVerdict
 from efakit.printable import printable
-from efakit.report.bench import sentences
 from efakit.report.folding import amount, amounts, devices, folded, groups
 from efakit.report.job import JobReport, SlurmFacts, byte_counts, component_names
 
@@ -61,8 +59,14 @@ def width_of(file: TextIO) -> int:
     given = os.environ.get("COLUMNS", "")
     columns = int(given) if given.isascii() and given.isdigit() and len(given) < 5 else 0
     if not columns:
-        columns = shutil.get_terminal_size((_WIDTH, 24)).columns if file.isatty() else _WIDTH
+        columns = _terminal_width() if file.isatty() else _WIDTH
     return max(columns, _LEAST_WIDTH)
+
+
+def _terminal_width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size((_WIDTH, 24)).columns
 
 
 def report_lines(report: JobReport, width: int, *, nodes: bool = False, with_devices: bool = False) -> Iterator[Line]:
@@ -190,6 +194,8 @@ def _causes(report: JobReport, width: int) -> Iterator[Line]:
 def _benchmarks(report: JobReport, width: int) -> Iterator[Line]:
     if report.bench is None:
         return
+    from efakit.report.bench import sentences  # the tables' rows take as long as fifty records
+
     yield from _title("Benchmarks")
     for text in sentences(report.bench):
         yield from _wrapped("  ", text, width, "", "    ")

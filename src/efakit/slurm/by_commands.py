@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from efakit.slurm.commands import ask_sacct, ask_squeue, batch_script, run_command, sacct_jobs, squeue_jobs
-from efakit.slurm.config import SlurmConfig, parse_config
 from efakit.slurm.interface import TIMEOUT_SECONDS, NodeTable
 from efakit.slurm.job import Daemon, JobRef, SlurmJob, SourceError
-from efakit.slurm.node_json import parse_node_json
-from efakit.slurm.nodes import NODE_COLUMNS, nodes_of
-from efakit.slurm.partitions import Partition, parse_partitions
 from efakit.slurm.table import long_format, new_separator, read_table
+
+if TYPE_CHECKING:
+    from efakit.slurm.config import SlurmConfig
+    from efakit.slurm.partitions import Partition
 
 _RELEASE = re.compile(r"\b([0-9]{2}\.[0-9]{2}\.[0-9]+\S*)")
 
@@ -32,6 +33,8 @@ class Commands:
 
     def nodes(self) -> NodeTable:
         """Return all nodes, from one sinfo."""
+        from efakit.slurm.nodes import NODE_COLUMNS, nodes_of
+
         separator = new_separator()
         form = long_format(NODE_COLUMNS, separator)
         output = self._output("sinfo", ["--noheader", "--local", "--Node", f"--Format={form}"])
@@ -40,6 +43,8 @@ class Commands:
 
     def instance_types(self) -> dict[str, str]:
         """Return the instance types that Slurm was told, from one scontrol; none where it has no JSON."""
+        from efakit.slurm.node_json import parse_node_json
+
         try:
             nodes = parse_node_json(self._output("scontrol", ["--json", "show", "node"]))
         except SourceError as error:
@@ -50,6 +55,8 @@ class Commands:
 
     def partitions(self) -> list[Partition]:
         """Return all partitions, from one scontrol."""
+        from efakit.slurm.partitions import parse_partitions
+
         return parse_partitions(self._output("scontrol", ["--oneliner", "show", "partition"]))
 
     def job(self, ref: JobRef, daemon: Daemon) -> SlurmJob | None:
@@ -73,6 +80,8 @@ class Commands:
 
     def config(self) -> SlurmConfig:
         """Return the configuration that slurmctld holds."""
+        from efakit.slurm.config import parse_config
+
         return parse_config(self._output("scontrol", ["show", "config"]))
 
     def _output(self, name: str, options: list[str]) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -233,6 +232,8 @@ def find_command(name: str) -> str:
     Raises:
         SourceError: it is nowhere.
     """
+    import shutil
+
     found = shutil.which(name)
     if not found:
         found = shutil.which(name, path=os.pathsep.join(INSTALL_DIRECTORIES))

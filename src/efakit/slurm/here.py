@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from efakit.errors import UsageError
 from efakit.slurm.by_commands import Commands
-from efakit.slurm.config import SlurmConfig
-from efakit.slurm.interface import CHOICES, SETTING, TIMEOUT_SECONDS, NodeTable, Slurm
-from efakit.slurm.job import Daemon, JobRef, SlurmJob, SourceError
-from efakit.slurm.nodes import NodeGroup
-from efakit.slurm.partitions import Partition
+from efakit.slurm.interface import CHOICES, SETTING, TIMEOUT_SECONDS, Slurm
+from efakit.slurm.job import SourceError
 from efakit.slurm.pyslurm_backend import Pyslurm
+
+if TYPE_CHECKING:
+    from efakit.slurm.config import SlurmConfig
+    from efakit.slurm.interface import NodeTable
+    from efakit.slurm.job import Daemon, JobRef, SlurmJob
+    from efakit.slurm.nodes import NodeGroup
+    from efakit.slurm.partitions import Partition
 
 _Given = TypeVar("_Given")
 

@@ -6,13 +6,13 @@ What is told to Slurm (a job, a comment) goes by its commands whoever asks: ``su
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from efakit.slurm.config import SlurmConfig
-from efakit.slurm.job import Daemon, JobRef, SlurmJob
-from efakit.slurm.nodes import Node, NodeGroup, grouped
-from efakit.slurm.partitions import Partition
+if TYPE_CHECKING:
+    from efakit.slurm.config import SlurmConfig
+    from efakit.slurm.job import Daemon, JobRef, SlurmJob
+    from efakit.slurm.nodes import Node, NodeGroup
+    from efakit.slurm.partitions import Partition
 
 # One source's question takes tens of milliseconds; a daemon that is gone takes as long as we let it.
 TIMEOUT_SECONDS = 10.0
@@ -22,8 +22,7 @@ SETTING = "EFAKIT_SLURM"
 CHOICES = ("auto", "pyslurm", "commands")
 
 
-@dataclass(frozen=True)
-class NodeTable:
+class NodeTable(NamedTuple):
     """All nodes that this user may see, from one question."""
 
     nodes: tuple[Node, ...]
@@ -31,6 +30,8 @@ class NodeTable:
 
     def groups(self) -> list[NodeGroup]:
         """Return the nodes as groups of one kind in a partition."""
+        from efakit.slurm.nodes import grouped
+
         return grouped(self.nodes, self.default_partition)
 
     def of_partition(self, name: str) -> tuple[Node, ...]:

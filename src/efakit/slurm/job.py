@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from efakit.errors import EfakitError, UsageError
 
@@ -33,8 +33,7 @@ FINAL_STATES = frozenset(
 _JOB_ID = re.compile(r"([1-9][0-9]{0,9})(?:_([0-9]{1,10}))?", re.ASCII)
 
 
-@dataclass(frozen=True)
-class JobRef:
+class JobRef(NamedTuple):
     """What the user typed: a job id (``number``), or an array's id (``number``) and one of its ``task`` s."""
 
     number: int
@@ -115,8 +114,7 @@ class SlurmJob:
         return self.state in FINAL_STATES
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One source that was asked, and how it went."""
 
     source: SourceName
@@ -128,8 +126,7 @@ class Attempt:
     detail: str = ""
 
 
-@dataclass(frozen=True)
-class SlurmAnswer:
+class SlurmAnswer(NamedTuple):
     """The job, or why there is none."""
 
     job: SlurmJob | None

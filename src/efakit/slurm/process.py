@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from efakit.slurm.job import SourceError
 
@@ -13,8 +12,7 @@ from efakit.slurm.job import SourceError
 _LOG_PREFIX = re.compile(r"^(?:[\w.-]+: )?(?:error|fatal): ")
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(NamedTuple):
     """A command that ended by itself."""
 
     exit_code: int
@@ -37,6 +35,8 @@ def run(
     Raises:
         SourceError: it did not start, or took longer than ``timeout_seconds`` (and was killed).
     """
+    import subprocess
+
     try:
         done = subprocess.run(
             argv,

@@ -15,15 +15,17 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from efakit.slurm.commands import job_of
-from efakit.slurm.config import SlurmConfig
 from efakit.slurm.interface import TIMEOUT_SECONDS, NodeTable
 from efakit.slurm.job import Daemon, JobRef, SlurmJob, SourceError
-from efakit.slurm.nodes import Node, state_words
-from efakit.slurm.partitions import Partition
 from efakit.slurm.process import run
+
+if TYPE_CHECKING:
+    from efakit.slurm.config import SlurmConfig
+    from efakit.slurm.nodes import Node
+    from efakit.slurm.partitions import Partition
 
 # Our own sys.path, so that the child finds the same pyslurm and the same efakit as this process would, and so that
 # neither the working directory nor a script's folder comes first. `sys` is built in: no file can take its place.
@@ -58,6 +60,8 @@ class Pyslurm:
 
     def partitions(self) -> list[Partition]:
         """Return all partitions."""
+        from efakit.slurm.partitions import Partition
+
         return [Partition(**fields) for fields in self._ask("partitions")]
 
     def job(self, ref: JobRef, daemon: Daemon) -> SlurmJob | None:
@@ -122,5 +126,7 @@ def _job(fields: dict[str, Any]) -> SlurmJob:
 
 
 def _node(fields: dict[str, Any]) -> Node:
+    from efakit.slurm.nodes import Node, state_words
+
     listed = {name: tuple(fields[name]) for name in ("features", "partitions")}
     return Node(**{**fields, **listed, "state": state_words(fields["state"])})

@@ -7,7 +7,7 @@ exactly, wherever the name stands.
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -59,7 +59,7 @@ class Column(NamedTuple):
 def new_separator() -> str:
     """Return a word that stands in no other text, to separate fields."""
     # Not to begin with a digit, which --Format would take for the size; no comma, which would end the field.
-    return f"|{secrets.token_hex(8)}|"
+    return f"|{os.urandom(8).hex()}|"
 
 
 def long_format(columns: Sequence[Column], separator: str) -> str:

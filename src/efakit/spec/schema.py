@@ -53,6 +53,10 @@ def _schema(names: tuple[str, ...]) -> dict[str, Any]:
     return schema
 
 
+_MOST_KEYS = 100
+"""Of the unknown keys of one mapping: a file that has more is no spec."""
+
+
 def schema_faults(document: Document, templates: Iterable[str] = ()) -> list[Finding]:
     """Return what the schema has against a document; empty where it is fine.
 
@@ -101,9 +105,13 @@ def _is_text(error: Any, text: str) -> bool:
 def _faults(document: Document, error: Any) -> Iterator[Finding]:
     keys, value, at = list(error.absolute_path), error.instance, document.fault
     if error.validator == "additionalProperties":
-        for key in [str(key) for key in value if key not in error.schema.get("properties", {})]:
+        unknown = [str(key) for key in value if key not in error.schema.get("properties", {})]
+        for key in unknown[:_MOST_KEYS]:
             rule, message, fix = _moved(key, error, document) or _unknown(key, error.schema)
             yield at(rule, [*keys, key], message, fix, at_key=True, of=keys)
+        if left := unknown[_MOST_KEYS:]:
+            message = f"{len(left)} more unknown keys"
+            yield at("unknown-key", [*keys, left[0]], message, "name a spec of efakit's", at_key=True, of=keys)
     elif error.validator == "required":
         for key in error.validator_value:
             if key not in value:

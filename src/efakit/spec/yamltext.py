@@ -15,7 +15,7 @@ import yaml
 
 from efakit.errors import SpecError
 from efakit.finding import ERROR, Finding, Place
-from efakit.inputs import EXPLODES, aliases_explode, other_than_yaml, read_input, shown, text_of
+from efakit.inputs import EXPLODES, LARGEST_SPEC_BYTES, aliases_explode, other_than_yaml, read_input, shown, text_of
 
 KeyPath = Sequence[str | int]
 
@@ -69,6 +69,8 @@ class Document:
         self.path = path
         self._named = named
         self._lines = text.split("\n")
+        # Of each mapping that was asked for a key: thousands of faults may be in one.
+        self._pairs: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = {}
         try:
             loader = _CoreLoader(text)
             try:
@@ -113,11 +115,21 @@ class Document:
     def _node(self, keys: KeyPath) -> yaml.Node | None:
         node = self._root
         for key in keys:
-            found = _child(node, key)
+            found = self._child(node, key)
             if found is None:
                 return None
             _, node = found
         return node
+
+    def _child(self, node: yaml.Node | None, key: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+        if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            return node.value[key], node.value[key]
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        pairs = self._pairs.get(id(node))
+        if pairs is None:
+            pairs = self._pairs[id(node)] = {name.value: (name, value) for name, value in reversed(node.value)}
+        return pairs.get(str(key))
 
     def place_within(self, keys: KeyPath, number: int) -> Place:
         """Return the place of a line, counted from 0, of the text at ``keys``: the text's own where YAML folds it."""
@@ -136,7 +148,7 @@ class Document:
         """Return the place of the value at ``keys`` (of its key with ``at_key``), or of what is nearest above it."""
         node, place = self._root, self._root
         for key in keys:
-            found = _child(node, key)
+            found = self._child(node, key)
             if found is None:
                 break
             key_node, node = found
@@ -148,7 +160,7 @@ class Document:
 def read_document(path: Path) -> Document:
     """Read a YAML file, ``-`` for standard input; raise SpecError where it cannot be read, is empty, or is no YAML."""
     try:
-        text = text_of(read_input(path))
+        text = text_of(read_input(path, LARGEST_SPEC_BYTES))
     except IsADirectoryError:
         raise _unreadable(path, "is a folder", "name a file") from None
     except FileNotFoundError:
@@ -169,16 +181,6 @@ def _unreadable(path: Path | str, message: str, fix: str) -> SpecError:
 def _not_yaml(place: Place, why: str | None, what: str = "") -> Finding:
     message = f"not a document of YAML, but {what}" if what else f"not valid YAML: {why}"
     return Finding("spec-unreadable", ERROR, message, place=place)
-
-
-def _child(node: yaml.Node | None, key: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-        return node.value[key], node.value[key]
-    if isinstance(node, yaml.MappingNode):
-        for name, value in node.value:
-            if name.value == str(key):
-                return name, value
-    return None
 
 
 def _refuse_bad_nodes(root: yaml.Node | None) -> None:

@@ -41,7 +41,7 @@ GRACE_SECONDS = 3600
 """Longer than a report takes that has listed the files before."""
 _FOLDER_SECONDS = 86_400
 """A hook makes a job's folder and then writes into it: a young one stays."""
-_FILES_OF_A_PIECE = 500
+_FILES_OF_A_PIECE = 1000
 _FILES_OF_A_ROUND = 100_000
 _MOST_ROWS_KEPT = 30_000
 

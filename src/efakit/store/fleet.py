@@ -13,9 +13,10 @@ from typing import Any
 
 from efakit.errors import MissingExtra, RecordError
 from efakit.printable import printable
+from efakit.store.held import Held
 from efakit.store.judged import NODE_COLUMNS, RUN_COLUMNS, judged_rows
 from efakit.store.layout import NODES, RECORDS, RUNS, Generation, day_of
-from efakit.store.listing import Held, Unit, hold, list_json
+from efakit.store.listing import Unit, hold, list_json
 from efakit.store.queries import Filters, Query, query
 
 _DAY = 86_400
@@ -50,8 +51,8 @@ class View:
     """What lay in the folder at one moment, as tables that queries can be put to."""
 
     generations: list[Generation] = field(default_factory=list)
-    runs: list[dict[str, Any]] = field(default_factory=list)
-    nodes: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[tuple[Any, ...]] = field(default_factory=list)
+    nodes: list[tuple[Any, ...]] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     json_jobs: int = 0
     damaged: int = 0
@@ -129,7 +130,10 @@ def _judge(records_dir: Path, unit: Unit, view: View, *, with_records: bool) -> 
 def _tables(connection: Any, view: View, *, with_devices: bool) -> None:
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET autoinstall_known_extensions = false")
-    kinds = [("runs", RUNS, RUN_COLUMNS, view.runs), ("nodes", NODES, NODE_COLUMNS, view.nodes)]
+    kinds: list[tuple[str, str, dict[str, str], Sequence[Any]]] = [
+        ("runs", RUNS, RUN_COLUMNS, view.runs),
+        ("nodes", NODES, NODE_COLUMNS, view.nodes),
+    ]
     if with_devices:
         from efakit.store.columns import kinds as record_columns
 

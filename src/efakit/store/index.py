@@ -41,22 +41,26 @@ class Index:
         RecordError: it is no index.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         self._path = path
-        with path.open("rb", buffering=0) as file:
-            start = file.read(len(_MAGIC) + _ROW.size)
-            size = file.seek(0, os.SEEK_END) - len(_MAGIC)
+        # Each report opens the indexes of years of days: by descriptor, in half of the time of a file's object.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            start = os.pread(descriptor, len(_MAGIC) + _ROW.size, 0)
+            size = os.fstat(descriptor).st_size - len(_MAGIC)
             if not start.startswith(_MAGIC) or size % _ROW.size:
                 raise RecordError(f"{path}: is not an index of efakit's store; 'efakit records verify' says more")
             self._count = size // _ROW.size
             if self._count:
-                file.seek(-_ROW.size, os.SEEK_END)
-                self.first = Row(*_ROW.unpack_from(start, len(_MAGIC))).folder_job_id
-                self.last = Row(*_ROW.unpack(file.read(_ROW.size))).folder_job_id
+                end = os.pread(descriptor, _ROW.size, len(_MAGIC) + size - _ROW.size)
+                self.first: int = _ROW.unpack_from(start, len(_MAGIC))[0]
+                self.last: int = _ROW.unpack(end)[0]
+        finally:
+            os.close(descriptor)
 
     @cached_property
     def _data(self) -> bytes:
-        return self._path.read_bytes()
+        return Path(self._path).read_bytes()
 
     def __len__(self) -> int:
         """Return how many records the generation has."""
@@ -87,7 +91,7 @@ class _Jobs:
         return self._index[at].folder_job_id
 
 
-def read_index(path: Path) -> Index:
+def read_index(path: Path | str) -> Index:
     """Return a generation's index; raise RecordError where it is none."""
     return Index(path)
 

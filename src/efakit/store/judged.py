@@ -8,14 +8,14 @@ of a job comes in, all its runs are judged anew: of a job's rows those with the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from efakit.jobs.devices import Devices, devices_of
+from efakit.jobs.devices import Devices, ListedDevices, devices_of
 from efakit.jobs.fields import Record
 from efakit.jobs.reader import Found
 from efakit.jobs.runs import JobRun, runs_of
-from efakit.jobs.traffic import Amount, Traffic
+from efakit.jobs.traffic import Traffic
 from efakit.jobs.verdict import JobVerdict, NodeVerdict, judge
 from efakit.store.columns import MOST_INT
 from efakit.store.layout import day_of
@@ -72,75 +72,67 @@ NODE_COLUMNS = {
     **{f"{name}_at_least": "int" for name in _BYTES},
     **dict.fromkeys(_SUMS, "int"),
 }
-Row = dict[str, Any]
 
 
-def judged_rows(found: Found, folder: str, folder_job_id: int, judged: int) -> tuple[list[Row], list[Row]]:
-    """Return the rows of all runs of a folder's job, and of their nodes."""
-    runs: list[Row] = []
-    nodes: list[Row] = []
+def judged_rows(found: Found, folder: str, folder_job_id: int, judged: int) -> tuple[list[Any], list[Any]]:
+    """Return the rows of all runs of a folder's job, and of their nodes: tuples in the order of their columns."""
+    runs: list[tuple[Any, ...]] = []
+    nodes: list[tuple[Any, ...]] = []
     for run in runs_of(found, folder_job_id):
         verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
-        common = {
-            "cluster_folder": _text(folder),
-            "folder_job_id": folder_job_id,
-            "judged": judged,
-            "cluster_name": _text(run.cluster),
-            "job_id": run.job_id,
-            "run": _text(run.run),
-            "run_key": _text(run.key),
-            "user_name": _first(run, "user"),
-            "partition_name": _first(run, "partition"),
-            "day": day_of(run.ended_at),
-            "ended_at": float(run.ended_at),
-            "verdict": verdict.verdict,
-        }
-        runs.append(_run_row(common, run, verdict))
-        nodes += _node_rows(common, run, verdict)
+        place = (_text(folder), folder_job_id, judged, _text(run.cluster), run.job_id, _text(run.run), _text(run.key))
+        who_and_when = (_first(run, "user"), _first(run, "partition"), day_of(run.ended_at))
+        common = (*place, *who_and_when, float(run.ended_at), verdict.verdict)
+        runs.append((*common, *_of_run(run, verdict)))
+        for node in verdict.nodes:
+            record = run.records.get(node.node)
+            if record is None:
+                nodes.append((*common, _text(node.node), None, node.verdict, *_NO_RECORD))
+            else:
+                ended_at = float(record["ended_at"])
+                nodes.append((*place, *who_and_when, ended_at, verdict.verdict, *_of_node(node, record)))
     return runs, nodes
 
 
-def _run_row(common: Mapping[str, Any], run: JobRun, verdict: JobVerdict) -> Row:
-    storage = verdict.traffic.storage_bytes()
-    return {
-        **common,
-        "reason": _text(verdict.reason),
-        "started_at": run.started_at,
-        "began_at": None if run.began_at is None else float(run.began_at),
-        "nodes": len(verdict.nodes),
-        "records": len(run.records),
-        **_bytes(verdict.traffic),
-        "storage_sent_bytes": min(storage[0], MOST_INT),
-        "storage_received_bytes": min(storage[1], MOST_INT),
-    }
+def _of_run(run: JobRun, verdict: JobVerdict) -> tuple[Any, ...]:
+    """Return what RUN_COLUMNS has behind what is common to both."""
+    sent, received = verdict.traffic.storage_bytes()
+    return (
+        _text(verdict.reason),
+        run.started_at,
+        None if run.began_at is None else float(run.began_at),
+        len(verdict.nodes),
+        len(run.records),
+        *_bytes(verdict.traffic),
+        min(sent, MOST_INT),
+        min(received, MOST_INT),
+    )
 
 
-def _node_rows(common: Mapping[str, Any], run: JobRun, verdict: JobVerdict) -> Iterator[Row]:
-    for node in verdict.nodes:
-        record = run.records.get(node.node)
-        row = {**common, "node_name": _text(node.node), "node_verdict": node.verdict, **_bytes(node.traffic)}
-        if record is not None:
-            row |= _of_record(record, node)
-        yield row
-
-
-def _of_record(record: Record, node: NodeVerdict) -> Row:
+def _of_node(node: NodeVerdict, record: Record) -> tuple[Any, ...]:
+    """Return what NODE_COLUMNS has behind what is common to both."""
     devices = devices_of(record)
-    return {
-        "record_id": record["record_id"],
-        "ended_at": float(record["ended_at"]),
-        "instance_type": _text(record["instance_type"]),
-        "driver_version": _text(record["driver_version"]),
-        "devices_expected": _number(node.devices_expected),
-        "devices_found": _number(node.devices_found),
-        "devices_idle": _idle(devices),
-        **{name: _number(devices.total(name)) for name in _SUMS},
-    }
+    expected, found, *sums = _fitting((node.devices_expected, node.devices_found, *devices.totals(_SUMS)))
+    return (
+        _text(node.node),
+        record["record_id"],
+        node.verdict,
+        _text(record["instance_type"]),
+        _text(record["driver_version"]),
+        expected,
+        found,
+        _idle(devices),
+        *_bytes(node.traffic),
+        *sums,
+    )
 
 
 def _idle(devices: Devices) -> int | None:
     """Return how many devices moved nothing where another one of the node did; None where nothing was counted."""
-    sent, received = devices.column("tx_bytes"), devices.column("rx_bytes")
+    sent = devices.column("tx_bytes")
+    if sent and 0 not in sent and not isinstance(devices, ListedDevices):
+        return 0  # as nearly always; of packed devices every counter was read
+    received = devices.column("rx_bytes")
     if not sent or not received:
         return None
     moved = [one + other for one, other in zip(sent, received, strict=True) if one is not None and other is not None]
@@ -149,24 +141,32 @@ def _idle(devices: Devices) -> int | None:
     return moved.count(0) if any(moved) else 0
 
 
-def _bytes(traffic: Traffic | None) -> Row:
-    amounts = (Amount(0, complete=False),) * 4 if traffic is None else (
-        traffic.efa_tx, traffic.efa_rx, traffic.tcp_tx, traffic.tcp_rx,
-    )  # fmt: skip
-    row: Row = {}
-    for name, amount in zip(_BYTES, amounts, strict=True):
-        known = min(amount.known_bytes, MOST_INT)
-        row[name] = known if amount.complete else None
-        row[f"{name}_at_least"] = known
-    return row
+def _bytes(traffic: Traffic | None) -> Iterable[int | None]:
+    """Return the four byte counts, null where not all of one is known, and then what is known of each at least."""
+    if traffic is None:
+        return _NOTHING_KNOWN
+    at_least = _fitting(traffic.by_way())
+    if not traffic.partly:
+        return (*at_least, *at_least)
+    amounts = (traffic.efa_tx, traffic.efa_rx, traffic.tcp_tx, traffic.tcp_rx)
+    known = [number if amount.complete else None for number, amount in zip(at_least, amounts, strict=True)]
+    return (*known, *at_least)
+
+
+_NOTHING_KNOWN = (*(None,) * len(_BYTES), *(0,) * len(_BYTES))
+# Of a node without a record: instance type, driver, and how many devices.
+_NO_RECORD = (*(None,) * 5, *_NOTHING_KNOWN, *(None,) * len(_SUMS))
 
 
 def _first(run: JobRun, name: str) -> str | None:
     return next((_text(record[name]) for record in run.records.values() if record[name] is not None), None)
 
 
-def _number(value: int | None) -> int | None:
-    return None if value is None else min(value, MOST_INT)
+def _fitting(values: Sequence[int | None]) -> Sequence[int | None]:
+    """Return numbers that every engine takes: of 64 bits with a sign."""
+    if max([value or 0 for value in values]) <= MOST_INT:
+        return values
+    return [None if value is None else min(value, MOST_INT) for value in values]
 
 
 def _text(text: Any) -> Any:

@@ -16,6 +16,7 @@ from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import usable
 from efakit.node.record import record_path
 from efakit.printable import printable
+from efakit.store.held import Held
 from efakit.store.index import read_index
 from efakit.store.layout import (
     INDEX,
@@ -30,7 +31,7 @@ from efakit.store.layout import (
     remove,
     writing,
 )
-from efakit.store.listing import Held, list_json
+from efakit.store.listing import list_json
 
 _MOST_FAULTS = 100
 

@@ -12,13 +12,11 @@ import contextlib
 import errno
 import fcntl
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 STORE = "@store"
 RECORDS, RUNS, NODES, INDEX = "records.parquet", "runs.parquet", "nodes.parquet", "index"
@@ -27,8 +25,7 @@ _UNFINISHED, _GONE = ".new-", ".gone-"
 _DIGITS = 8
 
 
-@dataclass(frozen=True, order=True)
-class Generation:
+class Generation(NamedTuple):
     """One generation of a day of a cluster's folder."""
 
     cluster: str
@@ -117,8 +114,7 @@ def file_clock(records_dir: Path) -> float:
     return lock.stat().st_mtime
 
 
-@dataclass
-class Draft:
+class Draft(NamedTuple):
     """A generation that is being written: its folder has a name that no reader takes."""
 
     day_folder: Path
@@ -135,7 +131,7 @@ class Draft:
             # A folder takes no other's place unless that one is empty, and no generation is.
             self.path.rename(target)
         except OSError as error:
-            shutil.rmtree(self.path, ignore_errors=True)
+            _remove_all(self.path)
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                 return None
             raise
@@ -145,6 +141,8 @@ class Draft:
 
 def draft(records_dir: Path, cluster: str, day: str, after: Generation | None) -> Draft:
     """Return a new draft of the generation that follows ``after``."""
+    import tempfile  # as shutil: a report of one job needs neither
+
     mode = records_dir.stat().st_mode & 0o777
     folder = records_dir / STORE
     for name in (cluster, day):
@@ -159,7 +157,7 @@ def remove(path: Path) -> None:
     """Remove a generation or a day: it has another name before the first of its files goes."""
     gone = path.with_name(f"{_GONE}{path.name}-{os.getpid()}")
     path.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
+    _remove_all(gone)
 
 
 def sweep(records_dir: Path) -> None:
@@ -167,7 +165,13 @@ def sweep(records_dir: Path) -> None:
     for pattern in ("*/*/.*", "*/.*"):
         for path in (records_dir / STORE).glob(pattern):
             if path.name.startswith((_UNFINISHED, _GONE)):
-                shutil.rmtree(path, ignore_errors=True)
+                _remove_all(path)
+
+
+def _remove_all(path: Path) -> None:
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

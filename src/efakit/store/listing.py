@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from efakit.errors import RecordError
 from efakit.jobs.json_file import why_unreadable
 from efakit.jobs.reader import record_id_of
 from efakit.printable import printable
-from efakit.store.index import Index, Row, read_index
-from efakit.store.layout import INDEX, Generation, newest
+from efakit.store.held import Held as Held
+from efakit.store.index import Row
 
 
-@dataclass(frozen=True)
-class JsonFile:
+class JsonFile(NamedTuple):
     """A record's file; ``record_id`` follows from its name."""
 
     name: str
@@ -40,27 +39,6 @@ class Unit:
         """Return the files that the store does not hold as they are."""
         held = {(f"{row.record_id:016x}", row.size, row.mtime_ns) for _, row in self.rows}
         return [file for file in self.files if (file.record_id, file.size, file.mtime_ns) not in held]
-
-
-class Held:
-    """The newest generation of each day, and their indexes, of one moment."""
-
-    def __init__(self, records_dir: Path, known: Mapping[Path, Index] | None = None) -> None:
-        self.generations = newest(records_dir)
-        self.indexes = {
-            one.path: known[one.path] if known and one.path in known else read_index(one.file(INDEX))
-            for one in self.generations
-        }
-
-    def rows(self, cluster: str, first: int, last: int) -> Iterator[tuple[Generation, Row]]:
-        """Give the rows of some jobs' folders, ids from first to last."""
-        for one in self.generations:
-            index = self.indexes[one.path]
-            if one.cluster != cluster or not len(index):
-                continue
-            if index.first <= last and index.last >= first:
-                for row in index.of_jobs(first, last):
-                    yield one, row
 
 
 def list_json(records_dir: Path) -> list[Unit]:

@@ -20,9 +20,9 @@ from efakit.jobs.json_file import Unusable
 from efakit.jobs.newest import MOST_FOLDERS, MOST_SECONDS, Looked, look
 from efakit.jobs.node_list import NodeLists
 from efakit.node.record import safe_name
+from efakit.store.held import Held
 from efakit.store.index import Row
 from efakit.store.layout import RECORDS, STORE, Generation
-from efakit.store.listing import Held
 from efakit.store.stored import record_of
 
 _NANOSECONDS = 1e9

@@ -9,8 +9,7 @@ a fleet may exceed 64 bits: they are made of floating-point numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from efakit.jobs.verdict import VERDICTS
 
@@ -18,8 +17,7 @@ BY = ("verdict", "job", "node", "user", "day", "device")
 MOST_DEVICES = 64
 
 
-@dataclass(frozen=True)
-class Filters:
+class Filters(NamedTuple):
     """What a report is about: moments in seconds since the epoch, texts as the records have them."""
 
     since: float = 0.0
@@ -31,8 +29,7 @@ class Filters:
     verdicts: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(NamedTuple):
     """A text of SQL, and the values of its names."""
 
     text: str

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
 
-from efakit.store.columns import items_row, plan
-from efakit.store.decode import About, Quick, Shape
+from efakit.jobs.lines import About, Column, Shape
+from efakit.store.columns import INTERFACE_COUNTERS, items_row, plan
+from efakit.store.decode import Quick
 from efakit.store.tables import records_schema
-
-_WIDTH = 8
 
 
 def quick_tables(place: Mapping[str, str], rows: Sequence[tuple[int, Quick]]) -> list[pa.Table]:
@@ -33,10 +33,9 @@ def _table(place: Mapping[str, str], shape: Shape, rows: Sequence[tuple[int, Qui
     columns |= {name: list(map(itemgetter(name), values)) for name in plain}
     columns |= {name: list(map(_json_text, map(itemgetter(name), values))) for name in as_json}
     columns |= {"folder_job_id": [job_id for job_id, _ in rows], "device_count": [shape.devices] * count}
-    interfaces = [items_row(value, "interfaces") for value in values]
-    columns |= {name: [row.get(name) for row in interfaces] for name in {name for row in interfaces for name in row}}
+    columns |= _interfaces([value["interfaces"] for value in values])
     columns |= _abouts([quick.about for _, quick in rows])
-    columns |= _counters(shape, [quick.numbers for _, quick in rows])
+    columns |= _counters(shape, [quick.columns for _, quick in rows])
     arrays = [_array(columns.get(field.name), field.type, count) for field in records_schema()]
     return pa.Table.from_arrays(arrays, schema=records_schema())
 
@@ -53,32 +52,56 @@ def _json_text(value: Any) -> str | None:
     return None if value is None else json.dumps(value)
 
 
+def _interfaces(values: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, list[Any]]:
+    """Return the columns of the records' interfaces."""
+    if all(_is_plain(item) for own in values for item in own):
+        found: dict[str, list[Any]] = {"interface_names": [[item["name"] for item in own] for own in values]}
+        counted = [[item["counters"] for item in own] for own in values]
+        for name in INTERFACE_COUNTERS:
+            found[f"interface_{name}"] = [[one[name] for one in own] if own else None for own in counted]
+        return found
+    rows = [items_row({"interfaces": own}, "interfaces") for own in values]
+    return {name: [row.get(name) for row in rows] for name in {name for row in rows for name in row}}
+
+
+def _is_plain(item: Mapping[str, Any]) -> bool:
+    """Whether of an interface all counters that have a column were read, and there are no others."""
+    return item["counters"].keys() == _COUNTERS and not item["unknown"] and not item["errors"]
+
+
+_COUNTERS = frozenset(INTERFACE_COUNTERS)
+
+
 def _abouts(abouts: Sequence[About]) -> dict[str, pa.Array]:
     """Return the columns of names, PCI addresses and drivers: few nodes differ in them."""
-    different = {id(about): about for about in abouts}
-    order = [id(about) for about in abouts]
-    found = {}
-    for column, name in _NAMES.items():
-        # Array.take would import pyarrow.compute, which takes as long as some hundred records.
-        own = {key: pa.array([getattr(about, name)], _TEXTS) for key, about in different.items()}
-        found[column] = pa.concat_arrays([own[key] for key in order])
-    return found
+    runs = [(about, len(list(own))) for about, own in groupby(abouts)]
+    # Array.take would import pyarrow.compute, which takes as long as some hundred records.
+    return {
+        column: pa.concat_arrays([_repeated(getattr(about, name), count) for about, count in runs])
+        for column, name in _NAMES.items()
+    }
+
+
+def _repeated(texts: Sequence[str | None], count: int) -> pa.Array:
+    """Return a column of the same list, so many times."""
+    array = pa.array([texts], _TEXTS)
+    while len(array) < count:
+        array = pa.concat_arrays([array, array.slice(0, count - len(array))])
+    return array
 
 
 _NAMES = {"device_names": "names", "device_pci_address": "pci_addresses", "device_driver": "drivers"}
 _TEXTS = pa.list_(pa.string())
 
 
-def _counters(shape: Shape, numbers: Sequence[bytes]) -> dict[str, pa.Array]:
-    """Return a list column of each counter: its part of each record's numbers, one after the other."""
-    offsets = array("i", range(0, shape.devices * (len(numbers) + 1), shape.devices))
+def _counters(shape: Shape, records: Sequence[tuple[Column, ...]]) -> dict[str, pa.Array]:
+    """Return a list column of each counter: its column of each record, one after the other."""
+    offsets = array("i", range(0, shape.devices * (len(records) + 1), shape.devices))
     offset_array = pa.Array.from_buffers(pa.int32(), len(offsets), [None, pa.py_buffer(offsets)])
-    width = shape.devices * _WIDTH
-    found = {}
     names = [*(f"device_{name}" for name in shape.port), *(f"driver_{name}" for name in shape.software)]
-    for place, name in enumerate(names):
-        own = slice(place * width, (place + 1) * width)
-        flat = b"".join([one[own] for one in numbers])
-        values = pa.Array.from_buffers(pa.int64(), shape.devices * len(numbers), [None, pa.py_buffer(flat)])
+    found = {}
+    for name, columns in zip(names, zip(*records, strict=True), strict=True):
+        flat = b"".join([numbers for numbers, _ in columns])
+        values = pa.Array.from_buffers(pa.int64(), shape.devices * len(records), [None, pa.py_buffer(flat)])
         found[name] = pa.ListArray.from_arrays(offset_array, values)
     return found

@@ -21,9 +21,9 @@ from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import Found, read_folder, usable
 from efakit.jobs.records import JobRun
 from efakit.jobs.records import find_runs as find_runs_in
+from efakit.store.held import Held
 from efakit.store.index import Index
 from efakit.store.layout import RECORDS, STORE, Generation, clusters
-from efakit.store.listing import Held
 
 _MOST_TRIES = 10
 
@@ -103,10 +103,10 @@ def _is_leader_of(folder_job_id: int, component: int, job_id: int) -> bool:
 def _latest(files: list[Generation], job_id: int) -> dict[str, dict[str, Any]]:
     """Return the rows of a job by record id, of one that is there twice the one that was published last."""
     try:
-        from efakit.store.rows import rows_of_job
+        from efakit.store.tables import of_jobs
     except ImportError as error:
         raise MissingExtra("fleet", f"reading records of job {job_id}, which are in the store,") from error
-    return {row["record_id"]: row for one in files for row in rows_of_job(one.file(RECORDS), job_id)}
+    return {row["record_id"]: row for one in files for row in of_jobs(one.file(RECORDS), [job_id])}
 
 
 def record_of(row: Mapping[str, Any], job_id: int, lists: NodeLists) -> Record:

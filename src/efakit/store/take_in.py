@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from efakit.jobs.fields import Record
 from efakit.jobs.json_file import Unusable, read_bytes
+from efakit.jobs.json_text import prepare_for_many
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import Fault, Found, add_records
 from efakit.store.decode import Quick, decode
@@ -20,7 +22,7 @@ from efakit.store.layout import RECORDS, day_of
 from efakit.store.listing import JsonFile, Unit
 from efakit.store.quick_rows import quick_tables
 from efakit.store.stored import record_of
-from efakit.store.tables import of_jobs, records_schema, schema_of, table
+from efakit.store.tables import of_jobs, records_schema, schema_of, streamed, table, unstreamed
 
 _MOST_FAULTS = 100
 
@@ -43,8 +45,16 @@ class Day:
     records: pa.Table
     index: list[IndexRow]
     mode: int
-    runs: pa.Table | None = None
-    nodes: pa.Table | None = None
+    runs: pa.Table
+    nodes: pa.Table
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what another process makes the same of: a column pickled by itself takes as long as some records."""
+        return _day, (streamed(self.records), self.index, self.mode, streamed(self.runs), streamed(self.nodes))
+
+
+def _day(records: pa.Buffer, index: list[IndexRow], mode: int, runs: pa.Buffer, nodes: pa.Buffer) -> Day:
+    return Day(unstreamed(records), index, mode, unstreamed(runs), unstreamed(nodes))
 
 
 @dataclass
@@ -80,13 +90,14 @@ class _Rows:
 
 def take_in(work: Work) -> Taken:
     """Read the new files of the work's jobs."""
+    prepare_for_many()
     taken = Taken()
     held: dict[int, dict[str, Mapping[str, Any]]] = {}
     jobs = [unit.job_id for unit in work.units if unit.rows]
     for path in work.stored:
         for row in of_jobs(path / RECORDS, jobs):
             held.setdefault(row["folder_job_id"], {})[row["record_id"]] = row
-    days: dict[tuple[str, str], _Rows] = {}
+    days: defaultdict[tuple[str, str], _Rows] = defaultdict(_Rows)
     for unit in work.units:
         _take_unit(work, unit, held.get(unit.job_id, {}), days, taken)
     for key, rows in days.items():
@@ -111,7 +122,7 @@ def _take_unit(
     work: Work,
     unit: Unit,
     held: Mapping[str, Mapping[str, Any]],
-    days: dict[tuple[str, str], _Rows],
+    days: defaultdict[tuple[str, str], _Rows],
     taken: Taken,
 ) -> None:
     found = Found()
@@ -148,7 +159,7 @@ def _take_unit(
     for name, record in mine:
         file, new_row = new[name]
         day = day_of(record["ended_at"])
-        rows = days.setdefault((unit.cluster, day), _Rows())
+        rows = days[unit.cluster, day]
         rows.add(new_row, unit, day)
         number = int(file.record_id, 16)
         rows.index.append(IndexRow(unit.job_id, record["job_id"], number, file.size, file.mtime_ns, work.now))
@@ -159,7 +170,7 @@ def _take_unit(
                 taken.replaced.setdefault((unit.cluster, old_day), set()).add((unit.job_id, file.record_id))
     if mine:
         last = day_of(max(record["ended_at"] for _, record in found.records))
-        rows = days.setdefault((unit.cluster, last), _Rows())
+        rows = days[unit.cluster, last]
         # Damaged files stay where they are, and a query sees them there.
         found.damaged.clear()
         runs, nodes = judged_rows(found, unit.cluster, unit.job_id, work.judged)

@@ -14,8 +14,6 @@ from efakit.errors import RecordError
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
-"""Values of records make no circles, and there are a hundred lists in each."""
 
 
 def spread(function: Callable[[_Item], _Result], items: Sequence[_Item], workers: int) -> Iterator[_Result]:
@@ -59,7 +57,8 @@ def _start(
         children.append(child)
         return os.fdopen(reading, "rb")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    # Values of records make no circles, and there are a hundred objects in each.
+    gc.disable()
     os.close(reading)
     for pipe in others:
         os.close(pipe.fileno())

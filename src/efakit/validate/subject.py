@@ -13,7 +13,7 @@ from efakit.catalog.stacks import newest_parallelcluster
 from efakit.emit.registry import emit
 from efakit.errors import SpecError, UsageError
 from efakit.finding import ERROR, WARNING, Finding, Place
-from efakit.inputs import MANIFEST, other_than_yaml, read_input, shown, text_of
+from efakit.inputs import LARGEST_SPEC_BYTES, MANIFEST, limited, other_than_yaml, read_input, shown, text_of
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
@@ -203,7 +203,7 @@ def _of_jobs(document: Document, plan: Plan) -> tuple[Finding, ...]:
 
 def _read(path: Path, data: bytes | None) -> str:
     try:
-        return text_of(read_input(path) if data is None else data, "utf-8-sig")
+        return text_of(read_input(path, LARGEST_SPEC_BYTES) if data is None else limited(data), "utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"not a text file in UTF-8 (byte {error.start})", Place(shown(path))) from None
     except IsADirectoryError:

@@ -6,11 +6,10 @@ a collective a slow device moves the same bytes later.
 
 from __future__ import annotations
 
-from statistics import median
-
 from efakit.finding import Severity
 from efakit.jobs.findings import counted, peers, rails, whole
-from efakit.jobs.findings.node import Job, Limits, Node, Standout, limits_with, made_of
+from efakit.jobs.findings.node import Job, Limits, Node, Standout, limits_with
+from efakit.jobs.median import median
 
 __all__ = ["Job", "Limits", "Node", "Standout", "limits_with", "line_rate", "stands_out"]
 
@@ -20,13 +19,11 @@ _CHECKS = (counted.check, rails.check, peers.check, whole.check)
 def stands_out(job: Job, limits: Limits | None = None) -> list[Standout]:
     """Return what stands out, the worst first; ``limits`` are thresholds by name (``limits_with``)."""
     known = limits_with({}) if limits is None else limits
-    nodes = [made_of(node, record) for node, record in job.records.items()]
-    found = [item for check in _CHECKS for item in check(job, nodes, known)]
+    found = [item for check in _CHECKS for item in check(job, job.nodes, known)]
     return sorted(found, key=lambda item: (item.whole, -Severity(item.finding.severity).rank))
 
 
 def line_rate(job: Job) -> tuple[float, float] | None:
     """Return what the node in the middle sent and received, as parts of its type's line rate; None: unknown."""
-    shares = [whole.line_rate_shares(record, made_of(node, record)) for node, record in job.records.items()]
-    known = [share for share in shares if share is not None]
+    known = list(job.line_rate_shares.values())
     return (median(sent for sent, _ in known), median(received for _, received in known)) if known else None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import median
 from typing import NamedTuple
 
-from efakit.jobs.devices import PackedDevices
+from efakit.jobs.devices import ListedDevices
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, count, share, some, standout
+from efakit.jobs.median import median
 
 _LOOK = "compare the node with its peers over several jobs; where it stays, drain it"
 
@@ -188,7 +188,7 @@ def _unread(nodes: Sequence[Node]) -> Iterator[Standout]:
     unread: dict[str, tuple[list[str], dict[str, None]]] = {}
     lacking: list[str] = []
     for node in nodes:
-        if isinstance(node.devices, PackedDevices):
+        if not isinstance(node.devices, ListedDevices):
             if node.devices.names and not node.devices.has_any(_OF_DRIVER_2_17):
                 lacking.append(node.name)
             continue  # all that it counts was read

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from operator import add
 from typing import Any, NamedTuple, cast
 
 from efakit.catalog.thresholds import STANDS_OUT
 from efakit.errors import UsageError
 from efakit.finding import Finding
-from efakit.jobs.devices import Column, Devices, PackedDevices, devices_of
+from efakit.jobs.devices import Column, Devices, ListedDevices, devices_of
 from efakit.jobs.traffic import Traffic
 from efakit.node.counters import CLASSES
 from efakit.printable import printable
@@ -20,6 +20,8 @@ from efakit.rules.registry import rules_of
 Limits = Mapping[str, float]
 MOST_NAMES = 3
 _LONGEST_NAME = 60
+_BITS = 8
+_GIGA = 1e9
 
 
 class Standout(NamedTuple):
@@ -45,6 +47,17 @@ class Job:
     """None where nothing is known of a node's bytes."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def nodes(self) -> list[Node]:
+        """The counters of the nodes with a record."""
+        return [made_of(node, record) for node, record in self.records.items()]
+
+    @cached_property
+    def line_rate_shares(self) -> dict[str, tuple[float, float]]:
+        """By node, the parts of its type's line rate that it sent and received, as far as they are known."""
+        shares = ((node.name, node.line_rate_shares()) for node in self.nodes)
+        return {name: own for name, own in shares if own is not None}
+
 
 class Node:
     """The counters of one node's devices."""
@@ -55,6 +68,9 @@ class Node:
         self.devices = devices
         self.counted = record["baseline"] != "missing" and not record["resets"]
         """Whether differences mean anything; a record has none otherwise."""
+        # functools.cached_property takes a lock, and that as long as the sums: there are thousands of nodes.
+        self._moved: list[int | None] | None = None
+        self._least_and_most: tuple[int, int] | None = None
 
     def column(self, counter: str) -> Column | None:
         """Return a counter of each device, None for each that was not read; None where the driver lacks it."""
@@ -68,26 +84,47 @@ class Node:
         """Return whether one of these counters is more than zero on a device, as far as they were read."""
         if not self.counted:
             return False
-        if isinstance(self.devices, PackedDevices):
-            return self.devices.counted_any(counters)
-        return any(self.total(counter) for counter in counters)
+        if isinstance(self.devices, ListedDevices):
+            return any(self.total(counter) for counter in counters)
+        return self.devices.counted_any(counters)
 
-    @cached_property
+    @property
     def moved(self) -> list[int | None]:
-        """Return the bytes that each device moved; None where not all of them are known."""
+        """The bytes that each device moved; None where not all of them are known."""
+        if self._moved is None:
+            self._moved = self._moved_by_device()
+        return self._moved
+
+    def _moved_by_device(self) -> list[int | None]:
         sent, received = self.column("tx_bytes"), self.column("rx_bytes")
         if sent is None or received is None:
             return [None] * len(self.devices.names)
-        if isinstance(self.devices, PackedDevices):
-            return list(map(add, sent, received))
-        return [None if a is None or b is None else a + b for a, b in zip(sent, received, strict=True)]
+        if isinstance(self.devices, ListedDevices):
+            return [None if a is None or b is None else a + b for a, b in zip(sent, received, strict=True)]
+        return list(map(add, cast("Sequence[int]", sent), cast("Sequence[int]", received)))
 
-    @cached_property
+    @property
     def least_and_most_moved(self) -> tuple[int, int]:
         """The bytes of the devices that moved the least and the most; -1 for one of which they are not known."""
-        moved: Sequence[int | None] = self.moved
-        known = [-1 if value is None else value for value in moved] if None in moved else cast("Sequence[int]", moved)
-        return min(known, default=0), max(known, default=0)
+        if self._least_and_most is None:
+            moved: Sequence[int | None] = self.moved
+            known = [-1 if value is None else value for value in moved] if None in moved else moved
+            numbers = cast("Sequence[int]", known) or (0,)
+            self._least_and_most = min(numbers), max(numbers)
+        return self._least_and_most
+
+    def line_rate_shares(self) -> tuple[float, float] | None:
+        """Return the parts of its type's line rate that it sent and received over the job's time; None: unknown.
+
+        An average over all of the job, start-up and pauses too: a low one is no fault.
+        """
+        record = self.record
+        began = record.get("began_at")
+        gbps = _gbps(record.get("instance_type") or "")
+        if began is None or gbps is None or record["ended_at"] - began < 1:
+            return None
+        bits = (record["ended_at"] - began) * gbps * _GIGA
+        return self.total("tx_bytes") * _BITS / bits, self.total("rx_bytes") * _BITS / bits
 
     @property
     def most_moved(self) -> int:
@@ -98,6 +135,17 @@ class Node:
         """Return the bytes of one device by operation class: the totals need not hold them."""
         columns = [column for pair in CLASSES for name in pair if (column := self.column(name)) is not None]
         return sum(column[place] or 0 for column in columns)
+
+
+@cache
+def _gbps(instance_type: str) -> float | None:
+    from efakit.catalog import instances
+    from efakit.errors import UnknownInstanceType
+
+    try:
+        return instances.get(instance_type).bandwidth_gbps or None if instance_type else None
+    except UnknownInstanceType:
+        return None
 
 
 def made_of(name: str, record: Mapping[str, Any]) -> Node:

@@ -6,9 +6,9 @@ Source of the method: the likeness of peers, as in Minder (arXiv 2411.01791) and
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import median
 
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, some, standout
+from efakit.jobs.median import median
 from efakit.jobs.sizes import size
 
 _DIRECTIONS = (("tx_bytes", "sent"), ("rx_bytes", "received"))
@@ -20,7 +20,8 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
     """Give nodes without EFA bytes, nodes whose bytes differ, and groups of nodes."""
     if job.verdict in ("tcp-fallback", "no-traffic", "single-node"):
         return
-    known = [node for node in nodes if node.counted and None not in node.moved and node.moved]
+    # Of less than no bytes at least one device's are not known.
+    known = [node for node in nodes if node.counted and node.moved and node.least_and_most_moved[0] >= 0]
     idle = limits["idle-device"]
     silent = [node for node in known if node.most_moved < idle]
     busy = [node for node in known if node.most_moved >= idle]
@@ -78,8 +79,8 @@ def split(
     spreads = {id(group): _spread([values[name] for name in group], middle, limits) for middle, group in kept}
     others: list[tuple[str, float, float]] = []
     for group in groups:
+        own = [item for item in kept if item[1] is group]
         for name in group:
-            own = [item for item in kept if item[1] is group]
             middle, near = own[0] if own else min(kept, key=lambda item: abs(item[0] - values[name]))
             if _differs(values[name], middle, spreads[id(near)], limits):
                 others.append((name, values[name], middle))

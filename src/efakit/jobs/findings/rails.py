@@ -6,10 +6,10 @@ A rail is the devices of one name on nodes that have the same devices.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import median
 
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, count, some, standout
 from efakit.jobs.findings.peers import split
+from efakit.jobs.median import median
 from efakit.jobs.sizes import size
 
 _FIX = "compare fi_info -p efa on the node with another one, and look for FI_EFA_IFACE in the job's environment"
@@ -20,13 +20,21 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
     if job.verdict in ("tcp-fallback", "no-traffic", "single-node"):
         return
     alike: dict[tuple[str, ...], list[Node]] = {}
+    # Where all devices of all nodes carried nearly the same, no rule here has anything to say of them.
+    uneven: set[tuple[str, ...]] = set()
+    idle_bytes, part = limits["idle-device"], 1 - limits["rail-below-mean"]
     for node in nodes:
-        if node.counted and len(node.devices.names) > 1 and node.most_moved > 0:
-            alike.setdefault(node.devices.names, []).append(node)
+        names = node.devices.names
+        if node.counted and len(names) > 1:
+            least, most = node.least_and_most_moved
+            if most > 0:
+                alike.setdefault(names, []).append(node)
+                if least < idle_bytes or most * part > least:
+                    uneven.add(names)
     idle: dict[str, list[str]] = {}
     differing: dict[str, tuple[list[str], str]] = {}
     for names, group in alike.items():
-        if len(group) > 1 and not all(_even(node, limits) for node in group):
+        if len(group) > 1 and names in uneven:
             yield from _of_group(names, group, limits, idle, differing)
     if idle:
         devices = list(dict.fromkeys(name for own in idle.values() for name in own))
@@ -44,12 +52,6 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
         where = f"{some([first])}: " if len(differing) > 1 else ""
         message = f"bytes of {some(devices)} differ from the same devices on other nodes: {where}{words}"
         yield standout("job-device-differs", message, differing, devices)
-
-
-def _even(node: Node, limits: Limits) -> bool:
-    """Return whether all devices of a node carried nearly the same: then no rule here has anything to say of it."""
-    least, most = node.least_and_most_moved
-    return least >= limits["idle-device"] and most * (1 - limits["rail-below-mean"]) <= least
 
 
 def _of_group(

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, some, standout
 from efakit.jobs.sizes import size
 from efakit.jobs.traffic import Lnet
-
-_BITS = 8
-_GIGA = 1e9
 
 
 def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]:
     """Give findings of the whole job, and of nodes whose figures cannot be right."""
     yield from _shared(job)
     yield from _drivers(nodes)
-    yield from _line_rate(job, nodes, limits["line-rate"])
+    yield from _line_rate(job, limits["line-rate"])
     sent, received = job.traffic.storage_bytes()
     if max(sent, received) >= limits["storage-bytes"]:
         message, fix = _storage(job.traffic.lnet, size(sent), size(received))
@@ -66,38 +61,13 @@ def _drivers(nodes: Sequence[Node]) -> Iterator[Standout]:
         yield standout("job-drivers-differ", message, few, fix=fix, whole=tied)
 
 
-def _line_rate(job: Job, nodes: Sequence[Node], limit: float) -> Iterator[Standout]:
+def _line_rate(job: Job, limit: float) -> Iterator[Standout]:
     over: dict[str, float] = {}
-    for node in nodes:
-        shares = line_rate_shares(node.record, node) if job.by_node.get(node.name) is not None else None
-        if shares and max(shares) > limit:
-            over[node.name] = max(shares)
+    for name, shares in job.line_rate_shares.items():
+        if max(shares) > limit and job.by_node.get(name) is not None:
+            over[name] = max(shares)
     if over:
         most = max(over, key=over.__getitem__)
         message = f"bytes for {100 * over[most]:,.0f} % of the line rate over the job's time"
         fix = "the node's clock, its instance type or its counters are not what the record says"
         yield standout("job-over-line-rate", message, over, fix=fix)
-
-
-def line_rate_shares(record: Mapping[str, Any], node: Node) -> tuple[float, float] | None:
-    """Return the parts of the instance's line rate that a node sent and received over the job's time; None: unknown.
-
-    An average over all of the job, start-up and pauses too: a low one is no fault.
-    """
-    began = record.get("began_at")
-    gbps = _gbps(record.get("instance_type") or "")
-    if began is None or gbps is None or record["ended_at"] - began < 1:
-        return None
-    bits = (record["ended_at"] - began) * gbps * _GIGA
-    return node.total("tx_bytes") * _BITS / bits, node.total("rx_bytes") * _BITS / bits
-
-
-@cache
-def _gbps(instance_type: str) -> float | None:
-    from efakit.catalog import instances
-    from efakit.errors import UnknownInstanceType
-
-    try:
-        return instances.get(instance_type).bandwidth_gbps or None if instance_type else None
-    except UnknownInstanceType:
-        return None
