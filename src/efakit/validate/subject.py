@@ -17,7 +17,8 @@ from efakit.inputs import LARGEST_SPEC_BYTES, MANIFEST, limited, other_than_yaml
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.rules.stack import stack_findings
 from efakit.spec.load import read_spec
 from efakit.spec.parallelcluster.model import ParallelCluster
