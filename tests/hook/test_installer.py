@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from efakit.emit.hooks import emit_hooks
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.spec.load import load_spec
 
 ROOT = Path(__file__).resolve().parents[2]
