@@ -180,7 +180,9 @@ def test_slurm_drains_each_node_that_starts_a_job_where_a_folder_is_empty(site, 
     assert "is empty: every job fails" in message
     script = site.work_dir / "drains.sh"
     script.write_text("#!/bin/sh\nsrun true\n")
-    site.cluster.submit(script, "--nodes=2", "--output=/dev/null")
+    # A job for each: one job of both is requeued at its first failure, and may never fail on the other node.
+    for node in site.nodes:
+        site.cluster.submit(script, f"--nodelist={node}", "--output=/dev/null")
     drained = 'test "$(sinfo --noheader --states=drain --format=%D)" = 2'
     site.cluster.run(["sh", "-c", f"for i in $(seq 200); do {drained} && exit 0; sleep 0.3; done; exit 1"])
     reasons = site.cluster.run(["sinfo", "--noheader", "--list-reasons", "--format=%E"]).stdout.splitlines()
