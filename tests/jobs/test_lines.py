@@ -100,6 +100,7 @@ def of_devices(**changes):
 
 
 COUNTERS = whole()["devices"]["counters"]
+NONE = text_of(interfaces=[])
 OTHER = {
     "a field twice": changed('"user": "user0",', '"user": "user0",\n"user": "user0",'),
     "a field twice on one line": changed('"user": "user0",', '"user": "user0", "user": "you",'),
@@ -152,6 +153,35 @@ OTHER = {
     "a field of later": dumps_lines({**whole(), "later": 1}),
     "no node": dumps_lines({name: value for name, value in whole().items() if name != "node"}),
     "deep": text_of(foreign_devices=[[[[["x"]]]]]),
+    "a number of 500 letters": re.sub(r'("ended_at": [0-9.]+)', r"\g<1>" + "0" * 500, TEXT),
+    "a number of 500 letters that no report reads": text_of(hugepages=["x"]).replace('"x"', "0." + "0" * 500),
+    **{
+        f"{what} in {where}": changed('"x"', value, text)
+        for what, value in {
+            "a name of later": "1",
+            "1e999": "1e999",
+            "100 digits": "1" * 100,
+            "40 lists": "[" * 40 + "]" * 40,
+            "100,000 lists": "[" * 100_000 + "]" * 100_000,
+            "990 objects": '{"a": ' * 990 + "1" + "}" * 990,
+        }.items()
+        for where, text in {
+            "a finding": text_of(findings=[{**FINDING, "later": "x"}]),
+            "LNet's counters": text_of(lnet={**LNET, "later": "x"}),
+            "a counter": text_of(interfaces=[{**INTERFACE, "counters": {"tx_bytes": "x"}}]),
+            "a column": of_devices(counters={**COUNTERS, "tx_pkts": [1, "x"]}),
+            "a field": text_of(user="x"),
+            "what no report reads": text_of(late_devices=["x"]),
+        }.items()
+    },
+    **{
+        f"{what} on the line of its field": changed('"interfaces": []', f'"interfaces": {json.dumps([item])}', NONE)
+        for what, item in {
+            "an interface": INTERFACE,
+            "an interface with a name of later": {**INTERFACE, "later": 1},
+            "an interface's 64 bits": {**INTERFACE, "counters": {"tx_bytes": (1 << 64) - 1}},
+        }.items()
+    },
     "on one line": json.dumps(whole()),
     "version 2": TEXT.replace('"schema_version": 3', '"schema_version": 2'),
     "a later version": TEXT.replace('"schema_version": 3', f'"schema_version": {SCHEMA_VERSION + 1}'),

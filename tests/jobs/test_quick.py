@@ -81,6 +81,18 @@ CHANGED = {
     "LNet's counters with a name of later": json.dumps({**WHOLE, "lnet": {**LNET, "later": 1}}),
     "LNet's counters as a list": json.dumps({**WHOLE, "lnet": [LNET]}),
     "a field of later": json.dumps({**WHOLE, "later": {"deep": [1]}}),
+    "a number of 500 letters": TEXT.replace('"ended_at": 2000.0', '"ended_at": 2000.0' + "0" * 500),
+    "a zero of 500 letters that no report reads": TEXT[:-1] + ', "hugepages": 0.' + "0" * 500 + "}",
+    **{
+        f"{what} in a finding": TEXT.replace('"rule": "r"', f'"rule": "r", "later": {value}')
+        for what, value in {
+            "a name of later": "1",
+            "1e999": "1e999",
+            "100 digits": "1" * 100,
+            "40 lists": "[" * 40 + "]" * 40,
+            "980 lists": "[" * 980 + "]" * 980,
+        }.items()
+    },
     "infinity": TEXT.replace('"ended_at": 2000.0', '"ended_at": Infinity'),
     "version 1": json.dumps(version_1()),
     "no object": "[]",

@@ -163,6 +163,15 @@ def test_the_quick_way_takes_nothing_that_the_common_reader_refuses_and_loses_no
     assert min(outcomes.values()) > 20, outcomes
 
 
+@BOTH
+@pytest.mark.parametrize("make", [record, older_record])
+def test_a_number_that_is_longer_than_the_common_reader_takes_is_refused(make, data_of):
+    data = data_of(make(1, 1)).replace(b'"clock_jump_seconds": 0.0', b'"clock_jump_seconds": 0.0' + b"0" * 500)
+    assert decode.quickly(data) is None
+    with pytest.raises(Unusable, match="letters"):
+        decode.decode(data, "bench/1/x.json", 1, NodeLists())
+
+
 def test_a_name_that_is_there_twice_is_refused():
     text = by_lines(record(1, 1)).decode()
     twice = text.replace('"node":', '"node": "other", "node":', 1)

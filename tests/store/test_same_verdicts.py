@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -11,9 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from efakit.hook.json_text import dumps_lines
 from efakit.jobs.records import find_runs as find_in_files
 from efakit.jobs.verdict import judge
 from efakit.store.stored import find_runs
+from scripts.bench_store import record as whole_record
+from tests.cli.running import run_here
 from tests.jobs.making import path_of, write
 from tests.jobs.true_runs import make_world
 
@@ -97,3 +102,77 @@ def the_same(seed):
 @given(st.integers(0, 2**32))
 def test_a_report_of_all_jobs_says_what_reports_of_single_jobs_say(seed):
     the_same(seed)
+
+
+def of_nodes():
+    """Return the records of one job's nodes as their hooks write them, with counters in the order of the kernel."""
+    made = []
+    for number in range(5):
+        record = whole_record(number, 2) | {"job_id": 7, "run": "t1", "restart_count": 0, "started_at": 1}
+        record |= dict.fromkeys(("node_list", "node_list_at_end"), "gpu-st-p5-[1-5]")
+        devices = record["devices"]
+        for group in ("counters", "device_counters"):
+            devices[group] = dict(sorted(devices[group].items(), reverse=True))
+        devices["names"] = [f"d{9 - number}", f"e{number}"]
+        devices["counters"]["retrans_timeout_events"] = [9_000_000, 0]
+        made.append(record)
+    return made
+
+
+def put(folder, record, write_text=dumps_lines):
+    path = path_of(folder, record)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(write_text(record))
+    return path
+
+
+def report(folder):
+    done = run_here("report", "7", "--records", folder, "--format", "json", "--devices")
+    return done.returncode, done.stdout.replace(str(folder), "."), done.stderr.replace(str(folder), ".")
+
+
+def test_a_report_with_all_devices_is_the_same_to_the_letter_where_records_came_into_the_store_in_another_order(
+    tmp_path,
+):
+    made = of_nodes()
+    for record in made:
+        put(tmp_path, record)
+    expected = report(tmp_path)
+    assert expected[0] == 0
+    everything = {record["record_id"]: record for record in made}
+    for path in tmp_path.glob("*/*/*.json"):
+        path.unlink()
+    for record in sorted(everything.values(), key=lambda one: one["node"], reverse=True):
+        put(tmp_path, record)
+        compact(tmp_path, grace_seconds=0)
+        compact(tmp_path, grace_seconds=0)
+    assert not jobs_in(tmp_path)
+    assert report(tmp_path) == expected
+
+
+@pytest.mark.parametrize("write_text", [dumps_lines, json.dumps], ids=["by lines", "on one line"])
+def test_a_copy_of_a_record_that_is_in_the_store_is_no_other_record_of_its_node(tmp_path, write_text):
+    made = of_nodes()
+    for record in made:
+        put(tmp_path, record)
+    compact(tmp_path)
+    put(tmp_path, made[0] | {"record_id": "00000000000000aa"}, write_text)
+    expected = from_files(tmp_path)
+    assert [told[2] for told in expected] == ["efa"]
+    compact(tmp_path)
+    assert from_store(tmp_path) == expected
+    compact(tmp_path, grace_seconds=0)
+    assert from_store(tmp_path) == expected
+
+
+def test_a_file_of_before_1970_comes_into_the_store_and_goes(tmp_path):
+    os.utime(put(tmp_path, of_nodes()[0]), (-1e9, -1e9))
+    assert compact(tmp_path).records == 1
+    assert compact(tmp_path, grace_seconds=0).removed_files == 1
+    assert verify(tmp_path).faults == []
+
+
+def test_a_folder_whose_name_is_not_a_job_as_the_hooks_write_it_does_not_make_a_job_be_taken_twice(tmp_path):
+    put(tmp_path, of_nodes()[0]).parent.with_name("007").mkdir()
+    assert compact(tmp_path).records == 1
+    assert (verify(tmp_path).json_files, verify(tmp_path).faults) == (1, [])

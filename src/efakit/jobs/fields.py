@@ -17,7 +17,7 @@ from typing import Any
 from efakit.jobs.columns import is_even, listed
 from efakit.jobs.json_file import Unusable
 from efakit.node.record import SCHEMA_VERSION as NEWEST_VERSION
-from efakit.node.record_type import DeviceColumns, DeviceRecord, Doc, InterfaceRecord
+from efakit.node.record_type import DeviceColumns, DeviceRecord, Doc, FindingRecord, InterfaceRecord, LnetRecord
 from efakit.node.record_type import Record as RecordType
 
 Record = Mapping[str, Any]
@@ -208,3 +208,12 @@ KNOWN = {
     for version in _VERSIONS
     for name, item in (("devices", DeviceRecord), ("interfaces", InterfaceRecord))
 }
+_OPEN = {name: frozenset(_hints(kind)) for name, kind in (("findings", FindingRecord), ("lnet", LnetRecord))}
+
+
+def has_only_known(name: str, value: Any) -> bool:
+    """Whether a good value of a field has no objects with fields that nobody has looked at: of any size and depth."""
+    known = _OPEN.get(name)
+    if not value or known is None:
+        return True
+    return all(item.keys() <= known for item in (value if isinstance(value, list) else (value,)))

@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 from efakit.jobs.json_file import refuse_constant
 
 _DECODER = json.JSONDecoder(parse_constant=refuse_constant)
+_AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+# A number of more than 400 letters, which the common reader refuses, has so many digits in a row.
+_LONG_NUMBER = b"0" * 128
 
 
 class _Faster(NamedTuple):
@@ -34,11 +37,18 @@ def decode(data: bytes) -> Any:
     """Return the value of a JSON text; of a name that is there twice, the last value.
 
     Raises:
-        ValueError: it is none, or not UTF-8.
+        ValueError: it is none, not UTF-8, or may have a number that is longer than the common reader takes.
         RecursionError: it is nested too deeply.
     """
+    if has_long_number(data):
+        raise ValueError("a number of many digits")
     # msgspec takes some of what is not UTF-8.
     return _FASTER[0].decode(data) if _FASTER and data.isascii() else _DECODER.decode(data.decode("utf-8"))
+
+
+def has_long_number(data: bytes) -> bool:
+    """Whether there are so many digits in a row that the common reader may refuse the number; in a text they may be."""
+    return len(data) > len(_LONG_NUMBER) and _LONG_NUMBER in data.translate(_AS_ZEROS)
 
 
 def columns(data: bytes) -> list[list[int]]:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from efakit.jobs.columns import ColumnDevices
 from efakit.jobs.devices import shared
-from efakit.jobs.fields import KNOWN, MISSING, checks_of
+from efakit.jobs.fields import KNOWN, MISSING, checks_of, has_only_known
 from efakit.jobs.json_file import Unusable, parse_json
 from efakit.jobs.json_text import colons, columns, decode
 from efakit.node.record import SCHEMA_VERSION
@@ -49,6 +49,7 @@ _SHAPE_OF_INTERFACES = frozenset(KNOWN[SCHEMA_VERSION, "interfaces"])
 _ABOUT = ("names", "pci_addresses", "drivers")
 _GROUPS = ("counters", "device_counters")
 _REST = ("unknown", "errors")
+_ON_LINES_OF_THEIR_OWN = ("interfaces", "findings")
 
 _Read = Callable[[bytes], Any]
 Column = tuple[bytes, int]
@@ -134,7 +135,7 @@ def read_lines(data: bytes) -> LineRecord | None:
             return form.read(lines)
         except _OtherForm:
             continue
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     if sum(map(len, _FORMS.values())) >= _MOST_FORMS:
         return None
@@ -301,7 +302,7 @@ def _learn(data: bytes, lines: Sequence[bytes]) -> _Form | None:
     try:
         form = scan.form()
         read = form.read(lines)
-    except (_OtherForm, ValueError):
+    except (_OtherForm, ValueError, RecursionError):
         return None
     is_same = {**read.fields, "devices": devices} == value
     return (
@@ -319,7 +320,7 @@ class _Scan:
         self._within: list[str] = []
         self._lines: list[_Line] = []
         self._fields: dict[str, int] = {}
-        self._items: dict[str, list[int]] = {"interfaces": [], "findings": []}
+        self._items: dict[str, list[int]] = {name: [] for name in _ON_LINES_OF_THEIR_OWN}
         self._about: dict[str, int] = {}
         self._commas = 0
         self._columns: dict[tuple[str, str], int] = {}
@@ -378,7 +379,9 @@ def _field(name: str) -> _Read:
 
     def read(text: bytes) -> Any:
         value = _value(text)
-        if not check(value) or (type(value) is int and value > _MOST_INT):
+        if not check(value) or (type(value) is int and value > _MOST_INT) or not has_only_known(name, value):
+            raise ValueError(name)
+        if name in _ON_LINES_OF_THEIR_OWN and value:
             raise ValueError(name)
         return value
 
@@ -391,7 +394,7 @@ def _item(field: str) -> _Read:
 
     def read(text: bytes) -> Any:
         value = _value(text)
-        if not check([value]):
+        if not check([value]) or not has_only_known(field, [value]):
             raise ValueError(field)
         return value
 

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from efakit.jobs.fields import Record
+from efakit.jobs.fields import Record, checks_of
 from efakit.jobs.median import median_low
 from efakit.jobs.node_list import NodeLists
+from efakit.node.record import SCHEMA_VERSION
 from efakit.printable import printable
 
 MOST_SECONDS_BETWEEN_ENDS = 300
@@ -146,8 +147,8 @@ def _without_copies(records: list[Record]) -> list[Record]:
 def _digest(record: Record) -> str:
     import hashlib  # OpenSSL with it; hardly ever has a node two records
 
-    # Of version 1 the id follows from the file's name.
-    content = {name: value for name, value in record.items() if name != "record_id"}
+    # Of version 1 the id follows from the file's name. What no report reads, not every way of reading has kept.
+    content = {name: record.get(name) for name in checks_of(SCHEMA_VERSION) if name != "record_id"}
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=list).encode()).hexdigest()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from efakit.jobs.devices import PackedDevices, pack
-from efakit.jobs.fields import KNOWN, MISSING, checks_of
+from efakit.jobs.fields import KNOWN, MISSING, checks_of, has_only_known
 from efakit.jobs.json_text import colons, decode
 from efakit.jobs.lines import read_lines
 
@@ -56,6 +56,8 @@ def _read_version_2(data: bytes) -> dict[str, Any] | None:
     if not _are_good(value):
         return None
     if any(item.keys() != _SHAPE_OF_INTERFACES for item in value["interfaces"]):
+        return None
+    if not has_only_known("findings", value["findings"]) or not has_only_known("lnet", get("lnet")):
         return None
     devices = value.pop("devices", None)
     packed = _packed(devices)

@@ -22,7 +22,7 @@ from efakit.jobs.many import read_all
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.quick import read_quickly
 from efakit.jobs.version_1 import id_by_path, lift
-from efakit.node.record import safe_name
+from efakit.node.record import record_path, safe_name
 from efakit.printable import printable
 
 MOST_FILES = 200_000
@@ -210,6 +210,9 @@ def read_folder(records_dir: Path, cluster: str, job_id: int, found: Found, stor
     if stored:
         records, elsewhere = stored.records(cluster, job_id, {record["record_id"] for _, record in good}, found.lists)
         good += [("", record) for record in records]
+        if records:
+            # What is told of several nodes is in the order in which they were read.
+            good.sort(key=lambda one: one[0] or record_path(one[1])[-1])
     add_records(found, folder, cluster, job_id, good, bad, elsewhere)
 
 

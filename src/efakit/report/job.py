@@ -160,7 +160,9 @@ def _bytes(traffic: Traffic | None) -> dict[str, Any]:
 
 
 def _device(device: Any) -> dict[str, Any]:
-    return {"name": device["name"], "counters": {**device["counters"], **(device.get("device_counters") or {})}}
+    counters = {**device["counters"], **(device.get("device_counters") or {})}
+    # A record has them as the kernel listed them, and the store in another order.
+    return {"name": device["name"], "counters": dict(sorted(counters.items()))}
 
 
 def _standout(item: Standout) -> dict[str, Any]:

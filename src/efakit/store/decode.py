@@ -19,6 +19,7 @@ from efakit.jobs.columns import is_even, listed
 from efakit.jobs.devices import pack
 from efakit.jobs.fields import Record, checks_of
 from efakit.jobs.json_file import parse_json
+from efakit.jobs.json_text import has_long_number
 from efakit.jobs.lines import FIELDS, About, Column, Shape, read_lines
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.reader import check_place, usable
@@ -83,7 +84,7 @@ def _by_lines(data: bytes) -> tuple[Quick, Record] | None:
 
 def _by_type(data: bytes) -> tuple[Row, Record] | None:
     # The hooks write ASCII; msgspec takes some of what is not UTF-8. An escaped colon would not be counted.
-    if len(data) > _MOST_BYTES or not data.isascii() or b"\\" in data:
+    if len(data) > _MOST_BYTES or not data.isascii() or b"\\" in data or has_long_number(data):
         return None
     for decoder, finish in _ways():
         try:

@@ -50,7 +50,9 @@ def list_json(records_dir: Path) -> list[Unit]:
     units = []
     for cluster in _folders(records_dir, needed=True):
         if not cluster.startswith((".", "@")):
-            jobs = sorted(int(name) for name in _folders(records_dir / cluster) if name.isascii() and name.isdigit())
+            # 007 is not the folder of job 7, whose files would be taken twice.
+            names = (name for name in _folders(records_dir / cluster) if name.isascii() and name.isdigit())
+            jobs = sorted(int(name) for name in names if name[0] != "0")
             for job_id in jobs:
                 files = _files(records_dir / cluster / str(job_id), f"{cluster}/{job_id}")
                 if files:
@@ -90,7 +92,9 @@ def _files(folder: Path, below: str) -> list[JsonFile]:
                     continue
                 mode = stat.S_IMODE(about.st_mode) & 0o777 if stat.S_ISREG(about.st_mode) else 0
                 record_id = record_id_of(f"{below}/{entry.name}")
-                found.append(JsonFile(entry.name, record_id, about.st_size & 0xFFFFFFFF, about.st_mtime_ns, mode))
+                # As wide as the index has them: a file may be of before 1970.
+                size, written_at = about.st_size & 0xFFFFFFFF, min(max(about.st_mtime_ns, 0), (1 << 64) - 1)
+                found.append(JsonFile(entry.name, record_id, size, written_at, mode))
     except OSError:
         return []
     return sorted(found, key=lambda file: file.name)
