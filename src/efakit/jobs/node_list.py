@@ -73,11 +73,12 @@ def _with_their_width(numbered: dict[tuple[str, int], list[int]]) -> dict[tuple[
     joined: dict[tuple[str, int], list[int]] = {}
     for (stem, width), numbers in numbered.items():
         widths = sorted(other for own, other in numbered if own == stem and other > 0)
-        for number in numbers if width >= 0 else ():
-            fit = width or next((own for own in widths if own == len(str(number))), 0)
+        if width or not widths:
+            joined.setdefault((stem, width), []).extend(numbers)
+            continue
+        for number in numbers:
+            fit = next((own for own in widths if own == len(str(number))), 0)
             joined.setdefault((stem, fit), []).append(number)
-        if width < 0:
-            joined[stem, width] = []
     return joined
 
 

@@ -66,12 +66,13 @@ def split(
     """
     ordered = sorted(values, key=values.__getitem__)
     groups: list[list[str]] = [[]]
-    before = values[ordered[0]]
+    before, step = values[ordered[0]], 1 + limits["peers-off"]
     for name in ordered:
-        if values[name] > before * (1 + limits["peers-off"]):
+        value = values[name]
+        if value > before * step:
             groups.append([])
         groups[-1].append(name)
-        before = values[name]
+        before = value
     groups.sort(key=len, reverse=True)
     least = limits["group-share"] * len(values)
     main = [group for number, group in enumerate(groups) if number == 0 or len(group) > max(1, least)]
@@ -80,6 +81,9 @@ def split(
     others: list[tuple[str, float, float]] = []
     for group in groups:
         own = [item for item in kept if item[1] is group]
+        ends = (group[0], group[-1])
+        if own and not any(_differs(values[name], own[0][0], spreads[id(group)], limits) for name in ends):
+            continue  # where neither the least nor the greatest differs, no value between them does
         for name in group:
             middle, near = own[0] if own else min(kept, key=lambda item: abs(item[0] - values[name]))
             if _differs(values[name], middle, spreads[id(near)], limits):
