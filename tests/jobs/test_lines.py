@@ -254,3 +254,12 @@ def test_many_long_lines_of_which_each_is_known_are_not_all_kept(monkeypatch):
         kept = [line for at, known in enumerate(form._known) if form._lines[at].read for line in known]
         kept += [line for about in form._abouts for line in about]
         assert sum(map(len, kept)) <= max(4096, 2000 * 3)
+
+
+def test_nothing_is_kept_of_names_that_are_no_fields():
+    inner = ",\n".join(f'"name{number}": 1' for number in range(200))
+    text = changed('"late_devices": null', '"late_devices":{\n' + inner + "\n}")
+    for _ in range(2):
+        found = quickly(text.encode())
+        assert found is None or found == slowly(text.encode())
+    assert lines._field.cache_info().currsize <= len(lines.FIELDS)

@@ -353,7 +353,7 @@ class _Scan:
         read = None
         if text in (b"{", b"["):
             self._within.append(name)
-        elif not self._within:
+        elif not self._within and name in FIELDS:
             self._fields[name], read = at, _field(name)
         elif self._within == ["devices"] and name in _ABOUT:
             self._about[name], read = at, _texts(self._count, are_names=name == "names")
