@@ -392,15 +392,18 @@ slurm_needs_task_prolog() { # slurm_needs_task_prolog FILE
 
 # A prolog or epilog that has begun has its list of files already, and fails where one of them is gone. So the files go
 # when no job is just starting or ending; 1 where there always is one, or Slurm is too slow to say. Where it is down no job
-# starts. Without PrologFlags=Alloc a job is running when its prolog is.
+# starts. Without PrologFlags=Alloc a job is running when its prolog is. A job that pends without a reason may have been
+# submitted just now, and start in the next moment; deep in a long queue it does so for hours, and is waited for once.
 wait_for_starting_jobs() {
+  states=CF,CG,R,PD
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    # %M is how long it runs: 0:07, 12:00, 1-00:00:00.
-    jobs=$(ask_slurm squeue --noheader --states=CF,CG,R --format='%t %M') || {
+    # %M is how long it runs: 0:07, 12:00, 1-00:00:00. %r is why it pends.
+    jobs=$(ask_slurm squeue --noheader --states=$states --format='%t %M %r') || {
       if is_mute $?; then return 1; fi
       return 0
     }
-    printf '%s' "$jobs" | grep -qv '^ *R  *[1-9]' || return 0
+    printf '%s\n' "$jobs" | sed -n '/^ *R  *[1-9]/d; /^ *PD .*[^ ]/{ / None *$/!d; }; /[^ ]/p' | grep -q . || return 0
+    states=CF,CG,R
     sleep 3
   done
   return 1

@@ -19,7 +19,7 @@ import yaml
 from efakit.emit.hooks import emit_hooks
 from efakit.node.counters import read_port_counters
 from efakit.node.parallel import in_parallel_when_slow
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.plan.slurm.site import INSTALLER
 from efakit.spec.load import load_spec
 from scripts.ratios import median_ratio

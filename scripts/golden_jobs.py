@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from efakit.emit.registry import emit
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 

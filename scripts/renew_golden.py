@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from efakit.emit.registry import applying, emit
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.spec.load import load_spec
 from scripts.golden_jobs import golden_jobs
 from scripts.golden_reports import golden_page, golden_reports

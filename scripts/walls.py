@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import NamedTuple
 
 from grimp import ImportGraph
@@ -28,7 +30,10 @@ class Breach(NamedTuple):
 
 
 class Walls(Contract):
-    """No room imports a room or a package that its row does not name; no platform and no target knows another."""
+    """No room imports a room or a package that its row does not name; no platform and no target knows another.
+
+    No modules import each other in a circle, not even for a type's name.
+    """
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         """Return every import that is not allowed, with its lines."""
@@ -45,8 +50,9 @@ class Walls(Contract):
 
 
 def breaches(graph: ImportGraph) -> list[Breach]:
-    """Return the imports of a graph, external packages included, that the table does not allow."""
-    return sorted(set(_breaches(graph)))
+    """Return the imports of a graph, external packages included, that the table does not allow; else a circle's."""
+    # An import that is not allowed makes a circle, as a rule.
+    return sorted(set(_breaches(graph))) or list(_circle(graph))
 
 
 def _breaches(graph: ImportGraph) -> Iterator[Breach]:
@@ -60,6 +66,16 @@ def _breaches(graph: ImportGraph) -> Iterator[Breach]:
             why = _against(importer, imported)
             if why:
                 yield Breach(why, importer, imported)
+
+
+def _circle(graph: ImportGraph) -> Iterator[Breach]:
+    """Give the imports of one circle of modules, where there is one."""
+    own = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules if _inside(module)}
+    try:
+        TopologicalSorter({module: sorted(filter(_inside, imports)) for module, imports in own.items()}).prepare()
+    except CycleError as error:
+        for imported, importer in pairwise(error.args[1]):
+            yield Breach("a circle of modules", importer, imported)
 
 
 def _against(importer: str, imported: str) -> str | None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from efakit.catalog.job_templates import template_names
 from efakit.cli.main import efakit
 from efakit.errors import EfakitError, UsageError
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.spec.load import load_spec
 
 SPEC = Path(__file__).resolve().parents[2] / "cluster-configs/p5-capacity-block.yaml"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from efakit.emit.registry import emit
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 

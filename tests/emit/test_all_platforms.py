@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from efakit.cli.main import efakit
 from efakit.emit.registry import emit
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.spec.load import load_spec, read_spec
 from efakit.spec.yamltext import Document
 

@@ -19,7 +19,8 @@ from efakit.emit.decisions import emit_decisions
 from efakit.emit.hooks import hook_archive
 from efakit.emit.registry import emit, target
 from efakit.emit.shell import quote
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.spec.load import load_spec, read_spec
 from efakit.spec.yamltext import Document
 
@@ -37,7 +38,7 @@ def files_of(plan: Plan) -> dict[str, bytes]:
 def test_the_same_spec_gives_the_same_bytes():
     script = (
         "import hashlib, sys; from efakit.emit.registry import emit; from pathlib import Path;"
-        "from efakit.plan.plan import make_plan; from efakit.spec.load import load_spec;"
+        "from efakit.plan.make import make_plan; from efakit.spec.load import load_spec;"
         "plan = make_plan(load_spec(Path(sys.argv[1])));"
         "[print(f.path, hashlib.sha256(f.content).hexdigest()) for f in emit(plan)]"
     )

@@ -22,7 +22,8 @@ from efakit.emit.registry import emit
 from efakit.emit.resources import package_file
 from efakit.errors import SpecError
 from efakit.plan.container import ContainerPlan, findings
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 from efakit.vendor import dockerfile_judges

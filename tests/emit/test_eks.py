@@ -18,7 +18,8 @@ from efakit.emit.registry import emit
 from efakit.errors import SpecError
 from efakit.lint.manifest import lint_manifests
 from efakit.plan.eks import EksPlan
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 from tests.emit.denied import without_privilege

@@ -17,7 +17,8 @@ from efakit.doctor.exporter_checks import exporter_words
 from efakit.emit.registry import emit
 from efakit.errors import SpecError
 from efakit.node.exporter import exporter_state
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 

@@ -9,7 +9,8 @@ import pytest
 
 from efakit.emit.parallelcluster import cluster_config
 from efakit.emit.parallelcluster.sections import merged
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 

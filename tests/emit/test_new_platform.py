@@ -22,7 +22,8 @@ from efakit.emit import registry
 from efakit.emit.registry import File, applying, emit, target, targets
 from efakit.errors import SpecError, UsageError
 from efakit.plan import platforms
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.plan.platforms import platform_of
 from efakit.spec import sections as spec_sections
 from efakit.spec.load import read_spec

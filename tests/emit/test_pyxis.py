@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from efakit.cli.main import efakit
 from efakit.emit.registry import emit
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 

@@ -17,7 +17,8 @@ from efakit.catalog.sagemaker import offered
 from efakit.cli.main import efakit
 from efakit.emit.registry import File, emit
 from efakit.errors import SpecError
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.plan.sagemaker import SageMakerPlan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document

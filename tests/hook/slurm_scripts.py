@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 import efakit.emit.hooks
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.spec.load import load_spec
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from efakit.emit.hooks import emit_hooks
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.spec.load import load_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -348,7 +348,13 @@ def test_order_beside_parallelcluster_s_scripts_in_slurm_s_reverse_glob(site):
     assert (prologs, epilogs) == (["90_pcluster", "00_efakit"], ["99_efakit", "90_pcluster"])
 
 
-STARTING = ["CF 0:00", "R 0:07", "CG 1-02:00:00", "R 12:00\nR 0:59"]
+STARTING = [
+    "CF 0:00 None",
+    "R 0:07 None",
+    "CG 1-02:00:00 None",
+    "R 12:00 None\nR 0:59 None",
+    "PD 0:00 Resources\nPD 0:00 None",
+]
 
 
 @EITHER_SHELL
@@ -360,7 +366,7 @@ def test_no_script_goes_while_a_job_s_prolog_or_epilog_may_have_it_on_its_list(s
     programs.mkdir()
     # Slurm says at first that jobs are starting, later that some have been running for a while.
     squeue = f"""#!/bin/sh
-test -e {programs}/later && echo 'R 1:00' && exit
+test -e {programs}/later && echo 'R 1:00 None' && echo 'PD 0:00 Resources' && exit
 ls {scripts}/prolog.d {scripts}/epilog.d >{programs}/seen
 echo '{busy}'
 """

@@ -319,13 +319,13 @@ def test_where_a_command_of_slurm_s_is_not_found_slurm_is_not_taken_for_down(clu
 def test_where_jobs_start_all_the_time_no_job_misses_a_script_that_it_has_on_its_list(cluster):
     cluster.add_others()
     cluster.run()
-    cluster.slurm.jobs("R 1-00:00:00", "CF 0:00")
+    cluster.slurm.jobs("R 1-00:00:00 None", "CF 0:00 None")
     cluster.slurm.program("sleep", "exit 0")
     said = cluster.run("--uninstall")
     assert (said.returncode, said.stdout.count("jobs are starting or ending all the time")) == (0, 2)
     assert cluster.job() == (0, 0)
     assert (cluster.prolog.exists(), cluster.hooks_run(), cluster.home.exists()) == (True, False, False)
-    cluster.slurm.jobs("R 1-00:00:00")
+    cluster.slurm.jobs("R 1-00:00:00 None", "PD 0:00 Priority")
     cluster.run("--uninstall")
     assert not cluster.prolog.exists()
 

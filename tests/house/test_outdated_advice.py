@@ -20,7 +20,7 @@ from efakit.lint.config import lint_config
 from efakit.lint.dockerfile import lint_dockerfile
 from efakit.lint.manifest import lint_manifests
 from efakit.lint.script import Surroundings, lint_script
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.rules.registry import rule_of
 from efakit.rules.releases import target_of
 from efakit.rules.target import any_supported

@@ -93,11 +93,13 @@ def test_no_circle_leads_from_room_to_room(graph):
     assert graph.nominate_cycle_breakers("efakit") == set()
 
 
-def test_no_module_imports_itself_in_a_circle_when_it_runs():
-    graph = grimp.build_graph("efakit", exclude_type_checking_imports=True, cache_dir=None)
-    rooms = sorted(module for module in graph.modules if graph.find_children(module))
-    circles = {room: graph.nominate_cycle_breakers(room) for room in rooms}
-    assert {room: imports for room, imports in circles.items() if imports} == {}
+@pytest.mark.parametrize("room", THERE)
+def test_modules_that_import_each_other_in_a_circle_are_refused(graph, room):
+    one, two, three = (f"efakit.{room}.{name}" for name in ("one", "two", "three"))
+    with imported(graph, (one, two), (two, three)):
+        assert refused(graph) == []
+    with imported(graph, (one, two), (two, three), (three, one)):
+        assert refused(graph) == ["a circle of modules"] * 3
 
 
 def test_every_folder_with_modules_has_a_row():

@@ -15,7 +15,8 @@ import yaml
 
 from efakit.emit.registry import emit
 from efakit.plan.container import ContainerPlan
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 from tests.images.standins import STOOD_IN, Registry, missing

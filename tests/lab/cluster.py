@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from .client import POLL_SECONDS, LabClient, LabCommandError, LabError
+from .client import POLL_SECONDS, LabClient, LabCommandError, LabError, pause_after
 from .labspec import HEAD_NAME, LabSpec, default_node_names
 from .state import LabState, clean_up
 
@@ -212,12 +212,13 @@ class LabCluster(LabClient):
             self._enter(state)
 
     def _wait_for_idle_nodes(self) -> None:
-        deadline = time.monotonic() + self._start_timeout_seconds
+        began = time.monotonic()
+        deadline = began + self._start_timeout_seconds
         states: dict[str, str] = {}
         while set(states) != set(self.spec.node_names) or set(states.values()) != {"idle"}:
             if time.monotonic() > deadline:
                 raise LabError(f"not all nodes are idle after {self._start_timeout_seconds:.0f} s: {states}")
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause_after(began))
             states = self.node_states()
 
     def _enter(self, state: LabState) -> None:

@@ -106,7 +106,7 @@ class Loop:
 
     def wait_for_epilogs(self) -> None:
         """Wait until no job is completing: all epilogs are done."""
-        done = 'for i in $(seq 600); do [ -z "$(squeue -h -t CG)" ] && exit 0; sleep 0.1; done; exit 1'
+        done = 'for i in $(seq 200); do [ -z "$(squeue -h -t CG)" ] && exit 0; sleep 0.3; done; exit 1'
         self.cluster.run(["sh", "-c", done])
 
     def output(self, name: str, job: int) -> str:

@@ -102,7 +102,7 @@ def test_a_node_whose_job_does_not_end_is_left_after_the_time_that_was_given(war
     script = ward.work_dir / "sleep.sh"
     script.write_text("#!/bin/sh\nsleep 600\n")
     job = ward.cluster.submit(script, f"--nodelist={node}", "--exclusive", "--no-requeue")
-    ward.cluster.run(["sh", "-c", f'until [ "$(squeue -h -o %t -j {job})" = R ]; do sleep 0.1; done'])
+    ward.cluster.run(["sh", "-c", f'until [ "$(squeue -h -o %t -j {job})" = R ]; do sleep 0.3; done'])
     try:
         _, data = ward.doctor("--node", node, "--start-seconds", "2")
     finally:

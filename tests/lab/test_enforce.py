@@ -64,7 +64,7 @@ class Enforced(Loop):
 
     def wait_for_drain(self, node: str) -> None:
         seen = f'[ -n "$(sinfo --noheader --nodes={node} --states=drained --format=%N)" ]'
-        self.cluster.run(["sh", "-c", f"for i in $(seq 600); do {seen} && exit 0; sleep 0.1; done; exit 1"])
+        self.cluster.run(["sh", "-c", f"for i in $(seq 200); do {seen} && exit 0; sleep 0.3; done; exit 1"])
 
 
 @pytest.fixture(scope="module")

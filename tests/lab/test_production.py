@@ -123,7 +123,7 @@ class Day(Loop):
     def wait_for(self, count: int) -> None:
         """Wait on the cluster itself until so many jobs are finished."""
         seen = f'[ "$(squeue --states=CD --noheader --format=%i | wc -l)" -ge {count} ]'
-        waiting = f"for i in $(seq {ALL_DONE_SECONDS * 5}); do {seen} && exit 0; sleep 0.2; done; exit 1"
+        waiting = f"for i in $(seq {ALL_DONE_SECONDS * 2}); do {seen} && exit 0; sleep 0.5; done; exit 1"
         self.cluster.run(["sh", "-c", waiting], timeout_seconds=ALL_DONE_SECONDS + 30)
 
     def jobs(self) -> dict[int, list[str]]:

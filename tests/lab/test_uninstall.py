@@ -182,7 +182,7 @@ def test_slurm_drains_each_node_that_starts_a_job_where_a_folder_is_empty(site, 
     script.write_text("#!/bin/sh\nsrun true\n")
     site.cluster.submit(script, "--nodes=2", "--output=/dev/null")
     drained = 'test "$(sinfo --noheader --states=drain --format=%D)" = 2'
-    site.cluster.run(["sh", "-c", f"for i in $(seq 600); do {drained} && exit 0; sleep 0.1; done; exit 1"])
+    site.cluster.run(["sh", "-c", f"for i in $(seq 200); do {drained} && exit 0; sleep 0.3; done; exit 1"])
     reasons = site.cluster.run(["sinfo", "--noheader", "--list-reasons", "--format=%E"]).stdout.splitlines()
     assert reasons == ["Prolog error"]
     record_property("says", f"hooks status: {message}")

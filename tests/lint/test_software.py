@@ -14,7 +14,7 @@ from efakit.errors import SpecError
 from efakit.finding import Finding
 from efakit.lint.config import lint_config
 from efakit.lint.config.document import ConfigDocument
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.spec.load import load_spec
 from tests.pcluster.simulated import config, standard_account, text
 

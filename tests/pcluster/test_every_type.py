@@ -15,7 +15,7 @@ import yaml
 from efakit.catalog import instances
 from efakit.catalog.instances import Instance
 from efakit.emit.parallelcluster import cluster_config
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.starter import spec_text
 from efakit.spec.yamltext import Document

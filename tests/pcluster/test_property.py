@@ -14,7 +14,7 @@ from efakit.catalog import offerings
 from efakit.emit.parallelcluster import cluster_config
 from efakit.errors import SpecError
 from efakit.lint.config import lint_config
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 from efakit.vendor.simulated_account import Judge, account_for, installed_pcluster_version

@@ -15,7 +15,8 @@ from efakit.catalog.pcs import MOST_SCRIPT_BYTES
 from efakit.cli.main import efakit
 from efakit.emit.registry import emit
 from efakit.errors import SpecError
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 from efakit.vendor import sagemaker_model

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 

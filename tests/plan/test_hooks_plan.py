@@ -14,7 +14,8 @@ from efakit.errors import SpecError
 from efakit.hook.policy import _NEVER_ENFORCED
 from efakit.hook.settings import Settings, load_settings
 from efakit.lint.config import lint_config
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.rules.breaker import breaker_limit
 from efakit.rules.registry import rules_of
 from efakit.spec.load import read_spec

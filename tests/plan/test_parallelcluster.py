@@ -11,7 +11,8 @@ import yaml
 from efakit.emit.parallelcluster import cluster_config, emit_parallelcluster
 from efakit.emit.parallelcluster.comments import place_of
 from efakit.plan.decision import Decision
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.spec.load import load_spec
 from tests.emit.jobscript import plan_of
 

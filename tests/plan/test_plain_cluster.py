@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from efakit.emit.registry import applying, emit
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.spec.load import load_spec, read_spec
 from efakit.spec.yamltext import Document
 from tests.emit.jobscript import plan_of as with_parallelcluster

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from efakit.catalog import instances
+from efakit.plan.make import make_plan
 from efakit.plan.parallelcluster.plan import ParallelClusterPlan
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.plan import Plan
 from efakit.spec.load import read_spec
 from efakit.spec.yamltext import Document
 

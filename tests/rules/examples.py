@@ -17,7 +17,7 @@ from efakit.finding import Finding
 from efakit.lint.config import JobNodes, lint_config
 from efakit.lint.dockerfile import lint_dockerfile
 from efakit.lint.script import Surroundings, lint_script
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.rules.releases import target_of
 from efakit.rules.target import Target, any_supported
 from efakit.spec.load import read_spec

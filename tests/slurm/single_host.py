@@ -122,12 +122,13 @@ def pyslurm_prefix() -> Path:
 
 
 def wait_until(what: str, holds: Callable[[], object], seconds: float = 60.0) -> None:
-    """Poll ``holds`` until it is true; AssertionError that names ``what`` when the time is over."""
-    end = time.monotonic() + seconds
+    """Poll ``holds``, ever less often, until it is true; AssertionError that names ``what`` when the time is over."""
+    began = time.monotonic()
     while not holds():
-        if time.monotonic() > end:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise AssertionError(f"after {seconds:g} s still not: {what}")
-        time.sleep(0.05)
+        time.sleep(min(max(waited / 10, 0.05), 0.5))
 
 
 def _free_ports(names: Sequence[str]) -> dict[str, int]:

@@ -57,9 +57,21 @@ def test_records_that_are_in_the_store_alone_are_found_of_whatever_day(tmp_path)
 def test_the_newer_of_file_and_store_counts(tmp_path):
     put(tmp_path, 10, "n1", "n2")
     store(tmp_path)
-    put(tmp_path, 9, "n1")  # a long job, whose record comes late
+    put(tmp_path, 9, "n1")  # a long job, which ended last
     put(tmp_path, 11, "n2")
-    assert jobs(tmp_path, "n1", "n2") == {"n1": 10, "n2": 11}
+    assert jobs(tmp_path, "n1", "n2") == {"n1": 9, "n2": 11}
+    store(tmp_path)
+    assert jobs(tmp_path, "n1", "n2") == {"n1": 9, "n2": 11}
+
+
+def test_where_job_ids_began_anew_the_latest_record_counts_and_not_the_highest_id(tmp_path):
+    put(tmp_path, 900, "n1", "n2", "n3")
+    store(tmp_path)
+    put(tmp_path, 3, "n1", day=1)
+    assert jobs(tmp_path, "n1", "n2") == {"n1": 3, "n2": 900}
+    store(tmp_path)
+    put(tmp_path, 4, "n2", day=2)
+    assert jobs(tmp_path, "n1", "n2", "n3") == {"n1": 3, "n2": 4, "n3": 900}
 
 
 def test_a_record_of_the_store_comes_out_as_its_file_was_read(tmp_path):

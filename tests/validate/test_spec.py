@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from efakit.cli.main import efakit
 from efakit.errors import SpecError
 from efakit.rules.registry import rules_of
 from efakit.validate.spec import plan_spec
+from efakit.validate.subject import read_subject
 from tests.spec.test_load import GOOD as RIGHT
 
 GOOD = RIGHT.replace("template: torchrun", "template: command").replace("script: train.py", "program: hostname")
@@ -169,3 +171,22 @@ def test_overrides_count_and_are_the_user_s_own_word(tmp_path):
     (tmp_path / "spec.yaml").write_text(wrong)
     assert plan_spec(tmp_path / "spec.yaml").jobs[0].nodes == 4
     assert rules_said(tmp_path, wrong) == ["counts"]
+
+
+@pytest.mark.parametrize(("before", "times"), [("", 1), ("---\n", 1), ("{", 2)])
+def test_a_spec_s_yaml_is_read_once_where_its_text_tells_that_it_is_one(before, times, tmp_path, monkeypatch):
+    """Reading takes most of the time that a large spec's judgement takes."""
+    text, read = f"{before}{GOOD}", []
+    if before == "{":
+        text = "{" + json.dumps(yaml.safe_load(GOOD))[1:]
+    (tmp_path / "spec.yaml").write_text(text)
+    begin = yaml.SafeLoader.__init__
+
+    def noted(self, stream):
+        read.append(stream)
+        begin(self, stream)
+
+    monkeypatch.setattr(yaml.SafeLoader, "__init__", noted)
+    subject = read_subject(tmp_path / "spec.yaml", None, None)
+    assert subject.plan is not None
+    assert read.count(text) == times

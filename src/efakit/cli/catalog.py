@@ -161,7 +161,7 @@ def _shown(instance: Instance) -> ShownType:
 
 def _decided(instance: Instance) -> tuple[tuple[Decision, ...], str]:
     """Return what efakit decides for two nodes of a type, and what it was asked, or why it decides nothing."""
-    from efakit.plan.plan import make_plan
+    from efakit.plan.make import make_plan
     from efakit.spec.load import read_spec
     from efakit.spec.starter import spec_text
     from efakit.spec.yamltext import Document

@@ -16,7 +16,7 @@ from efakit.cli import complete
 from efakit.cli.command import Command
 from efakit.cli.files import replace_file
 from efakit.errors import SpecError, UsageError
-from efakit.plan.plan import make_plan
+from efakit.plan.make import make_plan
 from efakit.spec.load import read_spec
 from efakit.spec.schema import spec_schema
 from efakit.spec.starter import spec_text

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from efakit.hook.baselines import Baselines
 from efakit.hook.folder import SMALL_BYTES, open_folder
-from efakit.hook.liveness import is_at_rest, jobs_in_cgroups, why_ended
+from efakit.hook.liveness import is_at_rest, why_ended
 from efakit.hook.moment import Moment
 from efakit.hook.spool import ACTIVE, LOST_FILE, MOST_RUNS_BYTES, OUTBOX, RUNS_FILE
+from efakit.hook.steps import jobs_in_cgroups
 from efakit.hook.trust import load_from
 from efakit.node.files import below, read_text_or_none
 from efakit.node.record import safe_name

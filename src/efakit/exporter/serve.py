@@ -11,11 +11,12 @@ from socketserver import ThreadingMixIn
 from typing import Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, write_to_textfile
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
 from efakit.errors import UsageError
 from efakit.exporter.text import CONTENT_TYPE, text_of
+from efakit.exporter.textfile import replace_file
 from efakit.exporter.tls import mutual_context
 from efakit.finding import Place
 
@@ -124,7 +125,7 @@ def write_textfile(collector: Collector, path: Path) -> None:
     if path.suffix != ".prom":
         raise UsageError("node_exporter reads files named *.prom only", Place(str(path)))
     try:
-        write_to_textfile(str(path), registry_of(collector))
+        replace_file(path, generate_latest(registry_of(collector)))
     except OSError as error:
         raise UsageError(f"cannot be written: {error.strerror}", Place(str(path))) from error
 

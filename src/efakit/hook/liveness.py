@@ -6,10 +6,6 @@ in this order; where there is none the job may still run, and counts as running.
 
 from __future__ import annotations
 
-import os
-
-from efakit.node.files import below, list_folder, read_text_or_none
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +16,6 @@ if TYPE_CHECKING:
 # How long after the end of its time limit a job may still be there: KillWait, UnkillableStepTimeout, the epilog's wait.
 _LATE_SECONDS = 3600
 _SETTLED_SECONDS = 3600.0
-_STEP_PROGRAM = "slurmstepd"
-_MOST_BYTES, _MOST_DIGITS = 512, 20
 
 
 def why_ended(kept: Mapping[str, Any], now: Moment) -> str | None:
@@ -66,60 +60,3 @@ def _age_seconds(snapshot: Mapping[str, Any], now: Moment) -> float | None:
     if snapshot.get("boot_id") != now.boot_id or not isinstance(then, (int, float)) or today is None:
         return None
     return today - then
-
-
-def jobs_with_steps(root: str) -> set[int] | None:
-    """Return the ids of the jobs that have a step on this node; None where that cannot be known.
-
-    Each step has a slurmstepd, which writes its job's id into its command line: ``slurmstepd: [42.batch]``
-    (``setproctitle`` in SchedMD/slurm, ``src/slurmd/slurmstepd``).
-    """
-    folder = below(root, "proc")
-    try:
-        names = [name for name in os.listdir(folder) if name.isdigit()]
-    except OSError:
-        return None
-    found: set[int] = set()
-    for name in names:
-        try:
-            if _read(os.path.join(folder, name, "comm")).strip() != _STEP_PROGRAM.encode():
-                continue
-            title = _read(os.path.join(folder, name, "cmdline"))
-        except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
-            continue  # it ended just now
-        except OSError:
-            return None
-        after = title.partition(b"[")[2]
-        digits = after[: len(after) - len(after.lstrip(b"0123456789"))]
-        if 0 < len(digits) <= _MOST_DIGITS:
-            found.add(int(digits))
-    return found if names else None
-
-
-def jobs_in_cgroups(root: str) -> set[int]:
-    """Return the ids of the jobs that have processes here, as far as Slurm's cgroups tell: a sign, and cheap to read.
-
-    Version 2 only: ``system.slice/slurmstepd.scope/job_42``, with the node's name before ``slurmstepd`` where a host
-    has several (``src/plugins/cgroup/v2`` in SchedMD/slurm).
-    """
-    found: set[int] = set()
-    slices = below(root, "sys/fs/cgroup/system.slice")
-    for scope in list_folder(slices):
-        if not scope.endswith("slurmstepd.scope"):
-            continue
-        for name in list_folder(os.path.join(slices, scope)):
-            start, _, digits = name.partition("_")
-            if start != "job" or not digits.isascii() or not digits.isdigit() or len(digits) > _MOST_DIGITS:
-                continue
-            events = read_text_or_none(os.path.join(slices, scope, name, "cgroup.events")) or ""
-            if "populated 0" not in events:  # what a job left may outlive it
-                found.add(int(digits))
-    return found
-
-
-def _read(path: str) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, _MOST_BYTES)
-    finally:
-        os.close(descriptor)

@@ -38,7 +38,7 @@ class Moment:
 
     def other_jobs(self, job_id: int, het_job_id: int | None) -> set[int]:
         """Return the ids of other jobs that have processes here now, as far as Slurm's cgroups tell."""
-        from efakit.hook.liveness import jobs_in_cgroups
+        from efakit.hook.steps import jobs_in_cgroups
 
         # A step of a heterogeneous job may bear the id of its first component.
         return jobs_in_cgroups(self._root) - {job_id, het_job_id or job_id}
@@ -46,7 +46,7 @@ class Moment:
     def jobs_with_steps(self) -> set[int] | None:
         """Return the ids of the jobs that have a step on this node, read once; None where that cannot be known."""
         if self._steps is None:
-            from efakit.hook.liveness import jobs_with_steps
+            from efakit.hook.steps import jobs_with_steps
 
             self._steps = (jobs_with_steps(self._root),)
         return self._steps[0]

@@ -163,7 +163,7 @@ def _keep(run: Run, baseline: dict[str, Any], findings: list[Finding]) -> Iterat
     if run.config is not None and not run.problems:
         from efakit.hook.remembered import remember
 
-        remember(run.config, run.settings)
+        remember(run.config, run.settings.as_data())
     if given_up:
         spool.note_given_up(given_up)
     spool.note_run("prolog", "refused" if baseline["prolog_failed"] else "ok", run.seconds())

@@ -16,18 +16,17 @@ from efakit.node.record import safe_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
-
-    from efakit.hook.settings import Settings
 
 FOLDER = "/run/efakit"
 
 
-def remember(config: str, settings: Settings) -> None:
-    """Keep the settings that were read from ``config``; nothing happens where they are kept, or cannot be."""
+def remember(config: str, settings: Mapping[str, Any]) -> None:
+    """Keep the settings that were read from ``config``, as data; nothing happens where they are kept, or cannot be."""
     if os.geteuid() != 0:
         return
-    text = dumps({"config": config, "settings": settings.as_data()}).encode()
+    text = dumps({"config": config, "settings": settings}).encode()
     name = _name(config)
     try:
         with open_folder(FOLDER, 0o755) as folder:

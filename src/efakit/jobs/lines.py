@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 import struct
-import typing
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -385,9 +384,9 @@ class _Scan:
         )
 
 
-FIELDS = frozenset(typing.get_type_hints(RecordType))
+FIELDS = frozenset(RecordType.__annotations__)
 """All that a hook of today writes."""
-_FIELDS_OF_DEVICES = frozenset(typing.get_type_hints(DeviceColumns))
+_FIELDS_OF_DEVICES = frozenset(DeviceColumns.__annotations__)
 
 
 @cache

@@ -13,7 +13,6 @@ has one by TCP as well (AWS, "Configuring EFA clients"): what went there is at m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from efakit.catalog.thresholds import LNET_MESSAGE
@@ -67,8 +66,7 @@ UNKNOWN = Amount(0, complete=False)
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Lnet:
+class Lnet(NamedTuple):
     """What LNet moved over EFA: the least and the greatest number of bytes, sent and received; and over TCP.
 
     ``messages`` are all that it sent and received where it has EFA. ``blind``: on some node LNet is there, and was not
@@ -82,7 +80,7 @@ class Lnet:
     messages: int = 0
     blind: bool = False
 
-    def __add__(self, other: Lnet) -> Lnet:
+    def __add__(self, other: Lnet) -> Lnet:  # type: ignore[override]
         """Return the sum of both."""
         return Lnet(
             _added(self.sent, other.sent),

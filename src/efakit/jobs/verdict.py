@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
@@ -61,8 +60,7 @@ class NodeVerdict(NamedTuple):
     """What is not known of its bytes."""
 
 
-@dataclass(frozen=True)
-class JobVerdict:
+class JobVerdict(NamedTuple):
     """The verdict of a job's run, its reason in words, and its nodes.
 
     ``traffic`` is the sum over the nodes; None of it is complete where a node's is not known. ``notes`` say what the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -20,3 +21,11 @@ class Decision:
     source: str = ""
     topic: str = ""
     of: tuple[str, ...] = ()
+
+
+class SectionPlan(Protocol):
+    """What was decided for a section: whatever its target reads, and the decisions."""
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """The decisions, in the order in which they are told."""

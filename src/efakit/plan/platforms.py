@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from efakit.finding import Finding
 from efakit.plan.cluster import QueuePlan
-from efakit.plan.decision import Decision
+from efakit.plan.decision import Decision, SectionPlan
 from efakit.plan.job import queue_of
 from efakit.plan.stack import Software
 from efakit.spec.model import Job, Spec
@@ -17,14 +17,6 @@ from efakit.spec.model import Job, Spec
 if TYPE_CHECKING:
     from efakit.plan.plan import Plan
     from efakit.plan.slurm.site import SlurmSite
-
-
-class SectionPlan(Protocol):
-    """What was decided for a section: whatever its target reads, and the decisions."""
-
-    @property
-    def decisions(self) -> tuple[Decision, ...]:
-        """The decisions, in the order in which they are told."""
 
 
 def _no_findings(plan: Plan) -> Iterable[Finding]:

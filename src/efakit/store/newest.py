@@ -1,16 +1,15 @@
 """The newest record of each node, from the JSON files and the store as one.
 
 The files tell most of it: what is in the store alone is older, as a rule. The generations' indexes, which are read
-without any package, say whether there is such a record of a later job; Parquet is opened only then.
+without any package, say when the file of each record was written; Parquet is opened only where one is younger than
+what the files have of a node.
 """
 
 from __future__ import annotations
 
-import heapq
 import os
 import time
-from collections.abc import Collection, Iterator, Mapping
-from itertools import groupby
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,11 +20,13 @@ from efakit.jobs.newest import MOST_FOLDERS, MOST_SECONDS, Looked, look
 from efakit.jobs.node_list import NodeLists
 from efakit.node.record import safe_name
 from efakit.store.held import Held
-from efakit.store.index import Row
-from efakit.store.layout import RECORDS, STORE, Generation
+from efakit.store.index import Index, Row
+from efakit.store.layout import RECORDS, STORE, Generation, day_of
 from efakit.store.stored import record_of
 
 _NANOSECONDS = 1e9
+_LATE_SECONDS = 86_400.0
+"""A record may have waited in its node's spool."""
 _WITHOUT = (
     "the newest records of some nodes may be in the store, which was not read: that needs the extra 'fleet' (pip "
     "install 'efakit[fleet]')"
@@ -40,16 +41,12 @@ class Told(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where the store has a record, and what makes it newer than others."""
+    """Where the store has a record, and what makes it newer than others: when its file was written."""
 
     job_id: int
     written_at: float
     generation: Generation
     record_id: str
-
-    @property
-    def age(self) -> tuple[int, float]:
-        return self.job_id, self.written_at
 
 
 def newest_records(
@@ -78,58 +75,46 @@ def newest_records(
 def _places(
     records_dir: Path, nodes: set[str], cluster: str | None, looked: Looked, most_jobs: int, ends_at: float
 ) -> dict[str, _Place]:
-    """Return where the store has a newer record than the files, by node."""
+    """Return where the store has a newer record than the files, by node: the latest days first."""
     held = Held(records_dir)
-    of_generation: dict[Path, dict[str, str]] = {}
-    newest: dict[str, _Place] = {}
     folder = safe_name(cluster) if cluster is not None else None
-    for number, (job_id, rows) in enumerate(groupby(_rows(held, folder), lambda one: one[1].folder_job_id)):
-        # The job with the highest id tells: a node that has a later one needs no more.
-        open_nodes = {node for node in nodes if job_id >= _job_of(node, looked, newest)}
-        if not open_nodes or number >= most_jobs or time.monotonic() > ends_at:
+    chosen = [one for one in held.generations if folder in (None, one.cluster) and len(held.indexes[one.path])]
+    newest: dict[str, _Place] = {}
+    jobs = 0
+    for generation in sorted(chosen, key=lambda one: one.day, reverse=True):
+        since = {node: at for node in nodes if (at := _needed_since(node, generation.day, looked, newest)) is not None}
+        if not since or jobs >= most_jobs or time.monotonic() > ends_at:
             break
-        for generation, row in rows:
+        rows, jobs_of_day = _unseen(held.indexes[generation.path], generation.cluster, looked, min(since.values()))
+        jobs += jobs_of_day
+        node_of = _of_nodes(generation, set(since)) if rows else {}
+        for row in rows:
             record_id = f"{row.record_id:016x}"
-            if record_id in looked.seen.get((generation.cluster, job_id), ()):
-                continue
-            if generation.path not in of_generation:
-                of_generation[generation.path] = _of_nodes(generation, nodes)
-            node = of_generation[generation.path].get(record_id, "")
-            place = _Place(job_id, row.mtime_ns / _NANOSECONDS, generation, record_id)
-            own = looked.found.get(node)
-            if node in open_nodes and (own is None or own.age < place.age):
-                newest[node] = max(newest.get(node, place), place, key=lambda one: one.age)
+            node, written_at = node_of.get(record_id, ""), row.mtime_ns / _NANOSECONDS
+            if written_at > since.get(node, written_at):
+                newest[node] = _Place(row.folder_job_id, written_at, generation, record_id)
+                since[node] = written_at
     return newest
 
 
-def _job_of(node: str, looked: Looked, newest: Mapping[str, _Place]) -> int:
+def _needed_since(node: str, day: str, looked: Looked, newest: Mapping[str, _Place]) -> float | None:
+    """Return from when on a record of this day would be a node's newest; None where no record of it can be."""
     own, stored = looked.found.get(node), newest.get(node)
-    return max(own.job_id if own else 0, stored.job_id if stored else 0)
+    # A file is written soon after its job's end, whose day is the generation's.
+    if (stored and stored.generation.day > day) or (own and day_of(own.written_at - _LATE_SECONDS) > day):
+        return None
+    return max(own.written_at if own else 0.0, stored.written_at if stored else 0.0)
 
 
-def _rows(held: Held, cluster: str | None) -> Iterator[tuple[Generation, Row]]:
-    """Give the rows of all generations, the highest job ids first."""
-
-    def backwards(generation: Generation) -> Iterator[tuple[Generation, Row]]:
-        index = held.indexes[generation.path]
-        for at in range(len(index) - 1, -1, -1):
-            yield generation, index[at]
-
-    chosen = [one for one in held.generations if cluster in (None, one.cluster) and len(held.indexes[one.path])]
-    # An index is read when its last job is the next: most are not.
-    waiting = sorted(chosen, key=lambda one: held.indexes[one.path].last)
-    merged: list[tuple[int, int, Row, Generation, Iterator[tuple[Generation, Row]]]] = []
-    while waiting or merged:
-        while waiting and (not merged or held.indexes[waiting[-1].path].last >= -merged[0][0]):
-            generation = waiting.pop()
-            rows = backwards(generation)
-            row = next(rows)[1]
-            heapq.heappush(merged, (-row.folder_job_id, len(waiting), row, generation, rows))
-        _, order, row, generation, rows = heapq.heappop(merged)
-        yield generation, row
-        following = next(rows, None)
-        if following is not None:
-            heapq.heappush(merged, (-following[1].folder_job_id, order, following[1], generation, rows))
+def _unseen(index: Index, cluster: str, looked: Looked, since: float) -> tuple[list[Row], int]:
+    """Return the rows whose files were written after a moment and are not there any more, and the number of jobs."""
+    since_ns, jobs, found = int(since * _NANOSECONDS), set(), []
+    for row in index:
+        jobs.add(row.folder_job_id)
+        seen = looked.seen.get((cluster, row.folder_job_id), ())
+        if row.mtime_ns > since_ns and f"{row.record_id:016x}" not in seen:
+            found.append(row)
+    return found, len(jobs)
 
 
 def _of_nodes(generation: Generation, nodes: set[str]) -> dict[str, str]:

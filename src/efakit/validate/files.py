@@ -63,7 +63,7 @@ def _is_of_software(item: Finding) -> bool:
 
 def on_spec(path: Path) -> Where:
     """Return what the partitions of a spec's cluster run on; raise SpecError where the spec has faults."""
-    from efakit.plan.plan import software_of
+    from efakit.plan.make import software_of
     from efakit.validate.spec import plan_spec
 
     spec = plan_spec(path).spec
@@ -205,7 +205,7 @@ def _folders_beside(path: Path) -> Callable[[str], bool]:
 def _of_partition(spec: Spec, name: str | None) -> Surroundings:
     """Return what a partition's jobs run on; without a name the first queue's, which is Slurm's default."""
     from efakit.plan.cluster import plan_cluster
-    from efakit.plan.plan import software_of
+    from efakit.plan.make import software_of
 
     software = software_of(spec)
     queue = next((queue for queue in spec.cluster.queues if name in (None, queue.name)), None)

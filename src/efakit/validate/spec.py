@@ -20,7 +20,8 @@ from efakit.lint.config.given import OF_SPEC
 from efakit.lint.config.node import Path as Keys
 from efakit.plan.cluster import ResourcePlan
 from efakit.plan.job import JobPlan
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.rules import cluster, job
 from efakit.rules.registry import rule_of, rules_of
 from efakit.spec.load import read_spec

@@ -17,7 +17,8 @@ from efakit.inputs import LARGEST_SPEC_BYTES, MANIFEST, limited, other_than_yaml
 from efakit.lint.config import JobNodes
 from efakit.lint.config import Path as ConfigPath
 from efakit.lint.config.document import ConfigDocument
-from efakit.plan.plan import Plan, make_plan
+from efakit.plan.make import make_plan
+from efakit.plan.plan import Plan
 from efakit.rules.stack import stack_findings
 from efakit.spec.load import read_spec
 from efakit.spec.parallelcluster.model import ParallelCluster
@@ -88,6 +89,9 @@ def read_subject(
     text = _read(path, data)
     path = Path(shown(path))
     _refuse_template(path, text)
+    spec = _spec_in(path, text)
+    if spec is not None:
+        return _from_spec(spec, version)
     document = ConfigDocument(str(path), text)
     if document.data is None:
         raise UsageError("the file is empty; 'efakit init' writes a spec to begin with", Place(str(path)))
@@ -96,7 +100,7 @@ def read_subject(
         message = f"neither a spec nor a ParallelCluster config: {what}"
         raise UsageError(message, Place(str(path), 1, 1))
     if "cluster" in document.data and "HeadNode" not in document.data:
-        return _from_spec(path, text, version)
+        return _from_spec(_document(path, text, version), version)
     if not _CONFIG_KEYS & {str(key) for key in document.data}:
         if {"apiVersion", "kind"} <= set(document.data):
             raise UsageError(f"neither a spec nor a ParallelCluster config: {MANIFEST}", Place(str(path), 1, 1))
@@ -116,6 +120,7 @@ _CONFIG_KEYS = {
     "SlurmQueues",
     "SlurmSettings",
 }
+_OF_SPECS = re.compile(r"^cluster[ \t]*:", re.MULTILINE)
 _TEMPLATE = re.compile(
     r"^['\"]?AWSTemplateFormatVersion['\"]?\s*:|^\s+['\"]?Type['\"]?\s*:\s*['\"]?(?:AWS::\w+::|Custom::PclusterCluster)",
     re.MULTILINE,
@@ -135,14 +140,34 @@ def _refuse_template(path: Path, text: str) -> None:
         raise UsageError(f"{message}; {fix}", Place(str(path), line, 1))
 
 
-def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlone:
+def _spec_in(path: Path, text: str) -> Document | None:
+    """Return the spec that a text surely is; None where its data must tell, as configs are read."""
+    if _OF_SPECS.search(text) is None:
+        return None
     try:
         document = Document(path, text)
+    except SpecError:
+        return None  # it may be a config, whose YAML is another
+    is_spec = isinstance(document.data, Mapping) and "cluster" in document.data and "HeadNode" not in document.data
+    return document if is_spec else None
+
+
+def _document(path: Path, text: str, version: str | None) -> Document:
+    try:
+        return Document(path, text)
+    except SpecError as error:
+        raise _refused(error, version) from error
+
+
+def _refused(error: SpecError, version: str | None) -> SpecRefused:
+    return SpecRefused([with_source(item) for item in error.findings], version or newest_parallelcluster())
+
+
+def _from_spec(document: Document, version: str | None) -> Subject | SpecAlone:
+    try:
         spec = read_spec(document)
     except SpecError as error:
-        raise SpecRefused(
-            [with_source(item) for item in error.findings], version or newest_parallelcluster()
-        ) from error
+        raise _refused(error, version) from error
     section = spec.section(ParallelCluster)
     if section is None:
         plan = make_plan(spec)
@@ -155,7 +180,7 @@ def _from_spec(path: Path, text: str, version: str | None) -> Subject | SpecAlon
         raise UsageError(f"--parallelcluster {version}: efakit knows no such release") from None
     rendered = emit(plan, ("parallelcluster",))[0].content.decode()
     return Subject(
-        file=str(path),
+        file=str(document.path),
         text=rendered,
         config=ConfigDocument("cluster.yaml", rendered),
         version=version or section.version,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,12 +36,29 @@ def _keep_offers() -> None:
 
 
 def _keep_session() -> None:
-    """Make one session for all questions after the region; pcluster makes one for each, and for each line it logs."""
+    """Make one session for all questions after the region; pcluster makes one for each, and for each line it logs.
+
+    And a client of each kind for each region, which knows nothing of an account: to make two takes half of a dry run.
+    """
     import boto3
     from pcluster.aws import common
 
+    kept: dict[tuple[str, str, str], Any] = {}
+    told = getattr(common, "_log_boto3_calls", None)
+
     class OneSession:
         session = SimpleNamespace(Session=functools.cache(boto3.session.Session))
+
+        @staticmethod
+        def client(name: str, config: Any = None) -> Any:
+            asked = name, os.environ.get("AWS_DEFAULT_REGION", ""), repr(vars(config)) if config else ""
+            if asked not in kept:
+                kept[asked] = boto3.client(name, config=config)
+            client = kept[asked]
+            # Who has asked for it registers this, each time.
+            if told is not None:
+                client.meta.events.unregister("provide-client-params.*.*", told)
+            return client
 
         def __getattr__(self, name: str) -> Any:
             return getattr(boto3, name)
