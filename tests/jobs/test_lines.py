@@ -240,3 +240,26 @@ def test_forms_and_what_is_known_of_a_line_are_bounded(monkeypatch):
     (forms,) = lines._FORMS.values()
     known = [lines for form in forms for lines in form._known]
     assert all(len(lines) <= 4 and max(map(len, lines), default=0) <= 1024 for lines in known)
+
+
+def test_many_long_lines_of_which_each_is_known_are_not_all_kept(monkeypatch):
+    monkeypatch.setattr(lines, "_MOST_KNOWN_BYTES", 4096)
+    for number in range(20):
+        data = text_of(1, findings=[{**FINDING, "message": f"{number}-{at}" * 20} for at in range(50)]).encode()
+        assert quickly(data) == slowly(data)
+        devices = {**whole(1)["devices"], "pci_addresses": [f"{number}x" * 1000]}
+        data = text_of(1, devices=devices).encode()
+        assert quickly(data) == slowly(data)
+    for form in (form for forms in lines._FORMS.values() for form in forms):
+        kept = [line for at, known in enumerate(form._known) if form._lines[at].read for line in known]
+        kept += [line for about in form._abouts for line in about]
+        assert sum(map(len, kept)) <= max(4096, 2000 * 3)
+
+
+def test_nothing_is_kept_of_names_that_are_no_fields():
+    inner = ",\n".join(f'"name{number}": 1' for number in range(200))
+    text = changed('"late_devices": null', '"late_devices":{\n' + inner + "\n}")
+    for _ in range(2):
+        found = quickly(text.encode())
+        assert found is None or found == slowly(text.encode())
+    assert lines._field.cache_info().currsize <= len(lines.FIELDS)

@@ -117,6 +117,21 @@ def test_hostile_records_are_read_the_short_way_only_where_the_long_one_reads_th
         assert found is None or unpacked(found) == slowly(data)
 
 
+@pytest.mark.parametrize("name", [None, "", "n" * 2000])
+def test_what_one_record_says_of_a_devices_pci_address_is_no_name_of_another_records_device(name):
+    first = WHOLE["devices"][0]
+    names = (name, "efa")
+    one = [{**first, "pci_address": name}]
+    two = [{**first, "name": other} for other in ("a", "b")]
+    bad = [{**first, "name": other} for other in names]
+    for devices in (one, two):
+        assert slowly(json.dumps({**WHOLE, "devices": devices}).encode())
+        read_quickly(json.dumps({**WHOLE, "devices": devices}).encode())
+    data = json.dumps({**WHOLE, "devices": bad}).encode()
+    assert slowly(data) is None
+    assert read_quickly(data) is None
+
+
 def test_bytes_that_are_changed_at_random_are_never_read_otherwise():
     source = random.Random(1)  # noqa: S311
     whole = bytearray(TEXT.encode())

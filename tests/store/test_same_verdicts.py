@@ -19,7 +19,7 @@ from efakit.jobs.verdict import judge
 from efakit.store.stored import find_runs
 from scripts.bench_store import record as whole_record
 from tests.cli.running import run_here
-from tests.jobs.making import path_of, write
+from tests.jobs.making import path_of, version_2, without_baseline, write
 from tests.jobs.true_runs import make_world
 
 pytest.importorskip("duckdb")
@@ -176,3 +176,18 @@ def test_a_folder_whose_name_is_not_a_job_as_the_hooks_write_it_does_not_make_a_
     put(tmp_path, of_nodes()[0]).parent.with_name("007").mkdir()
     assert compact(tmp_path).records == 1
     assert (verify(tmp_path).json_files, verify(tmp_path).faults) == (1, [])
+
+
+def test_which_of_two_records_without_a_baseline_a_run_gets_is_the_same_whichever_came_into_the_store_first(tmp_path):
+    firm = [version_2(node, run="r1", restart_count=1, node_list="n[1-3]") for node in ("n1", "n2")]
+    loose = [
+        without_baseline(version_2("n3", run=run, restart_count=count, ended_at=ended, node_list=None))
+        for run, count, ended in (("r0", 0, 1990.0), ("r2", 2, 2005.0))
+    ]
+    write(tmp_path, loose[0])
+    compact(tmp_path)
+    write(tmp_path, *firm, loose[1])
+    expected = from_files(tmp_path)
+    assert len(expected) == 2
+    compact(tmp_path)
+    assert from_store(tmp_path) == expected

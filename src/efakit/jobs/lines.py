@@ -39,6 +39,9 @@ _MOST_KNOWN = 256
 """Values of one line: of a counter each node has another, of most fields a job's nodes have one."""
 _LONGEST_KNOWN = 1024
 """A longer line, as a list of a thousand nodes by their names, is known as long as the next text has it too."""
+_MOST_KNOWN_BYTES = 4 << 20
+"""Of the lines that one form knows, with what each takes beside its letters: thousands of findings are as many."""
+_BYTES_OF_A_KNOWN = 256
 _MOST_DEVICES = 256
 _LONGEST_NAME = 256
 _BYTES_OF_A_NUMBER = 8
@@ -183,6 +186,7 @@ class _Form:
         self._known: list[dict[bytes, Any]] = [{} if line.read else {line.before: None} for line in lines]
         # Where the value begins and ends, and what is before and after it.
         self._ends = [(len(line.before), -len(line.after) or _MOST_BYTES, line.before, line.after) for line in lines]
+        self._known_bytes = 0
         self._count, self._pack = count, struct.Struct(f"={count}q").pack
         self._zero: Column = (self._pack(*[0] * count), 0)
         self._zeros: dict[int, bytes] = {}
@@ -239,8 +243,19 @@ class _Form:
         if len(line) <= _LONGEST_KNOWN:
             if len(known) >= _MOST_KNOWN:
                 known.clear()
+            self._make_room(len(line))
             known[line] = value
         return value
+
+    def _make_room(self, size: int) -> None:
+        """Forget what is known where it is too much together with a line of this size."""
+        self._known_bytes += size + _BYTES_OF_A_KNOWN
+        if self._known_bytes > _MOST_KNOWN_BYTES:
+            for own, known in zip(self._lines, self._known, strict=True):
+                if own.read:
+                    known.clear()
+            self._abouts.clear()
+            self._known_bytes = size + _BYTES_OF_A_KNOWN
 
     def _read_columns(self, places: Sequence[int], lines: Sequence[bytes], found: list[Any]) -> None:
         """Read counters, all of them at once; only zeros are ever seen again."""
@@ -275,6 +290,7 @@ class _Form:
             about = About(names, pci_addresses, drivers, both)
             if len(self._abouts) >= _MOST_KNOWN:
                 self._abouts.clear()
+            self._make_room(sum(map(len, lines)))
             self._abouts[lines] = about
         return about
 
@@ -336,7 +352,7 @@ class _Scan:
         read = None
         if text in (b"{", b"["):
             self._within.append(name)
-        elif not self._within:
+        elif not self._within and name in FIELDS:
             self._fields[name], read = at, _field(name)
         elif self._within == ["devices"] and name in _ABOUT:
             self._about[name], read = at, _texts(self._count, are_names=name == "names")

@@ -92,19 +92,22 @@ def _packed(devices: Any) -> PackedDevices | None:
         return None
     if packed is None or not 0 < len(packed.names) <= _MOST_DEVICES or len(set(packed.names)) != len(packed.names):
         return None
-    if packed.names in _GOOD and packed.about in _GOOD:
+    if packed.names in _GOOD_NAMES and packed.about in _GOOD_ABOUT:
         return packed
     for name in packed.names:
         if type(name) is not str or not 0 < len(name) <= _LONGEST_NAME:
             return None
     if set(map(type, packed.about)) - {str, type(None)}:
         return None
-    if len(_GOOD) < _MOST_KNOWN:
-        _GOOD.update((packed.names, packed.about))
+    if len(_GOOD_NAMES) + len(_GOOD_ABOUT) < _MOST_KNOWN:
+        _GOOD_NAMES.add(packed.names)
+        _GOOD_ABOUT.add(packed.about)
     return packed
 
 
-_GOOD: set[tuple[Any, ...]] = set()
+# Apart: a PCI address may be null or empty, and a name may not.
+_GOOD_NAMES: set[tuple[Any, ...]] = set()
+_GOOD_ABOUT: set[tuple[Any, ...]] = set()
 _MOST_KNOWN = 1024
 
 

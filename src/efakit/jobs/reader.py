@@ -22,7 +22,7 @@ from efakit.jobs.many import read_all
 from efakit.jobs.node_list import NodeLists
 from efakit.jobs.quick import read_quickly
 from efakit.jobs.version_1 import id_by_path, lift
-from efakit.node.record import record_path, safe_name
+from efakit.node.record import record_path, run_key, safe_name
 from efakit.printable import printable
 
 MOST_FILES = 200_000
@@ -210,9 +210,21 @@ def read_folder(records_dir: Path, cluster: str, job_id: int, found: Found, stor
         records, elsewhere = stored.records(cluster, job_id, {record["record_id"] for _, record in good}, found.lists)
         good += [("", record) for record in records]
         if records:
-            # What is told of several nodes is in the order in which they were read.
-            good.sort(key=lambda one: one[0] or record_path(one[1])[-1])
+            good.sort(key=in_order_of_files)
     add_records(found, folder, cluster, job_id, good, bad, elsewhere)
+
+
+def in_order_of_files(one: tuple[str, Record]) -> str:
+    """Return what sorts records, of which some have no file any more, as their files were read.
+
+    What is told of several nodes is in this order, and which run a record without a baseline is of may follow from it.
+    """
+    name, record = one
+    if name:
+        return name
+    if record["schema_version"] > 1:
+        return record_path(record)[-1]
+    return f"{safe_name(record['node'])}.{safe_name(run_key(record['sluid'], None, record['restart_count']))}.json"
 
 
 def add_records(

@@ -14,7 +14,7 @@ from efakit.jobs.fields import Record
 from efakit.jobs.json_file import Unusable, read_bytes
 from efakit.jobs.json_text import prepare_for_many
 from efakit.jobs.node_list import NodeLists
-from efakit.jobs.reader import Fault, Found, add_records
+from efakit.jobs.reader import Fault, Found, add_records, in_order_of_files
 from efakit.store.decode import Quick, decode
 from efakit.store.index import Row as IndexRow
 from efakit.store.judged import NODE_COLUMNS, RUN_COLUMNS, judged_rows
@@ -149,6 +149,7 @@ def _take_unit(
             stored = _stored(held_row, unit, found)
             if stored is not None:
                 good.append(("", stored))
+    good.sort(key=in_order_of_files)
     before = len(bad)
     add_records(found, folder, unit.cluster, unit.job_id, good, bad)
     strangers = {name for name, _ in bad[before:]}
