@@ -45,7 +45,7 @@ _BYTES_OF_A_KNOWN = 256
 _MOST_DEVICES = 256
 _LONGEST_NAME = 256
 _BYTES_OF_A_NUMBER = 8
-_VERSION = b'"schema_version": %d,' % SCHEMA_VERSION
+_VERSION = b'{\n"schema_version": %d,\n' % SCHEMA_VERSION
 _MEMBER = re.compile(rb'(?P<before> *"(?P<name>[^"\\]+)": )(?P<text>.*?)(?P<after>,?)')
 _CHECKS = checks_of(SCHEMA_VERSION)
 _SHAPE_OF_INTERFACES = frozenset(KNOWN[SCHEMA_VERSION, "interfaces"])
@@ -129,8 +129,10 @@ def read_lines(data: bytes) -> LineRecord | None:
     """Return the record in a text that the hook wrote; None where something is not as it writes most."""
     if len(data) > _MOST_BYTES or not data.isascii() or b"\\" in data:
         return None
+    if not data.startswith(_VERSION):
+        return None
     lines = data.split(b"\n")
-    if len(lines) > _MOST_LINES or lines[1:2] != [_VERSION]:
+    if len(lines) > _MOST_LINES:
         return None
     forms = _FORMS.setdefault(len(lines), [])
     for form in forms:

@@ -193,6 +193,7 @@ def _attach(loose: list[Part], firm: list[Part], lists: NodeLists) -> list[Part]
             for index in near
             if abs(ends[index] - end) <= MOST_SECONDS_BETWEEN_ENDS
             and len(installations[index] | own) < 2
+            and _may_be_of_one_job(part, firm[index])
             and lacks(index, nodes)
         ]
         if not fitting:
@@ -207,6 +208,16 @@ def _attach(loose: list[Part], firm: list[Part], lists: NodeLists) -> list[Part]
             for node in sorted(nodes)
         ]
     return left
+
+
+def _may_be_of_one_job(part: Part, other: Part) -> bool:
+    """Whether both are of one heterogeneous job, or of none: a component's id may have been used again."""
+    own, others = (
+        # Version 1 does not tell.
+        {record["het_job_id"] for record in one.records if record["schema_version"] > 1}
+        for one in (part, other)
+    )
+    return not own or not others or bool(own & others)
 
 
 def _joined_by_end(loose: list[Part]) -> list[Part]:
