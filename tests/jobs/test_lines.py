@@ -273,3 +273,12 @@ def test_a_text_whose_devices_come_first_and_do_not_end_on_a_line_of_their_own_i
     for _ in range(2):
         assert read_lines(data) is None
         assert slowly(data) is not None
+
+
+@pytest.mark.parametrize("after", ['"interfaces": [', '"findings": [', '"devices": {', '"counters": {'])
+def test_a_blank_line_is_no_value(after):
+    text = text_of(findings=[FINDING, FINDING], interfaces=[INTERFACE, {**INTERFACE, "name": "ens33"}])
+    data = changed(after + "\n", after + "\n\n", text).encode()
+    for _ in range(2):
+        found = quickly(data)
+        assert found is None or found == slowly(data)

@@ -192,7 +192,7 @@ class _Form:
         self._zeros: dict[int, bytes] = {}
         # Most lines are as they were in the text before.
         self._all = range(len(lines))
-        self._last: Sequence[bytes] = [b""] * len(lines)
+        self._last: Sequence[bytes | None] = [None] * len(lines)
         self._values: list[Any] = [None] * len(lines)
         self._names = tuple(fields)
         self._fields = itemgetter(*fields.values())
