@@ -263,3 +263,22 @@ def test_nothing_is_kept_of_names_that_are_no_fields():
         found = quickly(text.encode())
         assert found is None or found == slowly(text.encode())
     assert lines._field.cache_info().currsize <= len(lines.FIELDS)
+
+
+def test_a_text_whose_devices_come_first_and_do_not_end_on_a_line_of_their_own_is_left_to_the_long_way():
+    value = whole()
+    first = ("schema_version", "devices")
+    text = dumps_lines({name: value[name] for name in (*first, *(name for name in value if name not in first))})
+    data = changed('"errors": {}\n}', '"errors": {} }', text).encode()
+    for _ in range(2):
+        assert read_lines(data) is None
+        assert slowly(data) is not None
+
+
+@pytest.mark.parametrize("after", ['"interfaces": [', '"findings": [', '"devices": {', '"counters": {'])
+def test_a_blank_line_is_no_value(after):
+    text = text_of(findings=[FINDING, FINDING], interfaces=[INTERFACE, {**INTERFACE, "name": "ens33"}])
+    data = changed(after + "\n", after + "\n\n", text).encode()
+    for _ in range(2):
+        found = quickly(data)
+        assert found is None or found == slowly(data)

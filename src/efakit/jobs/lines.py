@@ -194,7 +194,7 @@ class _Form:
         self._zeros: dict[int, bytes] = {}
         # Most lines are as they were in the text before.
         self._all = range(len(lines))
-        self._last: Sequence[bytes] = [b""] * len(lines)
+        self._last: Sequence[bytes | None] = [None] * len(lines)
         self._values: list[Any] = [None] * len(lines)
         self._names = tuple(fields)
         self._fields = itemgetter(*fields.values())
@@ -377,7 +377,8 @@ class _Scan:
 
     def form(self) -> _Form:
         """Return what the lines are the form of; raise ValueError where devices are not told of in the known order."""
-        if list(self._about) != list(_ABOUT) or not self._columns:
+        # Of a single field or counter, an itemgetter gives no tuple.
+        if list(self._about) != list(_ABOUT) or min(len(self._fields), len(self._columns)) < 2:
             raise ValueError("devices")
         # An empty list is on the line of its field.
         items = {name: places for name, places in self._items.items() if name not in self._fields}
