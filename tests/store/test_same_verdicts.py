@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from efakit.hook.json_text import dumps_lines
@@ -100,6 +100,8 @@ def the_same(seed):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32))
+@example(26086)  # a component's id is another job's a second after
+@example(100481)  # the same, of two heterogeneous jobs
 def test_a_report_of_all_jobs_says_what_reports_of_single_jobs_say(seed):
     the_same(seed)
 

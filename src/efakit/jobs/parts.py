@@ -115,7 +115,14 @@ def overlapping(items: Iterable[_T], span_of: Callable[[_T], tuple[float, float]
 
 
 def _split_by_time(records: Sequence[Record]) -> list[list[Record]]:
-    return overlapping(records, span)
+    """Return the records that ran at one time, those of each heterogeneous job by themselves.
+
+    An id that was a component's may be another job's a second after.
+    """
+    by_leader: dict[int | None, list[Record]] = {}
+    for record in records:
+        by_leader.setdefault(record["het_job_id"], []).append(record)
+    return [run for own in by_leader.values() for run in overlapping(own, span)]
 
 
 def _split_by_installation(records: list[Record], *, weak: bool) -> list[tuple[list[Record], list[str]]]:
