@@ -84,6 +84,9 @@ mount --make-rprivate /
 mount --bind "$tree" "$tree"
 cd "$tree"
 for folder in sys dev; do mount --rbind "/$folder" "$folder"; done
+# What others have mounted in the shared memory of the machine goes when they remove its folder, here too.
+! mountpoint --quiet dev/shm || umount --recursive --lazy dev/shm
+mount -t tmpfs -o mode=1777 tmpfs dev/shm
 mount -t proc proc proc
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp
