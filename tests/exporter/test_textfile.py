@@ -51,6 +51,7 @@ def test_what_cannot_be_replaced_leaves_nothing_else(tmp_path):
     assert names_in(tmp_path) == ["efa.prom"]
 
 
+@pytest.mark.thorough
 def test_a_process_that_is_killed_leaves_a_whole_file_and_the_next_one_clears_up(tmp_path, monkeypatch):
     path, contents = tmp_path / "efa.prom", [letter * 300_000 for letter in (b"a", b"b")]
     replace_file(path, contents[0])

@@ -16,6 +16,8 @@ from efakit.errors import EfakitError
 from tests.jobs.hostile import ESCAPES, REFUSED, USABLE
 from tests.jobs.making import GB, path_of, version_1, version_2, write
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(autouse=True)
 def no_slurm(monkeypatch, tmp_path):

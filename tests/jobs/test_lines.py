@@ -189,6 +189,7 @@ OTHER = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", OTHER.values(), ids=OTHER)
 @pytest.mark.parametrize("is_known", [False, True], ids=["first", "after a good one"])
 def test_what_is_otherwise_is_left_to_the_long_way_or_read_alike(text, is_known):
@@ -209,6 +210,7 @@ def test_these_the_long_way_reads_and_this_one_does_not(whose):
     assert read_lines(text.encode()) is None
 
 
+@pytest.mark.thorough
 def test_bytes_that_are_changed_at_random_are_never_read_otherwise():
     source = random.Random(1)  # noqa: S311
     good = TEXT.encode()

@@ -468,6 +468,7 @@ def test_a_manifest_is_read_in_each_form_that_kubectl_takes(tmp_path, data, name
     assert [item["rule"] for item in json.loads(given.stdout)] == ["pod-key"]
 
 
+@pytest.mark.thorough
 def test_as_many_documents_as_a_file_holds_are_read_each_once(tmp_path):
     found = json.loads(linted(tmp_path, "---\n".join([POD] * 1000).encode()).stdout)
     assert [item["line"] for item in found] == [5 + 7 * number for number in range(1000)]

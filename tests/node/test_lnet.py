@@ -122,6 +122,7 @@ def test_it_comes_into_the_record_and_an_older_hook_s_baseline_leaves_it_unknown
         assert unknown["send_bytes"] == 0
 
 
+@pytest.mark.thorough
 def test_a_read_that_never_returns_costs_itself_only(tmp_path):
     efa_tree.write_node(tmp_path, "p4d.24xlarge")
     folder = write(tmp_path, stats(1, 1))

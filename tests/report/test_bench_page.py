@@ -51,6 +51,7 @@ def test_only_the_first_tables_are_drawn_and_the_others_are_sentences(report):
     assert all(one.sentence for one in shown)
 
 
+@pytest.mark.thorough
 def test_tables_of_very_many_sizes_keep_the_largest_page_under_500_kb():
     wide = benching.all_reduce(["gpu-st-p5-1", "gpu-st-p5-2"], 300.0, tuple(range(1 << 20, 801 << 20, 1 << 20)))
     report = benching.with_tables(pages.restless(512), *(wide,) * 8, earlier=((wide,),))

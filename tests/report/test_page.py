@@ -167,12 +167,14 @@ def test_the_policy_allows_the_pages_own_style_and_nothing_else(make):
     assert not re.search("url\\((?!#)|@import|https?:", style)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", [pages.many, pages.restless])
 def test_a_page_of_512_nodes_with_32_devices_and_with_benchmarks_is_under_500_kb(make):
     report = make(512)
     assert len(job_page(report, "0").encode()) < len(job_page(pages.benched(report), "0").encode()) < _MOST_LETTERS
 
 
+@pytest.mark.thorough
 def test_a_page_of_4096_nodes_folds_them_and_lists_those_that_are_unlike_or_to_be_looked_at():
     page = pages.job_of(4096)
     _, text = _read(page)

@@ -329,6 +329,7 @@ def test_settings_of_the_hook_that_name_no_folder_are_told(tmp_path, monkeypatch
     assert (code, words in message) == (2, True)
 
 
+@pytest.mark.thorough
 def test_a_list_of_very_many_nodes_is_folded_and_all_are_listed_where_asked_for(tmp_path):
     many = "n[1-20000]"
     for node in ("n7", "n19999"):

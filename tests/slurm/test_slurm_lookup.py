@@ -135,6 +135,7 @@ def test_pyslurm_is_not_loaded_into_this_process(bare_machine: Path, pyslurm_sou
     assert "pyslurm" not in sys.modules
 
 
+@pytest.mark.thorough
 def test_slurmctld_that_hangs_costs_one_timeout_not_two(bare_machine: Path, pyslurm_source: Path) -> None:
     pyslurm_source.write_text("import time\ntime.sleep(60)\n")
     program(bare_machine, "squeue", SQUEUE_ROW)

@@ -20,6 +20,8 @@ from tests.emit.test_eks import spec_of as eks_spec
 from tests.emit.test_sagemaker import TRAIN
 from tests.emit.test_sagemaker import spec_of as sagemaker_spec
 
+pytestmark = pytest.mark.thorough
+
 
 def judged(spec: Any, folder: Path, judge: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what a judge made of a spec, and all that validate says."""
