@@ -20,7 +20,7 @@ from efakit.lint import config as config_lint
 from efakit.lint.dockerfile.rule import all_rules as dockerfile_checks
 from efakit.lint.manifest import lint_manifests
 from efakit.lint.script.rule import all_rules as script_checks
-from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of, rules, rules_of
+from efakit.rules.registry import ROOMS, Rule, nearest_rules, rule_of, rules, rules_of
 from efakit.rules.stack import stack_findings
 from tests.rules.examples import (
     config_findings,
