@@ -20,7 +20,7 @@ from efakit.lint import config as config_lint
 from efakit.lint.dockerfile.rule import all_rules as dockerfile_checks
 from efakit.lint.manifest import lint_manifests
 from efakit.lint.script.rule import all_rules as script_checks
-from efakit.rules.registry import ROOMS, Rule, nearest_rules, rule_of, rules, rules_of
+from efakit.rules.registry import ROOMS, Rule, given_text, nearest_rules, rule_of, rules, rules_of
 from efakit.rules.stack import stack_findings
 from tests.rules.examples import (
     config_findings,
@@ -57,6 +57,7 @@ def test_each_rule_says_what_it_finds_why_and_on_whose_word():
         assert rule.source.startswith("https://") or (SOURCE.parents[1] / rule.source).is_file(), rule.id
         assert rule.wrong != rule.right or right_given(rule) != rule.given, rule.id
         assert not rule.enforce or "hook" in rule.room, rule.id
+        assert given_text(rule.given) or not rule.given, rule.id
 
 
 @pytest.mark.parametrize("rule", of_room("config"))
