@@ -77,8 +77,8 @@ class _Rows:
         self.records: list[Mapping[str, Any]] = []
         self.quick: list[tuple[int, Quick]] = []
         self.index: list[IndexRow] = []
-        self.runs: list[Mapping[str, Any]] = []
-        self.nodes: list[Mapping[str, Any]] = []
+        self.runs: list[tuple[Any, ...]] = []
+        self.nodes: list[tuple[Any, ...]] = []
         self.mode = 0o777
 
     def add(self, row: Mapping[str, Any] | Quick, unit: Unit, day: str) -> None:

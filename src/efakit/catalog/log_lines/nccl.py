@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from efakit.catalog.log_lines.row import CAUSE, FAILURE, FOLLOWS, REASON, TIMEOUT, LogLine
+from efakit.catalog.log_lines.row import CAUSE, FAILURE, FOLLOWS, NOTE, REASON, TIMEOUT, LogLine
 
 _NCCL = "https://github.com/NVIDIA/nccl/"
 _SOURCE = _NCCL + "blob/v2.28.3-1/src/"
@@ -381,13 +381,28 @@ ROWS = (
         text=r": wrong type %d != %d",
     ),
     LogLine(
+        "log-nccl-foreign-socket",
+        "NCCL",
+        NOTE,
+        "info",
+        ("socketFinalizeAccept: wrong magic ", "socketFinalizeAccept: didn't receive a valid magic from "),
+        "something connected to a port of NCCL's and spoke otherwise than NCCL; NCCL ignored it",
+        "a scan of ports, or a program that takes the port for another one's",
+        "nothing, where the job goes on; where it hangs as it starts, keep scans of ports away from the nodes",
+        _NCCL + "issues/1612",
+        "gpu-1:101:190 [0] misc/socket.cc:432 NCCL WARN socketFinalizeAccept: wrong magic 474554202f != 5327f0e0885",
+        component="nccl",
+        files=_SOCKET,
+        text=r"socketFinalizeAccept: wrong magic %lx|socketFinalizeAccept: didn't receive a valid magic from %s",
+    ),
+    LogLine(
         "log-nccl-peer-closed",
         "NCCL",
         FOLLOWS,
         "error",
         ("Connection closed by remote peer", "Socket recv failed while polling for opId"),
         "another process closed the connection",
-        "that process has ended",
+        "that process has ended; before NCCL 2.27.3 also a scan of ports that closed at once (NVIDIA/nccl #1612)",
         "find the rank that ended first: this one only noticed it",
         _SOURCE + "misc/socket.cc",
         "gpu-1:101:190 [0] misc/socket.cc:49 NCCL WARN socketProgress: Connection closed by remote peer gpu-2<57557>",
