@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,31 @@ def test_a_hadolint_that_dies_or_prints_something_else_is_undecided(tmp_path, mo
     judgement, _ = judged(container_spec(), tmp_path, "container")
     assert judgement["outcome"] == "undecided"
     assert "gave no answer" in judgement["detail"]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "it said nothing (it ended with -11)"),
+        ("import sys; sys.exit('fatal error: newosproc')", "fatal error: newosproc (it ended with 1)"),
+        ("raise ImportError('libc.so.7: not found')", "ImportError: libc.so.7: not found (it ended with 1)"),
+        ("print('{}')", "{} (it ended with 0)"),
+        ("print('[1]')", "[1] (it ended with 0)"),
+        ("print('{\"instructions\": [1]}')", '{"instructions": [1]} (it ended with 0)'),
+        ("", "it said nothing (it ended with 0)"),
+    ],
+)
+def test_buildkit_s_parser_has_a_process_of_its_own_whose_death_is_undecided(tmp_path, monkeypatch, code, said):
+    """Go's runtime, which the parser brings, once took a whole run of validate along."""
+    (tmp_path / "python").mkdir()
+    own = program(tmp_path / "python/own", f"exec {sys.executable} -c {shlex.quote(code)}")
+    monkeypatch.setattr(dockerfile_judges.sys, "executable", own)
+    monkeypatch.setattr(dockerfile_judges, "hadolint", lambda: None)
+    monkeypatch.setattr(dockerfile_judges, "parser_version", lambda: "1")
+    judgement, _ = judged(container_spec(), tmp_path, "container")
+    assert judgement["outcome"] == "undecided"
+    assert judgement["detail"] == f"hadolint or BuildKit's parser gave no answer: {said}"
+    assert "dockerfile" not in sys.modules
 
 
 def test_what_one_parser_found_stays_where_the_other_breaks(tmp_path, monkeypatch):

@@ -109,7 +109,7 @@ def _by_parsers(file: Path, plan: Plan, vendor: bool) -> Judgement:
         notes.insert(0, "not asked: hadolint, which is not installed (pip install 'efakit[container]')")
     else:
         whys.append(taken(found, _by_hadolint(program, files, place)))
-        with suppress(dockerfile_judges.HadolintFailedError):  # it has said so above
+        with suppress(dockerfile_judges.DockerfileJudgeError):  # it has said so above
             version = dockerfile_judges.hadolint_version(program)
         asked.append(f"hadolint {version or 'of an unknown release'}")
     if parser is None:

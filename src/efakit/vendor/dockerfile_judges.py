@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
 _MOST_LETTERS = 300
+# hadolint reads settings from the folder it stands in, from HOME and from variables of its own.
+_NOBODYS = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 
 
 class Remark(NamedTuple):
@@ -23,8 +26,8 @@ class Remark(NamedTuple):
     message: str
 
 
-class HadolintFailedError(RuntimeError):
-    """hadolint ran and gave no answer."""
+class DockerfileJudgeError(RuntimeError):
+    """hadolint or BuildKit's parser ran and gave no answer."""
 
 
 def hadolint() -> str | None:
@@ -40,7 +43,7 @@ def hadolint_version(program: str) -> str | None:
 
 
 def remarks(program: str, text: str) -> list[Remark]:
-    """Return what hadolint says of a Dockerfile, without anybody's settings. Raises HadolintFailedError."""
+    """Return what hadolint says of a Dockerfile, without anybody's settings. Raises DockerfileJudgeError."""
     done = _run([program, "--no-color", "--format", "json", "-"], text)
     try:
         found = json.loads(done.stdout)
@@ -48,26 +51,7 @@ def remarks(program: str, text: str) -> list[Remark]:
             raise ValueError
         return [Remark(item["line"], item["code"], item["level"], item["message"]) for item in found]
     except (ValueError, TypeError, KeyError) as error:
-        said = " ".join((done.stderr or done.stdout).split())[:_MOST_LETTERS] or "it said nothing"
-        raise HadolintFailedError(f"{said} (it ended with {done.returncode})") from error
-
-
-def _run(words: list[str], text: str) -> subprocess.CompletedProcess[str]:
-    # hadolint reads settings from the folder it stands in, from HOME and from variables of its own.
-    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-    try:
-        return subprocess.run(
-            words,
-            input=text,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            cwd="/",
-            env=environment,
-            timeout=60,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise HadolintFailedError(str(error)) from error
+        raise _no_answer(done) from error
 
 
 def parser_version() -> str | None:
@@ -81,18 +65,45 @@ def parser_version() -> str | None:
 def swallowed(text: str) -> Iterator[tuple[int, str]]:
     """Give what BuildKit's parser refuses, and each instruction that a continued line swallows, with its line.
 
-    Raises ImportError where the parser cannot be asked.
+    Raises DockerfileJudgeError where the parser gave no answer.
     """
-    import dockerfile
-
+    done = _run([sys.executable, "-m", "efakit.vendor.dockerfile_child"], text, os.environ)
     try:
-        parsed = dockerfile.parse_string(text)
-    except dockerfile.GoParseError as error:
-        yield 1, str(error)
-        return
+        answer = json.loads(done.stdout)
+        if done.returncode or not isinstance(answer, dict):
+            raise ValueError
+        if "refused" in answer:
+            yield 1, str(answer["refused"])
+            return
+        instructions = [(str(name), int(first), int(last)) for name, first, last in answer["instructions"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise _no_answer(done) from error
     lines = text.splitlines()
-    for command in parsed:
-        for number in range(command.start_line, min(command.end_line, len(lines))):
+    for name, first, last in instructions:
+        for number in range(first, min(last, len(lines))):
             if not lines[number].strip():
-                message = f"an empty line within {command.cmd}: BuildKit takes what follows for a part of it"
-                yield number + 1, message
+                yield number + 1, f"an empty line within {name}: BuildKit takes what follows for a part of it"
+
+
+def _run(words: list[str], text: str, environment: Mapping[str, str] = _NOBODYS) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            words,
+            input=text,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            cwd="/",
+            env=environment,
+            timeout=60,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise DockerfileJudgeError(str(error)) from error
+
+
+def _no_answer(done: subprocess.CompletedProcess[str]) -> DockerfileJudgeError:
+    # The last line of a traceback says why; of all else, the first.
+    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    says = lines[-1:] if lines and lines[0].startswith("Traceback") else lines
+    said = " ".join(" ".join(says).split())[:_MOST_LETTERS] or "it said nothing"
+    return DockerfileJudgeError(f"{said} (it ended with {done.returncode})")
