@@ -10,7 +10,8 @@ missing=()
 for package in "${packages[@]}"; do
   dpkg-query --show --showformat='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
 done
-python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+# As well where another Python comes first on PATH: setup-venv.sh prefers the distribution's.
+/usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
 if ! command -v apt-get >/dev/null; then
   echo "Not a Debian or Ubuntu machine: install what matches ${missing[*]} yourself; tests that lack it are skipped" >&2

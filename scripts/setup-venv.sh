@@ -5,7 +5,9 @@ set -euo pipefail
 folder=$1
 shift
 python=
-for candidate in python3.13 python3.12 python3.11 python3.10 python3; do
+# The distribution's own first: it is built with profiles, starts in half the time and computes a quarter faster than one
+# that was compiled without.
+for candidate in /usr/bin/python3.1{3..0} python3.1{3..0} python3; do
   # With ensurepip, which Debian packs apart (python3-venv).
   if command -v "$candidate" >/dev/null && "$candidate" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
     python=$candidate
