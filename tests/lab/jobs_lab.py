@@ -28,8 +28,7 @@ CPU_HOSTS = default_node_names(2, "cpu", "hpc7a")
 # Of Slurm; what the instance types are, the spec claims.
 PARTITIONS = {
     "gpu": GPU_HOSTS,
-    "two-gpus": SOUND_HOSTS,
-    "one-gpu": SOUND_HOSTS[:2],
+    **dict.fromkeys(("two-gpus", "one-gpu"), SOUND_HOSTS[:2]),
     "shared": SHARED_HOSTS,
     **dict.fromkeys(("hpc", "no-efa", "trn"), CPU_HOSTS),
 }

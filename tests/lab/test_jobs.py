@@ -27,7 +27,7 @@ needs_torch = pytest.mark.skipif(
     not TORCH_PYTHON.exists(),
     reason=f"no PyTorch at {TORCH_PYTHON}: scripts/setup-torch.sh installs a CPU build where one is found",
 )
-TASKS = range(3)  # of the array job
+TASKS = range(2)  # of the array job
 # What these jobs do on purpose, and lint warns of: they leave GPUs to other jobs; EFA is off where mpirun runs.
 GREETING = 'it\'s "here" & there'
 
@@ -58,13 +58,13 @@ def slow(lab) -> dict[str, int]:
 
 
 @needs_torch
-def test_torchrun_joins_all_hosts(lab):
-    ranks = lab.run("train").said
-    assert [rank["rank"] for rank in ranks] == list(range(8))
-    assert {rank["world"] for rank in ranks} == {8}
-    by_host = {host: [rank["local_rank"] for rank in ranks if rank["host"] == host] for host in SOUND_HOSTS}
-    assert by_host == {host: [0, 1] for host in SOUND_HOSTS}
-    assert {rank["host"]: rank["address"] for rank in ranks} == {host: lab.addresses()[host] for host in SOUND_HOSTS}
+def test_torchrun_joins_the_hosts_with_two_ranks_on_each(lab):
+    ranks, hosts = lab.run("train").said, SOUND_HOSTS[:2]
+    assert [rank["rank"] for rank in ranks] == list(range(4))
+    assert {rank["world"] for rank in ranks} == {4}
+    by_host = {host: [rank["local_rank"] for rank in ranks if rank["host"] == host] for host in hosts}
+    assert by_host == {host: [0, 1] for host in hosts}
+    assert {rank["host"]: rank["address"] for rank in ranks} == {host: lab.addresses()[host] for host in hosts}
     assert {rank["master"] for rank in ranks} == {ranks[0]["host"]}
     assert {rank["nccl_net"] for rank in ranks} == {"Libfabric"}
 
