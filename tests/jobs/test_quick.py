@@ -150,7 +150,7 @@ def test_files_are_read_by_children_alike_and_what_one_of_them_does_not_give_is_
     def read(name):
         if name == "7":
             raise Unusable("is not JSON")
-        if name == "300" and many.os.getpid() != own:
+        if name == "301" and many.os.getpid() != own:
             many.os._exit(1)
         return {"name": name}
 

@@ -10,12 +10,15 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from efakit.jobs.json_file import Unusable
 
+if TYPE_CHECKING:
+    import selectors
+
 _LEAST_FILES = 512
-_MOST_CHILDREN = 4
+_MOST_WORKERS = 4
 _AT_ONCE = 64
 """Files whose results a child sends together."""
 _BLOCK_BYTES = 1 << 20
@@ -28,10 +31,10 @@ Result = tuple[str, Any]
 
 def read_all(names: Sequence[str], read: Read) -> list[Result]:
     """Return what ``read`` gives for each name, or its Unusable, in the order of the names."""
-    children = min(_processors(), _MOST_CHILDREN)
-    if len(names) < _LEAST_FILES or children < 2 or threading.active_count() > 1 or not hasattr(os, "fork"):
+    workers = min(_processors(), _MOST_WORKERS)
+    if len(names) < _LEAST_FILES or workers < 2 or threading.active_count() > 1 or not hasattr(os, "fork"):
         return [(name, _try(read, name)) for name in names]
-    found = dict(_by_children(names, read, children))
+    found = _by_children(names, read, workers)
     return [(name, found[name] if name in found else _try(read, name)) for name in names]
 
 
@@ -47,12 +50,14 @@ def _try(read: Read, name: str) -> Any:
         return error
 
 
-def _by_children(names: Sequence[str], read: Read, count: int) -> Iterator[Result]:
+def _by_children(names: Sequence[str], read: Read, workers: int) -> dict[str, Any]:
+    """Return what this process and ``workers - 1`` children read, each a part of the names."""
     import selectors
 
+    found: dict[str, Any] = {}
     pids: list[int] = []
     with selectors.DefaultSelector() as pipes:
-        for number in range(count):
+        for number in range(1, workers):
             source, sink = os.pipe()
             try:
                 pid = os.fork()
@@ -61,22 +66,43 @@ def _by_children(names: Sequence[str], read: Read, count: int) -> Iterator[Resul
                 os.close(sink)
                 break
             if pid == 0:
-                _child(sink, names[number::count], read)
+                _child(sink, names[number::workers], read)
             os.close(sink)
             pids.append(pid)
+            _widen(source)
             pipes.register(source, selectors.EVENT_READ, bytearray())
+        own = names[::workers]
+        for place in range(0, len(own), _AT_ONCE):
+            for name in own[place : place + _AT_ONCE]:
+                found[name] = _try(read, name)
+            # So that no child waits for room in its pipe.
+            _take(pipes, found, wait=False)
         while pipes.get_map():
-            for key, _ in pipes.select():
-                data = os.read(key.fd, _BLOCK_BYTES)
-                if data:
-                    key.data.extend(data)
-                    yield from _whole_parts(key.data)
-                else:
-                    pipes.unregister(key.fd)
-                    os.close(key.fd)
+            _take(pipes, found, wait=True)
     for pid in pids:
         with suppress(ChildProcessError):
             os.waitpid(pid, 0)
+    return found
+
+
+def _widen(pipe: int) -> None:
+    """Give a pipe room for all that a child sends until it is looked at next; a smaller one makes the child wait."""
+    import fcntl
+
+    with suppress(OSError, AttributeError):  # it would be more than a user may have; before Python 3.10 it has no name
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _BLOCK_BYTES)
+
+
+def _take(pipes: selectors.BaseSelector, found: dict[str, Any], *, wait: bool) -> None:
+    """Take what children have sent, and see which have ended."""
+    for key, _ in pipes.select(None if wait else 0):
+        data = os.read(key.fd, _BLOCK_BYTES)
+        if data:
+            key.data.extend(data)
+            found.update(_whole_parts(key.data))
+        else:
+            pipes.unregister(key.fd)
+            os.close(key.fd)
 
 
 def _whole_parts(data: bytearray) -> Iterator[Result]:

@@ -38,7 +38,10 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
     groups: dict[str, list[str]] = {}
     fewer: dict[str, None] = {}
     for counter, word in _DIRECTIONS:
-        values = {node.name: float(node.total(counter)) for node in busy}
+        totals = [node.total(counter) for node in busy]
+        if max(totals) <= (1 + limits["peers-off"]) * min(totals):
+            continue  # no two are so far apart that one could differ, or groups be told
+        values = {node.name: float(total) for node, total in zip(busy, totals, strict=True)}
         main, others = split(values, limits)
         for name, value, middle in others:
             by_node.setdefault(name, []).append(f"{size(value)} {word} against {size(middle)}")
