@@ -164,6 +164,15 @@ DOUBTFUL = [
     ("two restarts", [started("n1", 5), started("n2", 5, restart_count=1)], "several restart counts: 0, 1"),
     ("begin after end", [counted("n1", 0, 9), counted("n2", 10, 19), counted("n3", 5, 15)], "begin after others end"),
     (
+        "begin after a node was given back",
+        [
+            counted("n4", 0, 40, node_list="n[2-4]", node_list_at_end="n[2-4]"),
+            counted("n3", 1, 90, node_list="n[2-3]", node_list_at_end="n[2-3]"),
+            counted("n2", 50, 99, node_list="n[2-4]", node_list_at_end="n[2-4]"),
+        ],
+        "begin after others end",
+    ),
+    (
         "an id that was used again, and ends far apart",
         [counted("n1", 0, 9), counted("n1", 5000, 6000), counted("n2", 5000, 6301)],
         "end 301 s apart",

@@ -146,7 +146,8 @@ def _doubts_by_time(part: Part, chosen: list[Record], lists: NodeLists) -> Itera
             f"{last - first:.0f} s apart"
         )
     begins = [record["began_at"] for record in whole if record["began_at"] is not None]
-    if begins and max(begins) > first:
+    # Nor before a node was given back: the other one may be of a later job on the same nodes.
+    if begins and max(begins) > min(record["ended_at"] for record in chosen):
         yield "some records begin after others end, and only times tell this run from others"
 
 
