@@ -52,7 +52,7 @@ def quickly(data):
     if found is None:
         return None
     known = slowly(data) or {}
-    read = {**found.fields, "devices": [dict(device) for device in found.devices()]}
+    read = {**found.fields(), "devices": [dict(device) for device in found.devices()]}
     return {name: read.get(name) for name in known} if known else read
 
 

@@ -62,16 +62,46 @@ Column = tuple[bytes, int]
 class LineRecord(NamedTuple):
     """A record of which every counter of every device was read."""
 
-    fields: dict[str, Any]
-    """Every field that is there but the devices. Lists and objects may be another record's too: not to be changed."""
+    values: Sequence[Any]
+    places: _Places
     shape: Shape
     about: About
     columns: tuple[Column, ...]
     """Of each counter of the shape."""
 
+    def fields(self) -> dict[str, Any]:
+        """Return every field that is there but the devices.
+
+        Lists and objects may be another record's too: they are not to be changed.
+        """
+        return dict(zip(self.places.names, self.places.every(self.values), strict=True))
+
+    def picked(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Return these fields, None for one that is not there, in the same way."""
+        return dict(zip(names, self.places.of(names)(self.values), strict=True))
+
     def devices(self) -> ColumnDevices:
         """Return the devices as readers see them."""
         return _LineDevices(self.about.names, self.about.both, self.shape.port, self.shape.software, self.columns)
+
+
+class _Places:
+    """Where each field's value stands among those of the lines; the last of these is None."""
+
+    __slots__ = ("_getters", "_places", "every", "names")
+
+    def __init__(self, places: Mapping[str, int]) -> None:
+        self.names = tuple(places)
+        self.every: Callable[[Sequence[Any]], tuple[Any, ...]] = itemgetter(*places.values())
+        self._places = places
+        self._getters: dict[tuple[str, ...], Callable[[Sequence[Any]], tuple[Any, ...]]] = {}
+
+    def of(self, names: tuple[str, ...]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+        """Return what picks the values of some fields, of two at least."""
+        getter = self._getters.get(names)
+        if getter is None:
+            getter = self._getters[names] = itemgetter(*[self._places.get(name, -1) for name in names])
+        return getter
 
 
 class Shape:
@@ -195,10 +225,12 @@ class _Form:
         # Most lines are as they were in the text before.
         self._all = range(len(lines))
         self._last: Sequence[bytes | None] = [None] * len(lines)
-        self._values: list[Any] = [None] * len(lines)
-        self._names = tuple(fields)
-        self._fields = itemgetter(*fields.values())
-        self._items = tuple(items.items())
+        # Behind those of the lines the lists of what has lines of its own, and None for a field that is not there.
+        places = {**fields, **{name: len(lines) + at for at, name in enumerate(items)}}
+        self._values: list[Any] = [None] * (len(lines) + len(items) + 1)
+        self._places = _Places(places)
+        self._items = tuple((places[name], tuple(of_item)) for name, of_item in items.items())
+        self._interfaces_at = places.get("interfaces", -1)
         self._about = itemgetter(*about)
         self._names_at, self._commas = about[0], commas
         self._abouts: dict[tuple[bytes, ...], About] = {}
@@ -225,14 +257,13 @@ class _Form:
         if new:
             self._read_columns(new, lines, found)
         self._last, self._values = lines, found
-        fields = dict(zip(self._names, self._fields(found), strict=True))
-        for name, places in self._items:
-            fields[name] = [found[at] for at in places]
-        interfaces = fields["interfaces"]
+        for place, of_item in self._items:
+            found[place] = [found[at] for at in of_item]
+        interfaces = found[self._interfaces_at]
         if len(interfaces) > 1 and len({item["name"] for item in interfaces}) < len(interfaces):
             raise ValueError("an interface is there twice")
         about = self._about_of(self._about(lines), self._about(found))
-        return LineRecord(fields, self._shape, about, self._columns(found))
+        return LineRecord(found, self._places, self._shape, about, self._columns(found))
 
     def _look(self, at: int, line: bytes) -> Any:
         own, known = self._lines[at], self._known[at]
@@ -266,10 +297,13 @@ class _Form:
             line, (begin, end, before, after) = lines[at], self._ends[at]
             if line[:begin] != before or line[end:] != after:
                 raise _OtherForm
-            texts.append(line[begin:end])
-        # So each is a list at least, and none is two.
+            text = line[begin:end]
+            # So each is a list at least, and none is two.
+            if text[:1] != b"[" or text[-1:] != b"]":
+                raise ValueError("not a list of numbers")
+            texts.append(text)
         read = columns(b"[%b]" % b",".join(texts))
-        if len(read) != len(texts) or not all(text[:1] == b"[" and text[-1:] == b"]" for text in texts):
+        if len(read) != len(texts):
             raise ValueError("not a list of numbers")
         for at, numbers in zip(places, read, strict=True):
             if len(numbers) != self._count:
@@ -322,7 +356,7 @@ def _learn(data: bytes, lines: Sequence[bytes]) -> _Form | None:
         read = form.read(lines)
     except (_OtherForm, ValueError, RecursionError):
         return None
-    is_same = {**read.fields, "devices": devices} == value
+    is_same = {**read.fields(), "devices": devices} == value
     return (
         form
         if is_same and list(form.counters) == [(group, name) for group in _GROUPS for name in devices[group]]
@@ -398,7 +432,11 @@ def _field(name: str) -> _Read:
 
     def read(text: bytes) -> Any:
         value = _value(text)
-        if not check(value) or (type(value) is int and value > _MOST_INT) or not has_only_known(name, value):
+        if not check(value):
+            raise ValueError(name)
+        if type(value) is str:
+            return value
+        if (type(value) is int and value > _MOST_INT) or not has_only_known(name, value):
             raise ValueError(name)
         if name in _ON_LINES_OF_THEIR_OWN and value:
             raise ValueError(name)

@@ -32,8 +32,9 @@ def read_quickly(data: bytes) -> dict[str, Any] | None:
     """Return the record in a JSON text, its devices packed; None where it is not wholly as the hook writes it."""
     found = read_lines(data)
     if found is not None:
-        get = found.fields.get
-        return {**{name: get(name) for name in _NAMES}, "devices": found.devices()}
+        record = found.picked(_NAMES)
+        record["devices"] = found.devices()
+        return record
     return _read_version_2(data)
 
 
@@ -66,7 +67,7 @@ def _read_version_2(data: bytes) -> dict[str, Any] | None:
     # Every colon of the text is between a name and its value, or in a text: a name that is there twice is one too many.
     if colons(value) + _colons_of(devices, packed) + 1 != data.count(b":"):
         return None
-    record: dict[str, Any] = {name: get(name) for name in _NAMES}
+    record = {name: get(name) for name in _NAMES}
     record["devices"] = packed
     return record
 

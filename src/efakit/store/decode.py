@@ -73,11 +73,11 @@ def quickly(data: bytes) -> tuple[Row | Quick, Record] | None:
 
 def _by_lines(data: bytes) -> tuple[Quick, Record] | None:
     found = read_lines(data)
-    if found is None or len(found.fields) != len(FIELDS) - 1:  # the devices stand beside
+    if found is None or len(found.places.names) != len(FIELDS) - 1:  # the devices stand beside
         return None
     if not _has_columns(found.shape):
         return None
-    value = found.fields
+    value = found.fields()
     value["devices"] = found.devices()
     return Quick(value, found.shape, found.columns, found.about), value
 
