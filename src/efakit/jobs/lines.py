@@ -82,7 +82,7 @@ class LineRecord(NamedTuple):
 
     def devices(self) -> ColumnDevices:
         """Return the devices as readers see them."""
-        return _LineDevices(self.about.names, self.about.both, self.shape.port, self.shape.software, self.columns)
+        return _LineDevices(self.about, self.shape, self.columns)
 
 
 class _Places:
@@ -133,15 +133,9 @@ class _LineDevices(ColumnDevices):
 
     __slots__ = ("_columns",)
 
-    def __init__(
-        self,
-        names: tuple[str, ...],
-        about: tuple[str | None, ...],
-        port: tuple[str, ...],
-        software: tuple[str, ...],
-        columns: tuple[Column, ...],
-    ) -> None:
-        super().__init__(names, about, port, _NO_NUMBERS, software, tuple([total for _, total in columns]))
+    def __init__(self, about: About, shape: Shape, columns: tuple[Column, ...]) -> None:
+        sums = tuple([total for _, total in columns])
+        super().__init__(about.names, about.both, shape.port, _NO_NUMBERS, shape.software, sums)
         self._columns = columns
 
     def _column(self, place: int) -> array[int]:

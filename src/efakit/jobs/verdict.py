@@ -121,6 +121,12 @@ class _Heard(NamedTuple):
 def _hear(record: Record) -> _Heard:
     troubles = _troubles(record)
     traffic = _NOTHING_KNOWN if troubles else traffic_of(record)
+    if traffic.lnet is NO_LNET and traffic.knows_tcp():
+        # Nearly always: of one node alone, and so without a sum over the parts.
+        _, _, sent, received = traffic.by_way()
+        is_loud = sent >= TCP_FLOOR.value or received >= TCP_FLOOR.value
+        over_tcp = (_exchanged(sent, received) if is_loud else 0.0,)
+        return _Heard(troubles, traffic, traffic.moved_bounds(), over_tcp, EFA_FLOOR.value)
     # Both directions count.
     floor = EFA_FLOOR.value + 2 * traffic.lnet.own_bytes()
     return _Heard(troubles, traffic, traffic.moved_bounds(), _over_tcp((traffic,)), floor)
@@ -287,6 +293,9 @@ def _node_by_traffic(node: _Heard, most: float) -> set[str]:
     A node alone may only send, or only receive; so of its bytes all count, but those that must be storage's: it cannot
     have exchanged more than all nodes together did, which is ``most``, both directions together.
     """
+    if len(node.moved) == len(node.over_tcp) == 1:
+        moved = min(node.moved[0], most)
+        return {_by_bytes(moved, moved / 2, node.over_tcp[0], node.floor)}
     return {
         _by_bytes(moved, moved / 2, over_tcp, node.floor)
         for moved in [min(bound, most) for bound in node.moved]
@@ -311,8 +320,7 @@ def _judge_node(name: str, record: Record, heard: _Heard, most: float, *, single
     else:
         possible = _node_by_traffic(heard, most)
         verdict = possible.pop() if len(possible) == 1 else "incomplete"
-        doubt = _lnet_in_doubt(traffic) if verdict == "incomplete" else None
-        if doubt:
+        if verdict == "incomplete" and (doubt := _lnet_in_doubt(traffic)):
             notes.append(doubt)
     return NodeVerdict(
         name,
