@@ -94,7 +94,7 @@ class PackedDevices(Sequence[Mapping[str, Any]]):
 
     def has_any(self, names: Iterable[str]) -> bool:
         """Return whether the driver has one of these counters."""
-        return any(name in self._places for name in names)
+        return not self._places.keys().isdisjoint(names)
 
     def counted_any(self, names: tuple[str, ...]) -> bool:
         """Return whether one of these counters is more than zero on a device."""

@@ -22,6 +22,7 @@ MOST_NAMES = 3
 _LONGEST_NAME = 60
 _BITS = 8
 _GIGA = 1e9
+_BOTH_WAYS = ("tx_bytes", "rx_bytes")
 
 
 class Standout(NamedTuple):
@@ -123,13 +124,11 @@ class Node:
         gbps = _gbps(record.get("instance_type") or "")
         if began is None or gbps is None or record["ended_at"] - began < 1:
             return None
+        if not self.counted:
+            return 0.0, 0.0
+        sent, received = self.devices.totals(_BOTH_WAYS)
         bits = (record["ended_at"] - began) * gbps * _GIGA
-        return self.total("tx_bytes") * _BITS / bits, self.total("rx_bytes") * _BITS / bits
-
-    @property
-    def most_moved(self) -> int:
-        """The bytes of the device that moved the most, of those that are known."""
-        return max(self.least_and_most_moved[1], 0)
+        return (sent or 0) * _BITS / bits, (received or 0) * _BITS / bits
 
     def by_operation(self, place: int) -> int:
         """Return the bytes of one device by operation class: the totals need not hold them."""

@@ -20,11 +20,7 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
     """Give nodes without EFA bytes, nodes whose bytes differ, and groups of nodes."""
     if job.verdict in ("tcp-fallback", "no-traffic", "single-node"):
         return
-    # Of less than no bytes at least one device's are not known.
-    known = [node for node in nodes if node.counted and node.moved and node.least_and_most_moved[0] >= 0]
-    idle = limits["idle-device"]
-    silent = [node for node in known if node.most_moved < idle]
-    busy = [node for node in known if node.most_moved >= idle]
+    silent, busy = _silent_and_busy(nodes, limits["idle-device"])
     if silent and busy:
         yield standout(
             "job-node-silent",
@@ -57,6 +53,18 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
         told = "; ".join(f"{sizes} {' and '.join(words)}" for sizes, words in groups.items())
         message = f"the job's nodes fall into groups by their EFA bytes: {told}"
         yield standout("job-node-groups", message, fewer, whole=True)
+
+
+def _silent_and_busy(nodes: Sequence[Node], idle: float) -> tuple[list[Node], list[Node]]:
+    """Return the nodes whose devices rested, and those of which one moved something; none of which not all is known."""
+    silent: list[Node] = []
+    busy: list[Node] = []
+    for node in nodes:
+        if node.counted and node.moved:
+            least, most = node.least_and_most_moved
+            if least >= 0:  # of less than no bytes at least one device's are not known
+                (silent if most < idle else busy).append(node)
+    return silent, busy
 
 
 def split(
