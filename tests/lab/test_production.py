@@ -7,6 +7,7 @@ EFA devices.
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import shutil
@@ -29,10 +30,10 @@ pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(bool(MISSING), reason=f"no lab without {', '.join(MISSING)}: run 'make test' as root"),
 ]
-HOSTS, JOBS, SEED = 8, 200, 5
+HOSTS, JOBS, SEED = 8, int(os.environ.get("EFAKIT_PRODUCTION_JOBS", "200")), 5
 # When the day's events come, in jobs that are finished. Those after AT_UPGRADE are submitted once the hooks are newer:
 # on a busy machine an upgrade takes as long as many jobs.
-MOUNT_GOES, UPGRADE, AT_UPGRADE, RESTART, MOUNT_IS_BACK = 30, 70, 100, 110, 150
+MOUNT_GOES, UPGRADE, AT_UPGRADE, RESTART, MOUNT_IS_BACK = (JOBS * part // 20 for part in (3, 7, 10, 11, 15))
 RESTARTED = (4, 6)
 ALL_DONE_SECONDS = 400
 
