@@ -148,6 +148,25 @@ def test_a_fallback_is_the_first_finding(tmp_path):
     assert found.findings[0].line == 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # NCCL 2.11, 2.18, 2.19 and 2.20, 2.21.5 (two), 2.22 and later: src/net.cc, since 2.26 src/plugin/plugin_open.cc
+        "NET/Plugin : No plugin found (libnccl-net.so), using internal implementation",
+        "NET/Plugin : Plugin load (libnccl-net.so) returned 2 : libnccl-net.so: cannot open shared object file",
+        "NET/Plugin : dlerror=libnccl-net.so: cannot open shared object file: No such file or directory "
+        "No plugin found (libnccl-net.so), using internal implementation",
+        "NET/Plugin: No plugin found (libnccl-net.so)",
+        "NET/Plugin: Plugin load returned 0 : libfabric.so.1: cannot open shared object file: No such file or "
+        "directory when loading libnccl-net.so",
+        "NET/Plugin: Could not find: libnccl-net.so. Using internal network plugin.",
+    ],
+)
+def test_each_release_s_word_on_a_plugin_that_is_not_there_is_a_reason_of_the_fallback(tmp_path, text):
+    found = diagnosis(nccl(0, text) + "".join(up(rank, 16, "Socket") for rank in range(16)), folder=tmp_path)
+    assert [item.finding.rule for item in found.said] == ["log-fallback", "log-nccl-plugin-absent"]
+
+
 def test_some_ranks_that_fall_back_are_named(tmp_path):
     log = "".join(efa(rank, 32) + up(rank, 16) for rank in range(8))
     log += "".join(up(rank, 16, "Socket") for rank in range(8, 16))

@@ -55,6 +55,10 @@ ROWS = (
         (
             "NET/Plugin : No plugin found",
             "NET/Plugin : Plugin load",
+            # 2.19 and 2.20, and 2.21
+            "NET/Plugin : dlerror=",
+            "NET/Plugin: No plugin found",
+            "NET/Plugin: Plugin load",
             "NET/Plugin: Could not find:",
         ),
         "the network plugin was not found ({what})",
