@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import pytest
 
 from efakit.jobs.devices import pack
-from efakit.jobs.findings import Job, Standout, stands_out
+from efakit.jobs.findings import Job, Standout, line_rate, stands_out
 from efakit.jobs.verdict import VERDICTS, JobVerdict, judge
 from efakit.rules.registry import rules_of
-from tests.jobs.labelled import Labelled, jobs
+from tests.jobs.labelled import Labelled, Maker, jobs
 
 _LEAST_JOBS = 300
 _MOST_FALSE = 0.01
@@ -115,3 +115,34 @@ def test_a_rule_that_may_not_speak_of_what_was_not_read_does_not(all_jobs):
     for one in all_jobs:
         if one.job.name == "unread":
             assert "job-drops" not in {item.finding.rule for item in one.found}
+
+
+def unread_of_one_device(record):
+    device = record["devices"][0]
+    del device["counters"]["tx_bytes"]
+    device["unknown"] = ["tx_bytes"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record.update(resets=["the node was booted during the job"]),
+        lambda record: record.update(baseline="missing"),
+        lambda record: record.update(devices_unknown=True),
+        lambda record: record.update(devices=[]),
+        unread_of_one_device,
+    ],
+    ids=["reset", "no baseline", "devices unknown", "no devices", "one counter of one device"],
+)
+def test_a_node_whose_bytes_are_not_known_is_no_zero_in_the_share_of_the_line_rate(change):
+    make = Maker(1, nodes=2, instance="p5.48xlarge")
+    make.exchange()
+    first, second = make.names
+    records = {name: {**make.records[name], "devices": list(make.devices(name))} for name in (first, second)}
+    verdict = judge(make.names, records)
+    alone = line_rate(Job({first: records[first]}, "efa", verdict.traffic, {}))
+    assert alone is not None
+    assert min(alone) > 0
+    change(records[second])
+    assert line_rate(Job(records, "efa", verdict.traffic, {})) == alone
+    assert line_rate(Job({second: records[second]}, "efa", verdict.traffic, {})) is None

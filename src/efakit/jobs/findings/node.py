@@ -124,8 +124,9 @@ class Node:
         gbps = _gbps(record.get("instance_type") or "")
         if began is None or gbps is None or record["ended_at"] - began < 1:
             return None
-        if not self.counted:
-            return 0.0, 0.0
+        # What was not counted, or not read of a device, is not zero.
+        if not self.counted or record["devices_unknown"] or not self.moved or None in self.moved:
+            return None
         sent, received = self.devices.totals(_BOTH_WAYS)
         bits = (record["ended_at"] - began) * gbps * _GIGA
         return (sent or 0) * _BITS / bits, (received or 0) * _BITS / bits
