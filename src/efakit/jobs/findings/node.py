@@ -109,7 +109,9 @@ class Node:
         """The bytes of the devices that moved the least and the most; -1 for one of which they are not known."""
         if self._least_and_most is None:
             moved: Sequence[int | None] = self.moved
-            known = [-1 if value is None else value for value in moved] if None in moved else moved
+            # Of packed devices all are known, or none is.
+            unread = None in (moved if isinstance(self.devices, ListedDevices) else moved[:1])
+            known = [-1 if value is None else value for value in moved] if unread else moved
             numbers = cast("Sequence[int]", known) or (0,)
             self._least_and_most = min(numbers), max(numbers)
         return self._least_and_most
@@ -125,7 +127,7 @@ class Node:
         if began is None or gbps is None or record["ended_at"] - began < 1:
             return None
         # What was not counted, or not read of a device, is not zero.
-        if not self.counted or record["devices_unknown"] or not self.moved or None in self.moved:
+        if not self.counted or record["devices_unknown"] or not self.moved or self.least_and_most_moved[0] < 0:
             return None
         sent, received = self.devices.totals(_BOTH_WAYS)
         bits = (record["ended_at"] - began) * gbps * _GIGA
