@@ -34,7 +34,7 @@ FirstJobId=1
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={root}/munge/socket
+AuthInfo=socket={root}/munge/socket,cred_expire=10
 CredType=cred/munge
 {listen}
 ProctrackType=proctrack/pgid
@@ -73,7 +73,7 @@ DbdAddr=127.0.0.1
 DbdPort={ports[slurmdbd]}
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={root}/munge/socket
+AuthInfo=socket={root}/munge/socket,cred_expire=10
 CommitDelay=1
 LogFile={root}/slurmdbd.log
 PidFile={root}/slurmdbd.pid
@@ -442,6 +442,16 @@ class SingleHostSlurm:
         """Submit a job that runs until finish()."""
         script = f"until test -e {self.root}/finish; do sleep 0.1; done; exit {exit_code}"
         return self.submit(*options, script=script, user=user)
+
+    def requeue(self, job_id: str) -> None:
+        """Requeue a running job and wait until it runs again: as long as its old credential is valid (`cred_expire`).
+
+        `scontrol update StartTime=now` does not shorten that: Slurm sets the time anew when the old run's last message
+        comes (22.05.8, job_mgr.c, batch_requeue_fini), which on a busy machine may be later.
+        """
+        self.run("scontrol", "requeue", job_id)
+        self.wait_for_state(job_id, "PENDING")
+        self.wait_for_state(job_id, "RUNNING")
 
     def finish(self, *job_ids: str, state: str) -> None:
         """Let stoppable jobs end as soon as the accounting has their start, and wait until all have their end.

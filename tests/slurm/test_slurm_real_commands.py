@@ -42,14 +42,6 @@ def forgetful(accounting: SingleHostSlurm) -> Iterator[SingleHostSlurm]:
         accounting.wait_for_idle_nodes()
 
 
-def requeue(slurm: SingleHostSlurm, job_id: str) -> None:
-    """Requeue a running job and wait until it runs again."""
-    slurm.run("scontrol", "requeue", job_id)
-    slurm.wait_for_state(job_id, "PENDING")
-    slurm.run("scontrol", "update", f"jobid={job_id}", "starttime=now")  # Slurm holds it back for two minutes
-    slurm.wait_for_state(job_id, "RUNNING")
-
-
 # -- squeue --------------------------------------------------------------------------------------------------------
 
 
@@ -129,7 +121,7 @@ def test_requeued_job_shows_its_latest_run(slurm: SingleHostSlurm) -> None:
     job_id = slurm.submit()
     slurm.wait_for_state(job_id, "RUNNING")
     assert found(job_id).restart_count == 0
-    requeue(slurm, job_id)
+    slurm.requeue(job_id)
     job = found(job_id)
     assert (job.restart_count, job.state) == (1, "RUNNING")
 
@@ -228,7 +220,7 @@ def test_array_task_from_the_accounting(forgetful: SingleHostSlurm) -> None:
 def test_requeued_job_from_the_accounting_is_its_latest_run(forgetful: SingleHostSlurm) -> None:
     job_id = forgetful.submit_stoppable(exit_code=3)
     forgetful.wait_for_accounting(job_id, "RUNNING")
-    requeue(forgetful, job_id)
+    forgetful.requeue(job_id)
     forgetful.finish(job_id, state="FAILED")
     runs = forgetful.run("sacct", "--noheader", "--allocations", "--duplicates", f"--jobs={job_id}", "--format=State")
     assert "REQUEUED" in runs

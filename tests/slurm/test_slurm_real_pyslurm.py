@@ -129,10 +129,7 @@ def test_requeued_job_shows_its_latest_run(pyslurm_slurm: SingleHostSlurm) -> No
     job_id = pyslurm_slurm.submit()
     pyslurm_slurm.wait_for_state(job_id, "RUNNING")
     assert from_pyslurm(job_id).restart_count == 0
-    pyslurm_slurm.run("scontrol", "requeue", job_id)
-    pyslurm_slurm.wait_for_state(job_id, "PENDING")
-    pyslurm_slurm.run("scontrol", "update", f"jobid={job_id}", "starttime=now")
-    pyslurm_slurm.wait_for_state(job_id, "RUNNING")
+    pyslurm_slurm.requeue(job_id)
     assert from_pyslurm(job_id).restart_count == 1
 
 
@@ -190,9 +187,7 @@ def test_array_task_that_slurmctld_forgot_is_what_sacct_says(forgetful: SingleHo
 def test_requeued_job_that_slurmctld_forgot_is_what_sacct_says(forgetful: SingleHostSlurm) -> None:
     job_id = forgetful.submit_stoppable(exit_code=3)
     forgetful.wait_for_accounting(job_id, "RUNNING")
-    forgetful.run("scontrol", "requeue", job_id)
-    forgetful.wait_for_state(job_id, "PENDING")
-    forgetful.run("scontrol", "update", f"jobid={job_id}", "starttime=now")
+    forgetful.requeue(job_id)
     forgetful.finish(job_id, state="FAILED")
     forgetful.forget_jobs()
     job = from_pyslurm(job_id)
