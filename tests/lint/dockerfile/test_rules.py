@@ -231,6 +231,37 @@ def test_apt_has_no_lists_only_where_that_is_sure(lines: str, severity: str | No
 
 
 @pytest.mark.parametrize(
+    ("lines", "found_there"),
+    [
+        ("RUN apt-get update; RUN_IT; rm -r x", True),
+        ("RUN apt-get update; RUN_IT \\\n  ; \\\n  # why\n  rm -r x", True),
+        ("RUN if test $A; then \\\n  RUN_IT; \\\n  rm -r x; \\\n fi", True),
+        ("RUN <<EOF\nRUN_IT\nrm -r x\nEOF", True),
+        ("RUN RUN_IT | tee log", True),
+        ("RUN set -e; RUN_IT | tee log", True),
+        ("RUN apt-get install bash && sed -e s/a/b/ c; RUN_IT; rm -r x", True),
+        ('SHELL ["/bin/bash", "-o", "pipefail", "-c"]\nRUN RUN_IT; rm -r x', True),
+        ("RUN RUN_IT && rm -r x", False),
+        ("RUN RUN_IT || exit 1; rm -r x", False),
+        ("RUN rm -r x; RUN_IT", False),
+        ("RUN if test $A; then RUN_IT; fi && rm -r x", False),
+        ("RUN set -eux; RUN_IT; rm -r x", False),
+        ("RUN set -o pipefail -e; RUN_IT; rm -r x", False),
+        ("RUN set -xo errexit; RUN_IT; rm -r x", False),
+        ('SHELL ["/bin/bash", "-eo", "pipefail", "-c"]\nRUN RUN_IT | tee log; rm -r x', False),
+        ("RUN set -o pipefail; RUN_IT | tee log", False),
+        ("RUN bash -e <<EOF\nRUN_IT\nrm -r x\nEOF", False),
+        ("RUN <<EOF\n#!/bin/bash -e\nRUN_IT\nrm -r x\nEOF", False),
+        ("RUN RUN_IT; fi_info --version", False),
+        ("RUN RUN_IT; rm -r x\nRUN ./configure --with-libfabric=/opt/amazon/efa && make", False),
+    ],
+)
+def test_a_failure_of_the_installer_is_lost(lines: str, found_there: bool):
+    text = "FROM ubuntu:24.04\n" + lines.replace("RUN_IT", "./efa_installer.sh -ykn")
+    assert rules(text).get("image-failure-lost") == ("warning" if found_there else None)
+
+
+@pytest.mark.parametrize(
     ("base", "version", "found_there"),
     [
         ("ubuntu:20.04", "1.43.0", True),

@@ -144,6 +144,40 @@ def _lists_after(text: str, before: bool | None) -> bool | None:
     return max(updates, default=-1) > max(removes, default=-1)
 
 
+# What stands between the installer and the next command, where the shell goes on whatever the installer's status is.
+_GOES_ON = re.compile(rb"(?:[ \t]|\\\r?\n)*(;|\||\n)(?:\s|\\|#[^\n]*\n)*\Z")
+_ENDS_AT_FAILURE = re.compile(
+    r"""\b(?:set|sh|bash|dash)\b(?:["',]*\s+(?:[\["']*[-+/]\S*|["']?pipefail["',]*))*?["',]*\s+["']?"""
+    r"""(?:-[a-z]*e[a-z]*\b|-[a-z]*o["',]*\s+["']?errexit)"""
+)
+_USES_IT = re.compile(r"/opt/amazon/|\bfi_info\b")
+
+
+@rule("image-failure-lost")
+def image_failure_lost(context: Context) -> Iterator[Problem]:
+    """Point out the installer whose failure the build does not see, unless a later command needs what it installs."""
+    data = context.file.source.data
+    for stage, _, run in _runs(context):
+        item, script = run.step.instruction, run.step.script
+        commands = script.commands[run.order[2] + 1 :] if script is not None else ()
+        sign = _GOES_ON.match(data[run.span.end : commands[0].span.start]) if commands else None
+        if sign is None:
+            continue
+        steps = list(stage.all_steps())
+        place = next(at for at, step in enumerate(steps) if step is run.step)
+        shells = ["sh " + step.instruction.text for step in steps[:place] if step.instruction.name == "SHELL"]
+        before = data[item.span.start : run.span.start].decode("utf-8", "replace") + " ".join(["", *shells[-1:]])
+        region = item.heredocs[0].region if item.heredocs else item.region
+        rest = data[run.span.end : region.at(len(region.text) - 1) + 1].decode("utf-8", "replace")
+        later = [step.instruction.code for step in steps[place + 1 :] if step.instruction.name == "RUN"]
+        piped = sign[1] == b"|"
+        seen = "pipefail" in before if piped else _ENDS_AT_FAILURE.search(before)
+        if not seen and not any(_USES_IT.search(text) for text in (rest, *later)):
+            message = "the build goes on where the installer fails: RUN has the status of its last command"
+            fix = "set -o pipefail before it, with bash" if piped else "put && behind it, or set -e before it"
+            yield Problem(run.span, message, fix)
+
+
 @rule("image-system-dropped")
 def image_system_dropped(context: Context) -> Iterator[Problem]:
     """Point out base images whose system the installer's release no longer supports."""

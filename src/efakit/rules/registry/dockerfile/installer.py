@@ -136,6 +136,24 @@ RULES = (
         source=SAMPLES + "3.test_cases/pytorch/pointworld/pointworld.Dockerfile",
     ),
     Rule(
+        "image-failure-lost",
+        room="dockerfile",
+        severity="warning",
+        what="The EFA installer is followed by ; or a pipe, without set -e or pipefail: the build does not see that it "
+        "failed. Not where a later command uses /opt/amazon or fi_info.",
+        why="RUN has the status of its last command. After a failed installer the image lacks EFA, and jobs may run "
+        "over TCP.",
+        wrong="""
+            FROM ubuntu:24.04
+            RUN apt-get update; ./efa_installer.sh -y --skip-kmod --no-verify; rm -rf /var/lib/apt/lists/*
+        """,
+        right="""
+            FROM ubuntu:24.04
+            RUN apt-get update && ./efa_installer.sh -y --skip-kmod --no-verify && rm -rf /var/lib/apt/lists/*
+        """,
+        source="https://github.com/vllm-project/vllm/pull/55783",
+    ),
+    Rule(
         "image-system-dropped",
         room="dockerfile",
         severity="warning",
