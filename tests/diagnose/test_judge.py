@@ -198,6 +198,45 @@ def test_intel_mpi_s_provider_is_told(tmp_path):
     found = diagnosis(log, folder=tmp_path)
     assert [item.finding.rule for item in found.said] == ["log-fallback"]
     assert found.findings[0].severity == "error"
+    assert "I_MPI_OFI_PROVIDER=efa makes it fail" in found.findings[0].fix
+
+
+def ompi(host: int, text: str) -> str:
+    return f"[hpc-{host}:0{4100 + host}] {text}\n"
+
+
+PROVIDER = "mtl_ofi_component.c:333: mtl:ofi:prov: efa"
+DOMAIN = "../../../../ompi/mca/mtl/ofi/mtl_ofi_component.c:361: mtl:ofi:provider: rdmap0s6-rdm"
+
+
+def test_open_mpi_s_network_is_told(tmp_path):
+    log = "".join(
+        ompi(host, text)
+        for host in (1, 2)
+        for text in (PROVIDER, DOMAIN, "select: component ofi selected", "select: component cm selected")
+    )
+    log += ompi(1, "mca: bml: Using tcp btl for send to [[48651,1],1] on node hpc-2")  # for one-sided calls
+    found = diagnosis(log, folder=tmp_path)
+    assert found.said == ()
+    assert [str(choice) for choice in found.choices] == ["Open MPI pml cm, provider efa"]
+    assert found.choices[0].hosts == ("hpc-1", "hpc-2")
+    assert found.choices[0].is_efa
+    (newer,) = diagnosis(ompi(1, "mtl_ofi_component.c:342: mtl:ofi:provider: efa"), folder=tmp_path).choices
+    assert newer.is_efa
+
+
+def test_open_mpi_over_tcp_is_a_fallback_between_nodes(tmp_path):
+    chosen = ompi(1, PROVIDER) + ompi(1, "select: component ob1 selected")
+    there = "mca: bml: Using tcp btl for send to [[48651,1],1] on node "
+    found = diagnosis(chosen + ompi(1, f"{there}hpc-2.cluster.internal"), folder=tmp_path)
+    assert told(found) == {"log-fallback", "log-ompi-ob1"}
+    assert str(found.choices[0]) == "Open MPI btl tcp"
+    assert "--mca pml cm --mca mtl ofi makes it fail" in found.findings[0].fix
+    assert found.findings[0].severity == "error"
+    assert told(diagnosis(chosen + ompi(1, f"{there}hpc-1.cluster.internal"), folder=tmp_path)) == set()
+    assert told(diagnosis(chosen + ompi(2, "select: component ob1 selected"), folder=tmp_path)) == {"log-ompi-ob1"}
+    assert told(diagnosis(chosen, folder=tmp_path)) == set()
+    assert not diagnosis(chosen, folder=tmp_path).choices[0].is_efa
 
 
 def test_nics_that_are_missing_or_differ_are_told(tmp_path):

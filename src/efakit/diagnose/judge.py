@@ -72,7 +72,7 @@ class Diagnosis:
 def judge(scan: Scan) -> Diagnosis:
     """Return what the logs that were read amount to."""
     network = scan.network
-    choices = network.choices()
+    choices, several = network.choices(), network.several_nodes()
     tallies = [(scan.rows[id_], tally) for id_, tally in scan.tallies.items()]
     failed = [(row.id, tally.first) for row, tally in tallies if row.kind in (CAUSE, FAILURE) and row.severity == ERROR]
     signs = [row for row, _ in tallies if row.severity == ERROR and row.kind != REASON]
@@ -88,6 +88,8 @@ def judge(scan: Scan) -> Diagnosis:
     for row, tally in tallies:
         if row.kind == REASON and row.severity == INFO and not fell_back:
             continue
+        if row.between_nodes and not several:
+            continue
         said.append(_of_row(row, tally, scan, first, bool(failed)))
     said += _nics(network, choices)
     said.sort(key=lambda item: _place_in_order(item, first))
@@ -97,7 +99,6 @@ def judge(scan: Scan) -> Diagnosis:
     if named is not None and scan.unread:
         named = named._replace(sure_order=False)
     instance = max(network.instances, key=lambda name: network.instances[name], default="")
-    several = network.several_nodes()
     return Diagnosis(tuple(said), named, tuple(choices), several, instance, ranks, hosts, unread=scan.unread)
 
 
@@ -259,11 +260,19 @@ def _fallback(network: Network, choices: list[Choice]) -> list[Said]:
         ERROR if several else WARNING,
         message,
         place=network.fell_back_at,
-        fix="see the reasons below it; NCCL_DEBUG=INFO shows them, NCCL_NET=Libfabric makes it fail instead of "
-        "falling back",
+        fix=f"see the reasons below it; {_instead(back[0])} makes it fail instead of falling back",
         source=row.source if row else "",
     )
     return [Said(finding, "", True, 0, False, ranks, hosts, FALLBACK)]
+
+
+def _instead(choice: Choice) -> str:
+    """Return what a job is run with to fail where its program would choose sockets again."""
+    if choice.program == "Open MPI":
+        return "--mca mtl_base_verbose 100 shows them, --mca pml cm --mca mtl ofi"
+    if choice.program == "Intel MPI":
+        return "FI_LOG_LEVEL=warn shows them, I_MPI_OFI_PROVIDER=efa"
+    return "NCCL_DEBUG=INFO shows them, NCCL_NET=Libfabric"
 
 
 def _nics(network: Network, choices: list[Choice]) -> list[Said]:

@@ -9,8 +9,11 @@ from typing import NamedTuple
 from efakit.diagnose.speaker import Speaker
 from efakit.finding import NOWHERE, Place
 
-SOCKETS = ("Socket",)
-"""The names that NCCL gives to TCP sockets."""
+_OPEN_MPI_TCP = "Open MPI btl tcp"
+SOCKETS = ("Socket", _OPEN_MPI_TCP)
+"""The name that NCCL gives to TCP sockets, and what we say of Open MPI's."""
+_OPEN_MPI_EFA = "Open MPI pml cm"
+"""The one that sends messages by libfabric's providers."""
 _TCP_PROVIDERS = ("tcp", "sockets", "udp", "net")
 _EFA = "efa"
 _MOST_PROCESSES = 200_000
@@ -50,6 +53,11 @@ class Choice(NamedTuple):
     def is_efa(self) -> bool:
         """Whether it is known that EFA was chosen."""
         return self.provider.partition(";")[0].startswith(_EFA)
+
+    @property
+    def program(self) -> str:
+        """Who chose: NCCL where it is neither of the two MPIs, whose names begin their networks."""
+        return next((name for name in ("Open MPI", "Intel MPI") if self.network.startswith(name)), "NCCL")
 
     @property
     def ranks(self) -> tuple[int, ...]:
@@ -103,8 +111,20 @@ class Network:
             self.instances[groups["instance"]] = self.instances.get(groups["instance"], 0) + 1
         elif fact == "log-fact-sockets":
             self.data_over_sockets = True
+        elif fact == "log-fact-ompi-tcp":
+            self._of_btl(groups["peer"], self._process(speaker), place)
         else:
             self._of_process(fact, groups, self._process(speaker))
+
+    def _of_btl(self, peer: str, process: Process, place: Place) -> None:
+        """Take that Open MPI has TCP for a peer; with pml cm that is for one-sided calls alone."""
+        is_far = bool(process.host) and peer.partition(".")[0] != process.host.partition(".")[0]
+        if is_far and process.network != _OPEN_MPI_EFA:
+            process.network, process.provider, process.fabric = _OPEN_MPI_TCP, "", ""
+            self.data_over_sockets = True
+            self._hosts.add(peer)
+            if self.fell_back_at is NOWHERE:
+                self.fell_back_at = place
 
     def _process(self, speaker: Speaker) -> Process:
         # A process is known by host and id, else by its rank, else by its task.
@@ -126,7 +146,13 @@ class Network:
             self.most_nodes = max(self.most_nodes, int(groups.get("nodes") or 0))
         elif fact == "log-fact-network":
             process.network = groups["network"]
+        elif fact == "log-fact-ompi-pml":
+            process.network = f"Open MPI pml {groups['pml']}"
+            if process.network != _OPEN_MPI_EFA:
+                process.provider = process.fabric = ""  # a provider was looked for, and is not used
         else:
+            if fact == "log-fact-intel-provider":
+                process.network = "Intel MPI"
             process.provider, process.fabric = groups["provider"], groups.get("fabric") or ""
             process.nics = int(groups["nics"]) if groups.get("nics") else -1
 

@@ -8,6 +8,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 _HOST = re.compile(rb"([\w.-]{1,255}):(\d{1,10}):\d{1,10}$")
+# Open MPI's, before the lines of it that tell of the network alone: others begin with a time in such brackets.
+_OPEN_MPI = re.compile(
+    rb"\[([\w.-]{1,255}):(\d{1,10})\] (?:\S*mtl_ofi_component\.c:\d+: mtl:ofi:|select: component |mca: bml: Using )"
+)
 _LEVELS = (b" INFO ", b" WARN ")
 _TORCH = re.compile(rb"\[[Rr]ank\s?(\d{1,7})\]")
 _SRUN = re.compile(rb"\s{0,8}(\d{1,7}): ")
@@ -52,7 +56,7 @@ def plain(line: bytes) -> bytes:
 
 def speaker_of(line: bytes, place: int) -> Speaker:
     """Return who wrote what stands at ``place``: two processes may have written into one line."""
-    nccl = _nccl(line, place)
+    process = _nccl(line, place) or _open_mpi(line, place)
     label = _SRUN.match(line)
     task = int(label.group(1)) if label else -1
     rank = -1
@@ -60,8 +64,8 @@ def speaker_of(line: bytes, place: int) -> Speaker:
         rank = int(torch.group(1))
     elif b"<std" in line and (mpirun := _MPIRUN.match(line)):
         rank = int(mpirun.group(1))
-    if nccl is not None:
-        return Speaker(*nccl, rank, task)
+    if process is not None:
+        return Speaker(*process, rank, task)
     if b"srun: error: " in line and (exited := _EXITED.search(line)):
         return Speaker(_text(exited.group(1)), 0, -1, _first(exited.group(2)))
     if b"with PID" in line and (mpi := _MPI_RANK.search(line)):
@@ -87,6 +91,15 @@ def _nccl(line: bytes, place: int) -> tuple[str, int] | None:
     if len(words) < 2 or not words[-1].startswith(b"["):
         return None
     found = _HOST.search(words[-2])
+    return (sys.intern(_text(found.group(1))), int(found.group(2))) if found else None
+
+
+def _open_mpi(line: bytes, place: int) -> tuple[str, int] | None:
+    """Return host and process of Open MPI's prefix right before a place: ``[HOST:PID]``."""
+    if b"mtl:ofi:" not in line and b"select: component " not in line and b"mca: bml: " not in line:
+        return None
+    begin = line.rfind(b"[", 0, line.rfind(b"] ", 0, place) + 1)
+    found = _OPEN_MPI.match(line, begin) if begin >= 0 else None
     return (sys.intern(_text(found.group(1))), int(found.group(2))) if found else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from efakit.catalog.log_lines.row import CAUSE, FAILURE, FOLLOWS, NOTE, TIMEOUT, LogLine
+from efakit.catalog.log_lines.row import CAUSE, FAILURE, FOLLOWS, NOTE, REASON, TIMEOUT, LogLine
 
 _OMPI = "https://github.com/open-mpi/ompi/"
 _SOURCE = _OMPI + "blob/v4.1.6/"
@@ -26,6 +26,24 @@ ROWS = (
         component="ompi",
         files=_HELP,
         text=r"Open MPI failed an OFI Libfabric library call",
+    ),
+    LogLine(
+        "log-ompi-ob1",
+        "Open MPI",
+        REASON,
+        "warning",
+        ("select: component ob1 selected",),
+        "Open MPI chose the pml ob1, not cm with the mtl ofi, which is the way to EFA: between nodes ob1 uses TCP, but "
+        "where --mca btl names ofi",
+        "libfabric has no EFA provider here, a list of providers leaves it out, or --mca pml ob1 was asked for",
+        "run with --mca pml cm --mca mtl ofi, which fails instead, and --mca mtl_base_verbose 100, which says why; "
+        "fi_info -p efa on the node",
+        _OMPI + "issues/9858",
+        "[hpc-1:3672] select: component ob1 selected",
+        component="ompi",
+        files="ompi/mca/pml/base/pml_base_select.c",
+        text=r"select: component %s selected",
+        between_nodes=True,
     ),
     LogLine(
         "log-ompi-unreachable",

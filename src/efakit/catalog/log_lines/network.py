@@ -73,6 +73,35 @@ FACTS = (
         "",
         "",
     ),
+    # Open MPI's words, with --mca mtl_base_verbose, pml_base_verbose and btl_base_verbose of 10 or more. Behind
+    # mtl:ofi:provider 4.1 has the domain, which is a device's name.
+    LogFact(
+        "log-fact-ompi-provider",
+        ("mtl:ofi:prov: ", "mtl:ofi:provider: "),
+        r"mtl:ofi:prov(?:ider)?: (?P<provider>(?:efa|tcp|sockets|udp|net|shm|verbs|psm[23]?|opx|cxi|gni)(?:;\w+)*)\s*$",
+        "[hpc-1:3672] mtl_ofi_component.c:333: mtl:ofi:prov: efa",
+        "ompi",
+        "ompi/mca/mtl/ofi/mtl_ofi_component.c",
+        r"mtl:ofi:prov(ider)?: %s",
+    ),
+    LogFact(
+        "log-fact-ompi-pml",
+        ("select: component cm selected", "select: component ob1 selected", "select: component ucx selected"),
+        r"select: component (?P<pml>cm|ob1|ucx) selected",
+        "[hpc-1:3672] select: component cm selected",
+        "ompi",
+        "ompi/mca/pml/base/pml_base_select.c",
+        r"select: component %s selected",
+    ),
+    LogFact(
+        "log-fact-ompi-tcp",
+        ("mca: bml: Using tcp btl for send to ",),
+        r"mca: bml: Using tcp btl for send to \S+ on node (?P<peer>[\w.-]{1,255})",
+        "[hpc-1:3672] mca: bml: Using tcp btl for send to [[48651,1],1] on node hpc-2",
+        "ompi",
+        "ompi/mca/bml/r2/bml_r2.c",
+        r"mca: bml: Using %s btl for send to %s on node %s",
+    ),
     LogFact(
         "log-fact-hosts",
         ("MPI startup(): ",),

@@ -50,6 +50,8 @@ class LogLine(NamedTuple):
     """Patterns of the files that print it, by blanks."""
     text: str = ""
     """A regular expression for the text in the file; "": the first needle."""
+    between_nodes: bool = False
+    """Whether it is right on one node, and said only where the log tells of several."""
 
 
 class LogFact(NamedTuple):
