@@ -37,7 +37,7 @@ def slurm_settings(spec: LabSpec, slot: int) -> dict[str, str]:
         "PrologFlags": "Alloc",
         "MpiDefault": "none",
         "JobRequeue": "1",
-        "MinJobAge": "600",  # squeue --states=all still shows finished jobs
+        "MinJobAge": "3600",  # squeue --states=all still shows finished jobs
         "JobAcctGatherType": "jobacct_gather/none",
         # The first as ParallelCluster; the others because a job otherwise starts up to 3 s after its submission, and
         # up to 60 s after its requeue.
