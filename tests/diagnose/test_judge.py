@@ -239,6 +239,76 @@ def test_open_mpi_over_tcp_is_a_fallback_between_nodes(tmp_path):
     assert not diagnosis(chosen, folder=tmp_path).choices[0].is_efa
 
 
+def far(host: int, btl: str = "tcp") -> str:
+    return ompi(host, f"mca: bml: Using {btl} btl for send to [[48651,1],{2 - host}] on node hpc-{3 - host}")
+
+
+OB1 = "select: component ob1 selected"
+
+
+@pytest.mark.parametrize("chosen", ["", OB1])
+def test_beside_nccl_the_tcp_of_mpi_starts_the_ranks_and_is_no_fallback(chosen, tmp_path):
+    mpi = "".join((ompi(host, chosen) if chosen else "") + far(host) for host in (1, 2))
+    words = ("NET/OFI Selected provider is efa, fabric is efa-direct (found 32 nics)", "Using network Libfabric")
+    gpus = "".join(f"hpc-{host}:{4100 + host}:7 [0] NCCL INFO {text}\n" for host in (1, 2) for text in words)
+    found = diagnosis(mpi + gpus, folder=tmp_path)
+    assert found.said == ()
+    assert [(choice.program, choice.is_efa) for choice in found.choices] == [("NCCL", True), ("Open MPI", False)]
+
+
+def test_the_provider_of_mpi_is_not_taken_for_nccl_s(tmp_path):
+    mpi = "".join(ompi(host, text) for host in (1, 2) for text in (PROVIDER, "select: component cm selected"))
+    gpus = "".join(f"hpc-{host}:{4100 + host}:7 [0] NCCL INFO Using network Socket\n" for host in (1, 2))
+    found = diagnosis(mpi + gpus, folder=tmp_path)
+    assert told(found) == {"log-fallback"}
+    assert "chose Socket, not EFA" in found.findings[0].message
+    assert found.findings[0].line == 5
+    assert [choice.is_efa for choice in found.choices] == [False, True]
+
+
+def test_open_mpi_s_btl_ofi_is_no_fallback(tmp_path):
+    found = diagnosis("".join(ompi(host, OB1) + far(host, "ofi") for host in (1, 2)), folder=tmp_path)
+    assert found.said == ()
+    assert [str(choice) for choice in found.choices] == ["Open MPI btl ofi"]
+
+
+@pytest.mark.parametrize("pml", [PROVIDER, "select: component cm selected", "select: component ucx selected"])
+def test_what_the_btl_does_for_one_sided_calls_is_no_fallback(pml, tmp_path):
+    assert diagnosis("".join(ompi(host, pml) + far(host) for host in (1, 2)), folder=tmp_path).said == ()
+
+
+@pytest.mark.parametrize("peer", ["unknown", "10.0.1.10", "hpc-1"])
+def test_a_peer_that_may_be_on_the_same_node_is_no_fallback(peer, tmp_path):
+    there = ompi(1, f"mca: bml: Using tcp btl for send to [[48651,1],1] on node {peer}")
+    assert diagnosis(ompi(1, OB1) + there, folder=tmp_path).said == ()
+
+
+def test_a_provider_of_tcp_without_a_word_on_the_pml_is_open_mpi_s(tmp_path):
+    log = "".join(ompi(host, "mtl_ofi_component.c:342: mtl:ofi:provider: tcp;ofi_rxm") for host in (1, 2))
+    found = diagnosis(log, folder=tmp_path)
+    assert told(found) == {"log-fallback"}
+    assert "--mca pml cm --mca mtl ofi makes it fail" in found.findings[0].fix
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "[1,{}]<stderr>:",
+        "Mon Nov 30 03:32:30 2026[1,{}]<stderr>:",
+        "[1,{}]<stderr>: ",
+        "[1,{}][hpc-1:4101]<stderr>: ",
+        "[prterun-hpc-1-4099@1,{}]<stderr>: ",
+        "[{}]<stderr>: ",
+        "[Mon Nov 30 03:32:30 2026][1,{}]<stderr>: ",
+    ],
+)
+def test_each_label_of_mpirun_tells_the_rank(label, tmp_path):
+    log = "".join(label.format(host - 1) + ompi(host, OB1) + label.format(host - 1) + far(host) for host in (1, 2))
+    found = diagnosis(log, folder=tmp_path)
+    assert told(found) == {"log-fallback", "log-ompi-ob1"}
+    assert "ranks 0-1 on hpc-1, hpc-2 chose Open MPI btl tcp" in found.findings[0].message
+
+
 def test_nics_that_are_missing_or_differ_are_told(tmp_path):
     on_p5 = nccl(0, "NET/OFI Running on p5.48xlarge platform, topology file /opt/p5.xml")
     fewer = diagnosis(on_p5 + efa(0, 4) + up(0, 16), folder=tmp_path)

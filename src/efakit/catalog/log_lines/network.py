@@ -94,9 +94,9 @@ FACTS = (
         r"select: component %s selected",
     ),
     LogFact(
-        "log-fact-ompi-tcp",
-        ("mca: bml: Using tcp btl for send to ",),
-        r"mca: bml: Using tcp btl for send to \S+ on node (?P<peer>[\w.-]{1,255})",
+        "log-fact-ompi-btl",
+        ("mca: bml: Using tcp btl for send to ", "mca: bml: Using ofi btl for send to "),
+        r"mca: bml: Using (?P<btl>tcp|ofi) btl for send to \S+ on node (?P<peer>[\w.-]{1,255})",
         "[hpc-1:3672] mca: bml: Using tcp btl for send to [[48651,1],1] on node hpc-2",
         "ompi",
         "ompi/mca/bml/r2/bml_r2.c",
