@@ -60,6 +60,20 @@ ROWS = (
         text=r"\*\*\* Process received signal \*\*\*",
     ),
     LogLine(
+        "log-ucx-crash",
+        "UCX",
+        FAILURE,
+        "error",
+        ("] Caught signal ",),
+        "a process crashed: {signal}",
+        "a fault of the program or of a library; its stack below names the library; a bus error is mostly a full "
+        "/dev/shm, of which a container has 64 MB unless told otherwise",
+        "see the stack below it; for a bus error df -h /dev/shm in the container (--shm-size, --ipc=host)",
+        "https://github.com/ROCm/rocm-systems/pull/3700",
+        "[gpu-1:4711 :0:4800] Caught signal 7 (Bus error: nonexistent physical address)",
+        pattern=r"\] Caught signal (?:4|7|8|11) \((?P<signal>[^:)\r\n]{1,60})",
+    ),
+    LogLine(
         "log-gpu-xid",
         "NVIDIA driver",
         CAUSE,
