@@ -440,8 +440,8 @@ ROWS = (
         "error",
         ("<warn> Unable to register MR",),
         "memory could not be registered with the EFA device: {error}",
-        "the limit of locked memory (ulimit -l), or the device's limit of registrations",
-        "set the limit of locked memory to unlimited for the job",
+        "the limit of locked memory (ulimit -l), or the device's limit of registrations or of pages",
+        "set the limit of locked memory to unlimited for the job; a region of tens of gigabytes takes huge pages",
         _SOURCE + "efa_mr.c",
         "libfabric:101:1708520807::efa:mr:efa_mr_reg_impl():849<warn> Unable to register MR of 4096 bytes: Cannot "
         "allocate memory, ibv pd: 0x5, total mr reg size 1, mr reg count 1",

@@ -260,9 +260,11 @@ ROWS = (
         "error",
         ("completed with error. RC: ",),
         "a transfer over EFA failed: {error}",
-        "the other process or its node is gone, or the network failed",
-        "find the rank that ended first",
-        _SOURCE + "nccl_ofi_rdma.cpp",
+        "the other process or its node is gone, a security group does not allow all traffic from and to itself, or the "
+        "network failed",
+        "find the rank that ended first; if none did, let the nodes' security group allow all traffic from and to "
+        "itself",
+        "https://github.com/aws/aws-ofi-nccl/issues/156",
         "gpu-1:101:190 [0] NCCL WARN NET/OFI Request 0x7f0 completed with error. RC: 5. Error: 4 (Invalid address "
         "handle). Completed length: 0",
         # Before aws-ofi-nccl 1.10 without the error's number.

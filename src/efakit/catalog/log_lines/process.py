@@ -32,6 +32,22 @@ ROWS = (
         "NCCL WARN Cuda failure 'CUDA driver version is insufficient for CUDA runtime version'",
     ),
     LogLine(
+        "log-cuda-fabric-manager",
+        "CUDA",
+        CAUSE,
+        "error",
+        ("system not yet initialized", "System not yet initialized (error 802)"),
+        "CUDA does not start: system not yet initialized (error 802)",
+        "nvidia-fabricmanager does not run on the node, or is of another release than the GPU driver; GPUs behind an "
+        "NVSwitch need it, as p4d and p5 have",
+        "see systemctl status nvidia-fabricmanager on the node; install the one of the driver's release",
+        "https://github.com/dstackai/dstack/issues/2348",
+        "UserWarning: CUDA initialization: Unexpected error from cudaGetDeviceCount(). Error 802: system not yet "
+        "initialized (Triggered internally at /pytorch/c10/cuda/CUDAFunctions.cpp:109.)",
+        pattern=r"(?:Error 802: |error \(802\) : |Cuda failure (?:802 )?'|CUDA error: )system not yet initialized|"
+        r"System not yet initialized \(error 802\)",
+    ),
+    LogLine(
         "log-no-space",
         "system",
         CAUSE,
