@@ -256,6 +256,13 @@ def test_beside_nccl_the_tcp_of_mpi_starts_the_ranks_and_is_no_fallback(chosen, 
     assert [(choice.program, choice.is_efa) for choice in found.choices] == [("NCCL", True), ("Open MPI", False)]
 
 
+@pytest.mark.parametrize("word", ["NCCL version 2.27.7+cuda12.8", "# nThread 1 nGpus 1 minBytes 8 maxBytes 1024"])
+def test_mpi_s_tcp_is_no_fallback_where_nccl_says_nothing_of_its_network(word, tmp_path):
+    mpi = "".join(ompi(host, OB1) + far(host) for host in (1, 2))
+    assert told(diagnosis(mpi, folder=tmp_path)) == {"log-fallback", "log-ompi-ob1"}
+    assert diagnosis(f"{mpi}{word}\n", folder=tmp_path).said == ()
+
+
 def test_the_provider_of_mpi_is_not_taken_for_nccl_s(tmp_path):
     mpi = "".join(ompi(host, text) for host in (1, 2) for text in (PROVIDER, "select: component cm selected"))
     gpus = "".join(f"hpc-{host}:{4100 + host}:7 [0] NCCL INFO Using network Socket\n" for host in (1, 2))

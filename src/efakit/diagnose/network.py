@@ -100,6 +100,8 @@ class Network:
     most_ranks: int = 0
     data_over_sockets: bool = False
     """Whether a channel of NCCL's between nodes was made over sockets."""
+    nccl_is_there: bool = False
+    """Whether NCCL is used, though it may say nothing of its network."""
     _fell_back_at: dict[bool, Place] = field(default_factory=dict)
     """The first line that tells of sockets; by whether it is an MPI's."""
     _processes: dict[tuple[str, int, int, int], Process] = field(default_factory=dict)
@@ -120,6 +122,8 @@ class Network:
             self._hosts.add(groups["host"])
         elif fact == "log-fact-platform":
             self.instances[groups["instance"]] = self.instances.get(groups["instance"], 0) + 1
+        elif fact == "log-fact-nccl":
+            self.nccl_is_there = True
         elif fact == "log-fact-sockets":
             self.data_over_sockets = True
         elif fact == "log-fact-ompi-btl":
@@ -218,8 +222,8 @@ class Network:
         )
 
     def carrier(self) -> str:
-        """Return whose network the job's bytes take: NCCL's where it spoke of one, else an MPI's."""
-        return next((choice.program for choice in self.choices()), NCCL)
+        """Return whose network the job's bytes take: NCCL's where it is used, else an MPI's."""
+        return NCCL if self.nccl_is_there else next((choice.program for choice in self.choices()), NCCL)
 
     def fell_back_at(self, program: str) -> Place:
         """Return the first line of a program that tells of sockets."""

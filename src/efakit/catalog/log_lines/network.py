@@ -55,6 +55,16 @@ FACTS = (
         "src/init.c*",
         r"rank %d nRanks %d nNodes %d",
     ),
+    # The latter is nccl-tests' own.
+    LogFact(
+        "log-fact-nccl",
+        ("NCCL version ", "# nThread "),
+        r"NCCL version \d|# nThread \d+ nGpus \d+",
+        "NCCL version 2.27.7+cuda12.8",
+        "nccl",
+        "src/init.c*",
+        r"NCCL version ",
+    ),
     LogFact(
         "log-fact-sockets",
         (" via NET/Socket/",),
