@@ -186,6 +186,15 @@ def test_on_one_node_sockets_are_no_fallback(tmp_path):
     assert diagnosis("".join(up(rank, 8, "Socket") for rank in range(8)), folder=tmp_path).said == ()
 
 
+def test_jobs_of_one_node_each_in_one_log_are_no_fallback(tmp_path):
+    jobs = [up(rank, 8, "Socket") for rank in range(8)]
+    elsewhere = [job.replace("gpu-1:", "gpu-2:") for job in jobs]
+    assert diagnosis("".join(jobs + elsewhere), folder=tmp_path).said == ()
+    assert told(diagnosis("".join(jobs + elsewhere[:7]), folder=tmp_path)) == {"log-fallback"}
+    between = nccl(0, "Channel 00/0 : 0[0] -> 1[0] [send] via NET/Socket/0")
+    assert told(diagnosis("".join(jobs + elsewhere) + between, folder=tmp_path)) == {"log-fallback"}
+
+
 def test_where_the_log_does_not_tell_how_many_nodes_it_is_a_warning(tmp_path):
     found = diagnosis(up(0, 16, "Socket"), folder=tmp_path)
     assert [str(item.severity) for item in found.findings] == ["warning"]
@@ -246,6 +255,12 @@ def far(host: int, btl: str = "tcp") -> str:
 OB1 = "select: component ob1 selected"
 
 
+@pytest.mark.parametrize("provider", ["tcp;ofi_rxm", "UDP;ofi_rxd", "net"])
+def test_each_provider_of_ip_is_a_fallback(provider, tmp_path):
+    log = "".join(ompi(host, f"mtl_ofi_component.c:333: mtl:ofi:prov: {provider}") for host in (1, 2))
+    assert told(diagnosis(log, folder=tmp_path)) == {"log-fallback"}
+
+
 @pytest.mark.parametrize("chosen", ["", OB1])
 def test_beside_nccl_the_tcp_of_mpi_starts_the_ranks_and_is_no_fallback(chosen, tmp_path):
     mpi = "".join((ompi(host, chosen) if chosen else "") + far(host) for host in (1, 2))
@@ -277,6 +292,13 @@ def test_open_mpi_s_btl_ofi_is_no_fallback(tmp_path):
     found = diagnosis("".join(ompi(host, OB1) + far(host, "ofi") for host in (1, 2)), folder=tmp_path)
     assert found.said == ()
     assert [str(choice) for choice in found.choices] == ["Open MPI btl ofi"]
+
+
+def test_open_mpi_s_jobs_of_one_node_each_are_no_fallback(tmp_path):
+    near = "mca: bml: Using vader btl for send to [[48651,1],1] on node hpc-"
+    log = "".join(ompi(host, OB1) + ompi(host, f"{near}{host}") for host in (1, 2))
+    assert diagnosis(log, folder=tmp_path).said == ()
+    assert told(diagnosis(log + far(1), folder=tmp_path)) == {"log-fallback", "log-ompi-ob1"}
 
 
 @pytest.mark.parametrize("pml", [PROVIDER, "select: component cm selected", "select: component ucx selected"])

@@ -13,7 +13,6 @@ from efakit.finding import NOWHERE, Place
 NCCL = "NCCL"
 _OPEN_MPI, _INTEL_MPI = "Open MPI", "Intel MPI"
 _BTL = f"{_OPEN_MPI} btl "
-_OPEN_MPI_OFI = f"{_BTL}ofi"
 SOCKETS = ("Socket", f"{_BTL}tcp")
 """The name that NCCL gives to TCP sockets, and what we say of Open MPI's."""
 _OPEN_MPI_EFA = f"{_OPEN_MPI} pml cm"
@@ -107,6 +106,10 @@ class Network:
     _processes: dict[tuple[str, int, int, int], Process] = field(default_factory=dict)
     _of_mpi: dict[tuple[str, int, int, int], Process] = field(default_factory=dict)
     """The same processes by what their MPI said: beside NCCL it starts the ranks, over a network of its own."""
+    _btls: set[str] = field(default_factory=set)
+    """What Open MPI's processes send by, on one node or between nodes."""
+    _far_btls: set[str] = field(default_factory=set)
+    """The same between nodes."""
     _hosts: set[str] = field(default_factory=set)
     _tasks: dict[int, Process | None] = field(default_factory=dict)
     _tasks_of: int = 0
@@ -133,10 +136,13 @@ class Network:
 
     def _of_btl(self, btl: str, peer: str, process: Process, place: Place) -> None:
         """Take by what Open MPI sends to a peer, where that is on another node."""
+        self._btls.add(btl)
         # Open MPI 5 says unknown where it has no name. An address does not tell whether it is this node's.
         is_named = peer != "unknown" and not _ADDRESS.fullmatch(peer)
-        is_far = is_named and bool(process.host) and peer.partition(".")[0] != process.host.partition(".")[0]
-        if is_far and process.network in _BY_BTL:
+        if not is_named or not process.host or peer.partition(".")[0] == process.host.partition(".")[0]:
+            return
+        self._far_btls.add(btl)
+        if process.network in _BY_BTL:
             process.network, process.provider, process.fabric = f"{_BTL}{btl}", "", ""
             self._hosts.add(peer)
             if btl == "tcp":
@@ -232,22 +238,35 @@ class Network:
     @property
     def ob1_over_tcp(self) -> bool:
         """Whether Open MPI's pml ob1 has nothing better than TCP between nodes, as far as is known, and matters."""
-        btl_ofi = any(process.network == _OPEN_MPI_OFI for process in self._of_mpi.values())
-        return bool(self.several_nodes()) and self.carrier() == _OPEN_MPI and not btl_ofi
+        by_tcp = self._far_btls == {"tcp"} if self._btls else True
+        return by_tcp and bool(self.several_nodes()) and self.carrier() == _OPEN_MPI
 
     def several_nodes(self) -> bool | None:
         """Return whether the job ran on more than one node; None: the log does not say."""
-        if self.data_over_sockets or self.most_nodes > 1 or len(self._hosts) > 1:
+        if self.data_over_sockets or self.most_nodes > 1:
             return True
-        if self.most_nodes == 1:
+        if self.most_nodes == 1 or self._is_whole_on_each_host():
             return False
+        if len(self._hosts) > 1:
+            return True
         known = {process.rank for process in self._processes.values() if process.rank >= 0}
         return False if self.most_ranks and len(known) >= self.most_ranks else None
+
+    def _is_whole_on_each_host(self) -> bool:
+        """Return whether each node has all ranks of a communicator of its own, as several jobs in one log have."""
+        ranks: dict[str, set[int]] = {}
+        sizes: dict[str, int] = {}
+        for process in self._processes.values():
+            ranks.setdefault(process.host, set()).add(process.rank)
+            sizes[process.host] = max(sizes.get(process.host, 0), process.ranks)
+        return set(ranks) == self._hosts and all(
+            sizes[host] and len(found - {-1}) >= sizes[host] for host, found in ranks.items()
+        )
 
 
 def tells_of_sockets(network: str, provider: str) -> bool:
     """Return whether a network of NCCL, or a provider of libfabric, is TCP."""
-    return network in SOCKETS or provider.partition(";")[0] in _TCP_PROVIDERS
+    return network in SOCKETS or provider.partition(";")[0].lower() in _TCP_PROVIDERS
 
 
 def numbers(found: Iterable[int], most: int = 12) -> str:
