@@ -4,11 +4,11 @@
     python -m scripts.prove_rows --plugin DIR --libfabric DIR --nccl DIR --slurm DIR --driver DIR --parallelcluster DIR
 
 Each DIR is a git directory (a clone, or a bare one) with all tags of aws/aws-ofi-nccl, ofiwg/libfabric, NVIDIA/nccl,
-SchedMD/slurm, amzn/amzn-drivers, and for lines of logs open-mpi/ompi, NVIDIA/pyxis and NVIDIA/enroot (--ompi, --pyxis,
---enroot); of ParallelCluster it is a folder with its wheels, which ``pip download --no-deps aws-parallelcluster==X``
-fetches. What needs a source that is not given, or is a copy without the releases of the entry, keeps the entry that it
-has; so does what is not proven any more, which is told. With ``--check`` nothing is written, and the exit code is 1
-where something would change.
+SchedMD/slurm, amzn/amzn-drivers, and for lines of logs open-mpi/ompi, NVIDIA/pyxis, NVIDIA/enroot, NVIDIA/nvshmem and
+ai-dynamo/nixl (--ompi, --pyxis, --enroot, --nvshmem, --nixl); of ParallelCluster it is a folder with its wheels, which
+``pip download --no-deps aws-parallelcluster==X`` fetches. What needs a source that is not given, or is a copy without
+the releases of the entry, keeps the entry that it has; so does what is not proven any more, which is told. With
+``--check`` nothing is written, and the exit code is 1 where something would change.
 
 What to look for stands in row_claims.py. A boundary is proven where the text changes between the releases on its two
 sides, in the order of versions, and does not change again up to the other end of its row. So a fix that was picked onto

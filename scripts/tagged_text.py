@@ -111,6 +111,7 @@ SOURCES = {
     "libfabric": Source("ofiwg/libfabric", r"v(\d+\.\d+\.\d+)", "1.8.0"),
     "nccl": Source("NVIDIA/nccl", r"v(\d+\.\d+\.\d+)-\d+", "2.4.2"),
     "nvshmem": Source("NVIDIA/nvshmem", r"v(\d+\.\d+\.\d+)-\d+"),
+    "nixl": Source("ai-dynamo/nixl", r"v?(\d+\.\d+\.\d+)"),
     "slurm": Source("SchedMD/slurm", r"slurm-(\d+-\d+-\d+)-\d+", "21.8.0"),
     "driver": Source("amzn/amzn-drivers", r"efa_linux_(\d+\.\d+\.\d+)", "0.9.0"),
     "ompi": Source("open-mpi/ompi", r"v(\d+\.\d+\.\d+)", "3.0.0"),

@@ -186,6 +186,15 @@ def test_on_one_node_sockets_are_no_fallback(tmp_path):
     assert diagnosis("".join(up(rank, 8, "Socket") for rank in range(8)), folder=tmp_path).said == ()
 
 
+def test_jobs_of_one_node_each_in_one_log_are_no_fallback(tmp_path):
+    jobs = [up(rank, 8, "Socket") for rank in range(8)]
+    elsewhere = [job.replace("gpu-1:", "gpu-2:") for job in jobs]
+    assert diagnosis("".join(jobs + elsewhere), folder=tmp_path).said == ()
+    assert told(diagnosis("".join(jobs + elsewhere[:7]), folder=tmp_path)) == {"log-fallback"}
+    between = nccl(0, "Channel 00/0 : 0[0] -> 1[0] [send] via NET/Socket/0")
+    assert told(diagnosis("".join(jobs + elsewhere) + between, folder=tmp_path)) == {"log-fallback"}
+
+
 def test_where_the_log_does_not_tell_how_many_nodes_it_is_a_warning(tmp_path):
     found = diagnosis(up(0, 16, "Socket"), folder=tmp_path)
     assert [str(item.severity) for item in found.findings] == ["warning"]
@@ -237,6 +246,96 @@ def test_open_mpi_over_tcp_is_a_fallback_between_nodes(tmp_path):
     assert told(diagnosis(chosen + ompi(2, "select: component ob1 selected"), folder=tmp_path)) == {"log-ompi-ob1"}
     assert told(diagnosis(chosen, folder=tmp_path)) == set()
     assert not diagnosis(chosen, folder=tmp_path).choices[0].is_efa
+
+
+def far(host: int, btl: str = "tcp") -> str:
+    return ompi(host, f"mca: bml: Using {btl} btl for send to [[48651,1],{2 - host}] on node hpc-{3 - host}")
+
+
+OB1 = "select: component ob1 selected"
+
+
+@pytest.mark.parametrize("provider", ["tcp;ofi_rxm", "UDP;ofi_rxd", "net"])
+def test_each_provider_of_ip_is_a_fallback(provider, tmp_path):
+    log = "".join(ompi(host, f"mtl_ofi_component.c:333: mtl:ofi:prov: {provider}") for host in (1, 2))
+    assert told(diagnosis(log, folder=tmp_path)) == {"log-fallback"}
+
+
+@pytest.mark.parametrize("chosen", ["", OB1])
+def test_beside_nccl_the_tcp_of_mpi_starts_the_ranks_and_is_no_fallback(chosen, tmp_path):
+    mpi = "".join((ompi(host, chosen) if chosen else "") + far(host) for host in (1, 2))
+    words = ("NET/OFI Selected provider is efa, fabric is efa-direct (found 32 nics)", "Using network Libfabric")
+    gpus = "".join(f"hpc-{host}:{4100 + host}:7 [0] NCCL INFO {text}\n" for host in (1, 2) for text in words)
+    found = diagnosis(mpi + gpus, folder=tmp_path)
+    assert found.said == ()
+    assert [(choice.program, choice.is_efa) for choice in found.choices] == [("NCCL", True), ("Open MPI", False)]
+
+
+@pytest.mark.parametrize("word", ["NCCL version 2.27.7+cuda12.8", "# nThread 1 nGpus 1 minBytes 8 maxBytes 1024"])
+def test_mpi_s_tcp_is_no_fallback_where_nccl_says_nothing_of_its_network(word, tmp_path):
+    mpi = "".join(ompi(host, OB1) + far(host) for host in (1, 2))
+    assert told(diagnosis(mpi, folder=tmp_path)) == {"log-fallback", "log-ompi-ob1"}
+    assert diagnosis(f"{mpi}{word}\n", folder=tmp_path).said == ()
+
+
+def test_the_provider_of_mpi_is_not_taken_for_nccl_s(tmp_path):
+    mpi = "".join(ompi(host, text) for host in (1, 2) for text in (PROVIDER, "select: component cm selected"))
+    gpus = "".join(f"hpc-{host}:{4100 + host}:7 [0] NCCL INFO Using network Socket\n" for host in (1, 2))
+    found = diagnosis(mpi + gpus, folder=tmp_path)
+    assert told(found) == {"log-fallback"}
+    assert "chose Socket, not EFA" in found.findings[0].message
+    assert found.findings[0].line == 5
+    assert [choice.is_efa for choice in found.choices] == [False, True]
+
+
+def test_open_mpi_s_btl_ofi_is_no_fallback(tmp_path):
+    found = diagnosis("".join(ompi(host, OB1) + far(host, "ofi") for host in (1, 2)), folder=tmp_path)
+    assert found.said == ()
+    assert [str(choice) for choice in found.choices] == ["Open MPI btl ofi"]
+
+
+def test_open_mpi_s_jobs_of_one_node_each_are_no_fallback(tmp_path):
+    near = "mca: bml: Using vader btl for send to [[48651,1],1] on node hpc-"
+    log = "".join(ompi(host, OB1) + ompi(host, f"{near}{host}") for host in (1, 2))
+    assert diagnosis(log, folder=tmp_path).said == ()
+    assert told(diagnosis(log + far(1), folder=tmp_path)) == {"log-fallback", "log-ompi-ob1"}
+
+
+@pytest.mark.parametrize("pml", [PROVIDER, "select: component cm selected", "select: component ucx selected"])
+def test_what_the_btl_does_for_one_sided_calls_is_no_fallback(pml, tmp_path):
+    assert diagnosis("".join(ompi(host, pml) + far(host) for host in (1, 2)), folder=tmp_path).said == ()
+
+
+@pytest.mark.parametrize("peer", ["unknown", "10.0.1.10", "hpc-1"])
+def test_a_peer_that_may_be_on_the_same_node_is_no_fallback(peer, tmp_path):
+    there = ompi(1, f"mca: bml: Using tcp btl for send to [[48651,1],1] on node {peer}")
+    assert diagnosis(ompi(1, OB1) + there, folder=tmp_path).said == ()
+
+
+def test_a_provider_of_tcp_without_a_word_on_the_pml_is_open_mpi_s(tmp_path):
+    log = "".join(ompi(host, "mtl_ofi_component.c:342: mtl:ofi:provider: tcp;ofi_rxm") for host in (1, 2))
+    found = diagnosis(log, folder=tmp_path)
+    assert told(found) == {"log-fallback"}
+    assert "--mca pml cm --mca mtl ofi makes it fail" in found.findings[0].fix
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "[1,{}]<stderr>:",
+        "Mon Nov 30 03:32:30 2026[1,{}]<stderr>:",
+        "[1,{}]<stderr>: ",
+        "[1,{}][hpc-1:4101]<stderr>: ",
+        "[prterun-hpc-1-4099@1,{}]<stderr>: ",
+        "[{}]<stderr>: ",
+        "[Mon Nov 30 03:32:30 2026][1,{}]<stderr>: ",
+    ],
+)
+def test_each_label_of_mpirun_tells_the_rank(label, tmp_path):
+    log = "".join(label.format(host - 1) + ompi(host, OB1) + label.format(host - 1) + far(host) for host in (1, 2))
+    found = diagnosis(log, folder=tmp_path)
+    assert told(found) == {"log-fallback", "log-ompi-ob1"}
+    assert "ranks 0-1 on hpc-1, hpc-2 chose Open MPI btl tcp" in found.findings[0].message
 
 
 def test_nics_that_are_missing_or_differ_are_told(tmp_path):

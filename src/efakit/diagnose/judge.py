@@ -88,7 +88,7 @@ def judge(scan: Scan) -> Diagnosis:
     for row, tally in tallies:
         if row.kind == REASON and row.severity == INFO and not fell_back:
             continue
-        if row.between_nodes and not several:
+        if row.between_nodes and not network.ob1_over_tcp:
             continue
         said.append(_of_row(row, tally, scan, first, bool(failed)))
     said += _nics(network, choices)
@@ -235,6 +235,8 @@ def _exceptions(scan: Scan, first: First | None) -> list[Said]:
 
 def _fallback(network: Network, choices: list[Choice]) -> list[Said]:
     """Return the finding that data went over sockets, where it did or may have."""
+    carrier = network.carrier()
+    choices = [choice for choice in choices if choice.program == carrier]
     back = [choice for choice in choices if choice.falls_back]
     several = network.several_nodes()
     if not back and network.data_over_sockets:
@@ -259,7 +261,7 @@ def _fallback(network: Network, choices: list[Choice]) -> list[Said]:
         FALLBACK,
         ERROR if several else WARNING,
         message,
-        place=network.fell_back_at,
+        place=network.fell_back_at(carrier),
         fix=f"see the reasons below it; {_instead(back[0])} makes it fail instead of falling back",
         source=row.source if row else "",
     )

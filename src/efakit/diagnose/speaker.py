@@ -15,11 +15,15 @@ _OPEN_MPI = re.compile(
 _LEVELS = (b" INFO ", b" WARN ")
 _TORCH = re.compile(rb"\[[Rr]ank\s?(\d{1,7})\]")
 _SRUN = re.compile(rb"\s{0,8}(\d{1,7}): ")
-_MPIRUN = re.compile(rb"\s{0,8}\[\d{1,7},(\d{1,7})\]<std(?:out|err|diag)>:")
+# Of Open MPI 4 and 5: with the time before it, and of 5 with the job's whole name, host and process, or the rank alone.
+_MPIRUN = re.compile(
+    rb"\s{0,8}(?:\[?\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\]?)?"
+    rb"\[(?:[\w.@-]{1,255},)?(\d{1,7})\](?:\[[\w.-]{1,255}:\w{1,10}\])?<std(?:out|err|diag)>:"
+)
 _EXITED = re.compile(rb"srun: error: ([^\s:]{1,300}): tasks? ([\d,\[\]-]{1,200}):")
 _MPI_RANK = re.compile(rb"process rank (\d{1,7}) with PID (?:\d{1,10}|0) on node ([\w.-]{1,255})")
 _STEP_HOST = re.compile(rb"STEP [\w.+]+ ON ([\w.-]{1,255}) ")
-_LIBRARIES = (b"NCCL", b"CCOM", b"RCCL")
+_LIBRARIES = (b"NCCL", b"CCOM", b"RCCL", b"NVSHMEM")
 _LONGEST_PREFIX = 500
 _COLOUR = re.compile(rb"\x1b\[[0-9;:]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _ISO = re.compile(rb"(20\d\d-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,6}))?")

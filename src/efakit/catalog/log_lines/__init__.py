@@ -1,4 +1,5 @@
-"""Known lines of logs, as rows: NCCL, aws-ofi-nccl, libfabric, the EFA driver, MPI, Neuron, PyTorch, Pyxis, Slurm.
+"""Known lines of logs, as rows: NCCL, aws-ofi-nccl, libfabric, the EFA driver, MPI, NVSHMEM,
+NIXL, Neuron, PyTorch, Pyxis, Slurm.
 
 A row says no more than its source. ``evidence.json`` names for each the text in the program's repository, the first and
 the newest tag that print it, or the report that shows it.
@@ -30,6 +31,7 @@ _PROGRAMS = (
     "libfabric",
     "driver",
     "mpi",
+    "nvshmem",
     "neuron",
     "pytorch",
     "containers",

@@ -33,7 +33,7 @@ ROWS = (
         REASON,
         "warning",
         ("select: component ob1 selected",),
-        "Open MPI chose the pml ob1, not cm with the mtl ofi, which is the way to EFA: between nodes ob1 uses TCP, but "
+        "the pml is ob1, not cm with the mtl ofi, which is the way to EFA: between nodes ob1 uses TCP, but "
         "where --mca btl names ofi",
         "libfabric has no EFA provider here, a list of providers leaves it out, or --mca pml ob1 was asked for",
         "run with --mca pml cm --mca mtl ofi, which fails instead, and --mca mtl_base_verbose 100, which says why; "
@@ -108,6 +108,56 @@ ROWS = (
         "[1716000000.123456] [node1:1234 :0] ucp_context.c:1570 UCX  ERROR no usable transports/devices (asked tcp on "
         "network:eth0)",
         pattern=r"\(asked (?P<asked>[^)\r\n]{1,120})\)",
+    ),
+    LogLine(
+        "log-ucx-verbs-refused",
+        "UCX",
+        NOTE,
+        "warning",
+        (" UCX  ERROR ibv_create_srq() failed: Operation not supported", " UCX  ERROR ibv_create_cq("),
+        "an RDMA device was tried as InfiniBand, and refused it",
+        "it is an EFA device, which has less than UCX's transports for InfiniBand need",
+        "let MPI use libfabric (--mca pml cm --mca mtl ofi; beside NCCL --mca pml ^cm,ucx)",
+        "https://github.com/apache/arrow/pull/12442",
+        "[1716000000.123456] [node1:1234 :0]       rc_iface.c:492  UCX  ERROR ibv_create_srq() failed: Operation not "
+        "supported",
+        pattern=r"ibv_create_(?:srq\(\)|cq\(cqe=\d+\)) failed: Operation not supported",
+    ),
+    LogLine(
+        "log-ompi-daemon-start",
+        "Open MPI",
+        CAUSE,
+        "error",
+        (
+            "was unable to reliably start one or more daemons",
+            "ORTE daemon has unexpectedly failed after launch and before",
+            "PRTE daemon has unexpectedly failed after launch and before",
+        ),
+        "mpirun could not start its daemon on a node",
+        "no ssh to the node (a host key or a name that is not known), no Open MPI in its PATH, or no connection back "
+        "to mpirun",
+        "see ssh's own line above it; inside an allocation mpirun needs no ssh, where it was built with Slurm; let the "
+        "nodes' security group accept all traffic from itself",
+        "https://github.com/microsoft/VirtualClient/pull/752",
+        "ORTE was unable to reliably start one or more daemons.",
+        component="ompi",
+        files=_HELP,
+        text=r"ORTE was unable to reliably start one or more daemons",
+    ),
+    LogLine(
+        "log-ompi-daemon-lost",
+        "Open MPI",
+        FAILURE,
+        "error",
+        ("ORTE has lost communication with ", "PRTE has lost communication with a remote daemon"),
+        "mpirun lost its daemon on a node: the daemon ended, or the connection to it broke",
+        "the instance was stopped, terminated or restarted, or the kernel killed the daemon",
+        "the node is named in the lines below it: see whether it is up since then, and its kernel log",
+        "https://github.com/aws/aws-parallelcluster/issues/301",
+        "ORTE has lost communication with a remote daemon.",
+        component="ompi",
+        files=_HELP,
+        text=r"ORTE has lost communication with",
     ),
     LogLine(
         "log-ompi-daemon-connection",
@@ -340,6 +390,22 @@ ROWS = (
         "available)",
     ),
     LogLine(
+        "log-hydra-proxy",
+        "Intel MPI",
+        CAUSE,
+        "error",
+        ("unable to run bstrap_proxy on ", "Unable to run bstrap_proxy on "),
+        "mpiexec could not start its helper on {host}",
+        "the node is not reached by ssh or srun from here, its firewall refuses the connection back, or Intel MPI is "
+        "not there",
+        "inside an allocation set I_MPI_HYDRA_BOOTSTRAP=slurm; let the nodes' security group accept all traffic from "
+        "itself",
+        "https://github.com/volcano-sh/volcano/issues/2398",
+        "[mpiexec@hpc-1] check_exit_codes (../../../../../src/pm/i_hydra/libhydra/demux/hydra_demux_poll.c:117): "
+        "unable to run bstrap_proxy on hpc-2 (pid 4711, exit code 65280)",
+        pattern=r"nable to run bstrap_proxy on (?P<host>[\w.:-]{1,255})",
+    ),
+    LogLine(
         "log-mpich-no-provider",
         "MPICH",
         CAUSE,
@@ -353,7 +419,7 @@ ROWS = (
     ),
     LogLine(
         "log-mpich-poll",
-        "MPICH",
+        "MPICH or Intel MPI",
         FAILURE,
         "error",
         ("OFI poll failed (",),
@@ -366,7 +432,7 @@ ROWS = (
     ),
     LogLine(
         "log-mpich-fatal",
-        "MPICH",
+        "MPICH or Intel MPI",
         FOLLOWS,
         "error",
         (": Fatal error in ",),

@@ -55,6 +55,16 @@ FACTS = (
         "src/init.c*",
         r"rank %d nRanks %d nNodes %d",
     ),
+    # The latter is nccl-tests' own.
+    LogFact(
+        "log-fact-nccl",
+        ("NCCL version ", "# nThread "),
+        r"NCCL version \d|# nThread \d+ nGpus \d+",
+        "NCCL version 2.27.7+cuda12.8",
+        "nccl",
+        "src/init.c*",
+        r"NCCL version ",
+    ),
     LogFact(
         "log-fact-sockets",
         (" via NET/Socket/",),
@@ -78,7 +88,8 @@ FACTS = (
     LogFact(
         "log-fact-ompi-provider",
         ("mtl:ofi:prov: ", "mtl:ofi:provider: "),
-        r"mtl:ofi:prov(?:ider)?: (?P<provider>(?:efa|tcp|sockets|udp|net|shm|verbs|psm[23]?|opx|cxi|gni)(?:;\w+)*)\s*$",
+        r"mtl:ofi:prov(?:ider)?: (?P<provider>(?:efa|tcp|sockets|udp|UDP|net|shm|verbs|psm[23]?|opx|cxi|gni)"
+        r"(?:;\w+)*)\s*$",
         "[hpc-1:3672] mtl_ofi_component.c:333: mtl:ofi:prov: efa",
         "ompi",
         "ompi/mca/mtl/ofi/mtl_ofi_component.c",
@@ -94,9 +105,9 @@ FACTS = (
         r"select: component %s selected",
     ),
     LogFact(
-        "log-fact-ompi-tcp",
-        ("mca: bml: Using tcp btl for send to ",),
-        r"mca: bml: Using tcp btl for send to \S+ on node (?P<peer>[\w.-]{1,255})",
+        "log-fact-ompi-btl",
+        ("mca: bml: Using ",),
+        r"mca: bml: Using (?P<btl>\w{1,20}) btl for send to \S+ on node (?P<peer>[\w.-]{1,255})",
         "[hpc-1:3672] mca: bml: Using tcp btl for send to [[48651,1],1] on node hpc-2",
         "ompi",
         "ompi/mca/bml/r2/bml_r2.c",

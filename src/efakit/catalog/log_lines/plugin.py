@@ -199,7 +199,25 @@ ROWS = (
         _SOURCE + "nccl_ofi_sendrecv.cpp",
         "gpu-1:101:190 [0] NCCL WARN NET/OFI Unable to register memory (type = 2) for device 0. RC: -12, Error: Cannot "
         "allocate memory",
-        pattern=r"Unable to register memory \(type[^\r\n]*Error: (?P<error>[^\r\n]{1,100})",
+        pattern=r"Unable to register memory \(type[^\r\n]*Error: (?!Invalid argument)(?P<error>[^\r\n]{1,100})",
+        component="plugin",
+        files=_ANY,
+        text=r"Unable to register memory \(type",
+    ),
+    LogLine(
+        "log-ofi-register-invalid",
+        "aws-ofi-nccl",
+        FAILURE,
+        "error",
+        ("NET/OFI Unable to register memory (type",),
+        "the EFA device refused to register memory: Invalid argument",
+        "libfabric of an EFA installer before 1.29.1 with NCCL 2.19 or newer, or no GPUDirect RDMA for this memory",
+        "install EFA installer 1.29.1 or newer; before it, FI_EFA_SET_CUDA_SYNC_MEMOPS=0 helps with NCCL 2.19 and "
+        "newer",
+        "https://github.com/awslabs/awsome-distributed-ai/issues/203",
+        "gpu-1:101:190 [4] register_rail_mr_buffer:617 NCCL WARN NET/OFI Unable to register memory (type = 2) for "
+        "device 4. RC: -22, Error: Invalid argument",
+        pattern=r"Unable to register memory \(type[^\r\n]*Error: Invalid argument",
         component="plugin",
         files=_ANY,
         text=r"Unable to register memory \(type",
@@ -242,9 +260,11 @@ ROWS = (
         "error",
         ("completed with error. RC: ",),
         "a transfer over EFA failed: {error}",
-        "the other process or its node is gone, or the network failed",
-        "find the rank that ended first",
-        _SOURCE + "nccl_ofi_rdma.cpp",
+        "the other process or its node is gone, a security group does not allow all traffic from and to itself, or the "
+        "network failed",
+        "find the rank that ended first; if none did, let the nodes' security group allow all traffic from and to "
+        "itself",
+        "https://github.com/aws/aws-ofi-nccl/issues/156",
         "gpu-1:101:190 [0] NCCL WARN NET/OFI Request 0x7f0 completed with error. RC: 5. Error: 4 (Invalid address "
         "handle). Completed length: 0",
         # Before aws-ofi-nccl 1.10 without the error's number.

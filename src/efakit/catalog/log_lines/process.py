@@ -32,6 +32,22 @@ ROWS = (
         "NCCL WARN Cuda failure 'CUDA driver version is insufficient for CUDA runtime version'",
     ),
     LogLine(
+        "log-cuda-fabric-manager",
+        "CUDA",
+        CAUSE,
+        "error",
+        ("system not yet initialized", "System not yet initialized (error 802)"),
+        "CUDA does not start: system not yet initialized (error 802)",
+        "nvidia-fabricmanager does not run on the node, or is of another release than the GPU driver; GPUs behind an "
+        "NVSwitch need it, as p4d and p5 have",
+        "see systemctl status nvidia-fabricmanager on the node; install the one of the driver's release",
+        "https://github.com/dstackai/dstack/issues/2348",
+        "UserWarning: CUDA initialization: Unexpected error from cudaGetDeviceCount(). Error 802: system not yet "
+        "initialized (Triggered internally at /pytorch/c10/cuda/CUDAFunctions.cpp:109.)",
+        pattern=r"(?:Error 802: |error \(802\) : |Cuda failure (?:802 )?'|CUDA error: )system not yet initialized|"
+        r"System not yet initialized \(error 802\)",
+    ),
+    LogLine(
         "log-no-space",
         "system",
         CAUSE,
@@ -58,6 +74,20 @@ ROWS = (
         component="ompi",
         files="opal/util/stacktrace.c",
         text=r"\*\*\* Process received signal \*\*\*",
+    ),
+    LogLine(
+        "log-ucx-crash",
+        "UCX",
+        FAILURE,
+        "error",
+        ("] Caught signal ",),
+        "a process crashed: {signal}",
+        "a fault of the program or of a library; its stack below names the library; a bus error is mostly a full "
+        "/dev/shm, of which a container has 64 MB unless told otherwise",
+        "see the stack below it; for a bus error df -h /dev/shm in the container (--shm-size, --ipc=host)",
+        "https://github.com/ROCm/rocm-systems/pull/3700",
+        "[gpu-1:4711 :0:4800] Caught signal 7 (Bus error: nonexistent physical address)",
+        pattern=r"\] Caught signal (?:4|7|8|11) \((?P<signal>[^:)\r\n]{1,60})",
     ),
     LogLine(
         "log-gpu-xid",

@@ -24,6 +24,21 @@ ROWS = (
         pattern=r"SeqNum=(?P<number>\d+), OpType=(?P<operation>\w+),[^\r\n]*Timeout\(ms\)=(?P<limit>\d+)",
     ),
     LogLine(
+        "log-torch-heartbeat",
+        "PyTorch",
+        TIMEOUT,
+        "error",
+        ("ProcessGroupNCCL's watchdog got stuck for ", "Heartbeat monitor timed out! Process will be terminated"),
+        "the watchdog was stuck: a call of NCCL or CUDA did not return",
+        "another rank ended or hangs, so that NCCL waits for it, or a thread of the process holds Python's lock",
+        "see which ranks do not say so, and what they did last; py-spy dump shows where a process waits",
+        "https://github.com/snowflakedb/ArcticTraining/issues/219",
+        "[rank7]:[E626 05:14:36.393067540 ProcessGroupNCCL.cpp:1743] [PG ID 0 PG GUID 0(default_pg) Rank 7] "
+        "ProcessGroupNCCL's watchdog got stuck for 480 seconds without making progress in monitoring enqueued "
+        "collectives.",
+        pattern=r"watchdog got stuck for \d+ seconds|Heartbeat monitor timed out!",
+    ),
+    LogLine(
         "log-torch-watchdog-ends",
         "PyTorch",
         FOLLOWS,
@@ -32,6 +47,7 @@ ROWS = (
             "watchdog thread terminated with exception",
             "To avoid data inconsistency, we are taking the entire process down",
             "Exception (either an error or timeout) detected by watchdog",
+            "Terminating the process after attempting to dump debug info",
         ),
         "the watchdog ended the process, after an error or a timeout",
         "named in the lines before it",
@@ -39,6 +55,19 @@ ROWS = (
         "https://github.com/hiyouga/LlamaFactory/issues/7396",
         "[rank0]:[E321 02:07:08.465150152 ProcessGroupNCCL.cpp:1664] [PG 1 Rank 0] Exception (either an error or "
         "timeout) detected by watchdog at work: 1580, last enqueued NCCL work: 1582, last completed NCCL work: 1579.",
+    ),
+    LogLine(
+        "log-torch-rpc-verbs",
+        "PyTorch",
+        CAUSE,
+        "error",
+        ("at tensorpipe/common/ibv.h:",),
+        "torch.distributed.rpc did not start: TensorPipe tried an RDMA device as InfiniBand, and the device refused it",
+        "it is an EFA device, which has less than TensorPipe needs of InfiniBand",
+        'leave InfiniBand out: TensorPipeRpcBackendOptions(_transports=["uv"])',
+        _TORCH + "65022",
+        'RuntimeError: In operator() at tensorpipe/common/ibv.h:172 "": Operation not supported',
+        pattern=r'tensorpipe/common/ibv\.h:\d+ "": Operation not supported',
     ),
     LogLine(
         "log-torch-memory",

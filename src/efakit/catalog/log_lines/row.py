@@ -51,7 +51,8 @@ class LogLine(NamedTuple):
     text: str = ""
     """A regular expression for the text in the file; "": the first needle."""
     between_nodes: bool = False
-    """Whether it is right on one node, and said only where the log tells of several."""
+    """Whether it is right on one node and beside NCCL, and said only where the log tells of several nodes and of MPI's
+    network alone."""
 
 
 class LogFact(NamedTuple):

@@ -1,0 +1,105 @@
+"""Lines of NVSHMEM and of NIXL."""
+
+from __future__ import annotations
+
+from efakit.catalog.log_lines.row import CAUSE, FAILURE, FOLLOWS, NOTE, LogLine
+
+_DEEPEP = "https://github.com/deepseek-ai/DeepEP/issues/"
+_NIXL = "https://github.com/ai-dynamo/nixl/"
+_DEVICES = "src/utils/libfabric/*.cpp"
+_PYTHON = "src/bindings/python/*.cpp"
+
+ROWS = (
+    LogLine(
+        "log-nvshmem-topology",
+        "NVSHMEM",
+        FAILURE,
+        "error",
+        ("nvshmem detect topo failed",),
+        "no transport started by which the GPUs reach each other",
+        "the transport between nodes did not start: IBRC, which is the default, and IBGDA need InfiniBand or RoCE",
+        "over EFA set NVSHMEM_REMOTE_TRANSPORT=libfabric and NVSHMEM_LIBFABRIC_PROVIDER=efa; NVSHMEM_DEBUG=INFO names "
+        "what did not start, and fi_info -p efa shows whether the container has the devices",
+        _DEEPEP + "55",
+        "/opt/nvshmem_src/src/host/init/init.cu:1034: non-zero status: 28 nvshmem detect topo failed",
+        component="nvshmem",
+        files="src/host/init/init.cu",
+        text=r"nvshmem detect topo failed",
+    ),
+    LogLine(
+        "log-nvshmem-connect",
+        "NVSHMEM",
+        FAILURE,
+        "error",
+        ("nvshmem setup connections failed",),
+        "the GPUs could not be connected",
+        "named in the transport's lines before it",
+        "see the lines before it; NVSHMEM_DEBUG=INFO names the transport",
+        "https://github.com/NVIDIA/nvshmem/issues/33",
+        "/nvshmem/src/host/init/init.cu:1047: non-zero status: 7 nvshmem setup connections failed",
+        component="nvshmem",
+        files="src/host/init/init.cu",
+        text=r"nvshmem setup connections failed",
+    ),
+    LogLine(
+        "log-nixl-tcp",
+        "NIXL",
+        NOTE,
+        "warning",
+        (" rails using provider=",),
+        "its backend LIBFABRIC chose the provider {provider}, not efa",
+        "libfabric offers no EFA device in this container, or its libfabric does not know EFA",
+        "run fi_info -p efa in the container, and give it all of /dev/infiniband",
+        _NIXL + "blob/v1.3.0/src/utils/libfabric/libfabric_common.cpp",
+        "I0714 02:57:25.920128      25 libfabric_rail_manager.cpp:232] Created 1 rails using provider=tcp",
+        pattern=r" rails using provider=(?P<provider>tcp|sockets)\b",
+        component="nixl",
+        files=_DEVICES,
+        text=r"rails using provider=",
+    ),
+    LogLine(
+        "log-nixl-no-device",
+        "NIXL",
+        CAUSE,
+        "error",
+        ("No network devices found with any provider",),
+        "its backend LIBFABRIC found no network device",
+        "libfabric offers no EFA device in this container, or its libfabric does not know EFA",
+        "run fi_info -p efa in the container, and give it all of /dev/infiniband",
+        _NIXL + "blob/v1.3.0/src/utils/libfabric/libfabric_common.cpp",
+        "E0714 02:57:25.920128      25 libfabric_common.cpp:109] No network devices found with any provider",
+        component="nixl",
+        files=_DEVICES,
+        text=r"No network devices found with any provider",
+    ),
+    LogLine(
+        "log-nixl-disconnected",
+        "NIXL",
+        FOLLOWS,
+        "error",
+        ("nixlRemoteDisconnectError: ",),
+        "another process disconnected; later transfers to it fail too",
+        "it ended, or the connection to it was reset",
+        "see the other process's log at that time",
+        _NIXL + "issues/1983",
+        "nixl._bindings.nixlRemoteDisconnectError: NIXL_ERR_REMOTE_DISCONNECT",
+        component="nixl",
+        files=_PYTHON,
+        text=r'"nixlRemoteDisconnectError"',
+    ),
+    LogLine(
+        "log-nixl-backend",
+        "NIXL",
+        FOLLOWS,
+        "error",
+        ("nixlBackendError: ", "Failed to initialize libfabric backend: "),
+        "its backend failed",
+        "named in the lines before it",
+        "see the backend's lines before it, such as UCX's or libfabric's",
+        _NIXL + "issues/1614",
+        "nixl_cu13._bindings.nixlBackendError: NIXL_ERR_BACKEND",
+        component="nixl",
+        files=_PYTHON,
+        text=r'"nixlBackendError"',
+    ),
+)
