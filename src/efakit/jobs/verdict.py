@@ -43,6 +43,8 @@ _NUMBERS = re.compile("([0-9]+)")
 _MOST_DIGITS = 20
 
 VERDICTS = ("efa", "tcp-fallback", "mixed", "no-traffic", "single-node", "shared", "incomplete")
+NOT_WHOLE = ("shared", "incomplete")
+"""Where the bytes are not those of one whole job: other jobs' are in them, or a node's are not."""
 
 
 class NodeVerdict(NamedTuple):
@@ -72,6 +74,19 @@ class JobVerdict(NamedTuple):
     traffic: Traffic
     nodes: tuple[NodeVerdict, ...]
     notes: tuple[str, ...] = ()
+
+    def storage_bytes(self) -> tuple[int, int]:
+        """Return what storage was sent and sent back, at least."""
+        return self.traffic.storage_bytes(is_whole=self.verdict not in NOT_WHOLE)
+
+    def tells_storage(self) -> bool:
+        """Return whether storage was sent and sent back no more than that."""
+        return self.verdict not in NOT_WHOLE and self.traffic.tells_storage()
+
+    def storage_or_unknown(self) -> tuple[int | None, int | None]:
+        """Return ``storage_bytes`` with None in place of a zero that is not known."""
+        sent, received = self.storage_bytes()
+        return (sent, received) if self.tells_storage() else (sent or None, received or None)
 
 
 def judge(

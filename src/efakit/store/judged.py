@@ -96,7 +96,7 @@ def judged_rows(found: Found, folder: str, folder_job_id: int, judged: int) -> t
 
 def _of_run(run: JobRun, verdict: JobVerdict) -> tuple[Any, ...]:
     """Return what RUN_COLUMNS has behind what is common to both."""
-    sent, received = verdict.traffic.storage_bytes()
+    sent, received = verdict.storage_or_unknown()
     return (
         _text(verdict.reason),
         run.started_at,
@@ -104,8 +104,7 @@ def _of_run(run: JobRun, verdict: JobVerdict) -> tuple[Any, ...]:
         len(verdict.nodes),
         len(run.records),
         *_bytes(verdict.traffic),
-        min(sent, MOST_INT),
-        min(received, MOST_INT),
+        *_fitting((sent, received)),
     )
 
 
