@@ -81,6 +81,14 @@ class Node:
         """Return the sum over the devices that were read."""
         return (self.devices.total(counter) or 0) if self.counted else 0
 
+    def paired(self, counter: str, of: str) -> tuple[int, int]:
+        """Return the sums of two counters over the devices of which both were read: a part and its whole."""
+        if not self.counted or not isinstance(self.devices, ListedDevices):
+            return self.total(counter), self.total(of)
+        columns = zip(self.column(counter) or (), self.column(of) or (), strict=False)
+        known = [(one, other) for one, other in columns if one is not None and other is not None]
+        return sum(one for one, _ in known), sum(other for _, other in known)
+
     def counted_any(self, counters: tuple[str, ...]) -> bool:
         """Return whether one of these counters is more than zero on a device, as far as they were read."""
         if not self.counted:

@@ -28,6 +28,8 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
             [node.name for node in silent],
             fix="see whether ranks ran there, and what its log and its prolog say",
         )
+    # Other jobs' bytes are no part of this one's.
+    busy = [node for node in busy if not node.record["shared_with"]]
     if len(busy) < limits["peers-least"]:
         return
     by_node: dict[str, list[str]] = {}
@@ -60,7 +62,8 @@ def _silent_and_busy(nodes: Sequence[Node], idle: float) -> tuple[list[Node], li
     silent: list[Node] = []
     busy: list[Node] = []
     for node in nodes:
-        if node.counted and node.moved:
+        # A device that may be there, and that nobody could recognise, may have carried anything.
+        if node.counted and node.moved and not node.record["devices_unknown"]:
             least, most = node.least_and_most_moved
             if least >= 0:  # of less than no bytes at least one device's are not known
                 (silent if most < idle else busy).append(node)
