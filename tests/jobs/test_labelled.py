@@ -196,3 +196,16 @@ def test_a_share_of_packets_is_of_those_devices_whose_packets_were_read():
     assert "9 received packets dropped" in told["job-drops"].finding.message
     assert "9 time-outs of a network path, on " in told["job-path-timeouts"].finding.message
     assert told["job-path-timeouts"].finding.severity == "info"
+
+
+@pytest.mark.parametrize("jump", [-3590.0, 86_400.0])
+def test_the_line_rate_is_held_against_the_time_that_passed_though_the_clock_was_set(jump):
+    make = Maker(1, nodes=4, instance="p4d.24xlarge")
+    make.exchange()
+    before = {name: {**one, "began_at": 1000.0, "ended_at": 4600.0} for name, one in make.records.items()}
+    set_once = {name: {**one, "ended_at": 4600.0 + jump, "clock_jump_seconds": jump} for name, one in before.items()}
+    verdict = judge(make.names, before)
+    by_node = {node.node: node.traffic for node in verdict.nodes}
+    shares = [Job(records, "efa", verdict.traffic, by_node).line_rate_shares for records in (before, set_once)]
+    assert shares[0] == shares[1]
+    assert shares[0].keys() == set(make.names)

@@ -111,7 +111,7 @@ def _of_run(run: JobRun, verdict: JobVerdict) -> tuple[Any, ...]:
 def _of_node(node: NodeVerdict, record: Record) -> tuple[Any, ...]:
     """Return what NODE_COLUMNS has behind what is common to both."""
     devices = devices_of(record)
-    expected, found, *sums = _fitting((node.devices_expected, node.devices_found, *devices.totals(_SUMS)))
+    expected, found, *sums = _fitting((node.devices_expected, node.devices_found, *_sums(devices)))
     return (
         _text(node.node),
         record["record_id"],
@@ -124,6 +124,15 @@ def _of_node(node: NodeVerdict, record: Record) -> tuple[Any, ...]:
         *_bytes(node.traffic),
         *sums,
     )
+
+
+def _sums(devices: Devices) -> tuple[int | None, ...]:
+    """Return the sum of each of _SUMS; packets and those sent again of the devices of which both were read."""
+    sums = devices.totals(_SUMS)
+    if not isinstance(devices, ListedDevices) or None in sums[:2]:
+        return sums
+    again, packets = devices.paired("retrans_pkts", "tx_pkts")
+    return packets, again, *sums[2:]
 
 
 def _idle(devices: Devices) -> int | None:

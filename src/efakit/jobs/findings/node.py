@@ -83,11 +83,9 @@ class Node:
 
     def paired(self, counter: str, of: str) -> tuple[int, int]:
         """Return the sums of two counters over the devices of which both were read: a part and its whole."""
-        if not self.counted or not isinstance(self.devices, ListedDevices):
-            return self.total(counter), self.total(of)
-        columns = zip(self.column(counter) or (), self.column(of) or (), strict=False)
-        known = [(one, other) for one, other in columns if one is not None and other is not None]
-        return sum(one for one, _ in known), sum(other for _, other in known)
+        if self.counted and isinstance(self.devices, ListedDevices):
+            return self.devices.paired(counter, of)
+        return self.total(counter), self.total(of)
 
     def counted_any(self, counters: tuple[str, ...]) -> bool:
         """Return whether one of these counters is more than zero on a device, as far as they were read."""
@@ -132,13 +130,17 @@ class Node:
         record = self.record
         began = record.get("began_at")
         gbps = _gbps(record.get("instance_type") or "")
-        if began is None or gbps is None or record["ended_at"] - began < 1:
+        if began is None or gbps is None:
+            return None
+        # What the node's clock was set by in between is no time that the job took.
+        seconds = record["ended_at"] - began - (record.get("clock_jump_seconds") or 0)
+        if seconds < 1:
             return None
         # What was not counted, or not read of a device, is not zero.
         if not self.counted or record["devices_unknown"] or not self.moved or self.least_and_most_moved[0] < 0:
             return None
         sent, received = self.devices.totals(_BOTH_WAYS)
-        bits = (record["ended_at"] - began) * gbps * _GIGA
+        bits = seconds * gbps * _GIGA
         return (sent or 0) * _BITS / bits, (received or 0) * _BITS / bits
 
     def by_operation(self, place: int) -> int:
