@@ -23,10 +23,12 @@ SINCE = ("report", "--since", "2026-09-21", "--until", "2026-10-11")
 UNREAD = {"counters": {}, "unknown": ["tx_bytes", "rx_bytes"]}
 
 
-def job(folder, job_id, *, user="me", day=0, tcp=1, device=None):
+def job(folder, job_id, *, user="me", day=0, tcp=1, device=None, **changes):
     """Write a job of two nodes; ``device`` has what each node's device is, beside a gigabyte each way."""
     for number in (1, 2):
-        record = version_2(f"n{number}", job_id=job_id, user=user, started_at=START + day * DAY, run=f"t{START}")
+        record = version_2(
+            f"n{number}", job_id=job_id, user=user, started_at=START + day * DAY, run=f"t{START}", **changes
+        )
         record |= {"began_at": START + day * DAY + 1.0, "ended_at": START + day * DAY + 600.0}
         record["devices"][0] |= {"counters": counters(GB, GB), **(device or {})}
         record["interfaces"][0]["counters"] = counters(tcp, tcp)
@@ -125,3 +127,11 @@ def test_a_table_that_is_cut_says_so(tmp_path):
         job(tmp_path, number)
     assert "The first 2 rows" in run(tmp_path, "--by", "job", "--top", "2")
     assert "The first" not in run(tmp_path, "--by", "job")
+
+
+def test_a_device_that_nobody_recognised_is_not_missing(tmp_path):
+    job(tmp_path, 1, devices_expected=2, devices_unknown=True)
+    assert data(tmp_path)["resting_devices"] == []
+    job(tmp_path, 2, devices_expected=2)
+    found = data(tmp_path)["resting_devices"]
+    assert [(row["node_name"], row["runs_with_missing_devices"]) for row in found] == [("n1", 1), ("n2", 1)]

@@ -111,7 +111,10 @@ def _of_run(run: JobRun, verdict: JobVerdict) -> tuple[Any, ...]:
 def _of_node(node: NodeVerdict, record: Record) -> tuple[Any, ...]:
     """Return what NODE_COLUMNS has behind what is common to both."""
     devices = devices_of(record)
-    expected, found, *sums = _fitting((node.devices_expected, node.devices_found, *_sums(devices)))
+    # A device that nobody recognised is not missing.
+    is_unsure = record["devices_unknown"] and record["baseline"] != "missing" and not record["resets"]
+    devices_found = None if is_unsure else node.devices_found
+    expected, found, *sums = _fitting((node.devices_expected, devices_found, *_sums(devices)))
     return (
         _text(node.node),
         record["record_id"],
