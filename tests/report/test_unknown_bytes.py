@@ -53,3 +53,46 @@ def test_nodes_that_are_one_line_say_so_where_any_of_them_is_not_wholly_known():
         (group,) = groups(verdict.nodes)
         words = "2 GB+?" if known == (2, 2) else "1..3 GB+?"
         assert amounts(group.nodes) == [words, words, "10 B", "20 B"]
+
+
+TCP = {"networks": ["tcp"], "messages": 1000, "all_tcp": True, "error": None}
+
+
+def over_tcp(sent, received, moved=0, **changes):
+    both = [record(name, carrying(moved), **changes) for name in ("n1", "n2")]
+    for one in both:
+        one["interfaces"][0]["counters"] = counters(sent, received)
+    return verdict_of(*both)
+
+
+def test_what_tcp_answers_to_files_is_not_said_to_be_exchanged():
+    files = over_tcp(100 * GB, 2500 * GB, 2 * GB)
+    assert answer(files) == (
+        "EFA: the 2 nodes exchanged 4 GB over EFA, and no more than housekeeping over TCP, beside files or storage."
+    )
+    none = over_tcp(100 * GB, 2500 * GB)
+    assert answer(none).startswith("Neither: the 2 nodes exchanged 0 B over EFA, and no more than housekeeping over")
+    assert [note for note in none.notes if note.startswith("TCP went one way (200 GB sent, 5 TB received)")]
+    some = over_tcp(150 * GB, 2500 * GB, 200 * GB)
+    assert answer(some) == "EFA: the 2 nodes exchanged 400 GB over EFA, and at most 300 GB over TCP."
+
+
+def test_what_lustre_moved_over_tcp_is_neither_exchanged_nor_one_way():
+    lustre = {**TCP, "send_bytes": 99 * GB, "recv_bytes": 99 * GB}
+    found = over_tcp(100 * GB, 100 * GB, lnet=lustre)
+    assert (found.verdict, "200 GB" in answer(found)) == ("no-traffic", False)
+    assert [
+        note for note in found.notes if note.startswith("what TCP moved (200 GB sent, 200 GB received) is Lustre's")
+    ]
+    assert not [note for note in found.notes if "one way" in note]
+
+
+def test_nothing_is_said_to_be_exchanged_at_least_over_tcp_where_an_interface_was_not_read():
+    three = [record(name, carrying(moved)) for name, moved in (("n1", 0), ("n2", GB), ("n3", GB))]
+    three[0]["interfaces"][0]["counters"] = counters(50 * GB, 50 * GB)
+    unread = {"name": "eth1", "counters": {}, "unknown": ["tx_bytes", "rx_bytes"], "errors": []}
+    three[2]["interfaces"] = [*three[2]["interfaces"], unread]
+    found = verdict_of(*three)
+    assert answer(found) == (
+        "Partly EFA: n1 fell back to TCP; the 3 nodes exchanged 2 GB over EFA and an unknown amount over TCP."
+    )

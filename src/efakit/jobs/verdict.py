@@ -79,6 +79,13 @@ class JobVerdict(NamedTuple):
         """Return what storage was sent and sent back, at least."""
         return self.traffic.storage_bytes(is_whole=self.verdict not in NOT_WHOLE)
 
+    def over_tcp(self) -> tuple[float, ...]:
+        """Return the least and the greatest number of bytes that its nodes exchanged over TCP, one number if known.
+
+        TCP's answers are no exchange, nor is what LNet moved; nor do nodes count that moved less than the floor.
+        """
+        return _over_tcp([_NOTHING_KNOWN if node.traffic is None else node.traffic for node in self.nodes])
+
     def tells_storage(self) -> bool:
         """Return whether storage was sent and sent back no more than that."""
         return self.verdict not in NOT_WHOLE and self.traffic.tells_storage()
@@ -224,10 +231,12 @@ def _notes(verdict: str, nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> It
         yield f"{doubt}; the verdict is the same whatever it was" if not traffic.lnet.blind else doubt
     sent, received = traffic.tcp_tx.known_bytes, traffic.tcp_rx.known_bytes
     if verdict == "no-traffic" and min(sent, received) >= TCP_FLOOR.value and _over_tcp([traffic])[0] < TCP_FLOOR.value:
-        yield (
-            f"TCP went one way ({size(sent)} sent, {size(received)} received): files or downloads, with TCP's answers; "
-            f"an exchange of less than {size(TCP_ANSWERS.value * max(sent, received))} would not be seen beside it"
-        )
+        moved = f"{size(sent)} sent, {size(received)} received"
+        beside = f"an exchange of less than {size(TCP_ANSWERS.value * max(sent, received))} would not be seen beside it"
+        if traffic.lnet.tcp_sent[1] or traffic.lnet.tcp_received[1]:
+            yield f"what TCP moved ({moved}) is Lustre's, as LNet counts, with TCP's answers; {beside}"
+        else:
+            yield f"TCP went one way ({moved}): files or downloads, with TCP's answers; {beside}"
 
 
 def _by_traffic(whole: Traffic, parts: Sequence[Traffic]) -> Iterator[str]:
