@@ -65,8 +65,8 @@ class NodeVerdict(NamedTuple):
 class JobVerdict(NamedTuple):
     """The verdict of a job's run, its reason in words, and its nodes.
 
-    ``traffic`` is the sum over the nodes; None of it is complete where a node's is not known. ``notes`` say what the
-    verdict leaves open.
+    ``traffic`` is the sum over the nodes; nothing of it is complete where a node's is not known, or where it is in
+    doubt whether the records are those of the run. ``notes`` say what the verdict leaves open.
     """
 
     verdict: str
@@ -123,6 +123,8 @@ def judge(
     verdict, reason = _judge_job(nodes, heard, whole)
     if doubts and verdict != "incomplete":
         verdict, reason = "incomplete", f"it is in doubt which run this is: {doubts[0]}"
+    if doubts:
+        whole = whole._replace(partly=_NOTHING_KNOWN.partly)
     return JobVerdict(verdict, reason, whole, nodes, tuple(_notes(verdict, nodes, whole)))
 
 
