@@ -209,3 +209,11 @@ def test_the_line_rate_is_held_against_the_time_that_passed_though_the_clock_was
     shares = [Job(records, "efa", verdict.traffic, by_node).line_rate_shares for records in (before, set_once)]
     assert shares[0] == shares[1]
     assert shares[0].keys() == set(make.names)
+
+
+def test_a_node_of_another_instance_type_is_not_held_against_the_others():
+    make = Maker(1, nodes=8, driver="2.17.3", instance="p4d.24xlarge")
+    make.exchange(of=lambda node: 0.5 if node == make.names[2] else 1.0)
+    assert told_of(make, lambda _: None)["job-node-differs"].nodes == (make.names[2],)
+    told = told_of(make, lambda record: record.update(instance_type="g6e.24xlarge"))
+    assert not {"job-node-differs", "job-node-groups"} & told.keys()

@@ -5,7 +5,7 @@ Source of the method: the likeness of peers, as in Minder (arXiv 2411.01791) and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, some, standout
 from efakit.jobs.median import median
@@ -39,14 +39,16 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
         totals = [node.total(counter) for node in busy]
         if max(totals) <= (1 + limits["peers-off"]) * min(totals):
             continue  # no two are so far apart that one could differ, or groups be told
-        values = {node.name: float(total) for node, total in zip(busy, totals, strict=True)}
-        main, others = split(values, limits)
-        for name, value, middle in others:
-            by_node.setdefault(name, []).append(f"{size(value)} {word} against {size(middle)}")
-        if len(main) > 1:
-            told = ", ".join(f"{len(group)} about {size(middle)}" for middle, group in main)
-            groups.setdefault(told, []).append(word)
-            fewer.update(dict.fromkeys(name for _, group in main[1:] for name in group))
+        for values in _of_one_type(busy, totals):
+            if len(values) < limits["peers-least"]:
+                continue
+            main, others = split(values, limits)
+            for name, value, middle in others:
+                by_node.setdefault(name, []).append(f"{size(value)} {word} against {size(middle)}")
+            if len(main) > 1:
+                told = ", ".join(f"{len(group)} about {size(middle)}" for middle, group in main)
+                groups.setdefault(told, []).append(word)
+                fewer.update(dict.fromkeys(name for _, group in main[1:] for name in group))
     if by_node:
         name, words = next(iter(by_node.items()))
         where = f"{some([name])}: " if len(by_node) > 1 else ""
@@ -55,6 +57,14 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
         told = "; ".join(f"{sizes} {' and '.join(words)}" for sizes, words in groups.items())
         message = f"the job's nodes fall into groups by their EFA bytes: {told}"
         yield standout("job-node-groups", message, fewer, whole=True)
+
+
+def _of_one_type(nodes: Sequence[Node], totals: Sequence[int]) -> Iterable[dict[str, float]]:
+    """Return the nodes' bytes by instance type: of a type with half the devices no node is unlike its peers by half."""
+    by_type: dict[str | None, dict[str, float]] = {}
+    for node, total in zip(nodes, totals, strict=True):
+        by_type.setdefault(node.record.get("instance_type"), {})[node.name] = float(total)
+    return by_type.values()
 
 
 def _silent_and_busy(nodes: Sequence[Node], idle: float) -> tuple[list[Node], list[Node]]:
