@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from efakit.jobs.traffic import Amount
 from efakit.jobs.verdict import judge
 from efakit.report.annotation import decide, line_of
 from efakit.report.answer import answer
 from efakit.report.folding import amounts, groups
+from efakit.report.html.grid import grid_of
 from tests.jobs.making import GB, counters, version_2
 
 UNREAD = {"counters": {}, "unknown": ["tx_bytes", "rx_bytes", "send_bytes", "recv_bytes"]}
@@ -96,3 +100,12 @@ def test_nothing_is_said_to_be_exchanged_at_least_over_tcp_where_an_interface_wa
     assert answer(found) == (
         "Partly EFA: n1 fell back to TCP; the 3 nodes exchanged 2 GB over EFA and an unknown amount over TCP."
     )
+
+
+@pytest.mark.parametrize("unsure", [True, False])
+def test_a_rail_is_not_wholly_known_where_a_node_may_have_a_device_of_it_that_nobody_recognised(unsure):
+    whole = record("n1", carrying(GB), carrying(GB))
+    lacking = record("n2", carrying(GB), devices_unknown=unsure)
+    first, second = grid_of(["n1", "n2"], {"n1": whole, "n2": lacking}, 65_536).rails
+    assert (first.sent, first.unknown) == (Amount(2 * GB), 0)
+    assert (second.sent, second.unknown) == (Amount(GB, complete=not unsure), int(unsure))

@@ -171,7 +171,7 @@ def _rails(
             for at, place in enumerate(places):
                 value = column[place] if column is not None and place >= 0 else None
                 if value is None:
-                    unread[way][at] |= place >= 0
+                    unread[way][at] |= place >= 0 or bool(node.record["devices_unknown"])
                 else:
                     total[at] += value
     for at, name in enumerate(names):
