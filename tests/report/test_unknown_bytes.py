@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from efakit.jobs.records import JobRun
 from efakit.jobs.traffic import Amount
 from efakit.jobs.verdict import judge
 from efakit.report.annotation import decide, line_of
 from efakit.report.answer import answer
 from efakit.report.folding import amounts, groups
 from efakit.report.html.grid import grid_of
+from efakit.report.job import JobReport, SlurmFacts
+from efakit.report.text import report_lines
 from tests.jobs.making import GB, counters, version_2
 
 UNREAD = {"counters": {}, "unknown": ["tx_bytes", "rx_bytes", "send_bytes", "recv_bytes"]}
@@ -109,3 +112,12 @@ def test_a_rail_is_not_wholly_known_where_a_node_may_have_a_device_of_it_that_no
     first, second = grid_of(["n1", "n2"], {"n1": whole, "n2": lacking}, 65_536).rails
     assert (first.sent, first.unknown) == (Amount(2 * GB), 0)
     assert (second.sent, second.unknown) == (Amount(GB, complete=not unsure), int(unsure))
+
+
+def test_a_failure_s_counter_that_was_not_read_is_no_blank_among_the_devices():
+    failing = {"counters": {**counters(GB, GB), "rx_drops": 4, "rdma_read_wr_err": 0}, "unknown": ["retrans_pkts"]}
+    one = record("n1", failing, carrying(GB))
+    verdict = verdict_of(one)
+    shown = JobReport(JobRun("lab", 7, "r0", {"n1": one}, ("n1",), 1.0), verdict, SlurmFacts())
+    lines = [line.split() for line, _ in report_lines(shown, 100, with_devices=True) if "rdmap" in line]
+    assert [line[-2:] for line in lines] == [["rx_drops=4", "retrans_pkts=?"], ["1", "GB"]]

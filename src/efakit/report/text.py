@@ -261,7 +261,9 @@ def _devices(nodes: Sequence[NodeVerdict]) -> Iterator[Line]:
                 size(counters[name]) if name in counters and name not in device["unknown"] else "?"
                 for name in ("tx_bytes", "rx_bytes")
             )
-            beside = " ".join(f"{name}={counters[name]}" for name in _REMARKABLE if counters.get(name))
+            unknown = dict.fromkeys(device["unknown"], "?")
+            found = {name: unknown.get(name, counters.get(name)) for name in _REMARKABLE}
+            beside = " ".join(f"{name}={value}" for name, value in found.items() if value)
             rows.append((printable(node.node, 120), printable(device["name"], 120), sent, received, beside))
     yield from _columns(_DEVICE_COLUMNS, rows, left=2)
 
