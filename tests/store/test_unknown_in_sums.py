@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 
 import pytest
@@ -135,3 +136,15 @@ def test_a_device_that_nobody_recognised_is_not_missing(tmp_path):
     job(tmp_path, 2, devices_expected=2)
     found = data(tmp_path)["resting_devices"]
     assert [(row["node_name"], row["runs_with_missing_devices"]) for row in found] == [("n1", 1), ("n2", 1)]
+
+
+def test_devices_are_those_of_the_record_that_was_published_again(tmp_path):
+    job(tmp_path, 1)
+    assert run_here("records", "compact", "--records", tmp_path).returncode == 0
+    job(tmp_path, 1, device={"counters": counters(5 * GB, 5 * GB)})
+    for path in tmp_path.glob("lab/1/*.json"):
+        os.utime(path, (START, START))
+    for _ in from_files_and_store(tmp_path):
+        for by in ("node", "device"):
+            rows = data(tmp_path, "--by", by)["rows"]
+            assert [(row["runs"], row["efa_tx_bytes"]) for row in rows] == [(1, 5 * GB)] * 2
