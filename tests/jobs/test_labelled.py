@@ -217,3 +217,19 @@ def test_a_node_of_another_instance_type_is_not_held_against_the_others():
     assert told_of(make, lambda _: None)["job-node-differs"].nodes == (make.names[2],)
     told = told_of(make, lambda record: record.update(instance_type="g6e.24xlarge"))
     assert not {"job-node-differs", "job-node-groups"} & told.keys()
+
+
+@pytest.mark.parametrize("rail", ["little", "unread", "nothing"])
+def test_a_rail_that_carried_little_or_was_not_read_is_not_said_to_have_carried_nothing(rail):
+    make = Maker(1, nodes=8, driver="2.17.3", instance="p4d.24xlarge")
+    make.exchange()
+    for number, name in enumerate(make.names):
+        device = make.devices(name)[3]
+        make.clear(device)
+        if rail == "little":
+            device["counters"] |= {"tx_bytes": 200_000, "rx_bytes": 200_000}
+        elif rail == "unread" and number < 6:
+            del device["counters"]["tx_bytes"]
+            device["unknown"] = ["tx_bytes"]
+    told = told_of(make, lambda _: None)
+    assert ("job-rail-idle" in told) == (rail == "nothing")
