@@ -233,3 +233,14 @@ def test_a_rail_that_carried_little_or_was_not_read_is_not_said_to_have_carried_
             device["unknown"] = ["tx_bytes"]
     told = told_of(make, lambda _: None)
     assert ("job-rail-idle" in told) == (rail == "nothing")
+
+
+def test_a_device_is_not_said_to_rest_where_bytes_of_a_class_were_not_read():
+    make = Maker(1, nodes=8, driver="2.17.3", instance="p4d.24xlarge")
+    make.exchange()
+    make.clear(make.devices(make.names[2])[3])
+    assert told_of(make, lambda _: None)["job-device-idle"].nodes == (make.names[2],)
+    device = make.devices(make.names[2])[3]
+    del device["counters"]["rdma_write_bytes"]
+    device["unknown"] = ["rdma_write_bytes"]
+    assert "job-device-idle" not in told_of(make, lambda _: None)

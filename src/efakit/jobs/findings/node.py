@@ -143,10 +143,16 @@ class Node:
         bits = seconds * gbps * _GIGA
         return (sent or 0) * _BITS / bits, (received or 0) * _BITS / bits
 
-    def by_operation(self, place: int) -> int:
-        """Return the bytes of one device by operation class: the totals need not hold them."""
+    def by_operation(self, place: int) -> int | None:
+        """Return the bytes of one device by operation class: the totals need not hold them. None: not all were read."""
         columns = [column for pair in CLASSES for name in pair if (column := self.column(name)) is not None]
-        return sum(column[place] or 0 for column in columns)
+        known = [number for column in columns if (number := column[place]) is not None]
+        return sum(known) if len(known) == len(columns) else None
+
+    def moved_by(self, place: int) -> int | None:
+        """Return the bytes that one device moved, also by its counters of operations; None: not known."""
+        total, by_class = self.moved[place], self.by_operation(place)
+        return None if total is None or by_class is None else max(total, by_class)
 
 
 @cache

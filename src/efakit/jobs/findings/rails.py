@@ -92,8 +92,7 @@ def _moved(node: Node, least: float) -> Sequence[int | None]:
     if node.least_and_most_moved[0] >= least:
         return node.moved
     return [
-        value if value is None or value >= least else max(value, node.by_operation(place))
-        for place, value in enumerate(node.moved)
+        value if value is None or value >= least else node.moved_by(place) for place, value in enumerate(node.moved)
     ]
 
 
