@@ -24,14 +24,15 @@ SINCE = ("report", "--since", "2026-09-21", "--until", "2026-10-11")
 UNREAD = {"counters": {}, "unknown": ["tx_bytes", "rx_bytes"]}
 
 
-def job(folder, job_id, *, user="me", day=0, tcp=1, device=None, **changes):
+def job(folder, job_id, *, user="me", day=0, tcp=1, device=None, devices=(), **changes):
     """Write a job of two nodes; ``device`` has what each node's device is, beside a gigabyte each way."""
     for number in (1, 2):
         record = version_2(
             f"n{number}", job_id=job_id, user=user, started_at=START + day * DAY, run=f"t{START}", **changes
         )
         record |= {"began_at": START + day * DAY + 1.0, "ended_at": START + day * DAY + 600.0}
-        record["devices"][0] |= {"counters": counters(GB, GB), **(device or {})}
+        first = {**record["devices"][0], "counters": counters(GB, GB), **(device or {})}
+        record["devices"] = [{**first, "name": f"rdmap{at}s0", **own} for at, own in enumerate(devices or ({},))]
         record["interfaces"][0]["counters"] = counters(tcp, tcp)
         write(folder, record | {"record_id": f"{job_id:08x}{number:08x}"})
 
@@ -148,3 +149,20 @@ def test_devices_are_those_of_the_record_that_was_published_again(tmp_path):
         for by in ("node", "device"):
             rows = data(tmp_path, "--by", by)["rows"]
             assert [(row["runs"], row["efa_tx_bytes"]) for row in rows] == [(1, 5 * GB)] * 2
+
+
+@pytest.mark.parametrize(
+    ("second", "idle"),
+    [
+        ({"counters": {**counters(0, 0), "rdma_write_bytes": 0}}, 1),
+        ({"counters": {**counters(0, 0), "rdma_write_bytes": GB}}, 0),
+        ({"counters": counters(0, 0), "unknown": ["rdma_write_bytes"]}, 0),
+        ({"counters": {"tx_bytes": 0}, "unknown": ["rx_bytes"]}, 0),
+    ],
+)
+def test_a_device_rests_where_none_of_its_bytes_moved_and_all_were_read(tmp_path, second, idle):
+    busy = {"counters": {**counters(GB, GB), "rdma_write_bytes": 0}}
+    job(tmp_path, 1, devices=[busy, second])
+    for _ in from_files_and_store(tmp_path):
+        rows = data(tmp_path, "--by", "node")["rows"]
+        assert [row["runs_with_idle_devices"] for row in rows] == [idle, idle]

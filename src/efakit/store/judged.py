@@ -17,10 +17,13 @@ from efakit.jobs.reader import Found
 from efakit.jobs.runs import JobRun, runs_of
 from efakit.jobs.traffic import Traffic
 from efakit.jobs.verdict import JobVerdict, NodeVerdict, judge
+from efakit.node.counters import CLASSES, TOTALS
 from efakit.store.columns import MOST_INT
 from efakit.store.layout import day_of
 
 _BYTES = ("efa_tx_bytes", "efa_rx_bytes", "tcp_tx_bytes", "tcp_rx_bytes")
+_BY_CLASS = tuple(name for pair in CLASSES for name in pair)
+_ALL_BYTES = (*TOTALS, *_BY_CLASS)
 _SUMS = (
     "tx_pkts",
     "retrans_pkts",
@@ -146,10 +149,16 @@ def _idle(devices: Devices) -> int | None:
     received = devices.column("rx_bytes")
     if not sent or not received:
         return None
-    moved = [one + other for one, other in zip(sent, received, strict=True) if one is not None and other is not None]
-    if not moved:
+    if not isinstance(devices, ListedDevices) and not devices.counted_any(_ALL_BYTES):
+        return 0  # as wherever a job fell back
+    # The totals need not hold the bytes of an operation class; what was not read of one is not zero.
+    ways = [sent, received, *[column for name in _BY_CLASS if (column := devices.column(name)) is not None]]
+    of_devices = list(zip(*ways, strict=True))
+    moved = [sum(number or 0 for number in own) for own in of_devices]
+    if all(None in own[:2] for own in of_devices):
         return None
-    return moved.count(0) if any(moved) else 0
+    resting = sum(not total and None not in own for total, own in zip(moved, of_devices, strict=True))
+    return resting if any(moved) else 0
 
 
 def _bytes(traffic: Traffic | None) -> Iterable[int | None]:
