@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -251,6 +252,15 @@ def test_a_target_without_its_section_is_refused_and_nothing_is_written(spec):
     assert done.returncode == 0
     assert "for an existing Slurm cluster" in done.stdout
     assert not (out / "cluster.yaml").exists()
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("catalog", "list"), ("lint", "--help")])
+def test_a_reader_of_the_output_that_has_gone_is_no_finding(arguments):
+    source, sink = os.pipe()
+    os.close(source)
+    done = subprocess.run([*COMMAND, *arguments], stdout=sink, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(sink)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")

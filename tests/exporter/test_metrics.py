@@ -168,6 +168,21 @@ def test_without_device_detail_there_are_sums_but_only_where_all_devices_are_kno
     assert (found["efa_devices_read"], found["efa_devices_found"]) == (DEVICES - 1, DEVICES)
 
 
+def test_a_device_of_which_nobody_knows_whether_it_is_one_of_efa_s_is_neither_missing_nor_read(root, serve):
+    device = root / "sys/class/infiniband" / names(root)[0]
+    (device / "device").unlink()
+    (device / "device").mkdir()
+    for name in ("vendor", "device"):
+        (device / "device" / name).symlink_to(name)  # ELOOP: as good as any error that is not "none"
+    found = serve().samples(device=device.name)
+    assert found == {"efa_device_read_success": 0}
+    for detail in (True, False):
+        text = serve(detail=detail).text()
+        assert "efa_devices_expected" in text
+        assert "efa_devices_found " not in text
+    assert "efa_tx_bytes_total " not in text
+
+
 def test_a_device_that_is_taken_away_has_no_series_any_more(root, serve):
     exporter = serve()
     gone, *others = names(root)

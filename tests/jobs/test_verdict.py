@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from efakit.catalog.thresholds import EFA_FLOOR, TCP_ANSWERS, TCP_FLOOR
+from efakit.jobs.findings import Job, stands_out
 from efakit.jobs.traffic import Amount
 from efakit.jobs.verdict import VERDICTS, judge
 
@@ -187,6 +188,9 @@ def test_a_run_in_doubt_is_incomplete_and_says_why():
     records = {f"n{i}": record(f"n{i}", (MUCH, MUCH)) for i in range(2)}
     found = judge(tuple(records), records, doubts=("two jobs had this id",))
     assert (found.verdict, found.reason) == ("incomplete", "it is in doubt which run this is: two jobs had this id")
+    # A component of a heterogeneous job may have left no record at all, and its nodes are not known then.
+    assert found.traffic.efa_tx == Amount(2 * MUCH, complete=False)
+    assert (found.traffic.tcp_rx.complete, found.nodes[0].traffic.efa_tx.complete) == (False, True)
 
 
 def test_incomplete_comes_before_shared_and_shared_before_single_node():
@@ -268,3 +272,36 @@ def test_counters_that_began_anew_tell_nothing_of_peers():
     devices = [device(tx_bytes=MUCH, rx_bytes=MUCH, unresponsive_remote_events=8)]
     found = verdict_of(record("n0", devices=devices, resets=["rdmap0s31: tx_bytes fell"]))
     assert found.nodes[0].notes == ("counters began anew: rdmap0s31: tx_bytes fell",)
+
+
+def _sending(node, **counted):
+    totals = {"tx_bytes": counted["send_bytes"], "rx_bytes": counted.get("recv_bytes", counted["send_bytes"])}
+    unread = () if "recv_bytes" in counted else ("recv_bytes",)
+    return record(node, devices=[device("rdmap0s0", unread, **totals, **counted)])
+
+
+@pytest.mark.parametrize(
+    ("records", "verdict"),
+    [
+        # The third node has no record: it may have received what the first one sent.
+        ([_sending("n0", send_bytes=MUCH, recv_bytes=1), _sending("n1", send_bytes=1, recv_bytes=1)], "incomplete"),
+        # What the second node received was not read.
+        ([_sending("n0", send_bytes=MUCH, recv_bytes=MUCH), _sending("n1", send_bytes=MUCH)], "efa"),
+        # Another job's nodes may have received it.
+        (
+            [
+                _sending("n0", send_bytes=MUCH, recv_bytes=1) | {"shared_with": [8]},
+                _sending("n1", send_bytes=1, recv_bytes=1),
+            ],
+            "shared",
+        ),
+    ],
+)
+def test_what_only_one_side_counts_is_not_storage_s_where_the_other_side_is_not_known(records, verdict):
+    names = [one["node"] for one in records] + (["n2"] if verdict == "incomplete" else [])
+    found = judge(names, {one["node"]: one for one in records})
+    assert found.verdict == verdict
+    assert found.storage_bytes() == (0, 0)
+    assert found.storage_or_unknown() == (None, None)
+    told = stands_out(Job({one["node"]: one for one in records}, found.verdict, found.traffic, {}))
+    assert "job-storage-traffic" not in {item.finding.rule for item in told}

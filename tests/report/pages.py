@@ -137,7 +137,7 @@ def fleet(days: int, by: str | None = None, texts: tuple[str, ...] = ("ana", "bo
     ]
     words = [name.replace("-", "_") for name in VERDICTS]
     sums = ["efa_tx_bytes", "efa_rx_bytes", "tcp_tx_bytes", "tcp_rx_bytes"]
-    ratios = ["retrans_ratio_first_half", "retrans_ratio_second_half", "efa_tx_bytes"]
+    ratios = ["retrans_ratio_first_half", "retrans_ratio_second_half", "tx_pkts_second_half", "efa_tx_bytes"]
     verdicts = [
         (name, sum(day[2 + at] for day in by_day), 8, 2e18, 1e12, 5e9, None) for at, name in enumerate(VERDICTS)
     ]
@@ -145,7 +145,7 @@ def fleet(days: int, by: str | None = None, texts: tuple[str, ...] = ("ana", "bo
         (text, 1000 + at, text, ("tcp-fallback", "mixed")[at % 2], text, END - at * 5000, 8, 1e12, text)
         for at, text in enumerate(texts)
     ]
-    nodes = [(text, text, 9, at % 2, 1, 1e-5 if at % 3 else None, 9e-4, 1e12) for at, text in enumerate(texts)]
+    nodes = [(text, text, 9, at % 2, 1, 1e-5 if at % 3 else None, 9e-4, 5e6, 1e12) for at, text in enumerate(texts)]
     answers: list[Any] = [
         (["verdict", "runs", "nodes", *sums], verdicts),
         (

@@ -181,3 +181,14 @@ def test_a_thousand_nodes_with_a_thousand_notes_take_eighty_lines(tmp_path):
     text = report(put(tmp_path, job))[1]
     assert len(text.splitlines()) <= 80
     assert "more nodes: --nodes shows all" in text
+
+
+def test_what_a_log_says_of_nodes_that_are_not_the_job_s_proves_nothing_of_it(fallen, tmp_path):
+    own, strange = tmp_path / "own.out", tmp_path / "strange.out"
+    own.write_text(SOCKETS.replace("gpu-st-p5-1:", "gpu-st-p5-1.example.internal:"))
+    strange.write_text(SOCKETS.replace("gpu-st-p5-", "gpu-st-p5-9"))
+    (first, *_) = data(fallen, "--log", own)["causes"]
+    assert (first["rule"], first["sure"], "another job's" in first["cause"]) == ("log-fallback", True, False)
+    causes = [one for one in data(fallen, "--log", strange)["causes"] if one["from"] == "log"]
+    assert {one["sure"] for one in causes} == {False}
+    assert all(one["cause"].endswith("the job has no such node: the log may be another job's") for one in causes)

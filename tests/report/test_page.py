@@ -282,7 +282,8 @@ def test_a_timeline_has_days_without_runs_and_each_run_once(days, a_bar):
 def test_a_fleet_says_first_how_many_of_the_runs_with_traffic_used_efa():
     _, text = _read(fleet_page(pages.fleet(7), "0"))
     assert "420 of 446 runs whose nodes exchanged data used EFA; 13 fell back to TCP and 13 did in part." in text
-    assert "Fell back to TCP, the latest" in text
+    assert "Fell back to TCP" in text
+    assert "Wholly, then in part, the latest first." in text
     assert "0.09 %" in text
 
 

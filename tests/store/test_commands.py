@@ -8,9 +8,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
+from efakit.store.keep import find_old
 from tests.cli.running import ROOT, run_here
 from tests.jobs.making import GB, counters, path_of, version_1, version_2, write
 
@@ -73,7 +75,7 @@ def test_the_summary_says_what_fell_back_and_who_never_uses_efa_from_files_and_s
         text = run(folder, *SINCE).stdout
         assert "8" not in text.split("\n")[0].split(" runs")[0]
         assert "tcp-fallback" in text
-        assert "Users whose jobs use TCP and never EFA" in text
+        assert "Users whose jobs use TCP and, as far as is known, never EFA" in text
     assert seen[0] == seen[1] == seen[2]
     found = seen[0]
     assert [(row["verdict"], row["runs"], row["nodes"]) for row in found["verdicts"]] == [
@@ -250,6 +252,17 @@ def test_prune_shows_first_and_removes_whole_days(folder):
     assert data(folder, "records", "prune", "--older-than", "1d", "--yes")["removed"] is True
     assert data(folder, *SINCE, "--by", "job")["rows"] == []
     assert data(folder, "records", "prune", "--older-than", "1d")["records"] == 0
+
+
+def test_prune_leaves_no_part_of_a_run_and_no_part_of_a_day(tmp_path):
+    moments = {1: (30.2, 30.1), 2: (30.1, 28.9), 3: (29.1, 29.9)}  # days ago, of each node's file
+    noon = int(time.time()) // 86_400 * 86_400 + 43_200
+    for job_id, ago in moments.items():
+        for record, days in zip(job(job_id), ago, strict=True):
+            written_at = noon - days * 86_400
+            os.utime(write(tmp_path, record), (written_at, written_at))
+    old = find_old(tmp_path, noon - 29 * 86_400)
+    assert sorted(path.parent.name for path in old.files) == ["1", "1"]
 
 
 def test_import_takes_what_is_not_there(folder, tmp_path_factory):

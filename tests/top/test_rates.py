@@ -44,6 +44,14 @@ def test_a_rate_is_the_difference_over_the_time():
     assert found.tcp_tx is None, "the first look knew nothing of it"
 
 
+def test_a_device_that_has_gone_or_that_nobody_recognised_leaves_its_node_s_bytes_at_least_the_others():
+    before = sample(0, {"a": counters(0, 0), "b": counters(0, 0)})
+    gone = rates("n", before, sample(1, {"a": counters(7, 7)}))
+    unsure = rates("n", before, sample(1, {"a": counters(7, 7), "b": counters(0, 0)}, found=None))
+    for found in (gone, unsure):
+        assert (found.tx, found.partial, found.of_line_rate) == (7, True, None)
+
+
 def test_the_first_look_gives_no_rate():
     found = rates("n", None, sample(1, {"a": counters(1, 1)}))
     assert (found.tx, found.rx, found.of_line_rate, found.devices[0].tx) == (None, None, None, None)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from efakit.catalog.instances import Accelerators, Instance, Source
+from efakit.cli.console import OutputConsole
 from efakit.plan.decision import Decision
 
 UNITS = {
@@ -180,4 +181,4 @@ def _table() -> Table:
 
 def _console(file: TextIO) -> Console:
     width = None if file.isatty() else _FULL_WIDTH
-    return Console(file=file, highlight=False, soft_wrap=True, width=width)
+    return OutputConsole(file=file, highlight=False, soft_wrap=True, width=width)

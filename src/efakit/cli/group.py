@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -52,8 +55,30 @@ COMMANDS = {
 }
 
 
+class ReaderGone(Exception):
+    """Who read our output has gone, as ``| head`` does. click would end with 1, which says that something was found."""
+
+
+@contextmanager
+def _told_of_its_reader() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGone from error
+
+
 class LazyGroup(Group):
     """A group that knows its commands' names and imports none of them before it is asked for."""
+
+    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
+        """Return the context; raise ReaderGone where a help or a version could not be printed."""
+        with _told_of_its_reader():
+            return super().make_context(*arguments, **settings)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; raise ReaderGone where its output could not be printed."""
+        with _told_of_its_reader():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order in which one uses them."""

@@ -66,7 +66,7 @@ def _validators(arguments: Sequence[str]) -> PclusterProcess | None:
 def _run(process: PclusterProcess | None) -> None:
     import click
 
-    from efakit.cli.group import efakit
+    from efakit.cli.group import ReaderGone, efakit
 
     _print_whatever_comes()
     try:
@@ -88,8 +88,8 @@ def _run(process: PclusterProcess | None) -> None:
 
         tell(error, sys.argv[1:])
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output has gone, as "| head" does. Nothing more can be said on stdout.
+    except (BrokenPipeError, ReaderGone):
+        # Nothing more can be said on stdout.
         sys.stdout = None
         sys.exit(141)
     except OSError as error:

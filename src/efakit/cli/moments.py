@@ -8,6 +8,8 @@ from efakit.errors import UsageError
 
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _MOST_DIGITS = 6
+_LATEST = 253_402_300_799.0
+"""The end of the year 9999."""
 
 
 def span_seconds(text: str, option: str) -> float:
@@ -19,12 +21,16 @@ def span_seconds(text: str, option: str) -> float:
 
 
 def moment(text: str, option: str, now: float) -> float:
-    """Return a moment in seconds since the epoch: a span before ``now``, or a day or a moment of ISO 8601, in UTC."""
+    """Return a moment in seconds since the epoch: a span before ``now``, or a day or a moment of ISO 8601, in UTC.
+
+    A moment beyond the years that a record may have is the first or the last of these.
+    """
     if text[-1:] in _SECONDS and text[:-1].isdigit():
-        return now - span_seconds(text, option)
+        return max(0.0, now - span_seconds(text, option))
     try:
         when = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        return (when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp()
+        since_epoch = (when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp()
+        return min(max(0.0, since_epoch), _LATEST)
     except (ValueError, OverflowError):
         raise UsageError(
             f"{option}: {text!r} is neither a span before now (90m, 36h, 7d, 2w) nor a day or moment in UTC "

@@ -214,12 +214,11 @@ def _print(found: list[NodeRates], seconds: float, title: str, devices: bool, fo
     if form == "json":
         click.echo(json.dumps({"interval_seconds": seconds, "nodes": [node.as_data() for node in found]}, indent=2))
         return
-    from rich.console import Console
-
+    from efakit.cli.console import OutputConsole
     from efakit.printable import printable
     from efakit.top.table import of_devices, of_nodes
 
-    console = Console(file=sys.stdout, width=80, color_system=None, force_terminal=False, highlight=False)
+    console = OutputConsole(file=sys.stdout, width=80, color_system=None, force_terminal=False, highlight=False)
     console.print(printable(f"efakit top: {title}"), markup=False, no_wrap=True, overflow="ellipsis")
     console.print(of_nodes(found))
     for node in found if devices else ():

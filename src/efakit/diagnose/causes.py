@@ -49,7 +49,7 @@ def causes_of(
     ``script`` has the findings of lint's rules in the job's script. Where all is well with the job, its script's
     findings are told all the same: who gave it wants to know.
     """
-    found = [*_of_records(verdict, records), *_of_logs(logs), *_of_script(script)]
+    found = [*_of_records(verdict, records), *_of_logs(logs, verdict), *_of_script(script)]
     if verdict.verdict in _LOST_EFA and not found:
         found = list(_healthy_nodes(verdict))
     return sorted(found, key=lambda cause: not cause.sure)
@@ -129,10 +129,11 @@ def _healthy_nodes(verdict: JobVerdict) -> Iterator[Cause]:
         )
 
 
-def _of_logs(logs: Diagnosis | None) -> Iterator[Cause]:
+def _of_logs(logs: Diagnosis | None, verdict: JobVerdict) -> Iterator[Cause]:
     if logs is None:
         return
     told = 0
+    own = {node.node.partition(".")[0] for node in verdict.nodes}
     for item in logs.said:
         first = logs.first is not None and item.finding.rule == logs.first.rule
         if item.follows or (item.finding.severity == INFO and not first):
@@ -142,8 +143,11 @@ def _of_logs(logs: Diagnosis | None) -> Iterator[Cause]:
             return
         finding = item.finding
         place = f" ({finding.place})" if finding.file else ""
-        text = f"{finding.message}{place}"
-        yield Cause(text, "log", item.sure, finding.rule, finding.fix, finding.source, item.hosts)
+        # A node's host may have another name than Slurm's for it, so it is not sure that the log is another job's.
+        is_own = not item.hosts or not own.isdisjoint(host.partition(".")[0] for host in item.hosts)
+        stranger = "" if is_own else "; the job has no such node: the log may be another job's"
+        text = f"{finding.message}{place}{stranger}"
+        yield Cause(text, "log", item.sure and is_own, finding.rule, finding.fix, finding.source, item.hosts)
 
 
 def _of_script(found: Iterable[Finding]) -> Iterator[Cause]:

@@ -156,6 +156,12 @@ class ListedDevices:
         column = self.column(name)
         return None if column is None else sum(value for value in column if value is not None)
 
+    def paired(self, name: str, of: str) -> tuple[int, int]:
+        """Return the sums of two counters over the devices of which both were read: a part and its whole."""
+        columns = zip(self.column(name) or (), self.column(of) or (), strict=False)
+        known = [(one, other) for one, other in columns if one is not None and other is not None]
+        return sum(one for one, _ in known), sum(other for _, other in known)
+
     def totals(self, names: tuple[str, ...]) -> tuple[int | None, ...]:
         """Return the sum of each of some counters."""
         return tuple(map(self.total, names))

@@ -230,16 +230,23 @@ class Traffic(NamedTuple):
         least = min(lowest) if self.lnet.blind else max(lowest)
         return rest + min(most, least), rest + most
 
-    def storage_bytes(self) -> tuple[int, int]:
-        """Return what storage, not other nodes, was sent and sent back, as far as it is known.
+    def storage_bytes(self, *, is_whole: bool = True) -> tuple[int, int]:
+        """Return what storage, not other nodes, was sent and sent back, at least.
 
-        It is what was one-sided, or what LNet counted.
+        It is what was one-sided, or what LNet counted. A class whose other side was not read tells nothing. Nor does
+        any where this is not ``is_whole``: what one side alone counts may be of another job or of a node without a
+        record.
         """
-        classes = self.counted[_CLASSES] if self.counts_classes() else ()
-        pairs = list(zip(classes[::2], classes[1::2], strict=True))
-        sent = sum([max(0, out - into) for out, into in pairs])
-        received = sum([max(0, into - out) for out, into in pairs])
+        classes = range(_CLASSES.start, _CLASSES.stop, 2) if is_whole and self.counts_classes() else ()
+        sent = sum([int(max(0, self.counted[place] - self._most(place + 1))) for place in classes])
+        received = sum([int(max(0, self.counted[place + 1] - self._most(place))) for place in classes])
         return max(sent, self.lnet.sent[0]), max(received, self.lnet.received[0])
+
+    def tells_storage(self) -> bool:
+        """Return whether no more than ``storage_bytes`` went to storage and came from there."""
+        if not self.lnet.is_exact() or not self.partly.isdisjoint(_DEVICE_PLACES):
+            return False
+        return self.counts_classes() or not any(self.counted[: _CLASSES.stop])
 
     def moved_bounds(self) -> tuple[float, ...]:
         """Return the least and the greatest number of bytes that EFA moved but for LNet's, both directions together."""

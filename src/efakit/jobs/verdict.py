@@ -43,6 +43,8 @@ _NUMBERS = re.compile("([0-9]+)")
 _MOST_DIGITS = 20
 
 VERDICTS = ("efa", "tcp-fallback", "mixed", "no-traffic", "single-node", "shared", "incomplete")
+NOT_WHOLE = ("shared", "incomplete")
+"""Where the bytes are not those of one whole job: other jobs' are in them, or a node's are not."""
 
 
 class NodeVerdict(NamedTuple):
@@ -63,8 +65,8 @@ class NodeVerdict(NamedTuple):
 class JobVerdict(NamedTuple):
     """The verdict of a job's run, its reason in words, and its nodes.
 
-    ``traffic`` is the sum over the nodes; None of it is complete where a node's is not known. ``notes`` say what the
-    verdict leaves open.
+    ``traffic`` is the sum over the nodes; nothing of it is complete where a node's is not known, or where it is in
+    doubt whether the records are those of the run. ``notes`` say what the verdict leaves open.
     """
 
     verdict: str
@@ -72,6 +74,26 @@ class JobVerdict(NamedTuple):
     traffic: Traffic
     nodes: tuple[NodeVerdict, ...]
     notes: tuple[str, ...] = ()
+
+    def storage_bytes(self) -> tuple[int, int]:
+        """Return what storage was sent and sent back, at least."""
+        return self.traffic.storage_bytes(is_whole=self.verdict not in NOT_WHOLE)
+
+    def over_tcp(self) -> tuple[float, ...]:
+        """Return the least and the greatest number of bytes that its nodes exchanged over TCP, one number if known.
+
+        TCP's answers are no exchange, nor is what LNet moved; nor do nodes count that moved less than the floor.
+        """
+        return _over_tcp([_NOTHING_KNOWN if node.traffic is None else node.traffic for node in self.nodes])
+
+    def tells_storage(self) -> bool:
+        """Return whether storage was sent and sent back no more than that."""
+        return self.verdict not in NOT_WHOLE and self.traffic.tells_storage()
+
+    def storage_or_unknown(self) -> tuple[int | None, int | None]:
+        """Return ``storage_bytes`` with None in place of a zero that is not known."""
+        sent, received = self.storage_bytes()
+        return (sent, received) if self.tells_storage() else (sent or None, received or None)
 
 
 def judge(
@@ -101,6 +123,8 @@ def judge(
     verdict, reason = _judge_job(nodes, heard, whole)
     if doubts and verdict != "incomplete":
         verdict, reason = "incomplete", f"it is in doubt which run this is: {doubts[0]}"
+    if doubts:
+        whole = whole._replace(partly=_NOTHING_KNOWN.partly)
     return JobVerdict(verdict, reason, whole, nodes, tuple(_notes(verdict, nodes, whole)))
 
 
@@ -209,10 +233,12 @@ def _notes(verdict: str, nodes: tuple[NodeVerdict, ...], traffic: Traffic) -> It
         yield f"{doubt}; the verdict is the same whatever it was" if not traffic.lnet.blind else doubt
     sent, received = traffic.tcp_tx.known_bytes, traffic.tcp_rx.known_bytes
     if verdict == "no-traffic" and min(sent, received) >= TCP_FLOOR.value and _over_tcp([traffic])[0] < TCP_FLOOR.value:
-        yield (
-            f"TCP went one way ({size(sent)} sent, {size(received)} received): files or downloads, with TCP's answers; "
-            f"an exchange of less than {size(TCP_ANSWERS.value * max(sent, received))} would not be seen beside it"
-        )
+        moved = f"{size(sent)} sent, {size(received)} received"
+        beside = f"an exchange of less than {size(TCP_ANSWERS.value * max(sent, received))} would not be seen beside it"
+        if traffic.lnet.tcp_sent[1] or traffic.lnet.tcp_received[1]:
+            yield f"what TCP moved ({moved}) is Lustre's, as LNet counts, with TCP's answers; {beside}"
+        else:
+            yield f"TCP went one way ({moved}): files or downloads, with TCP's answers; {beside}"
 
 
 def _by_traffic(whole: Traffic, parts: Sequence[Traffic]) -> Iterator[str]:

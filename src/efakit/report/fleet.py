@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from efakit.catalog.thresholds import STANDS_OUT
+
 RETRANSMITS_FLOOR = 1e-4
 """Packets sent again by packets sent: zero on healthy small traffic of one node, 4e-4 and 9e-4 where a path failed
 (a public incident report; AWS publishes no threshold)."""
 GROWTH = 2.0
 """Second half of the time against its first half."""
+LEAST_PACKETS = next(row.value for row in STANDS_OUT if row.name == "retransmit-packets")
+"""Of fewer packets a ratio says little."""
 MOST_OF_A_LIST = 10
 
 Columns = list[str]
@@ -44,11 +48,14 @@ class FleetReport:
         return dicts(self.answers[0])
 
     def fell_back(self) -> list[dict[str, Any]]:
-        """Return the latest runs that used TCP."""
+        """Return runs that used TCP: those that used nothing else first, and of these the latest."""
         return dicts(self.answers[1])
 
     def retransmitting(self) -> list[dict[str, Any]]:
-        """Return the nodes that send again more than the floor, and more than in the first half of the time."""
+        """Return the nodes that send again more than the floor, and more than in the first half of the time.
+
+        Where nothing is known of that half, more than the floor.
+        """
         nodes = [node for node in dicts(self.answers[2]) if _grows(node)]
         return sorted(nodes, key=lambda node: -node["retrans_ratio_second_half"])[:MOST_OF_A_LIST]
 
@@ -61,7 +68,7 @@ class FleetReport:
         return [node for count, node in sorted(counted, key=lambda pair: -pair[0]) if count][:MOST_OF_A_LIST]
 
     def without_efa(self) -> list[dict[str, Any]]:
-        """Return the users of whose jobs some used TCP and none used EFA."""
+        """Return the users of whose jobs some used TCP alone, and none is known to have used EFA."""
         return [user for user in dicts(self.answers[3]) if user["never_efa"]][:MOST_OF_A_LIST]
 
 
@@ -83,4 +90,6 @@ def dicts(answer: tuple[Columns, Rows]) -> list[dict[str, Any]]:
 
 def _grows(node: dict[str, Any]) -> bool:
     before, after = node["retrans_ratio_first_half"], node["retrans_ratio_second_half"]
+    if (node["tx_pkts_second_half"] or 0) < LEAST_PACKETS:
+        return False
     return after is not None and after > RETRANSMITS_FLOOR and (before is None or after > GROWTH * before)

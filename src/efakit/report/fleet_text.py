@@ -15,8 +15,9 @@ _UNITS = ("B", "KB", "MB", "GB", "TB", "PB", "EB")
 _MOST_LETTERS = 60
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins with one of these is a formula to a spreadsheet (OWASP, CSV Injection)."""
+_FILTERS = ("cluster", "user", "partition", "node")
 # What a text report leaves out of a table, for its width.
-_LEFT_OUT = ("reason", "records", "retrans_pkts")
+_LEFT_OUT = ("reason", "records", "retrans_pkts", "tx_pkts_second_half")
 
 
 def print_json(report: FleetReport, file: TextIO) -> None:
@@ -25,6 +26,7 @@ def print_json(report: FleetReport, file: TextIO) -> None:
     data: dict[str, Any] = {
         "since": when(filters.since),
         "until": when(filters.until),
+        "filters": {name: getattr(filters, name) for name in _FILTERS} | {"verdicts": list(filters.verdicts)},
         "by": report.by,
         "verdicts": _whole(report.verdicts()),
     }
@@ -55,12 +57,15 @@ def print_text(report: FleetReport, file: TextIO) -> None:
     """Print sentences and tables."""
     filters = report.filters
     runs = sum(row["runs"] for row in report.verdicts())
-    chosen = [(name, getattr(filters, name)) for name in ("cluster", "user", "partition", "node")]
+    chosen = [(name, getattr(filters, name)) for name in _FILTERS]
+    chosen.append(("verdict", " or ".join(filters.verdicts)))
     words = ", ".join(f"{name} {value}" for name, value in chosen if value)
     about = f" ({words})" if words else ""
     _print(file, (f"{runs} runs from {when(filters.since)} to {when(filters.until)}{about}"))
     if report.by:
         _print_table(file, "", *report.table)
+        if report.most_rows is not None and report.by != "verdict" and len(report.table[1]) >= report.most_rows:
+            _print(file, f"The first {report.most_rows} rows: --top N shows more, --format csv has all.")
     else:
         _print_summary(file, report)
     if report.damaged:
@@ -72,17 +77,24 @@ def print_text(report: FleetReport, file: TextIO) -> None:
 def _print_summary(file: TextIO, report: FleetReport) -> None:
     _print_table(file, "", *report.answers[0])
     fell_back = report.fell_back()
-    if not any((fell_back, report.retransmitting(), report.resting(), report.without_efa())):
-        _print(file, ("No job fell back, no node sends again more than before, no device rested."))
+    is_quiet = not any((fell_back, report.retransmitting(), report.resting(), report.without_efa()))
+    if is_quiet and report.verdicts():
+        # Of a run that is incomplete nobody knows; nor of a counter that was not read.
+        _print(
+            file,
+            "Of these runs none is known to have fallen back, no node to send again more than before, and no device to "
+            "have rested.",
+        )
     _print_some(
         file,
-        "Fell back to TCP, the latest (efakit report JOBID says why; --by job shows all):",
+        "Fell back to TCP, wholly, then in part, the latest first (efakit report JOBID says why; --by job shows all):",
         fell_back,
         ("cluster_name", "job_id", "run", "verdict", "user_name", "ended_at", "nodes", "tcp_tx_bytes"),
     )
     _print_some(
         file,
-        f"Nodes that send again more than {GROWTH:g} times as much as in the first half (--by node shows all):",
+        f"Nodes that send again more than {GROWTH:g} times as much as in the first half, if that is known (--by node "
+        "shows all):",
         report.retransmitting(),
         ("cluster_name", "node_name", "runs", "retrans_ratio_first_half", "retrans_ratio_second_half"),
     )
@@ -94,7 +106,7 @@ def _print_summary(file: TextIO, report: FleetReport) -> None:
     )
     _print_some(
         file,
-        "Users whose jobs use TCP and never EFA (--by user shows all):",
+        "Users whose jobs use TCP and, as far as is known, never EFA (--by user shows all):",
         report.without_efa(),
         ("user_name", "runs", "tcp_fallback", "mixed"),
     )

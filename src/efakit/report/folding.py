@@ -65,14 +65,18 @@ _NOTHING = (0, 0, 0, 0)
 
 
 def _range(members: Sequence[NodeVerdict], place: int, known: tuple[int, ...]) -> str:
-    """Return one byte count of nodes, of which this much is known."""
-    first, last = (
-        amount(list(byte_counts(members[known.index(end)].traffic).values())[place]) for end in (min(known), max(known))
-    )
-    if first == last:
-        return first
-    number, _, unit = first.partition(" ")
-    return f"{number if last.endswith(f' {unit}') else first}..{last}"
+    """Return one byte count of nodes, of which this much is known; where one's is not, the greatest may be any more."""
+    least, most = min(known), max(known)
+    if not any(node.traffic is None or node.traffic.partly for node in members):
+        first, last = size(least), size(most)
+    else:
+        counts = [list(byte_counts(node.traffic).values())[place] for node in members]
+        last = amount(Amount(most, all(count.complete for count in counts)))
+        first = amount(Amount(least, any(count.complete for count in counts if count.known_bytes == least)))
+    if first == last or least == most:
+        return last
+    number, _, unit = first.removesuffix("+?").partition(" ")
+    return f"{number if last.removesuffix('+?').endswith(f' {unit}') else first}..{last}"
 
 
 def amount(value: Amount) -> str:

@@ -76,6 +76,7 @@ def as_data(report: JobReport, *, devices: bool = False) -> dict[str, Any]:
     ``devices``: with the counters of each node's devices.
     """
     run, verdict = report.run, report.verdict
+    to_storage, from_storage = verdict.storage_or_unknown()
     return {
         "job_id": run.job_id,
         "cluster": run.cluster,
@@ -103,8 +104,8 @@ def as_data(report: JobReport, *, devices: bool = False) -> dict[str, Any]:
         "output_file": report.slurm.output_file,
         "told_by": report.slurm.source,
         **_bytes(verdict.traffic),
-        "storage_sent_bytes": verdict.traffic.storage_bytes()[0],
-        "storage_received_bytes": verdict.traffic.storage_bytes()[1],
+        "storage_sent_bytes": to_storage,
+        "storage_received_bytes": from_storage,
         "line_rate_sent": report.line_rate[0] if report.line_rate else None,
         "line_rate_received": report.line_rate[1] if report.line_rate else None,
         "findings": [*map(_standout, report.stands_out), *_findings(run)],

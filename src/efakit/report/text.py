@@ -121,9 +121,10 @@ def _facts(report: JobReport) -> list[str]:
     if slurm.elapsed_seconds is not None:
         facts.append(f"ran {timedelta(seconds=min(slurm.elapsed_seconds, _MOST_SECONDS))}")
     facts.append(f"EFA {amount(traffic.efa_tx)} sent and {amount(traffic.efa_rx)} received")
-    sent, received = traffic.storage_bytes()
+    sent, received = report.verdict.storage_bytes()
     if max(sent, received) >= EFA_FLOOR.value:
-        facts.append(f"of this, {size(sent)} to and {size(received)} from storage")
+        least = "" if report.verdict.tells_storage() else "at least "
+        facts.append(f"of this, {least}{size(sent)} to and {size(received)} from storage")
     facts.append(f"TCP {amount(traffic.tcp_tx)} sent and {amount(traffic.tcp_rx)} received")
     if report.line_rate and max(report.line_rate) >= 0.0005:
         sent_share, received_share = (f"{100 * value:.2g}" for value in report.line_rate)
@@ -260,7 +261,9 @@ def _devices(nodes: Sequence[NodeVerdict]) -> Iterator[Line]:
                 size(counters[name]) if name in counters and name not in device["unknown"] else "?"
                 for name in ("tx_bytes", "rx_bytes")
             )
-            beside = " ".join(f"{name}={counters[name]}" for name in _REMARKABLE if counters.get(name))
+            unknown = dict.fromkeys(device["unknown"], "?")
+            found = {name: unknown.get(name, counters.get(name)) for name in _REMARKABLE}
+            beside = " ".join(f"{name}={value}" for name, value in found.items() if value)
             rows.append((printable(node.node, 120), printable(device["name"], 120), sent, received, beside))
     yield from _columns(_DEVICE_COLUMNS, rows, left=2)
 

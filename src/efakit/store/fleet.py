@@ -54,6 +54,8 @@ class View:
     runs: list[tuple[Any, ...]] = field(default_factory=list)
     nodes: list[tuple[Any, ...]] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
+    replaced: list[tuple[str, int, str]] = field(default_factory=list)
+    """Of the store's records those that do not count any more: cluster's folder, folder's job, record id."""
     json_jobs: int = 0
     damaged: int = 0
     faults: list[str] = field(default_factory=list)
@@ -120,6 +122,11 @@ def _judge(records_dir: Path, unit: Unit, view: View, *, with_records: bool) -> 
     if with_records:
         place = {"cluster_folder": unit.cluster, "folder_job_id": unit.job_id}
         stored = {f"{row.record_id:016x}" for _, row in unit.rows}
+        # A record that was published again takes the place of the first.
+        again = stored & {file.record_id for file in unit.new_files()}
+        again &= {record["record_id"] for _, record in found.records}
+        view.replaced += [(unit.cluster, unit.job_id, record_id) for record_id in sorted(again)]
+        stored -= again
         view.records += [
             {**row_of({**record, "devices": list(record["devices"])}), **place}
             for _, record in found.records
@@ -147,16 +154,24 @@ def _tables(connection: Any, view: View, *, with_devices: bool) -> None:
             connection.register(f"new_{name}", table(rows, schema_of(columns)))
             parts.append(f"SELECT * FROM new_{name}")
         if view.generations:
-            paths = ", ".join("'" + str(one.file(file)).replace("'", "''") + "'" for one in view.generations)
-            parts.append(
+            paths = ", ".join(_quoted(str(one.file(file))) for one in view.generations)
+            text = (
                 f"SELECT {', '.join(columns)} "
                 f"FROM read_parquet([{paths}], hive_partitioning = false, union_by_name = true)"
             )
+            if name == "records" and view.replaced:
+                keys = ", ".join(f"({_quoted(folder)}, {job}, {_quoted(own)})" for folder, job, own in view.replaced)
+                text += f" WHERE (cluster_folder, folder_job_id, record_id) NOT IN (VALUES {keys})"
+            parts.append(text)
         nulls = ", ".join(f"CAST(NULL AS {_TYPES[kind]}) AS {column}" for column, kind in columns.items())
         text = " UNION ALL BY NAME ".join(parts) or f"SELECT {nulls} WHERE false"
         connection.execute(f"CREATE TEMP VIEW {name} AS {text}")
     # Trino's and Spark's name of it.
     connection.execute("CREATE TEMP MACRO element_at(items, place) AS list_extract(items, place)")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _run(connection: Any, asked: Query) -> Answer:

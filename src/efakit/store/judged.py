@@ -17,10 +17,13 @@ from efakit.jobs.reader import Found
 from efakit.jobs.runs import JobRun, runs_of
 from efakit.jobs.traffic import Traffic
 from efakit.jobs.verdict import JobVerdict, NodeVerdict, judge
+from efakit.node.counters import CLASSES, TOTALS
 from efakit.store.columns import MOST_INT
 from efakit.store.layout import day_of
 
 _BYTES = ("efa_tx_bytes", "efa_rx_bytes", "tcp_tx_bytes", "tcp_rx_bytes")
+_BY_CLASS = tuple(name for pair in CLASSES for name in pair)
+_ALL_BYTES = (*TOTALS, *_BY_CLASS)
 _SUMS = (
     "tx_pkts",
     "retrans_pkts",
@@ -96,7 +99,7 @@ def judged_rows(found: Found, folder: str, folder_job_id: int, judged: int) -> t
 
 def _of_run(run: JobRun, verdict: JobVerdict) -> tuple[Any, ...]:
     """Return what RUN_COLUMNS has behind what is common to both."""
-    sent, received = verdict.traffic.storage_bytes()
+    sent, received = verdict.storage_or_unknown()
     return (
         _text(verdict.reason),
         run.started_at,
@@ -104,15 +107,17 @@ def _of_run(run: JobRun, verdict: JobVerdict) -> tuple[Any, ...]:
         len(verdict.nodes),
         len(run.records),
         *_bytes(verdict.traffic),
-        min(sent, MOST_INT),
-        min(received, MOST_INT),
+        *_fitting((sent, received)),
     )
 
 
 def _of_node(node: NodeVerdict, record: Record) -> tuple[Any, ...]:
     """Return what NODE_COLUMNS has behind what is common to both."""
     devices = devices_of(record)
-    expected, found, *sums = _fitting((node.devices_expected, node.devices_found, *devices.totals(_SUMS)))
+    # A device that nobody recognised is not missing.
+    is_unsure = record["devices_unknown"] and record["baseline"] != "missing" and not record["resets"]
+    devices_found = None if is_unsure else node.devices_found
+    expected, found, *sums = _fitting((node.devices_expected, devices_found, *_sums(devices)))
     return (
         _text(node.node),
         record["record_id"],
@@ -127,6 +132,15 @@ def _of_node(node: NodeVerdict, record: Record) -> tuple[Any, ...]:
     )
 
 
+def _sums(devices: Devices) -> tuple[int | None, ...]:
+    """Return the sum of each of _SUMS; packets and those sent again of the devices of which both were read."""
+    sums = devices.totals(_SUMS)
+    if not isinstance(devices, ListedDevices) or None in sums[:2]:
+        return sums
+    again, packets = devices.paired("retrans_pkts", "tx_pkts")
+    return packets, again, *sums[2:]
+
+
 def _idle(devices: Devices) -> int | None:
     """Return how many devices moved nothing where another one of the node did; None where nothing was counted."""
     sent = devices.column("tx_bytes")
@@ -135,10 +149,16 @@ def _idle(devices: Devices) -> int | None:
     received = devices.column("rx_bytes")
     if not sent or not received:
         return None
-    moved = [one + other for one, other in zip(sent, received, strict=True) if one is not None and other is not None]
-    if not moved:
+    if not isinstance(devices, ListedDevices) and not devices.counted_any(_ALL_BYTES):
+        return 0  # as wherever a job fell back
+    # The totals need not hold the bytes of an operation class; what was not read of one is not zero.
+    ways = [sent, received, *[column for name in _BY_CLASS if (column := devices.column(name)) is not None]]
+    of_devices = list(zip(*ways, strict=True))
+    moved = [sum(number or 0 for number in own) for own in of_devices]
+    if all(None in own[:2] for own in of_devices):
         return None
-    return moved.count(0) if any(moved) else 0
+    resting = sum(not total and None not in own for total, own in zip(moved, of_devices, strict=True))
+    return resting if any(moved) else 0
 
 
 def _bytes(traffic: Traffic | None) -> Iterable[int | None]:

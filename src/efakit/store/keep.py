@@ -13,7 +13,7 @@ from efakit.errors import MissingExtra, RecordError, UsageError
 from efakit.jobs.fields import check_record
 from efakit.jobs.json_file import Unusable, parse_json, read_bytes
 from efakit.jobs.node_list import NodeLists
-from efakit.jobs.reader import usable
+from efakit.jobs.reader import node_and_run, usable
 from efakit.node.record import record_path
 from efakit.printable import printable
 from efakit.store.held import Held
@@ -112,7 +112,10 @@ class Old:
 
 
 def find_old(records_dir: Path, before: float) -> Old:
-    """Return the days that end before a moment, and the JSON files that were written before it."""
+    """Return the days that end before a moment, and the JSON files that were written on such days.
+
+    Of one run all files stay as long as one does: a part of it would look like a run that lost records.
+    """
     old = Old()
     limit = day_of(max(before, 0.0))
     for generation in newest(records_dir):
@@ -122,8 +125,9 @@ def find_old(records_dir: Path, before: float) -> Old:
             old.records += len(read_index(generation.file(INDEX)))
             old.size_bytes += sum(path.lstat().st_size for path in day.rglob("*") if path.is_file())
     for unit in list_json(records_dir):
+        kept = {node_and_run(file.name)[1] for file in unit.files if day_of(file.mtime_ns / 1e9) >= limit}
         for file in unit.files:
-            if file.mtime_ns / 1e9 < before:
+            if node_and_run(file.name)[1] not in kept:
                 old.files.append(records_dir / unit.cluster / str(unit.job_id) / file.name)
                 old.size_bytes += file.size
     return old

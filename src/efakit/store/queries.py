@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from efakit.catalog.thresholds import EFA_FLOOR
 from efakit.jobs.verdict import VERDICTS
 
 BY = ("verdict", "job", "node", "user", "day", "device")
@@ -93,18 +94,24 @@ seen_nodes AS (
 _COUNTS = "".join(
     f"  sum(CASE WHEN verdict = '{name}' THEN 1 ELSE 0 END) AS {name.replace('-', '_')},\n" for name in VERDICTS
 )
-_SUMS = """\
-  sum(CAST(efa_tx_bytes_at_least AS double)) AS efa_tx_bytes,
-  sum(CAST(efa_rx_bytes_at_least AS double)) AS efa_rx_bytes,
-  sum(CAST(tcp_tx_bytes_at_least AS double)) AS tcp_tx_bytes,
-  sum(CAST(tcp_rx_bytes_at_least AS double)) AS tcp_rx_bytes
-"""
+_BYTES = ("efa_tx_bytes", "efa_rx_bytes", "tcp_tx_bytes", "tcp_rx_bytes")
+# At least so much; null where nothing was counted and not all is known.
+_SUMS = "".join(
+    f"  CASE WHEN max({name}_at_least) = 0 AND count({name}) < count(*) THEN NULL\n"
+    f"    ELSE sum(CAST({name}_at_least AS double)) END AS {name}{',' if name != _BYTES[-1] else ''}\n"
+    for name in _BYTES
+)
+_USED_EFA = (
+    "verdict IN ('efa', 'mixed') OR (verdict IN ('incomplete', 'shared', 'single-node')\n"
+    f"      AND (efa_tx_bytes_at_least >= {EFA_FLOOR.value:.0f} OR efa_rx_bytes_at_least >= {EFA_FLOOR.value:.0f}))"
+)
 _NUMBERS = ", ".join(f"({number})" for number in range(1, MOST_DEVICES + 1))
 
 
 def _ratio(name: str, of: str, condition: str = "") -> str:
-    when = f"CASE WHEN {condition} THEN " if condition else ""
-    one, other = (f"sum({when}CAST({column} AS double){' END' if when else ''})" for column in (name, of))
+    """Return the share of one count in another, over the rows that have both: some drivers do not count the first."""
+    when = f"{name} IS NOT NULL" + (f" AND {condition}" if condition else "")
+    one, other = (f"sum(CASE WHEN {when} THEN CAST({column} AS double) END)" for column in (name, of))
     return f"{one} / nullif({other}, 0)"
 
 
@@ -124,8 +131,8 @@ ORDER BY CASE verdict WHEN 'tcp-fallback' THEN 0 WHEN 'mixed' THEN 1 WHEN 'incom
 """,
     "user": f"""
 SELECT user_name, count(*) AS runs,
-{_COUNTS}  CASE WHEN sum(CASE WHEN verdict IN ('tcp-fallback', 'mixed') THEN 1 ELSE 0 END) > 0
-    AND sum(CASE WHEN verdict = 'efa' THEN 1 ELSE 0 END) = 0 THEN 1 ELSE 0 END AS never_efa,
+{_COUNTS}  CASE WHEN sum(CASE WHEN verdict = 'tcp-fallback' THEN 1 ELSE 0 END) > 0
+    AND sum(CASE WHEN {_USED_EFA} THEN 1 ELSE 0 END) = 0 THEN 1 ELSE 0 END AS never_efa,
 {_SUMS}FROM seen
 GROUP BY user_name
 ORDER BY never_efa DESC, tcp_fallback DESC, mixed DESC, runs DESC, user_name
@@ -148,6 +155,8 @@ SELECT cluster_name, node_name, count(*) AS runs,
   {_ratio("retrans_pkts", "tx_pkts", "ended_at < :middle")} AS retrans_ratio_first_half,
   {_ratio("retrans_pkts", "tx_pkts", "ended_at >= :middle")} AS retrans_ratio_second_half,
   sum(CAST(retrans_timeout_events AS double)) AS retrans_timeout_events,
+  sum(CASE WHEN retrans_pkts IS NOT NULL AND ended_at >= :middle THEN CAST(tx_pkts AS double) END)
+    AS tx_pkts_second_half,
 {_SUMS}FROM seen_nodes
 GROUP BY cluster_name, node_name
 ORDER BY fell_back DESC, retrans_ratio DESC NULLS LAST, cluster_name, node_name
@@ -174,8 +183,10 @@ SELECT cluster_name, node_name, device_name, count(*) AS runs,
   {_ratio("retrans_pkts", "tx_pkts")} AS retrans_ratio,
   {_ratio("retrans_pkts", "tx_pkts", "ended_at < :middle")} AS retrans_ratio_first_half,
   {_ratio("retrans_pkts", "tx_pkts", "ended_at >= :middle")} AS retrans_ratio_second_half,
-  sum(CAST(tx_bytes AS double)) AS efa_tx_bytes,
-  sum(CAST(rx_bytes AS double)) AS efa_rx_bytes
+  CASE WHEN max(tx_bytes) = 0 AND count(tx_bytes) < count(*) THEN NULL
+    ELSE sum(CAST(tx_bytes AS double)) END AS efa_tx_bytes,
+  CASE WHEN max(rx_bytes) = 0 AND count(rx_bytes) < count(*) THEN NULL
+    ELSE sum(CAST(rx_bytes AS double)) END AS efa_rx_bytes
 FROM devices
 GROUP BY cluster_name, node_name, device_name
 ORDER BY idle_beside_busy DESC, retrans_ratio DESC NULLS LAST, cluster_name, node_name, device_name

@@ -43,7 +43,7 @@ class Here:
             devices,
             tuple(snapshot["devices_present"]),
             tcp=tcp,
-            found=len(snapshot["devices_present"]),
+            found=None if snapshot["unknown_devices"] else len(snapshot["devices_present"]),
             expected=reading.expected,
             line_rate=self._line_rate(kind) if kind else None,
             jobs=tuple(str(job.job_id) for job in reading.jobs or ()),

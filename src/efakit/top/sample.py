@@ -15,7 +15,8 @@ class Sample:
     """What a node's counters were at ``at`` (seconds of a clock that nobody sets).
 
     ``devices`` has the counters that were read by device, None where the exporter tells sums only: these are in
-    ``sums``. ``present`` are all devices that are there; None: unknown.
+    ``sums``. ``present`` are all devices that are there; None: unknown. ``found`` is their number; None: there may be
+    more, which nobody recognised.
     """
 
     at: float
@@ -123,6 +124,8 @@ def rates(node: str, before: Sample | None, after: Sample) -> NodeRates:
     else:
         tx, rx = _sum(item.tx for item in devices), _sum(item.rx for item in devices)
         partial = after.present is not None and any(item.tx is None or item.rx is None for item in devices)
+        # A device that has gone carried something since, and one that nobody recognised may.
+        partial |= after.found is None or (before is not None and not _held(before) <= _held(after))
         pairs = (
             [_rate(then.get(name), _of(after, name), counter, seconds) for counter in ("tx_pkts", "retrans_pkts")]
             for name in after.present or ()
@@ -151,6 +154,10 @@ def _tcp_rate(before: Sample | None, after: Sample, counter: str, seconds: float
         return None
     found = [_rate(before.tcp[name], after.tcp[name], counter, seconds) for name in after.tcp]
     return None if None in found else _sum(found)
+
+
+def _held(sample: Sample) -> set[str]:
+    return set(sample.present or ())
 
 
 def _of(sample: Sample, name: str) -> Mapping[str, float]:

@@ -101,6 +101,12 @@ def _events(row: _Counted, nodes: Sequence[Node], limit: float) -> Iterator[Stan
         yield standout(row.rule, message, [node.name for _, node in found], devices, fix=row.fix)
 
 
+def _paired(counter: str, of: str, nodes: Sequence[Node]) -> tuple[int, int]:
+    """Return the sums of a part and its whole over the devices of some nodes of which both were read."""
+    pairs = [node.paired(counter, of) for node in nodes]
+    return sum(part for part, _ in pairs), sum(whole for _, whole in pairs)
+
+
 def _devices(counters: Sequence[str], nodes: Sequence[Node]) -> list[str]:
     """Return the names of the devices that counted any of it, those with the most first."""
     totals: dict[str, int] = {}
@@ -129,13 +135,16 @@ def _timeouts(nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]:
         found: list[tuple[int, Node]] = []
         for node in nodes:
             own = node.total(counter)
-            if own > limits["timeouts"] and (own > limits["timeout-ratio"] * node.total("tx_pkts")) == many:
+            if own <= limits["timeouts"]:
+                continue
+            of_packets, packets = node.paired(counter, "tx_pkts")
+            if (of_packets > limits["timeout-ratio"] * packets) == many:
                 found.append((own, node))
         if found:
             devices = _devices((counter,), [node for _, node in found])
             total = sum(own for own, _ in found)
-            packets = sum(node.total("tx_pkts") for _, node in found)
-            ratio = f", {share(total / packets)} of packets" if packets else ""
+            of_packets, packets = _paired(counter, "tx_pkts", [node for _, node in found])
+            ratio = f", {share(of_packets / packets)} of packets" if of_packets and packets else ""
             message = f"{count(total, 'time-out')} of a network path{ratio}, on {_where(devices)}{_most(found)}"
             names = [node.name for _, node in found]
             yield standout("job-path-timeouts", message, names, devices, severity=severity, fix=_LOOK)
@@ -148,6 +157,9 @@ def _retransmits(nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]:
         packets = node.total("tx_pkts")
         if packets and packets >= least:
             again = node.devices.total("retrans_pkts")
+            if again is not None and isinstance(node.devices, ListedDevices):
+                again, packets = node.paired("retrans_pkts", "tx_pkts")
+                again = again if packets >= least else None
             if again is not None:
                 ratios.append((again / packets, node))
     over = [item for item in ratios if item[0] > limits["retransmit-ratio"]]
@@ -172,13 +184,16 @@ def _drops(nodes: Sequence[Node], limit: float) -> Iterator[Standout]:
     found: list[tuple[float, Node]] = []
     for node in nodes:
         dropped = node.total("rx_drops")
-        if dropped and dropped / (dropped + node.total("rx_pkts")) > limit:
+        of_packets, packets = node.paired("rx_drops", "rx_pkts")
+        # Each one is above a limit of none, though its device's packets may not have been read.
+        if dropped and (not limit or of_packets > limit * (of_packets + packets)):
             found.append((dropped, node))
     if found:
         total = round(sum(dropped for dropped, _ in found))
-        packets = total + sum(node.total("rx_pkts") for _, node in found)
+        of_packets, packets = _paired("rx_drops", "rx_pkts", [node for _, node in found])
+        ratio = f" {share(of_packets / (of_packets + packets))}," if of_packets else ""
         devices = _devices(("rx_drops",), [node for _, node in found])
-        message = f"{count(total, 'received packet')} dropped, {share(total / packets)}, on {_where(devices)}"
+        message = f"{count(total, 'received packet')} dropped,{ratio} on {_where(devices)}"
         names = [node.name for _, node in found]
         yield standout("job-drops", message + _most(found), names, devices)
 

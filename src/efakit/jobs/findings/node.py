@@ -81,6 +81,12 @@ class Node:
         """Return the sum over the devices that were read."""
         return (self.devices.total(counter) or 0) if self.counted else 0
 
+    def paired(self, counter: str, of: str) -> tuple[int, int]:
+        """Return the sums of two counters over the devices of which both were read: a part and its whole."""
+        if self.counted and isinstance(self.devices, ListedDevices):
+            return self.devices.paired(counter, of)
+        return self.total(counter), self.total(of)
+
     def counted_any(self, counters: tuple[str, ...]) -> bool:
         """Return whether one of these counters is more than zero on a device, as far as they were read."""
         if not self.counted:
@@ -124,19 +130,29 @@ class Node:
         record = self.record
         began = record.get("began_at")
         gbps = _gbps(record.get("instance_type") or "")
-        if began is None or gbps is None or record["ended_at"] - began < 1:
+        if began is None or gbps is None:
+            return None
+        # What the node's clock was set by in between is no time that the job took.
+        seconds = record["ended_at"] - began - (record.get("clock_jump_seconds") or 0)
+        if seconds < 1:
             return None
         # What was not counted, or not read of a device, is not zero.
         if not self.counted or record["devices_unknown"] or not self.moved or self.least_and_most_moved[0] < 0:
             return None
         sent, received = self.devices.totals(_BOTH_WAYS)
-        bits = (record["ended_at"] - began) * gbps * _GIGA
+        bits = seconds * gbps * _GIGA
         return (sent or 0) * _BITS / bits, (received or 0) * _BITS / bits
 
-    def by_operation(self, place: int) -> int:
-        """Return the bytes of one device by operation class: the totals need not hold them."""
+    def by_operation(self, place: int) -> int | None:
+        """Return the bytes of one device by operation class: the totals need not hold them. None: not all were read."""
         columns = [column for pair in CLASSES for name in pair if (column := self.column(name)) is not None]
-        return sum(column[place] or 0 for column in columns)
+        known = [number for column in columns if (number := column[place]) is not None]
+        return sum(known) if len(known) == len(columns) else None
+
+    def moved_by(self, place: int) -> int | None:
+        """Return the bytes that one device moved, also by its counters of operations; None: not known."""
+        total, by_class = self.moved[place], self.by_operation(place)
+        return None if total is None or by_class is None else max(total, by_class)
 
 
 @cache

@@ -5,7 +5,7 @@ Source of the method: the likeness of peers, as in Minder (arXiv 2411.01791) and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, some, standout
 from efakit.jobs.median import median
@@ -28,6 +28,8 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
             [node.name for node in silent],
             fix="see whether ranks ran there, and what its log and its prolog say",
         )
+    # Other jobs' bytes are no part of this one's.
+    busy = [node for node in busy if not node.record["shared_with"]]
     if len(busy) < limits["peers-least"]:
         return
     by_node: dict[str, list[str]] = {}
@@ -37,14 +39,16 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
         totals = [node.total(counter) for node in busy]
         if max(totals) <= (1 + limits["peers-off"]) * min(totals):
             continue  # no two are so far apart that one could differ, or groups be told
-        values = {node.name: float(total) for node, total in zip(busy, totals, strict=True)}
-        main, others = split(values, limits)
-        for name, value, middle in others:
-            by_node.setdefault(name, []).append(f"{size(value)} {word} against {size(middle)}")
-        if len(main) > 1:
-            told = ", ".join(f"{len(group)} about {size(middle)}" for middle, group in main)
-            groups.setdefault(told, []).append(word)
-            fewer.update(dict.fromkeys(name for _, group in main[1:] for name in group))
+        for values in _of_one_type(busy, totals):
+            if len(values) < limits["peers-least"]:
+                continue
+            main, others = split(values, limits)
+            for name, value, middle in others:
+                by_node.setdefault(name, []).append(f"{size(value)} {word} against {size(middle)}")
+            if len(main) > 1:
+                told = ", ".join(f"{len(group)} about {size(middle)}" for middle, group in main)
+                groups.setdefault(told, []).append(word)
+                fewer.update(dict.fromkeys(name for _, group in main[1:] for name in group))
     if by_node:
         name, words = next(iter(by_node.items()))
         where = f"{some([name])}: " if len(by_node) > 1 else ""
@@ -55,12 +59,21 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
         yield standout("job-node-groups", message, fewer, whole=True)
 
 
+def _of_one_type(nodes: Sequence[Node], totals: Sequence[int]) -> Iterable[dict[str, float]]:
+    """Return the nodes' bytes by instance type: of a type with half the devices no node is unlike its peers by half."""
+    by_type: dict[str | None, dict[str, float]] = {}
+    for node, total in zip(nodes, totals, strict=True):
+        by_type.setdefault(node.record.get("instance_type"), {})[node.name] = float(total)
+    return by_type.values()
+
+
 def _silent_and_busy(nodes: Sequence[Node], idle: float) -> tuple[list[Node], list[Node]]:
     """Return the nodes whose devices rested, and those of which one moved something; none of which not all is known."""
     silent: list[Node] = []
     busy: list[Node] = []
     for node in nodes:
-        if node.counted and node.moved:
+        # A device that may be there, and that nobody could recognise, may have carried anything.
+        if node.counted and node.moved and not node.record["devices_unknown"]:
             least, most = node.least_and_most_moved
             if least >= 0:  # of less than no bytes at least one device's are not known
                 (silent if most < idle else busy).append(node)

@@ -70,7 +70,9 @@ def _of_group(
         carrying = [value for value in known if value >= least]
         middle = median(carrying) if carrying else 0.0
         if 2 * len(carrying) < len(known) or not carrying or middle < limits["busy-rail"]:
-            rests.append(device)
+            # Of a rail that carried a little, or that was not read on most nodes, nothing is said.
+            if 2 * (len(known) - len(carrying)) > len(column):
+                rests.append(device)
             continue
         middles[device] = middle
         if len(carrying) < len(known):
@@ -90,8 +92,7 @@ def _moved(node: Node, least: float) -> Sequence[int | None]:
     if node.least_and_most_moved[0] >= least:
         return node.moved
     return [
-        value if value is None or value >= least else max(value, node.by_operation(place))
-        for place, value in enumerate(node.moved)
+        value if value is None or value >= least else node.moved_by(place) for place, value in enumerate(node.moved)
     ]
 
 

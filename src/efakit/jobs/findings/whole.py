@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from efakit.jobs.findings.node import Job, Limits, Node, Standout, some, standout
 from efakit.jobs.sizes import size
 from efakit.jobs.traffic import Lnet
+from efakit.jobs.verdict import NOT_WHOLE
 
 
 def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]:
@@ -14,7 +15,7 @@ def check(job: Job, nodes: Sequence[Node], limits: Limits) -> Iterator[Standout]
     yield from _shared(job)
     yield from _drivers(nodes)
     yield from _line_rate(job, limits["line-rate"])
-    sent, received = job.traffic.storage_bytes()
+    sent, received = job.traffic.storage_bytes(is_whole=job.verdict not in NOT_WHOLE)
     if max(sent, received) >= limits["storage-bytes"]:
         message, fix = _storage(job.traffic.lnet, size(sent), size(received))
         yield standout("job-storage-traffic", message, fix=fix, whole=True)

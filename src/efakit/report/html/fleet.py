@@ -84,12 +84,18 @@ def _tiles(by_verdict: dict[str, Any]) -> Iterator[tuple[str, Sequence[tuple[str
     fell = sum(int(by_verdict[name]["runs"]) for name in ("tcp-fallback", "mixed") if name in by_verdict)
     yield "fell back", [(f"{fell:,}", "")], "wholly or in part"
     for way, title in (("efa", "over EFA"), ("tcp", "over TCP")):
-        sums = [sum(row[f"{way}_{direction}_bytes"] or 0 for row in rows) for direction in ("tx", "rx")]
+        sums = [_known([row[f"{way}_{direction}_bytes"] for row in rows]) for direction in ("tx", "rx")]
         yield (
             title,
             [(cell_of(f"{way}_bytes", total), word) for total, word in zip(sums, ("sent", "received"), strict=True)],
             "at least",
         )
+
+
+def _known(amounts: Sequence[float | None]) -> float | None:
+    """Return the sum of what is known; None where that is nothing, and something is not known."""
+    known = sum(amount or 0 for amount in amounts)
+    return known if known or None not in amounts else None
 
 
 def _verdicts(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -171,8 +177,8 @@ def _summary(report: FleetReport) -> Iterator[tuple[str, str, str, Table]]:
     parts = (
         (
             "fell",
-            "Fell back to TCP, the latest",
-            "efakit report JOBID says why; --by job has all.",
+            "Fell back to TCP",
+            "Wholly, then in part, the latest first. efakit report JOBID says why; --by job has all.",
             report.fell_back(),
             ("cluster_name", "job_id", "run", "verdict", "user_name", "ended_at", "nodes", "tcp_tx_bytes"),
         ),
@@ -180,7 +186,7 @@ def _summary(report: FleetReport) -> Iterator[tuple[str, str, str, Table]]:
             "retransmits",
             "Nodes that send again more than before",
             f"More than {in_words(RETRANSMITS_FLOOR)} of their packets, and more than {GROWTH:g} times as much as in "
-            "the first half of the time: a path or a device gets worse. --by node has all.",
+            "the first half of the time, if that is known: a path or a device gets worse. --by node has all.",
             report.retransmitting(),
             ("cluster_name", "node_name", "runs", "retrans_ratio_first_half", "retrans_ratio_second_half"),
         ),
@@ -194,7 +200,7 @@ def _summary(report: FleetReport) -> Iterator[tuple[str, str, str, Table]]:
         (
             "users",
             "Users whose jobs use TCP and never EFA",
-            "--by user has all.",
+            "As far as is known. --by user has all.",
             report.without_efa(),
             ("user_name", "runs", "tcp_fallback", "mixed"),
         ),

@@ -156,7 +156,7 @@ def _row(node: Node | None, names: Sequence[str], by_place: bool, idle_bytes: fl
 
 def _moved(node: Node, place: int, idle_bytes: float) -> Value:
     value = node.moved[place]
-    return value if value is None or value >= idle_bytes else max(value, node.by_operation(place))
+    return value if value is None or value >= idle_bytes else node.moved_by(place)
 
 
 def _rails(
@@ -171,7 +171,7 @@ def _rails(
             for at, place in enumerate(places):
                 value = column[place] if column is not None and place >= 0 else None
                 if value is None:
-                    unread[way][at] |= place >= 0
+                    unread[way][at] |= place >= 0 or bool(node.record["devices_unknown"])
                 else:
                     total[at] += value
     for at, name in enumerate(names):

@@ -107,8 +107,11 @@ def when(seconds: float) -> str:
 def _tiles(report: JobReport) -> Iterator[tuple[str, Figures, str]]:
     """Give the figures that a reader looks for: name, values, and what more there is to say."""
     traffic, nodes = report.verdict.traffic, report.verdict.nodes
-    sent, received = traffic.storage_bytes()
-    storage = f"of this, storage: {size(sent)}, {size(received)}" if max(sent, received) >= EFA_FLOOR.value else ""
+    sent, received = report.verdict.storage_bytes()
+    least = "" if report.verdict.tells_storage() else "at least "
+    storage = (
+        f"of this, storage: {least}{size(sent)}, {size(received)}" if max(sent, received) >= EFA_FLOOR.value else ""
+    )
     yield "over EFA", _both(traffic.efa_tx, traffic.efa_rx), storage
     yield "over TCP", _both(traffic.tcp_tx, traffic.tcp_rx), ""
     lost = len(nodes) - len(report.run.records)
