@@ -184,9 +184,11 @@ def _drops(nodes: Sequence[Node], limit: float) -> Iterator[Standout]:
     found: list[tuple[float, Node]] = []
     for node in nodes:
         dropped = node.total("rx_drops")
+        if not dropped:
+            continue
         of_packets, packets = node.paired("rx_drops", "rx_pkts")
         # Each one is above a limit of none, though its device's packets may not have been read.
-        if dropped and (not limit or of_packets > limit * (of_packets + packets)):
+        if not limit or of_packets > limit * (of_packets + packets):
             found.append((dropped, node))
     if found:
         total = round(sum(dropped for dropped, _ in found))
