@@ -233,6 +233,11 @@ def both(name: str, value: Any) -> list[tuple[tuple[Any, ...], Any]]:
         ("mpi-policy", [(("spec", "runPolicy", "cleanPodPolicy"), "Sometimes")]),
         ("mpi-policy", [((*ROLES, "Worker", "restartPolicy"), "Always")]),
         ("mpi-policy", [(("spec", "mpiImplementation"), "LAM")]),
+        ("mpi-key", [(("spec", "cleanPodPolicy"), "Running")]),
+        ("mpi-key", [(("spec", "backoffLimit"), 20)]),
+        ("mpi-restart", [((*ROLES, "Launcher", "template", "spec", "restartPolicy"), "Never")]),
+        ("mpi-restart", [((*WORKER, "restartPolicy"), "OnFailure")]),
+        ("mpi-restart", [((*WORKER, "restartPolicy"), "Never"), ((*ROLES, "Worker", "restartPolicy"), "OnFailure")]),
         ("mpi-name", [(("metadata", "name"), "n" * 60)]),
         ("mpi-name", [(("metadata", "name"), "1nccl")]),
         ("mpi-name", [(("metadata", "name"), "NCCL")]),
@@ -250,6 +255,41 @@ def both(name: str, value: Any) -> list[tuple[tuple[Any, ...], Any]]:
 )
 def test_what_the_api_takes_and_the_operator_or_the_scheduler_does_not_is_found(rule, changes):
     assert rule in rules_in(changed(JOB, *changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [((*ROLES, "Launcher", "template", "spec", "restartPolicy"), "OnFailure")],
+        [((*WORKER, "restartPolicy"), "Never")],
+        [((*WORKER, "restartPolicy"), "OnFailure"), ((*ROLES, "Worker", "restartPolicy"), "OnFailure")],
+        [(("apiVersion",), "kubeflow.org/v1"), (("spec", "cleanPodPolicy"), "Running")],
+        [((*WORKER, "nodeSelector", TYPE), "ml.p5.48xlarge")],
+        [((*WORKER, "nodeSelector", TYPE), "ml.${TYPE}.48xlarge")],
+    ],
+)
+def test_what_says_what_the_operator_or_the_node_has_is_found_right(changes):
+    assert rules_in(changed(JOB, *changes)) == set()
+
+
+def affinity(*values: str, operator: str = "In") -> dict[str, Any]:
+    terms = [{"matchExpressions": [{"key": TYPE, "operator": operator, "values": list(values)}]}]
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
+@pytest.mark.parametrize(
+    ("placed", "is_known"),
+    [
+        ({"nodeSelector": {TYPE: "ml.p5.48xlarge"}}, True),
+        ({"nodeSelector": {"beta.kubernetes.io/instance-type": "p5.48xlarge"}}, True),
+        ({"affinity": affinity("p5.48xlarge")}, True),
+        ({"affinity": affinity("p5.48xlarge", "p4d.24xlarge")}, False),
+        ({"affinity": affinity("p5.48xlarge", operator="NotIn")}, False),
+    ],
+)
+def test_the_nodes_type_is_read_where_the_pod_names_one(placed, is_known):
+    changes = [((*WORKER, "nodeSelector"), None), *(((*WORKER, key), value) for key, value in placed.items())]
+    assert ("pod-few" in rules_in(changed(JOB, *changes, *both(EFA, 4)))) == is_known
 
 
 def claim(count: int) -> dict[str, Any]:
@@ -574,6 +614,27 @@ def test_a_variable_of_a_container_with_efa_is_judged_by_the_same_rows(env, rule
         set(),
         {"pod-without-efa"},
     )
+
+
+COMMAND = (*ROLES, "Launcher", "template", "spec", "containers", 0, "command")
+MPIRUN = JOB["spec"]["mpiReplicaSpecs"]["Launcher"]["template"]["spec"]["containers"][0]["command"]
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        ([*MPIRUN, "-x", "NCCL_NET=Socket", "./app"], {"nccl-net-socket"}),
+        ([*MPIRUN, "-x", "NCCL_DEBUG=INFO", "-x", "FI_PROVIDER=efa", "./app"], {"fi-provider-redundant"}),
+        (["bash", "-c", " ".join([*MPIRUN, "-x NCCL_NET='Socket'", "./app"])], {"nccl-net-socket"}),
+        ([*MPIRUN, "-x", "NCCL_NET", "-x", "LD_LIBRARY_PATH", "./app"], set()),
+        ([*MPIRUN, "-x", "NCCL_NET=$NET", "./app", "NCCL_NET=Socket"], set()),
+        (["bash", "-c", "set -x\nNCCL_NET=Socket " + " ".join([*MPIRUN, "./app"])], set()),
+    ],
+)
+def test_what_mpirun_gives_to_ranks_with_efa_is_judged_by_the_same_rows(command, found):
+    assert rules_in(changed(JOB, (COMMAND, command))) == found
+    without = [((*ASKS, kind, name), None) for kind in ("limits", "requests") for name in (EFA, HUGE)]
+    assert found.isdisjoint(rules_in(changed(JOB, (COMMAND, command), *without)))
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def image_package_lists(context: Context) -> Iterator[Problem]:
             bare = base is not None and base.has_efa is False
             message = "apt has no package lists here, so it cannot find the installer's dependencies"
             message += "" if bare else ", where the base image has not got it"
-            fix = "run run apt-get update before it, in the same RUN"
+            fix = "run apt-get update before it, in the same RUN"
             yield Problem(run.span, message, fix, severity=None if bare else "info")
 
 

@@ -418,9 +418,18 @@ RULES = (
         rows.MPI_OPERATOR,
     ),
     _rule(
+        "mpi-key",
+        "error",
+        "A key of runPolicy stands beside it in an MPIJob of kubeflow.org/v2beta1.",
+        "The API server refuses it as an unknown field; kubectl --validate=false drops it.",
+        _mpi(spec="  cleanPodPolicy: Running\n"),
+        _mpi(spec="  runPolicy: {cleanPodPolicy: Running}\n"),
+        "https://github.com/kubeflow/mpi-operator/blob/v0.8.2/pkg/apis/kubeflow/v2beta1/types.go",
+    ),
+    _rule(
         "mpi-restart",
         "warning",
-        "restartPolicy stands in the pod's template of an MPIJob.",
+        "restartPolicy stands in the pod's template of an MPIJob, and is not the role's.",
         "The operator overwrites it with the role's own, which is OnFailure for the launcher and Never for the "
         "workers by default.",
         _mpi(launcher="replicas: 1, template: {spec: {restartPolicy: Always}}"),
