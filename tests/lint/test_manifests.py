@@ -272,6 +272,52 @@ def test_what_says_what_the_operator_or_the_node_has_is_found_right(changes):
     assert rules_in(changed(JOB, *changes)) == set()
 
 
+CLAIM = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
+MOUNTING = {"containers": [{"name": "c", "image": "x", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}
+IN_POD = {"template": {"spec": MOUNTING}}
+REPLICATED = [{"name": "node", "template": {"spec": IN_POD}}]
+POLICIES = [{"templates": [CLAIM]}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "claims"),
+    [
+        ("StatefulSet", IN_POD, {"volumeClaimTemplates": [CLAIM]}),
+        ("JobSet", {"replicatedJobs": REPLICATED}, {"volumeClaimPolicies": POLICIES}),
+        (
+            "ClusterTrainingRuntime",
+            {"template": {"spec": {"replicatedJobs": REPLICATED}}},
+            {"template": {"spec": {"replicatedJobs": REPLICATED, "volumeClaimPolicies": POLICIES}}},
+        ),
+        (
+            "LeaderWorkerSet",
+            {"leaderWorkerTemplate": {"workerTemplate": {"spec": MOUNTING}}},
+            {"leaderWorkerTemplate": {"workerTemplate": {"spec": MOUNTING}, "volumeClaimTemplates": [CLAIM]}},
+        ),
+    ],
+)
+def test_a_volume_of_a_claim_template_is_one_of_the_pods(kind, spec, claims):
+    assert rules_in({"apiVersion": "x/v1", "kind": kind, "spec": spec}) == {"pod-mount"}
+    assert rules_in({"apiVersion": "x/v1", "kind": kind, "spec": {**spec, **claims}}) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "volume", "found"),
+    [
+        ("TrainingRuntime", "mpi-ssh-auth", set()),
+        ("TrainingRuntime", "mpi-hostfile", set()),
+        ("TrainingRuntime", "ssh-auth", {"pod-mount"}),
+        ("JobSet", "mpi-ssh-auth", {"pod-mount"}),
+    ],
+)
+def test_a_volume_that_the_operator_adds_is_one_of_the_pods(kind, volume, found):
+    mounts = [{"name": volume, "mountPath": "/x"}]
+    containers = {"containers": [{"name": "c", "image": "x", "volumeMounts": mounts}]}
+    replicated = {"replicatedJobs": [{"name": "node", "template": {"spec": {"template": {"spec": containers}}}}]}
+    spec = replicated if kind == "JobSet" else {"template": {"spec": replicated}}
+    assert rules_in({"apiVersion": "x/v1", "kind": kind, "spec": spec}) == found
+
+
 def affinity(*values: str, operator: str = "In") -> dict[str, Any]:
     terms = [{"matchExpressions": [{"key": TYPE, "operator": operator, "values": list(values)}]}]
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}

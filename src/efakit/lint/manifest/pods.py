@@ -26,6 +26,14 @@ _SUFFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMGT]i?|Ki|)")
 _SHELL_NAME = re.compile(r"\$(\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z_][A-Za-z0-9_]*)")
 _TYPE_LABELS = ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type")
+# Volumes that an operator adds to the pods of a kind: mpi-operator's controller and Kubeflow Trainer's plugin for MPI
+# (pkg/constants of each).
+_ADDED = {
+    "MPIJob": ("ssh-auth", "mpi-job-config"),
+    "TrainingRuntime": ("mpi-ssh-auth", "mpi-hostfile"),
+    "ClusterTrainingRuntime": ("mpi-ssh-auth", "mpi-hostfile"),
+}
+_WITH_CLAIMS: tuple[Path, ...] = (("spec",), ("spec", "leaderWorkerTemplate"), ("spec", "template", "spec"))
 _OF_SAGEMAKER = "ml."
 """What HyperPod's nodes have before the type's name."""
 
@@ -42,13 +50,14 @@ def pod_problems(data: _Data) -> Iterator[Problem]:
     """Give what is wrong with the pods of a document."""
     if data.get("kind") == "ResourceClaimTemplate":
         yield from _claims(data)
+    added = set(_added_volumes(data))
     for pod in pods_of(data):
         yield from _pod(pod)
         for kind in ("initContainers", "containers"):
             for where, container in items(pod.spec, kind):
                 path = (*pod.path, *where)
                 yield from _resources(container, path, pod)
-                yield from _mounts(container, path, pod)
+                yield from _mounts(container, path, pod, added)
                 yield from _host_devices(container, path, pod)
                 yield from _variables(container, path)
                 if uses_efa(container):
@@ -211,8 +220,17 @@ def _on_type(asked: _Data, path: Path, pod: PodAt, type_: Instance | None, conta
         yield Problem("pod-memory-small", (*where, "memory"), message, "request four fifths of the node's memory")
 
 
-def _mounts(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:
-    volumes = {as_text(volume.get("name")) for _, volume in items(pod.spec, "volumes")}
+def _added_volumes(data: _Data) -> Iterator[str]:
+    """Give the volumes that a document's pods get from its claim templates, or from their operator."""
+    yield from _ADDED.get(str(data.get("kind")), ())
+    for base in _WITH_CLAIMS:
+        policies = [policy for _, policy in items(data, *base, "volumeClaimPolicies")]  # JobSet's
+        for owner, key in ((mapping(data, *base), "volumeClaimTemplates"), *((one, "templates") for one in policies)):
+            yield from (as_text(at(claim, "metadata", "name")) for _, claim in items(owner, key))
+
+
+def _mounts(container: _Data, path: Path, pod: PodAt, added: set[str]) -> Iterator[Problem]:
+    volumes = added | {as_text(volume.get("name")) for _, volume in items(pod.spec, "volumes")}
     for where, mount in items(container, "volumeMounts"):
         if as_text(mount.get("name")) not in volumes:
             message = f"the pod has no volume {as_written(mount.get('name'))}"
