@@ -32,10 +32,30 @@ from tests.lint.script.linting import found, job, rules
         "export NCCL_HOME=/opt/nccl MY_FI_LOG_LEVEL=1",
         "unset NCCL_PROTO",
         "export NCCL_PROTO=simple\nunset NCCL_PROTO\nsrun ./app",
+        'NCCL_BUFFSIZE=9\nfor name in NCCL_BUFFSIZE; do given+=(-x "$name=${!name}"); done\nmpirun "${given[@]}" ./app',
+        "NCCL_BUFFSIZE=9\nfor name in NCCL_BUFFSIZE; do export $name; done\nsrun ./app",
+        "export NCCL_DEBUG=\nsrun ./app",
     ],
 )
 def test_nothing_is_found(body):
     assert rules(job(body)) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "is_early"),
+    [("$", True), ("\\$", False), ("\\\\$", True), ("\\\\\\$", False), ("\\${", False)],
+)
+def test_a_dollar_behind_a_backslash_is_left_to_the_tasks(start, is_early):
+    end = "}" if start.endswith("{") else ""
+    code = f'code="$(cat <<EOF\nexport RANK={start}SLURM_PROCID{end}\nEOF\n)"\nsrun bash -c "$code"'
+    assert ("task-variable-expanded-early" in rules(job(code))) == is_early
+
+
+@pytest.mark.parametrize(
+    "other", ["# NCCL_BUFFSIZE is large", "echo x # NCCL_BUFFSIZE", "NCCL_BUFFSIZE+=0", "MY_NCCL_BUFFSIZE=1"]
+)
+def test_a_name_that_is_said_elsewhere_gives_no_value_on(other):
+    assert "not-exported" in rules(job(f"NCCL_BUFFSIZE=9\n{other}\necho ${{!name}}\nsrun ./app"))
 
 
 def test_options_that_add_up_are_not_overridden():
