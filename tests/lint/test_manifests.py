@@ -272,6 +272,68 @@ def test_what_says_what_the_operator_or_the_node_has_is_found_right(changes):
     assert rules_in(changed(JOB, *changes)) == set()
 
 
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("${HF_TOKEN}", set()),
+        ("$HF_TOKEN", set()),
+        ("${BUCKET}/data", set()),
+        ("/data:$A", {"pod-variable"}),
+        ("${A}:/data", {"pod-variable"}),
+    ],
+)
+def test_what_envsubst_fills_in_is_left_to_it_but_for_a_value_built_on_itself(value, found):
+    env = (ENV, [{"name": "A", "value": value}])
+    assert rules_in(changed(JOB, env, (("metadata", "namespace"), "${NAMESPACE}"))) == found
+    assert rules_in(changed(JOB, env, ((*WORKER, "containers", 0, "args"), ["echo ${B}"]))) == {"pod-variable"}
+
+
+def severity(rule: str, document: dict[str, Any]) -> str:
+    found = lint_manifests(yaml.safe_dump(document), "x.yaml")
+    return next(str(item.severity) for item in found if item.rule == rule)
+
+
+def test_mpirun_without_hosts_is_an_info_where_the_workers_do_not_use_efa():
+    job = changed(JOB, ((*ROLES, "Launcher", "template", "spec", "containers", 0, "command"), ["mpirun", "-np", "16"]))
+    without = [((*ASKS, kind, name), None) for kind in ("limits", "requests") for name in (EFA, HUGE)]
+    assert severity("mpi-hosts", job) == "warning"
+    assert severity("mpi-hosts", changed(job, *without)) == "info"
+
+
+def test_a_group_without_zone_is_an_info_where_one_reservation_has_its_nodes():
+    group = changed(CONFIG, ((*GROUP, "availabilityZones"), None))
+    assert severity("eksctl-one-zone", group) == "error"
+    assert severity("eksctl-one-zone", changed(group, ((*GROUP, "capacityReservation"), BLOCK))) == "info"
+
+
+CLUSTER = """
+Region: {region}
+Image: {{Os: alinux2023}}
+HeadNode:
+  InstanceType: m6i.xlarge
+  Networking: {{SubnetId: "{subnet}"}}
+  Ssh: {{KeyName: key}}
+Scheduling:
+  Scheduler: slurm
+  SlurmQueues:
+    - Name: q
+      ComputeResources: [{{Name: c, InstanceType: "{type}", MinCount: 0, MaxCount: 4}}]
+      Networking: {{SubnetIds: ["{subnet}"]}}
+"""
+
+
+def test_what_envsubst_fills_in_in_a_cluster_config_is_not_called_wrong(tmp_path):
+    texts = [
+        CLUSTER.format(region="${AWS_REGION}", subnet="subnet-${ID}", type="${TYPE}"),
+        CLUSTER.format(region="mars", subnet="subnet-$ID", type="p5.96xlarge"),
+    ]
+    found = []
+    for text in texts:
+        (tmp_path / "x.yaml").write_text(text)
+        found.append({item.rule for item in judge_file(tmp_path / "x.yaml", on_target(any_supported()))})
+    assert found == [set(), {"region-unknown", "value-not-allowed", "instance-unknown"}]
+
+
 CLAIM = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
 MOUNTING = {"containers": [{"name": "c", "image": "x", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}
 IN_POD = {"template": {"spec": MOUNTING}}

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from efakit.catalog import eks as rows
-from efakit.lint.manifest.pods import amount, pods_of, type_name, uses_efa
+from efakit.lint.manifest.pods import PodAt, amount, pods_of, type_name, uses_efa
 from efakit.lint.manifest.problem import Path, Problem, at, is_template, items, mapping
 from efakit.lint.manifest.variables import forwarded_by, variable_problems
 from efakit.nearness import choice
@@ -139,11 +139,12 @@ def _launch(data: _Data) -> Iterator[Problem]:
         is_4 = any(word.startswith(_OPEN_MPI_4) for word in words)
         if not is_4 and not any(word.partition("=")[0] in _HOST_FILES for word in words):
             message = (
-                "mpirun has no host list: Open MPI 5 does not read the operator's variables, and starts all "
-                "ranks on the launcher"
+                "mpirun has no host list: if it is Open MPI 5, which does not read the operator's variables, it starts "
+                "all ranks on the launcher"
             )
             fix = "write --hostfile /etc/mpi/hostfile, and use Open MPI 4"
-            yield Problem("mpi-hosts", where, message, fix)
+            severity, source = ("", "") if _efa_workers(data) else ("info", rows.OPEN_MPI_5)
+            yield Problem("mpi-hosts", where, message, fix, severity, source)
         ranks = _ranks(words)
         if ranks and isinstance(workers, int) and isinstance(slots, int) and ranks > workers * slots:
             message = f"{ranks} ranks, but {workers} workers with {slots} slots each"
@@ -152,14 +153,21 @@ def _launch(data: _Data) -> Iterator[Problem]:
 
 def _forwarded(data: _Data) -> Iterator[Problem]:
     """Judge what mpirun gives to ranks in pods that use EFA."""
-    worker = next((pod for pod in pods_of(data) if pod.path[2] == "Worker"), None)
-    if worker is None or not any(uses_efa(container) for _, container in items(worker.spec, "containers")):
+    worker = _efa_workers(data)
+    if worker is None:
         return
     path: Path = ("spec", "mpiReplicaSpecs", "Launcher", "template", "spec", "containers")
     for where, container in items(data, *path):
         if _starts_mpi(_words(container)):
             given = forwarded_by(container, where)
             yield from variable_problems(given, type_name(worker), worker.several, worker.spec.get("hostNetwork"))
+
+
+def _efa_workers(data: _Data) -> PodAt | None:
+    """Return the workers' pod of an MPIJob, None where it asks for no EFA devices."""
+    worker = next((pod for pod in pods_of(data) if pod.path[2] == "Worker"), None)
+    uses = worker is not None and any(uses_efa(container) for _, container in items(worker.spec, "containers"))
+    return worker if uses else None
 
 
 def _starts_mpi(words: list[str]) -> bool:

@@ -26,6 +26,7 @@ _SUFFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMGT]i?|Ki|)")
 _SHELL_NAME = re.compile(r"\$(\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z_][A-Za-z0-9_]*)")
 _TYPE_LABELS = ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type")
+_READ_BY_OTHERS = ("env", "command", "args", "data", "stringData", "annotations", "lifecycle", "exec")
 # Volumes that an operator adds to the pods of a kind: mpi-operator's controller and Kubeflow Trainer's plugin for MPI
 # (pkg/constants of each).
 _ADDED = {
@@ -50,7 +51,7 @@ def pod_problems(data: _Data) -> Iterator[Problem]:
     """Give what is wrong with the pods of a document."""
     if data.get("kind") == "ResourceClaimTemplate":
         yield from _claims(data)
-    added = set(_added_volumes(data))
+    added, is_filled_in = set(_added_volumes(data)), _is_filled_in(data)
     for pod in pods_of(data):
         yield from _pod(pod)
         for kind in ("initContainers", "containers"):
@@ -59,7 +60,7 @@ def pod_problems(data: _Data) -> Iterator[Problem]:
                 yield from _resources(container, path, pod)
                 yield from _mounts(container, path, pod, added)
                 yield from _host_devices(container, path, pod)
-                yield from _variables(container, path)
+                yield from _variables(container, path, is_filled_in)
                 if uses_efa(container):
                     host_network = pod.spec.get("hostNetwork")
                     yield from variable_problems(set_by(container, path), type_name(pod), pod.several, host_network)
@@ -263,13 +264,25 @@ def uses_efa(container: _Data) -> bool:
     return rows.EFA_RESOURCE in named or bool(at(container, "resources", "claims"))
 
 
-def _variables(container: _Data, path: Path) -> Iterator[Problem]:
+def _variables(container: _Data, path: Path, is_filled_in: bool) -> Iterator[Problem]:
+    """``is_filled_in``: a program such as envsubst fills the document in; a value built on itself is wrong even so."""
     for where, variable in items(container, "env"):
-        found = _SHELL_NAME.search(str(variable.get("value", "")))
-        if found:
-            message = f"{found[0]} in {variable.get('name')} is not expanded: Kubernetes expands $(NAME) only"
+        name, value = str(variable.get("name")), str(variable.get("value", ""))
+        found = _SHELL_NAME.search(value)
+        on_itself = any(match[1].strip("{}") == name and match[0] != value for match in _SHELL_NAME.finditer(value))
+        if found and (on_itself or not is_filled_in):
+            message = f"{found[0]} in {name} is not expanded: Kubernetes expands $(NAME) only"
             fix = "write the whole value, or leave the variable to the image"
             yield Problem("pod-variable", (*path, *where, "value"), message, fix)
+
+
+def _is_filled_in(data: Any) -> bool:
+    """Return whether a document has ``${NAME}`` where nothing of Kubernetes' or a shell's would read it."""
+    if isinstance(data, Mapping):
+        return any(_is_filled_in(value) for key, value in data.items() if key not in _READ_BY_OTHERS)
+    if isinstance(data, list):
+        return any(_is_filled_in(value) for value in data)
+    return isinstance(data, str) and re.search(r"\$\{[A-Za-z_]\w*\}", data) is not None
 
 
 def _claims(data: _Data) -> Iterator[Problem]:
