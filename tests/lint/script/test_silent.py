@@ -58,6 +58,24 @@ def test_a_name_that_is_said_elsewhere_gives_no_value_on(other):
     assert "not-exported" in rules(job(f"NCCL_BUFFSIZE=9\n{other}\necho ${{!name}}\nsrun ./app"))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "export NEURON_RT_STOCHASTIC_ROUNDING_EN=1",
+        "export NEURON_COMPILE_CACHE_URL=/shared/cache",
+        "export CCOM_SOCKET_IFNAME=eth0",
+        "echo $NEURON_CORES_PER_NODE",
+        "source /opt/aws_neuronx_venv_pytorch/bin/activate",
+        "neuron-ls",
+    ],
+)
+def test_what_neurons_guides_ask_for_is_right_in_a_job_on_neuron(line):
+    body = "export FI_PROVIDER=efa FI_EFA_USE_DEVICE_RDMA=1 FI_EFA_FORK_SAFE=1\nsrun torchrun --nnodes=2 train.py"
+    of_efa = {"fi-provider-redundant", "fi-efa-use-device-rdma-redundant", "fi-efa-fork-safe-by-plugin"}
+    assert of_efa <= set(rules(job(body)))
+    assert of_efa.isdisjoint(rules(job(f"{line}\n{body}")))
+
+
 def test_options_that_add_up_are_not_overridden():
     assert rules("#!/bin/bash\n#SBATCH --mail-type=END\n#SBATCH --mail-type=FAIL\ntrue\n") == []
 
