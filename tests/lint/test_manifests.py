@@ -117,9 +117,18 @@ def test_what_a_template_leaves_open_is_not_called_wrong(value):
     assert rules_in(changed(CONFIG, (("metadata", "region"), value), (("metadata", "version"), value))) == set()
 
 
-def test_a_template_that_is_no_yaml_is_called_a_template(tmp_path):
-    (tmp_path / "x.yaml").write_text("apiVersion: kubeflow.org/v2beta1\nkind: MPIJob\nspec:\n  n: {{ .Values.n }}\n")
-    with pytest.raises(UsageError, match="a template, and no YAML: lint what it renders to"):
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("n: {{ .Values.n }}", "a template, and no YAML: lint what it renders to \\('helm template'\\)"),
+        ("n: {m: ${N}}", "a template, and no YAML: lint what it renders to \\('envsubst'\\)"),
+        ('n: "', "not valid YAML: found unexpected end of stream"),
+        ("n: ${N}\n  n: 1", "not valid YAML: duplicate key 'n'"),
+    ],
+)
+def test_what_is_no_yaml_is_called_a_template_or_wrong(line, why, tmp_path):
+    (tmp_path / "x.yaml").write_text(f"apiVersion: kubeflow.org/v2beta1\nkind: MPIJob\nspec:\n  {line}\n")
+    with pytest.raises(UsageError, match=why):
         judge_file(tmp_path / "x.yaml", on_target(any_supported()))
 
 
@@ -266,6 +275,7 @@ def test_what_the_api_takes_and_the_operator_or_the_scheduler_does_not_is_found(
         [(("apiVersion",), "kubeflow.org/v1"), (("spec", "cleanPodPolicy"), "Running")],
         [((*WORKER, "nodeSelector", TYPE), "ml.p5.48xlarge")],
         [((*WORKER, "nodeSelector", TYPE), "ml.${TYPE}.48xlarge")],
+        [((*WORKER, "nodeSelector", TYPE), "ml.p3.16xlarge")],
     ],
 )
 def test_what_says_what_the_operator_or_the_node_has_is_found_right(changes):

@@ -256,10 +256,11 @@ def _judge_manifests(path: Path, data: bytes) -> list[Finding]:
     try:
         return lint_manifests(text, shown(path))
     except UsageError as error:
-        if "{{" not in text:
+        renders = "helm template" if "{{" in text else "envsubst" if _FILLED_IN_LATER.search(text) else ""
+        if not renders or "duplicate key" in str(error):
             raise
         place = error.findings[0].place if error.findings else Place(shown(path))
-        raise UsageError("a template, and no YAML: lint what it renders to ('helm template')", place) from error
+        raise UsageError(f"a template, and no YAML: lint what it renders to ('{renders}')", place) from error
 
 
 def _read(path: Path) -> bytes:

@@ -116,7 +116,9 @@ def _type(pod: PodAt) -> Instance | str | None:
     if label is None or "$" in label[1] or is_template(label[1]):
         return None
     name = label[1].removeprefix(_OF_SAGEMAKER)
-    return instances.get(name) if instances.known(name) else name
+    if instances.known(name):
+        return instances.get(name)
+    return name if name == label[1] else None  # SageMaker has types that EC2 no longer offers
 
 
 def _type_label(pod: PodAt) -> tuple[Path, str] | None:
