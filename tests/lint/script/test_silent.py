@@ -58,6 +58,12 @@ def test_a_name_that_is_said_elsewhere_gives_no_value_on(other):
     assert "not-exported" in rules(job(f"NCCL_BUFFSIZE=9\n{other}\necho ${{!name}}\nsrun ./app"))
 
 
+@pytest.mark.parametrize(("end", "is_sbatch"), [("", False), ("#SBATCH -n 2\n", True)])
+def test_a_script_that_writes_an_sbatch_script_is_none_itself(end, is_sbatch):
+    text = "cd /fsx\ncat > job.sbatch << EOF\n#!/bin/bash\n#SBATCH --nodes=2\nsrun ./app\nEOF\n"
+    assert ("no-shebang" in rules(text + end)) == is_sbatch
+
+
 @pytest.mark.parametrize(
     "line",
     [
