@@ -326,6 +326,11 @@ def test_a_failure_that_is_said_to_be_lost_is_lost_to_a_real_shell(shell: str, c
     assert all(fix.startswith(fixes[sign]) for fix in told)
 
 
+def test_of_code_without_end_nothing_is_said_and_nothing_breaks():
+    chain = " && ".join(["true"] * 1500)
+    assert "image-failure-lost" not in rules(f"FROM ubuntu:24.04\nRUN {chain} && ./efa_installer.sh -ykn; rm -r x")
+
+
 def test_a_lost_failure_is_found_with_another_sign_for_continued_lines():
     text = '# escape=`\nFROM ubuntu:24.04\nSHELL ["/bin/bash", "-c"]\nRUN ./efa_installer.sh -ykn `\n  ; rm -r x'
     assert "image-failure-lost" in rules(text)

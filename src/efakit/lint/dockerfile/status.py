@@ -25,6 +25,7 @@ _LOOKS = re.compile(
     r"\$\{?\?|\bPIPESTATUS\b|\b(?:trap|return|false|if|case|grep|test|which|command|dpkg|rpm)\b|\[|\bexit\s+[^0\s]"
 )
 _MISREAD = re.compile(rb"!\s+\{")  # the grammar takes the brace for a command's word
+_DEEPEST = 400  # of nesting: what stands deeper is no code that anybody wrote
 _REACHES_THE_END = "end"
 
 
@@ -166,13 +167,15 @@ class _Code:
                 return inner.climb(switched(texts[shell + 1 : words.index(word)], Options()))
         return ""
 
-    def _before(self, node: Node, options: Options, *, certain: bool, succeeds: bool) -> Options:
+    def _before(self, node: Node, options: Options, depth: int = 0, *, certain: bool, succeeds: bool) -> Options:
         """Return the options where the command starts.
 
         ``certain``: the node surely runs before the command. ``succeeds``: it has succeeded where the command runs.
         """
         if node.start_byte >= self.path[-1].start_byte:
             return options
+        if depth > _DEEPEST:
+            return NOT_KNOWN
         holds = node in self.path
         if node.type == "command":
             return self._set(node, options, certain)
@@ -190,7 +193,7 @@ class _Code:
             elif node.type in _CHOICES:
                 sure = certain and child_holds
             if node.type != "pipeline" or child_holds:
-                options = self._before(child, options, certain=sure, succeeds=done)
+                options = self._before(child, options, depth + 1, certain=sure, succeeds=done)
         return options
 
     def _set(self, node: Node, options: Options, certain: bool) -> Options:
