@@ -117,9 +117,18 @@ def test_what_a_template_leaves_open_is_not_called_wrong(value):
     assert rules_in(changed(CONFIG, (("metadata", "region"), value), (("metadata", "version"), value))) == set()
 
 
-def test_a_template_that_is_no_yaml_is_called_a_template(tmp_path):
-    (tmp_path / "x.yaml").write_text("apiVersion: kubeflow.org/v2beta1\nkind: MPIJob\nspec:\n  n: {{ .Values.n }}\n")
-    with pytest.raises(UsageError, match="a template, and no YAML: lint what it renders to"):
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("n: {{ .Values.n }}", "a template, and no YAML: lint what it renders to \\('helm template'\\)"),
+        ("n: {m: ${N}}", "a template, and no YAML: lint what it renders to \\('envsubst'\\)"),
+        ('n: "', "not valid YAML: found unexpected end of stream"),
+        ("n: ${N}\n  n: 1", "not valid YAML: duplicate key 'n'"),
+    ],
+)
+def test_what_is_no_yaml_is_called_a_template_or_wrong(line, why, tmp_path):
+    (tmp_path / "x.yaml").write_text(f"apiVersion: kubeflow.org/v2beta1\nkind: MPIJob\nspec:\n  {line}\n")
+    with pytest.raises(UsageError, match=why):
         judge_file(tmp_path / "x.yaml", on_target(any_supported()))
 
 
@@ -233,6 +242,11 @@ def both(name: str, value: Any) -> list[tuple[tuple[Any, ...], Any]]:
         ("mpi-policy", [(("spec", "runPolicy", "cleanPodPolicy"), "Sometimes")]),
         ("mpi-policy", [((*ROLES, "Worker", "restartPolicy"), "Always")]),
         ("mpi-policy", [(("spec", "mpiImplementation"), "LAM")]),
+        ("mpi-key", [(("spec", "cleanPodPolicy"), "Running")]),
+        ("mpi-key", [(("spec", "backoffLimit"), 20)]),
+        ("mpi-restart", [((*ROLES, "Launcher", "template", "spec", "restartPolicy"), "Never")]),
+        ("mpi-restart", [((*WORKER, "restartPolicy"), "OnFailure")]),
+        ("mpi-restart", [((*WORKER, "restartPolicy"), "Never"), ((*ROLES, "Worker", "restartPolicy"), "OnFailure")]),
         ("mpi-name", [(("metadata", "name"), "n" * 60)]),
         ("mpi-name", [(("metadata", "name"), "1nccl")]),
         ("mpi-name", [(("metadata", "name"), "NCCL")]),
@@ -250,6 +264,150 @@ def both(name: str, value: Any) -> list[tuple[tuple[Any, ...], Any]]:
 )
 def test_what_the_api_takes_and_the_operator_or_the_scheduler_does_not_is_found(rule, changes):
     assert rule in rules_in(changed(JOB, *changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [((*ROLES, "Launcher", "template", "spec", "restartPolicy"), "OnFailure")],
+        [((*WORKER, "restartPolicy"), "Never")],
+        [((*WORKER, "restartPolicy"), "OnFailure"), ((*ROLES, "Worker", "restartPolicy"), "OnFailure")],
+        [(("apiVersion",), "kubeflow.org/v1"), (("spec", "cleanPodPolicy"), "Running")],
+        [((*WORKER, "nodeSelector", TYPE), "ml.p5.48xlarge")],
+        [((*WORKER, "nodeSelector", TYPE), "ml.${TYPE}.48xlarge")],
+        [((*WORKER, "nodeSelector", TYPE), "ml.p3.16xlarge")],
+    ],
+)
+def test_what_says_what_the_operator_or_the_node_has_is_found_right(changes):
+    assert rules_in(changed(JOB, *changes)) == set()
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("${HF_TOKEN}", set()),
+        ("$HF_TOKEN", set()),
+        ("${BUCKET}/data", set()),
+        ("/data:$A", {"pod-variable"}),
+        ("${A}:/data", {"pod-variable"}),
+    ],
+)
+def test_what_envsubst_fills_in_is_left_to_it_but_for_a_value_built_on_itself(value, found):
+    env = (ENV, [{"name": "A", "value": value}])
+    assert rules_in(changed(JOB, env, (("metadata", "namespace"), "${NAMESPACE}"))) == found
+    assert rules_in(changed(JOB, env, ((*WORKER, "containers", 0, "args"), ["echo ${B}"]))) == {"pod-variable"}
+
+
+def severity(rule: str, document: dict[str, Any]) -> str:
+    found = lint_manifests(yaml.safe_dump(document), "x.yaml")
+    return next(str(item.severity) for item in found if item.rule == rule)
+
+
+def test_mpirun_without_hosts_is_an_info_where_the_workers_do_not_use_efa():
+    job = changed(JOB, ((*ROLES, "Launcher", "template", "spec", "containers", 0, "command"), ["mpirun", "-np", "16"]))
+    without = [((*ASKS, kind, name), None) for kind in ("limits", "requests") for name in (EFA, HUGE)]
+    assert severity("mpi-hosts", job) == "warning"
+    assert severity("mpi-hosts", changed(job, *without)) == "info"
+
+
+def test_a_group_without_zone_is_an_info_where_one_reservation_has_its_nodes():
+    group = changed(CONFIG, ((*GROUP, "availabilityZones"), None))
+    assert severity("eksctl-one-zone", group) == "error"
+    assert severity("eksctl-one-zone", changed(group, ((*GROUP, "capacityReservation"), BLOCK))) == "info"
+
+
+CLUSTER = """
+Region: {region}
+Image: {{Os: alinux2023}}
+HeadNode:
+  InstanceType: m6i.xlarge
+  Networking: {{SubnetId: "{subnet}"}}
+  Ssh: {{KeyName: key}}
+Scheduling:
+  Scheduler: slurm
+  SlurmQueues:
+    - Name: q
+      ComputeResources: [{{Name: c, InstanceType: "{type}", MinCount: 0, MaxCount: 4}}]
+      Networking: {{SubnetIds: ["{subnet}"]}}
+"""
+
+
+def test_what_envsubst_fills_in_in_a_cluster_config_is_not_called_wrong(tmp_path):
+    texts = [
+        CLUSTER.format(region="${AWS_REGION}", subnet="subnet-${ID}", type="${TYPE}"),
+        CLUSTER.format(region="mars", subnet="subnet-$ID", type="p5.96xlarge"),
+    ]
+    found = []
+    for text in texts:
+        (tmp_path / "x.yaml").write_text(text)
+        found.append({item.rule for item in judge_file(tmp_path / "x.yaml", on_target(any_supported()))})
+    assert found == [set(), {"region-unknown", "value-not-allowed", "instance-unknown"}]
+
+
+CLAIM = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
+MOUNTING = {"containers": [{"name": "c", "image": "x", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}
+IN_POD = {"template": {"spec": MOUNTING}}
+REPLICATED = [{"name": "node", "template": {"spec": IN_POD}}]
+POLICIES = [{"templates": [CLAIM]}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "claims"),
+    [
+        ("StatefulSet", IN_POD, {"volumeClaimTemplates": [CLAIM]}),
+        ("JobSet", {"replicatedJobs": REPLICATED}, {"volumeClaimPolicies": POLICIES}),
+        (
+            "ClusterTrainingRuntime",
+            {"template": {"spec": {"replicatedJobs": REPLICATED}}},
+            {"template": {"spec": {"replicatedJobs": REPLICATED, "volumeClaimPolicies": POLICIES}}},
+        ),
+        (
+            "LeaderWorkerSet",
+            {"leaderWorkerTemplate": {"workerTemplate": {"spec": MOUNTING}}},
+            {"leaderWorkerTemplate": {"workerTemplate": {"spec": MOUNTING}, "volumeClaimTemplates": [CLAIM]}},
+        ),
+    ],
+)
+def test_a_volume_of_a_claim_template_is_one_of_the_pods(kind, spec, claims):
+    assert rules_in({"apiVersion": "x/v1", "kind": kind, "spec": spec}) == {"pod-mount"}
+    assert rules_in({"apiVersion": "x/v1", "kind": kind, "spec": {**spec, **claims}}) == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "volume", "found"),
+    [
+        ("TrainingRuntime", "mpi-ssh-auth", set()),
+        ("TrainingRuntime", "mpi-hostfile", set()),
+        ("TrainingRuntime", "ssh-auth", {"pod-mount"}),
+        ("JobSet", "mpi-ssh-auth", {"pod-mount"}),
+    ],
+)
+def test_a_volume_that_the_operator_adds_is_one_of_the_pods(kind, volume, found):
+    mounts = [{"name": volume, "mountPath": "/x"}]
+    containers = {"containers": [{"name": "c", "image": "x", "volumeMounts": mounts}]}
+    replicated = {"replicatedJobs": [{"name": "node", "template": {"spec": {"template": {"spec": containers}}}}]}
+    spec = replicated if kind == "JobSet" else {"template": {"spec": replicated}}
+    assert rules_in({"apiVersion": "x/v1", "kind": kind, "spec": spec}) == found
+
+
+def affinity(*values: str, operator: str = "In") -> dict[str, Any]:
+    terms = [{"matchExpressions": [{"key": TYPE, "operator": operator, "values": list(values)}]}]
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
+@pytest.mark.parametrize(
+    ("placed", "is_known"),
+    [
+        ({"nodeSelector": {TYPE: "ml.p5.48xlarge"}}, True),
+        ({"nodeSelector": {"beta.kubernetes.io/instance-type": "p5.48xlarge"}}, True),
+        ({"affinity": affinity("p5.48xlarge")}, True),
+        ({"affinity": affinity("p5.48xlarge", "p4d.24xlarge")}, False),
+        ({"affinity": affinity("p5.48xlarge", operator="NotIn")}, False),
+    ],
+)
+def test_the_nodes_type_is_read_where_the_pod_names_one(placed, is_known):
+    changes = [((*WORKER, "nodeSelector"), None), *(((*WORKER, key), value) for key, value in placed.items())]
+    assert ("pod-few" in rules_in(changed(JOB, *changes, *both(EFA, 4)))) == is_known
 
 
 def claim(count: int) -> dict[str, Any]:
@@ -574,6 +732,27 @@ def test_a_variable_of_a_container_with_efa_is_judged_by_the_same_rows(env, rule
         set(),
         {"pod-without-efa"},
     )
+
+
+COMMAND = (*ROLES, "Launcher", "template", "spec", "containers", 0, "command")
+MPIRUN = JOB["spec"]["mpiReplicaSpecs"]["Launcher"]["template"]["spec"]["containers"][0]["command"]
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        ([*MPIRUN, "-x", "NCCL_NET=Socket", "./app"], {"nccl-net-socket"}),
+        ([*MPIRUN, "-x", "NCCL_DEBUG=INFO", "-x", "FI_PROVIDER=efa", "./app"], {"fi-provider-redundant"}),
+        (["bash", "-c", " ".join([*MPIRUN, "-x NCCL_NET='Socket'", "./app"])], {"nccl-net-socket"}),
+        ([*MPIRUN, "-x", "NCCL_NET", "-x", "LD_LIBRARY_PATH", "./app"], set()),
+        ([*MPIRUN, "-x", "NCCL_NET=$NET", "./app", "NCCL_NET=Socket"], set()),
+        (["bash", "-c", "set -x\nNCCL_NET=Socket " + " ".join([*MPIRUN, "./app"])], set()),
+    ],
+)
+def test_what_mpirun_gives_to_ranks_with_efa_is_judged_by_the_same_rows(command, found):
+    assert rules_in(changed(JOB, (COMMAND, command))) == found
+    without = [((*ASKS, kind, name), None) for kind in ("limits", "requests") for name in (EFA, HUGE)]
+    assert found.isdisjoint(rules_in(changed(JOB, (COMMAND, command), *without)))
 
 
 @pytest.mark.parametrize(

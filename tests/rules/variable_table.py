@@ -451,6 +451,7 @@ SET = (
     ),
     Set("NCCL_CONF_FILE", "/etc/n.conf", "nccl-conf-file", nccl("2.22.3"), nccl("2.23.4")),
     Set("NCCL_DEBUG", "yes", "nccl-debug-value", {}, None, other="INFO"),
+    Set("NCCL_DEBUG", "yes", "nccl-debug-value", {}, None, other=""),
     Set("NCCL_GIN_TYPE", "5", "nccl-gin-type-elsewhere", P5, P5EN),
     Set("NCCL_GIN_TYPE", "2", "nccl-gin-type-too-early", nccl("2.28.7"), nccl("2.31.2")),
     Set("NCCL_GIN_TYPE", "2", "nccl-gin-type", nccl("2.28.3"), nccl("2.28.7")),

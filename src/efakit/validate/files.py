@@ -7,7 +7,7 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from efakit.catalog import instances
 from efakit.errors import UsageError
@@ -29,6 +29,7 @@ _CONFIGS = (".yaml", ".yml")
 _CONFIG_KEY = re.compile(
     rb"\A(?:\xef\xbb\xbf)?(?:[ \t\r]*(?:#.*|---.*|%.*)?\n)*['\"]?[A-Za-z_]+['\"]?:(\s|$)", re.MULTILINE
 )
+_FILLED_IN_LATER = re.compile(r"\$\{[A-Za-z_]\w*\}")
 _TOP_KEY = re.compile(rb"^['\"]?([A-Za-z]+)['\"]?:(?:\s|$)", re.MULTILINE)
 _QUEUES = re.compile(rb"^\s+queues:", re.MULTILINE)
 # Manifests that have to do with EFA: folders hold those of other things too.
@@ -230,7 +231,18 @@ def _judge_config(path: Path, data: bytes, where: Where) -> list[Finding]:
         subject = read_subject(path, where.parallelcluster, None, data)
     except SpecRefused as refusal:
         return refusal.findings
-    return list(by_rules(subject).findings if isinstance(subject, Subject) else subject.findings)
+    if not isinstance(subject, Subject):
+        return list(subject.findings)
+    found = list(by_rules(subject).findings)
+    return found if subject.spec is not None else [item for item in found if not _is_left_open(subject.data, item)]
+
+
+def _is_left_open(data: Any, finding: Finding) -> bool:
+    """Return whether a finding is about a value that a program such as envsubst puts there later."""
+    from efakit.lint.manifest.problem import at
+
+    value = at(data, *finding.place.keys) if finding.place is not None else None
+    return isinstance(value, str) and _FILLED_IN_LATER.search(value) is not None
 
 
 def _judge_manifests(path: Path, data: bytes) -> list[Finding]:
@@ -244,10 +256,11 @@ def _judge_manifests(path: Path, data: bytes) -> list[Finding]:
     try:
         return lint_manifests(text, shown(path))
     except UsageError as error:
-        if "{{" not in text:
+        renders = "helm template" if "{{" in text else "envsubst" if _FILLED_IN_LATER.search(text) else ""
+        if not renders or "duplicate key" in str(error):
             raise
         place = error.findings[0].place if error.findings else Place(shown(path))
-        raise UsageError("a template, and no YAML: lint what it renders to ('helm template')", place) from error
+        raise UsageError(f"a template, and no YAML: lint what it renders to ('{renders}')", place) from error
 
 
 def _read(path: Path) -> bytes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from efakit.catalog import instances
@@ -252,13 +255,86 @@ def test_apt_has_no_lists_only_where_that_is_sure(lines: str, severity: str | No
         ("RUN set -o pipefail; RUN_IT | tee log", False),
         ("RUN bash -e <<EOF\nRUN_IT\nrm -r x\nEOF", False),
         ("RUN <<EOF\n#!/bin/bash -e\nRUN_IT\nrm -r x\nEOF", False),
+        ("RUN cat > s.sh <<EOF\nRUN_IT\nrm -r x\nEOF", False),
+        ("RUN <<EOF\n#!/usr/bin/env bash\nset -euo pipefail\nRUN_IT # it installs; all\nrm -r x\nEOF", False),
+        ("RUN <<EOF\nRUN_IT # it installs; all\nrm -r x\nEOF", True),
+        ("RUN <<EOF\nRUN_IT &&\nrm -r x\nEOF", False),
+        ("RUN bash -c 'RUN_IT && rm -r x'; rm -r y", True),
+        ("RUN bash -ec 'RUN_IT; rm -r x' && rm -r y", False),
+        ("RUN [ -n '$A' ] && RUN_IT; rm -r x", True),
+        ('RUN ["bash", "-c", "RUN_IT; rm -r x"]', False),
+        ("ENV BASH_ENV=/env.sh\nRUN RUN_IT; rm -r x", False),
+        ('FROM a AS b\nSHELL ["/bin/bash", "-ec"]\nFROM ubuntu:24.04\nRUN RUN_IT; rm -r x', True),
+        ('SHELL ["/bin/bash", "-ec"]\nSHELL ["/bin/bash", "-c"]\nRUN RUN_IT; rm -r x', True),
         ("RUN RUN_IT; fi_info --version", False),
+        ("RUN RUN_IT; ldconfig -p | grep libfabric", False),
+        ("ENV MPI=/opt/amazon/openmpi\nRUN RUN_IT; rm -r x\nRUN make MPI=1 MPI_HOME=${MPI}", False),
+        ("RUN RUN_IT; rm -r x\nRUN pip install mpi4py", False),
+        ("FROM ubuntu:24.04 AS efa\nRUN RUN_IT; rm -r x\nFROM efa\nRUN fi_info --version", False),
+        ("FROM ubuntu:24.04 AS efa\nRUN RUN_IT; rm -r x\nFROM a\nCOPY --from=efa /opt/amazon/efa /efa", False),
         ("RUN RUN_IT; rm -r x\nRUN ./configure --with-libfabric=/opt/amazon/efa && make", False),
     ],
 )
 def test_a_failure_of_the_installer_is_lost(lines: str, found_there: bool):
     text = "FROM ubuntu:24.04\n" + lines.replace("RUN_IT", "./efa_installer.sh -ykn")
     assert rules(text).get("image-failure-lost") == ("warning" if found_there else None)
+
+
+# Each as a RUN, with the shell that reads it; where nothing is said of them, "".
+STATUSES = [
+    ("sh", "cd . && RUN_IT && cd .; rm -f x", "&&"),
+    ("sh", "set -e; RUN_IT && cd .; rm -f x", "&&"),
+    ("sh", "set -e; { RUN_IT; rm -f x; } && cd .", ";"),
+    ("sh", "set -e; set +e; RUN_IT; rm -f x", ";"),
+    ("sh", "(set -e; cd .); RUN_IT; rm -f x", ";"),
+    ("sh", "echo 'set -e' > s; RUN_IT; rm -f x", ";"),
+    ("sh", "set -- -e; RUN_IT; rm -f x", ";"),
+    ("sh", "RUN_IT > log 2>&1; rm -f x", ";"),
+    ("sh", "RUN_IT 2>&1 | tee log", "|"),
+    ("sh", "(cd . && RUN_IT); rm -f x", ";"),
+    ("sh", "{ RUN_IT; } 2>&1 | tee log && rm -f x", "|"),
+    ("sh", "case a in a) RUN_IT;; esac; rm -f x", ";"),
+    ("bash", "RUN_IT |& tee log", "|"),
+    ("bash", "set -o pipefail; RUN_IT | tee log; rm -f x", ";"),
+    ("sh", "set -e; (RUN_IT && cd .); rm -f x", ""),
+    ("sh", "set -e; cd . && RUN_IT; rm -f x", ""),
+    ("sh", "cd . && set -ex && RUN_IT; rm -f x", ""),
+    ("sh", "RUN_IT; test $? -eq 0", ""),
+    ("sh", "RUN_IT; status=$?; rm -f x; exit $status", ""),
+    ("sh", 'RUN_IT && done=1; [ -n "$done" ]', ""),
+    ("sh", "RUN_IT; RUN_IT && rm -f x", ""),
+    ("bash", "trap 'exit 1' ERR; RUN_IT; rm -f x", ""),
+    ("bash", "RUN_IT | tee log; exit ${PIPESTATUS[0]}", ""),
+    ("bash", "set -o pipefail && RUN_IT | tee log && rm -f x", ""),
+    ("sh", "if RUN_IT; then rm -f x; else exit 1; fi; rm -f y", ""),
+    ("sh", "{ ! { rm -f x; }; RUN_IT; }", ""),
+    ("sh", "for try in 1 2; do RUN_IT && break; done", ""),
+]
+
+
+@pytest.mark.parametrize(("shell", "code", "sign"), STATUSES)
+def test_a_failure_that_is_said_to_be_lost_is_lost_to_a_real_shell(shell: str, code: str, sign: str, tmp_path: Path):
+    code = code.replace("RUN_IT", "./efa_installer.sh -ykn")
+    (tmp_path / "efa_installer.sh").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "efa_installer.sh").chmod(0o755)
+    done = subprocess.run([shell, "-c", code], cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, check=False)
+    assert (done.returncode == 0) == bool(sign)
+    text = f'FROM ubuntu:24.04\nSHELL ["/bin/{shell}", "-c"]\nRUN {code}'
+    fixes = {";": "put && behind it, or set", "&&": "join what follows", "|": "set -o pipefail"}
+    told = [item.fix or "" for item in found(text) if item.rule == "image-failure-lost"]
+    assert len(told) == bool(sign)
+    assert all(fix.startswith(fixes[sign]) for fix in told)
+
+
+def test_of_code_without_end_nothing_is_said_and_nothing_breaks():
+    chain = " && ".join(["true"] * 1500)
+    assert "image-failure-lost" not in rules(f"FROM ubuntu:24.04\nRUN {chain} && ./efa_installer.sh -ykn; rm -r x")
+
+
+def test_a_lost_failure_is_found_with_another_sign_for_continued_lines():
+    text = '# escape=`\nFROM ubuntu:24.04\nSHELL ["/bin/bash", "-c"]\nRUN ./efa_installer.sh -ykn `\n  ; rm -r x'
+    assert "image-failure-lost" in rules(text)
+    assert "image-failure-lost" not in rules(text.replace(";", "&&"))
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,54 @@ from tests.lint.script.linting import found, job, rules
         "export NCCL_HOME=/opt/nccl MY_FI_LOG_LEVEL=1",
         "unset NCCL_PROTO",
         "export NCCL_PROTO=simple\nunset NCCL_PROTO\nsrun ./app",
+        'NCCL_BUFFSIZE=9\nfor name in NCCL_BUFFSIZE; do given+=(-x "$name=${!name}"); done\nmpirun "${given[@]}" ./app',
+        "NCCL_BUFFSIZE=9\nfor name in NCCL_BUFFSIZE; do export $name; done\nsrun ./app",
+        "export NCCL_DEBUG=\nsrun ./app",
     ],
 )
 def test_nothing_is_found(body):
     assert rules(job(body)) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "is_early"),
+    [("$", True), ("\\$", False), ("\\\\$", True), ("\\\\\\$", False), ("\\${", False)],
+)
+def test_a_dollar_behind_a_backslash_is_left_to_the_tasks(start, is_early):
+    end = "}" if start.endswith("{") else ""
+    code = f'code="$(cat <<EOF\nexport RANK={start}SLURM_PROCID{end}\nEOF\n)"\nsrun bash -c "$code"'
+    assert ("task-variable-expanded-early" in rules(job(code))) == is_early
+
+
+@pytest.mark.parametrize(
+    "other", ["# NCCL_BUFFSIZE is large", "echo x # NCCL_BUFFSIZE", "NCCL_BUFFSIZE+=0", "MY_NCCL_BUFFSIZE=1"]
+)
+def test_a_name_that_is_said_elsewhere_gives_no_value_on(other):
+    assert "not-exported" in rules(job(f"NCCL_BUFFSIZE=9\n{other}\necho ${{!name}}\nsrun ./app"))
+
+
+@pytest.mark.parametrize(("end", "is_sbatch"), [("", False), ("#SBATCH -n 2\n", True)])
+def test_a_script_that_writes_an_sbatch_script_is_none_itself(end, is_sbatch):
+    text = "cd /fsx\ncat > job.sbatch << EOF\n#!/bin/bash\n#SBATCH --nodes=2\nsrun ./app\nEOF\n"
+    assert ("no-shebang" in rules(text + end)) == is_sbatch
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "export NEURON_RT_STOCHASTIC_ROUNDING_EN=1",
+        "export NEURON_COMPILE_CACHE_URL=/shared/cache",
+        "export CCOM_SOCKET_IFNAME=eth0",
+        "echo $NEURON_CORES_PER_NODE",
+        "source /opt/aws_neuronx_venv_pytorch/bin/activate",
+        "neuron-ls",
+    ],
+)
+def test_what_neurons_guides_ask_for_is_right_in_a_job_on_neuron(line):
+    body = "export FI_PROVIDER=efa FI_EFA_USE_DEVICE_RDMA=1 FI_EFA_FORK_SAFE=1\nsrun torchrun --nnodes=2 train.py"
+    of_efa = {"fi-provider-redundant", "fi-efa-use-device-rdma-redundant", "fi-efa-fork-safe-by-plugin"}
+    assert of_efa <= set(rules(job(body)))
+    assert of_efa.isdisjoint(rules(job(f"{line}\n{body}")))
 
 
 def test_options_that_add_up_are_not_overridden():

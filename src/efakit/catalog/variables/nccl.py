@@ -707,7 +707,7 @@ ROWS = (
         effect="harmful",
         reason="NCCL accepts only VERSION, WARN, INFO, ABORT and TRACE",
         source=_NCCL_ENV,
-        value="!VERSION|WARN|INFO|ABORT|TRACE|version|warn|info|abort|trace|Version|Warn|Info|Abort|Trace",
+        value="!|VERSION|WARN|INFO|ABORT|TRACE|version|warn|info|abort|trace|Version|Warn|Info|Abort|Trace",
         fix="NCCL_DEBUG=INFO",
     ),
     VariableRule(

@@ -11,14 +11,14 @@ import yaml
 
 from efakit.errors import UsageError
 from efakit.finding import Place
-from efakit.inputs import EXPLODES, aliases_explode, other_than_yaml
+from efakit.inputs import EXPLODES, MANIFEST, aliases_explode, other_than_yaml
 from efakit.lint.config.node import Path
 
 
 class ConfigDocument:
     """A config's data, and the line and column of each of its values."""
 
-    def __init__(self, file: str, text: str, lines_above: int = 0) -> None:
+    def __init__(self, file: str, text: str, lines_above: int = 0, *, is_manifest: bool = False) -> None:
         """Parse ``text``, above which the file has ``lines_above``; raise UsageError for a duplicate key or no YAML."""
         self.file = file
         self._above = lines_above
@@ -28,6 +28,7 @@ class ConfigDocument:
             mark = error.problem_mark or error.context_mark
             place = Place(file, lines_above + mark.line + 1, mark.column + 1) if mark else Place(file)
             what = other_than_yaml(text)
+            what = "" if is_manifest and what == MANIFEST else what
             why = f"not valid YAML: {error.problem or error.context}"
             raise UsageError(f"not a document of YAML, but {what}" if what else why, place) from error
         except RecursionError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -263,7 +264,7 @@ class _Reader:
 
     def _run(self, step: Step) -> None:
         item = step.instruction
-        if not self.shell_is_known or item.text.lstrip().startswith("["):
+        if not self.shell_is_known or _is_exec_form(item.text):
             return
         script = Script(self.file.source, "shell", self.file.is_template)
         for setting in step.scope.values():
@@ -279,12 +280,20 @@ class _Reader:
                 )
             )
         given = {id(one) for one in script.assignments}
-        region = _code(item)
+        region = code_of(item)
         if region is None:
             return
         read_region(script, region)
         step.own = [one for one in script.assignments if id(one) not in given]
         step.script = script
+
+
+def _is_exec_form(text: str) -> bool:
+    """Return whether RUN is a list in JSON, which no shell reads: ``[ -f a ] && b`` is a shell's code."""
+    try:
+        return text.lstrip().startswith("[") and isinstance(json.loads(text), list)
+    except ValueError:
+        return False
 
 
 def _unknown(setting: Setting) -> Word:
@@ -315,7 +324,7 @@ def _value(ref: Ref, scope: Mapping[str, Setting]) -> str:
     return ref.default if setting is None and ref.default is not None else GAP
 
 
-def _code(item: Instruction) -> Region | None:
+def code_of(item: Instruction) -> Region | None:
     """Return the code of RUN: its line, or what its heredoc holds where a shell reads that; None: no shell reads it."""
     if not item.heredocs:
         return item.region

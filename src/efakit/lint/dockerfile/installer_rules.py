@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 
 from efakit.catalog.image_facts import DROPPED_SYSTEMS, INSTALLER_OPTIONS, NGC_DETECTED_SINCE, image_name, system_of
-from efakit.lint.dockerfile.contents import Contents, Run, older
-from efakit.lint.dockerfile.image import Stage
+from efakit.lint.dockerfile.contents import INSTALLER, Contents, Run, older
+from efakit.lint.dockerfile.image import Stage, Step, code_of
 from efakit.lint.dockerfile.rule import Context, rule
+from efakit.lint.dockerfile.status import Options, goes_on, switched
+from efakit.lint.script.fed import SHELLS
 from efakit.lint.script.rule import Problem
 from efakit.rules.target import SUPPORTED
 from efakit.versions import is_version, within
@@ -113,7 +115,7 @@ def image_package_lists(context: Context) -> Iterator[Problem]:
             bare = base is not None and base.has_efa is False
             message = "apt has no package lists here, so it cannot find the installer's dependencies"
             message += "" if bare else ", where the base image has not got it"
-            fix = "run run apt-get update before it, in the same RUN"
+            fix = "run apt-get update before it, in the same RUN"
             yield Problem(run.span, message, fix, severity=None if bare else "info")
 
 
@@ -144,38 +146,60 @@ def _lists_after(text: str, before: bool | None) -> bool | None:
     return max(updates, default=-1) > max(removes, default=-1)
 
 
-# What stands between the installer and the next command, where the shell goes on whatever the installer's status is.
-_GOES_ON = re.compile(rb"(?:[ \t]|\\\r?\n)*(;|\||\n)(?:\s|\\|#[^\n]*\n)*\Z")
-_ENDS_AT_FAILURE = re.compile(
-    r"""\b(?:set|sh|bash|dash)\b(?:["',]*\s+(?:[\["']*[-+/]\S*|["']?pipefail["',]*))*?["',]*\s+["']?"""
-    r"""(?:-[a-z]*e[a-z]*\b|-[a-z]*o["',]*\s+["']?errexit)"""
-)
-_USES_IT = re.compile(r"/opt/amazon/|\bfi_info\b")
+# What fails in a build where the installer has not installed what it brings.
+_USES_IT = r"/opt/amazon/|libfabric|aws-ofi-nccl|\bfi_info\b|\bibv_|\bmpi(?:run|exec|cc|cxx|c\+\+|fort|4py)\b"
+_FIXES = {
+    ";": "put && behind it, or set -e before it",
+    "&&": "join what follows the chain with && too: set -e does not end it there",
+    "|": "set -o pipefail before it, with bash",
+}
 
 
 @rule("image-failure-lost")
 def image_failure_lost(context: Context) -> Iterator[Problem]:
     """Point out the installer whose failure the build does not see, unless a later command needs what it installs."""
-    data = context.file.source.data
+    source = context.file.source
     for stage, _, run in _runs(context):
-        item, script = run.step.instruction, run.step.script
-        commands = script.commands[run.order[2] + 1 :] if script is not None else ()
-        sign = _GOES_ON.match(data[run.span.end : commands[0].span.start]) if commands else None
-        if sign is None:
+        step, region = run.step, code_of(run.step.instruction)
+        if step.script is None or region is None or step.scope.keys() & {"SHELLOPTS", "BASH_ENV"}:
             continue
-        steps = list(stage.all_steps())
-        place = next(at for at, step in enumerate(steps) if step is run.step)
-        shells = ["sh " + step.instruction.text for step in steps[:place] if step.instruction.name == "SHELL"]
-        before = data[item.span.start : run.span.start].decode("utf-8", "replace") + " ".join(["", *shells[-1:]])
-        region = item.heredocs[0].region if item.heredocs else item.region
-        rest = data[run.span.end : region.at(len(region.text) - 1) + 1].decode("utf-8", "replace")
-        later = [step.instruction.code for step in steps[place + 1 :] if step.instruction.name == "RUN"]
-        piped = sign[1] == b"|"
-        seen = "pipefail" in before if piped else _ENDS_AT_FAILURE.search(before)
-        if not seen and not any(_USES_IT.search(text) for text in (rest, *later)):
+        command = step.script.commands[run.order[2]]
+        sign = goes_on(source, region, command.span, _shell_options(stage, step))
+        place = step.instruction.span
+        rest = source.data[command.span.end : place.end].decode("utf-8", "replace")
+        later = [item for item in context.file.instructions if item.span.start > place.start]
+        texts = (rest, *(item.code for item in later if item.name in ("RUN", "COPY")))
+        uses = "|".join((_USES_IT, *_folders(context)))
+        if sign and INSTALLER not in rest and not any(re.search(uses, text) for text in texts):
             message = "the build goes on where the installer fails: RUN has the status of its last command"
-            fix = "set -o pipefail before it, with bash" if piped else "put && behind it, or set -e before it"
-            yield Problem(run.span, message, fix)
+            yield Problem(run.span, message, _FIXES[sign])
+
+
+def _folders(context: Context) -> set[str]:
+    """Return patterns of the variables that hold folders of the installer's."""
+    scopes = [step.scope for stage in context.image.stages for step in stage.steps]
+    held = {name for scope in scopes for name, setting in scope.items() if "/opt/amazon/" in setting.partial}
+    return {rf"\$\{{?{re.escape(name)}\b" for name in held}
+
+
+def _shell_options(stage: Stage, step: Step) -> Options:
+    """Return with which options the shell of a RUN starts: the last SHELL's, or those that a heredoc's shell has."""
+    item = step.instruction
+    if item.heredocs:
+        words = re.sub(r"\d*<<-?[^\s;|&>)]+", " ", item.text).split()
+        first = item.heredocs[0].region.text.decode("utf-8", "replace").lstrip().partition("\n")[0]
+        words = words or (first[2:].split() if first.startswith("#!") else [])
+        shell = next((at for at, word in enumerate(words) if word.rpartition("/")[2] in SHELLS), None)
+        if shell is not None:
+            return switched(words[shell + 1 :], Options())
+    found = Options()
+    for other in stage.all_steps():
+        if other is step:
+            break
+        if other.instruction.name == "SHELL":
+            words = re.findall(r'"([^"]*)"', other.instruction.text)
+            found = switched(words[1:], Options())
+    return found
 
 
 @rule("image-system-dropped")

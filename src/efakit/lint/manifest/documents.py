@@ -13,7 +13,7 @@ _MARK = re.compile(r"---(\s|$)")
 
 def read_manifests(file: str, text: str) -> list[ConfigDocument]:
     """Return the documents that are mappings; raise UsageError where one is no YAML or has a duplicate key."""
-    documents = [ConfigDocument(file, part, first) for first, part in _parts(text)]
+    documents = [ConfigDocument(file, part, first, is_manifest=True) for first, part in _parts(text)]
     return [document for document in documents if isinstance(document.data, Mapping)]
 
 

@@ -192,8 +192,13 @@ def _place(data: _Data, group: _Data, path: Path) -> Iterator[Problem]:
         key = "availabilityZones" if len(zones) > 1 else "subnets"
         yield Problem("eksctl-one-zone", (*path, key), "EFA does not work across zones", "keep one")
     elif _has_efa(group) and not zones and not subnets:
-        message = "the group would use all zones of the cluster, but EFA does not work across zones"
-        yield Problem("eksctl-one-zone", path, message, "write availabilityZones with one zone that offers the type")
+        fix = "write availabilityZones with one zone that offers the type"
+        if at(group, "capacityReservation", "capacityReservationTarget", "capacityReservationID"):
+            message = "the group would use all zones of the cluster, but its reservation is in one"
+            yield Problem("eksctl-one-zone", path, message, fix, "info", rows.VALIDATION)
+        else:
+            message = "the group would use all zones of the cluster, but EFA does not work across zones"
+            yield Problem("eksctl-one-zone", path, message, fix)
     for number, zone in enumerate(zones):
         where = (*path, "availabilityZones", number)
         if _REGION.fullmatch(region) and zone[:-1] != region:

@@ -11,8 +11,9 @@ from itertools import pairwise
 from typing import Any
 
 from efakit.catalog import eks as rows
-from efakit.lint.manifest.pods import amount
+from efakit.lint.manifest.pods import PodAt, amount, pods_of, type_name, uses_efa
 from efakit.lint.manifest.problem import Path, Problem, at, is_template, items, mapping
+from efakit.lint.manifest.variables import forwarded_by, variable_problems
 from efakit.nearness import choice
 from efakit.printable import as_text, as_written
 
@@ -20,6 +21,15 @@ _Data = Mapping[str, Any]
 _ROLES = ("Launcher", "Worker")
 _CLEANED = ("None", "Running", "All")
 _RESTARTED = ("Never", "OnFailure")
+_BY_DEFAULT = {"Launcher": "OnFailure", "Worker": "Never"}
+_OF_RUN_POLICY = (
+    "cleanPodPolicy",
+    "ttlSecondsAfterFinished",
+    "activeDeadlineSeconds",
+    "backoffLimit",
+    "schedulingPolicy",
+    "suspend",
+)
 _MPIS = ("OpenMPI", "Intel", "MPICH")
 _HOST_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _MOST_OF_HOST_NAME = 63
@@ -31,11 +41,13 @@ _HOST_FILES = ("--hostfile", "-hostfile", "--machinefile", "-machinefile", "--ho
 def job_problems(data: _Data) -> Iterator[Problem]:
     """Give what is wrong with an MPIJob or a TrainJob."""
     if data.get("kind") == "MPIJob" and str(data.get("apiVersion", "")).startswith("kubeflow.org/"):
+        yield from _keys(data)
         yield from _roles(data)
         yield from _policies(data)
         yield from _name(data)
         yield from _tolerated(data)
         yield from _launch(data)
+        yield from _forwarded(data)
     elif data.get("kind") == "TrainJob":
         yield from _train_job(data)
 
@@ -55,6 +67,13 @@ def _roles(data: _Data) -> Iterator[Problem]:
         yield Problem("mpi-role", (*path, "Worker", "replicas"), "no worker", "write the number of nodes")
 
 
+def _keys(data: _Data) -> Iterator[Problem]:
+    for key in mapping(data, "spec"):
+        if key in _OF_RUN_POLICY and data.get("apiVersion") == "kubeflow.org/v2beta1":
+            message = f"{key} is a key of runPolicy, not of spec"
+            yield Problem("mpi-key", ("spec", key), message, "move it into runPolicy")
+
+
 def _policies(data: _Data) -> Iterator[Problem]:
     clean = at(data, "spec", "runPolicy", "cleanPodPolicy")
     if clean is not None and clean not in _CLEANED:
@@ -71,8 +90,9 @@ def _policies(data: _Data) -> Iterator[Problem]:
         if policy is not None and policy not in _RESTARTED:
             fix = choice(policy, _RESTARTED, "policies")
             yield Problem("mpi-policy", (*path, "restartPolicy"), f"unknown policy {as_written(policy)}", fix)
-        if own is not None and own != policy:
-            message = "the operator overwrites the pod's restartPolicy with the role's"
+        then = _BY_DEFAULT.get(name) if policy is None else policy
+        if own is not None and own != then:
+            message = f"the operator overwrites the pod's restartPolicy with the role's: {as_text(then)}"
             yield Problem("mpi-restart", (*path, "template", "spec", "restartPolicy"), message, f"write it into {name}")
 
 
@@ -114,20 +134,44 @@ def _launch(data: _Data) -> Iterator[Problem]:
     slots = at(data, "spec", "slotsPerWorker")
     for where, container in items(data, *path):
         words = _words(container)
-        if not any(word.rpartition("/")[2] in ("mpirun", "mpiexec") for word in words):
+        if not _starts_mpi(words):
             continue
         is_4 = any(word.startswith(_OPEN_MPI_4) for word in words)
         if not is_4 and not any(word.partition("=")[0] in _HOST_FILES for word in words):
             message = (
-                "mpirun has no host list: Open MPI 5 does not read the operator's variables, and starts all "
-                "ranks on the launcher"
+                "mpirun has no host list: if it is Open MPI 5, which does not read the operator's variables, it starts "
+                "all ranks on the launcher"
             )
             fix = "write --hostfile /etc/mpi/hostfile, and use Open MPI 4"
-            yield Problem("mpi-hosts", where, message, fix)
+            severity, source = ("", "") if _efa_workers(data) else ("info", rows.OPEN_MPI_5)
+            yield Problem("mpi-hosts", where, message, fix, severity, source)
         ranks = _ranks(words)
         if ranks and isinstance(workers, int) and isinstance(slots, int) and ranks > workers * slots:
             message = f"{ranks} ranks, but {workers} workers with {slots} slots each"
             yield Problem("mpi-ranks", where, message, f"write {workers * slots}, or raise slotsPerWorker or replicas")
+
+
+def _forwarded(data: _Data) -> Iterator[Problem]:
+    """Judge what mpirun gives to ranks in pods that use EFA."""
+    worker = _efa_workers(data)
+    if worker is None:
+        return
+    path: Path = ("spec", "mpiReplicaSpecs", "Launcher", "template", "spec", "containers")
+    for where, container in items(data, *path):
+        if _starts_mpi(_words(container)):
+            given = forwarded_by(container, where)
+            yield from variable_problems(given, type_name(worker), worker.several, worker.spec.get("hostNetwork"))
+
+
+def _efa_workers(data: _Data) -> PodAt | None:
+    """Return the workers' pod of an MPIJob, None where it asks for no EFA devices."""
+    worker = next((pod for pod in pods_of(data) if pod.path[2] == "Worker"), None)
+    uses = worker is not None and any(uses_efa(container) for _, container in items(worker.spec, "containers"))
+    return worker if uses else None
+
+
+def _starts_mpi(words: list[str]) -> bool:
+    return any(word.rpartition("/")[2] in ("mpirun", "mpiexec") for word in words)
 
 
 def _words(container: _Data) -> list[str]:

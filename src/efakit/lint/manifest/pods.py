@@ -15,7 +15,7 @@ from efakit.catalog import eks as rows
 from efakit.catalog import instances
 from efakit.catalog.instances import Instance
 from efakit.lint.manifest.problem import Path, Problem, at, is_template, items, mapping
-from efakit.lint.manifest.variables import variable_problems
+from efakit.lint.manifest.variables import set_by, variable_problems
 from efakit.printable import as_text, as_written
 
 _Data = Mapping[str, Any]
@@ -25,7 +25,18 @@ _ACCELERATORS = ("nvidia.com/gpu", "aws.amazon.com/neuron", "aws.amazon.com/neur
 _SUFFIXES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMGT]i?|Ki|)")
 _SHELL_NAME = re.compile(r"\$(\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z_][A-Za-z0-9_]*)")
-_TYPE_LABEL = "node.kubernetes.io/instance-type"
+_TYPE_LABELS = ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type")
+_READ_BY_OTHERS = ("env", "command", "args", "data", "stringData", "annotations", "lifecycle", "exec")
+# Volumes that an operator adds to the pods of a kind: mpi-operator's controller and Kubeflow Trainer's plugin for MPI
+# (pkg/constants of each).
+_ADDED = {
+    "MPIJob": ("ssh-auth", "mpi-job-config"),
+    "TrainingRuntime": ("mpi-ssh-auth", "mpi-hostfile"),
+    "ClusterTrainingRuntime": ("mpi-ssh-auth", "mpi-hostfile"),
+}
+_WITH_CLAIMS: tuple[Path, ...] = (("spec",), ("spec", "leaderWorkerTemplate"), ("spec", "template", "spec"))
+_OF_SAGEMAKER = "ml."
+"""What HyperPod's nodes have before the type's name."""
 
 
 class PodAt(NamedTuple):
@@ -40,18 +51,19 @@ def pod_problems(data: _Data) -> Iterator[Problem]:
     """Give what is wrong with the pods of a document."""
     if data.get("kind") == "ResourceClaimTemplate":
         yield from _claims(data)
+    added, is_filled_in = set(_added_volumes(data)), _is_filled_in(data)
     for pod in pods_of(data):
         yield from _pod(pod)
         for kind in ("initContainers", "containers"):
             for where, container in items(pod.spec, kind):
                 path = (*pod.path, *where)
                 yield from _resources(container, path, pod)
-                yield from _mounts(container, path, pod)
+                yield from _mounts(container, path, pod, added)
                 yield from _host_devices(container, path, pod)
-                yield from _variables(container, path)
-                if _uses_efa(container):
-                    told = variable_problems(container, path, _type_name(pod), pod.several, pod.spec.get("hostNetwork"))
-                    yield from told
+                yield from _variables(container, path, is_filled_in)
+                if uses_efa(container):
+                    host_network = pod.spec.get("hostNetwork")
+                    yield from variable_problems(set_by(container, path), type_name(pod), pod.several, host_network)
 
 
 def pods_of(data: _Data) -> Iterator[PodAt]:
@@ -91,22 +103,44 @@ def _pod(pod: PodAt) -> Iterator[Problem]:
         if key in pod.spec:
             message = f"{key} is a key of a container, not of a pod"
             yield Problem("pod-key", (*pod.path, key), message, "move it into the container")
-    type_ = _type(pod)
-    if isinstance(type_, str):
+    type_, label = _type(pod), _type_label(pod)
+    if isinstance(type_, str) and label is not None:
         message = f"unknown EC2 instance type {type_}: no node has it, if it is not newer than efakit's catalog"
         fix = "write the node group's type; 'efakit catalog update' renews what efakit knows"
-        yield Problem("pod-type", (*pod.path, "nodeSelector", _TYPE_LABEL), message, fix)
+        yield Problem("pod-type", (*pod.path, *label[0]), message, fix)
 
 
 def _type(pod: PodAt) -> Instance | str | None:
     """Return the type that the pod's nodes must be of; its name where nobody knows it, None where any will do."""
-    name = mapping(pod.spec, "nodeSelector").get(_TYPE_LABEL)
-    if name is None:
+    label = _type_label(pod)
+    if label is None or "$" in label[1] or is_template(label[1]):
         return None
-    return instances.get(str(name)) if instances.known(str(name)) else str(name)
+    name = label[1].removeprefix(_OF_SAGEMAKER)
+    if instances.known(name):
+        return instances.get(name)
+    return name if name == label[1] else None  # SageMaker has types that EC2 no longer offers
 
 
-def _type_name(pod: PodAt) -> str | None:
+def _type_label(pod: PodAt) -> tuple[Path, str] | None:
+    """Return the label of the one instance type that a pod's nodes must have, and where it stands."""
+    selector = mapping(pod.spec, "nodeSelector")
+    for name in _TYPE_LABELS:
+        if name in selector:
+            return ("nodeSelector", name), str(selector[name])
+    required: Path = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    terms = at(pod.spec, *required, "nodeSelectorTerms")
+    if not isinstance(terms, list) or len(terms) != 1:
+        return None
+    for where, asked in items(pod.spec, *required, "nodeSelectorTerms", 0, "matchExpressions"):
+        values = asked.get("values")
+        is_type = asked.get("key") in _TYPE_LABELS and asked.get("operator") == "In"
+        if is_type and isinstance(values, list) and len(values) == 1:
+            return (*where, "values", 0), str(values[0])
+    return None
+
+
+def type_name(pod: PodAt) -> str | None:
+    """Return the name of the one EC2 type that a pod's nodes are of, where efakit knows it."""
     type_ = _type(pod)
     return type_.name if isinstance(type_, Instance) else None
 
@@ -189,8 +223,17 @@ def _on_type(asked: _Data, path: Path, pod: PodAt, type_: Instance | None, conta
         yield Problem("pod-memory-small", (*where, "memory"), message, "request four fifths of the node's memory")
 
 
-def _mounts(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]:
-    volumes = {as_text(volume.get("name")) for _, volume in items(pod.spec, "volumes")}
+def _added_volumes(data: _Data) -> Iterator[str]:
+    """Give the volumes that a document's pods get from its claim templates, or from their operator."""
+    yield from _ADDED.get(str(data.get("kind")), ())
+    for base in _WITH_CLAIMS:
+        policies = [policy for _, policy in items(data, *base, "volumeClaimPolicies")]  # JobSet's
+        for owner, key in ((mapping(data, *base), "volumeClaimTemplates"), *((one, "templates") for one in policies)):
+            yield from (as_text(at(claim, "metadata", "name")) for _, claim in items(owner, key))
+
+
+def _mounts(container: _Data, path: Path, pod: PodAt, added: set[str]) -> Iterator[Problem]:
+    volumes = added | {as_text(volume.get("name")) for _, volume in items(pod.spec, "volumes")}
     for where, mount in items(container, "volumeMounts"):
         if as_text(mount.get("name")) not in volumes:
             message = f"the pod has no volume {as_written(mount.get('name'))}"
@@ -201,7 +244,7 @@ def _host_devices(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]
     """Give the mounts that show a container RDMA devices of the host which it may not open."""
     type_ = _type(pod)
     own = isinstance(type_, Instance) and type_.name not in rows.OTHER_RDMA_DEVICES
-    if own or at(container, "securityContext", "privileged") is True or not _uses_efa(container):
+    if own or at(container, "securityContext", "privileged") is True or not uses_efa(container):
         return
     paths = {
         as_text(volume.get("name")): str(at(volume, "hostPath", "path")) for _, volume in items(pod.spec, "volumes")
@@ -217,18 +260,31 @@ def _host_devices(container: _Data, path: Path, pod: PodAt) -> Iterator[Problem]
             yield Problem("pod-host-devices", (*path, *where), message, fix)
 
 
-def _uses_efa(container: _Data) -> bool:
+def uses_efa(container: _Data) -> bool:
+    """Return whether a container asks for EFA devices."""
     named = {**mapping(container, "resources", "limits"), **mapping(container, "resources", "requests")}
     return rows.EFA_RESOURCE in named or bool(at(container, "resources", "claims"))
 
 
-def _variables(container: _Data, path: Path) -> Iterator[Problem]:
+def _variables(container: _Data, path: Path, is_filled_in: bool) -> Iterator[Problem]:
+    """``is_filled_in``: a program such as envsubst fills the document in; a value built on itself is wrong even so."""
     for where, variable in items(container, "env"):
-        found = _SHELL_NAME.search(str(variable.get("value", "")))
-        if found:
-            message = f"{found[0]} in {variable.get('name')} is not expanded: Kubernetes expands $(NAME) only"
+        name, value = str(variable.get("name")), str(variable.get("value", ""))
+        found = _SHELL_NAME.search(value)
+        on_itself = any(match[1].strip("{}") == name and match[0] != value for match in _SHELL_NAME.finditer(value))
+        if found and (on_itself or not is_filled_in):
+            message = f"{found[0]} in {name} is not expanded: Kubernetes expands $(NAME) only"
             fix = "write the whole value, or leave the variable to the image"
             yield Problem("pod-variable", (*path, *where, "value"), message, fix)
+
+
+def _is_filled_in(data: Any) -> bool:
+    """Return whether a document has ``${NAME}`` where nothing of Kubernetes' or a shell's would read it."""
+    if isinstance(data, Mapping):
+        return any(_is_filled_in(value) for key, value in data.items() if key not in _READ_BY_OTHERS)
+    if isinstance(data, list):
+        return any(_is_filled_in(value) for value in data)
+    return isinstance(data, str) and re.search(r"\$\{[A-Za-z_]\w*\}", data) is not None
 
 
 def _claims(data: _Data) -> Iterator[Problem]:

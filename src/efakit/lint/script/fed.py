@@ -13,7 +13,7 @@ from efakit.lint.script.words import word_of
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_SHELLS = ("bash", "sh", "zsh", "dash")
+SHELLS = ("bash", "sh", "zsh", "dash")
 
 
 def line_cut(source: SourceText, span: Span) -> Span | None:
@@ -28,7 +28,7 @@ def line_cut(source: SourceText, span: Span) -> Span | None:
 def code_words(words: Sequence[Word]) -> Iterator[Word]:
     """Give the words that hold code: the one behind ``bash -c``, wherever in a command line that stands."""
     for place, word in enumerate(words[:-2]):
-        if word.text.rpartition("/")[2] in _SHELLS:
+        if word.text.rpartition("/")[2] in SHELLS:
             rest = words[place + 1 :]
             for index, flag in enumerate(rest[:-1]):
                 if re.fullmatch(r"-[a-z]*c", flag.text):
@@ -113,7 +113,7 @@ def reads_its_input(words: Sequence[Word]) -> str | None:
     name, operands = texts[0].rpartition("/")[2], [text for text in texts[1:] if not text.startswith("-")]
     if name == "sbatch":
         return "sbatch" if all(text.startswith("-") or "=" in text for text in texts[1:]) else None
-    return "shell" if name in _SHELLS and (not operands or "-s" in texts) else None
+    return "shell" if name in SHELLS and (not operands or "-s" in texts) else None
 
 
 def embedded(outer: Script, region: Region, reader: Any) -> Script:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
 from efakit.catalog.variable_names import known, open_ended
 from efakit.lint.script.edits import name_span
-from efakit.lint.script.model import Assignment
+from efakit.lint.script.model import Assignment, Script
 from efakit.lint.script.rule import Context, Problem, rule
 from efakit.lint.script.variable_rules import rename_or_cut
 from efakit.nearness import did_you_mean, is_slip, near
@@ -126,8 +127,23 @@ def not_exported(context: Context) -> Iterator[Problem]:
             continue
         if item.name in _OF_RANKS and (context.jobs.node_launchers or not context.jobs.launches):
             continue  # the launcher sets it for each rank, or there is one process
+        if _is_named(script, item.name):
+            continue
         message = f"{item.name} is not exported: the programs that the script starts do not see it"
         yield Problem(name_span(script, item), message, f"export {item.name}")
+
+
+_BY_NAME = re.compile(rb"""\$\{![A-Za-z_]|\bexport\s+["']?\$""")
+
+
+def _is_named(script: Script, name: str) -> bool:
+    """Return whether code has a variable's name alone, and gives variables on whose names it reads elsewhere."""
+    if _BY_NAME.search(script.source.data) is None:
+        return False
+    for match in re.finditer(rf"(?<![\w$!{{.-]){re.escape(name)}(?![\w=+.\[-])".encode(), script.source.data):
+        if not any(comment.start <= match.start() < comment.end for comment in script.comments):
+            return True
+    return False
 
 
 _OF_RANKS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK")

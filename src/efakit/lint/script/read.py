@@ -33,7 +33,15 @@ def read_script(file: str, data: bytes) -> Script:
         return script  # its code is no shell's
     # A carriage return at a line's end is not the shell's: a rule of its own speaks of it.
     read_shell(script, text.replace(b"\r\n", b" \n"))
+    if script.kind == "sbatch" and _writes_them(script):
+        script.kind = "shell"
     return script
+
+
+def _writes_them(script: Script) -> bool:
+    """Return whether each #SBATCH line is text of another file's, in a heredoc or a string."""
+    lines = [item.span.start for item in script.directives]
+    return bool(lines) and all(any(span.start <= at < span.end for span in script.quoted) for at in lines)
 
 
 def other_interpreter(text: str) -> str | None:

@@ -25,7 +25,8 @@ _DEEPEST = 400  # of nesting: what stands deeper is no script that anybody wrote
 
 
 @lru_cache(maxsize=1)
-def _parser() -> Parser:
+def parser() -> Parser:
+    """Return the parser of the shell's grammar."""
     import tree_sitter_bash
     from tree_sitter import Language, Parser
 
@@ -103,7 +104,7 @@ class _Reader:
         return Scope(self.outer, self.branches > 0, self.function)
 
     def read(self, text: bytes) -> None:
-        root = _parser().parse(text).root_node
+        root = parser().parse(text).root_node
         self._walk(root, conditional=False, inside=False, depth=0)
 
     def span(self, node: Node) -> Span:

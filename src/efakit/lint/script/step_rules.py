@@ -20,6 +20,7 @@ _OF_MPI = ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "PMI_RANK", "PM
 _OF_A_STEP = ("SLURM_LAUNCH_NODE_IPADDR",)
 _EARLY = (*_OF_A_TASK, *_OF_A_NODE, *_OF_MPI, *_OF_A_STEP)
 _STARTERS = ("srun", "mpirun", "remote")
+_FILLED_IN = re.compile(r"(?<!\\)(?:\\\\)*\$\{?(\w+)")
 Early = tuple[Ref, str]
 
 
@@ -97,13 +98,13 @@ def _early(words: tuple[Word, ...]) -> Iterator[Early]:
 def _names_in(ref: Ref) -> set[str]:
     """Return the variables that fill a part of a word in."""
     if ref.name:
-        inside = set(re.findall(r"\$\{?(\w+)", ref.whole)) if ref.guarded else set()
+        inside = set(_FILLED_IN.findall(ref.whole)) if ref.guarded else set()
         return {ref.name, *inside}
     if ref.whole.startswith(("$((", "$[")):
         return set(re.findall(r"[A-Za-z_]\w*", ref.whole))
     if "'" in ref.whole or "srun" in ref.whole or "mpirun" in ref.whole:
         return set()  # a command that starts tasks itself
-    return set(re.findall(r"\$\{?(\w+)", ref.whole))
+    return set(_FILLED_IN.findall(ref.whole))
 
 
 def _said(context: Context, chain: tuple[Launch, ...], span: Span, name: str) -> Iterator[Problem]:

@@ -14,6 +14,10 @@ _NCCL_TESTS = re.compile(
     r"(all_reduce|all_gather|alltoall|alltoallv|broadcast|reduce|reduce_scatter|sendrecv|scatter|gather|hypercube)_perf\Z"
 )
 _INTEL_MODULE = re.compile(r"(intel|i)-?(oneapi-)?mpi|impi|intel-oneapi", re.IGNORECASE)
+_NEURON_PREFIXES = ("NEURON_", "CCOM_")
+_NEURON = re.compile(
+    r"neuronx|aws_neuron|torch_neuron|optimum[-_.]neuron|\bneuron_parallel_compile\b|\bneuron-(ls|top|monitor)\b|\bnccom-test\b"
+)
 _NCCL_PREFIXES = ("NCCL_", "TORCH_NCCL_", "OFI_NCCL_")
 
 
@@ -161,9 +165,10 @@ class Jobs:
 
     @cached_property
     def _neuron(self) -> bool:
-        return self._sets("NEURON_RT_", "NEURON_CC_", "NEURON_FUSE_") or bool(
-            self._texts & {"nccom-test", "neuron_parallel_compile", "neuronx-cc"}
-        )
+        """Whether a variable of Neuron's or of its collectives, or a program or folder of theirs is named."""
+        read = any(name.startswith(_NEURON_PREFIXES) for name in self.script.referenced)
+        words = (word.text for command in self.script.commands for word in command.words)
+        return read or self._sets(*_NEURON_PREFIXES) or any(_NEURON.search(text) for text in words)
 
     @cached_property
     def _mpi_launcher(self) -> str | None:

@@ -53,7 +53,10 @@ def _mpi(worker: str = "replicas: 2", launcher: str = "replicas: 1", spec: str =
 
 def _launch(command: str) -> str:
     launcher = "replicas: 1, template: {spec: {containers: [{name: l, command: [%s]}]}}" % command
-    return _mpi(launcher=launcher, spec="  slotsPerWorker: 8\n")
+    worker = (
+        "replicas: 2, template: {spec: {containers: [{name: w, resources: {limits: {vpc.amazonaws.com/efa: 32}}}]}}"
+    )
+    return _mpi(worker=worker, launcher=launcher, spec="  slotsPerWorker: 8\n")
 
 
 def _worker(resources: str) -> str:
@@ -172,7 +175,7 @@ RULES = (
         "error",
         "An EFA node group has several zones or subnets, none, or both keys.",
         "EFA does not cross zones. eksctl refuses several and both; where there is none it spreads the nodes over all "
-        "of the cluster's zones, and says nothing.",
+        "of the cluster's zones, and says nothing. An info for a group whose nodes come from one reservation.",
         _group(_P5),
         _group(_ONE),
         rows.VALIDATION,
@@ -418,9 +421,18 @@ RULES = (
         rows.MPI_OPERATOR,
     ),
     _rule(
+        "mpi-key",
+        "error",
+        "A key of runPolicy stands beside it in an MPIJob of kubeflow.org/v2beta1.",
+        "The API server refuses it as an unknown field; kubectl --validate=false drops it.",
+        _mpi(spec="  cleanPodPolicy: Running\n"),
+        _mpi(spec="  runPolicy: {cleanPodPolicy: Running}\n"),
+        "https://github.com/kubeflow/mpi-operator/blob/v0.8.2/pkg/apis/kubeflow/v2beta1/types.go",
+    ),
+    _rule(
         "mpi-restart",
         "warning",
-        "restartPolicy stands in the pod's template of an MPIJob.",
+        "restartPolicy stands in the pod's template of an MPIJob, and is not the role's.",
         "The operator overwrites it with the role's own, which is OnFailure for the launcher and Never for the "
         "workers by default.",
         _mpi(launcher="replicas: 1, template: {spec: {restartPolicy: Always}}"),
@@ -453,7 +465,7 @@ RULES = (
         "warning",
         "The launcher of an MPIJob starts mpirun without a host file.",
         "The operator tells the hosts by variables that Open MPI 4 reads and 5 does not: 5 starts all ranks on the "
-        "launcher, and ends with 0.",
+        "launcher, and ends with 0. An info where the workers ask for no EFA devices.",
         _launch('mpirun, -np, "16", all_reduce_perf'),
         _launch('mpirun, --hostfile, /etc/mpi/hostfile, -np, "16", all_reduce_perf'),
         rows.OPEN_MPI_5,

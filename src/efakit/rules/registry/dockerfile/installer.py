@@ -139,8 +139,9 @@ RULES = (
         "image-failure-lost",
         room="dockerfile",
         severity="warning",
-        what="The EFA installer is followed by ; or a pipe, without set -e or pipefail: the build does not see that it "
-        "failed. Not where a later command uses /opt/amazon or fi_info.",
+        what="The EFA installer, or the chain of && that it stands in, is followed by ;, a new line or a pipe, and "
+        "no set -e or pipefail ends the shell there: the build does not see that it failed. Not where later code looks "
+        "at the status, or needs what the installer brings.",
         why="RUN has the status of its last command. After a failed installer the image lacks EFA, and jobs may run "
         "over TCP.",
         wrong="""
