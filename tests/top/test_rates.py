@@ -146,6 +146,17 @@ def test_nodes_and_devices_with_long_names_and_large_numbers_fit_80_columns():
     assert drawn.count("999 GB/s") == 32 * 2
 
 
+@pytest.mark.parametrize("speed", [99.9e9, 0.5, 999.4e6, 1e9, 100e9])
+def test_no_number_is_cut_off_at_80_columns(speed):
+    before = {f"rdmap{number}s0-{LONG}": counters(0, 0) for number in range(32)}
+    after = {name: counters(speed, speed, 1, 1) for name in before}
+    node = rates(LONG, sample(0, before, line_rate=speed * 3.2), sample(1, after, line_rate=speed * 3.2))
+    some = NodeRates(LONG, tx=speed, rx=speed, tcp_tx=speed, tcp_rx=speed, partial=True, found=31, expected=32)
+    for table in (of_devices(node), of_nodes([node, some])):
+        wide, narrow = (text(table, width).splitlines() for width in (300, 80))
+        assert [line.split() for line in narrow] == [line.split() for line in wide]
+
+
 def test_what_a_node_is_called_never_steers_the_terminal():
     assert "\x1b" not in text(of_nodes([NodeRates("a\x1b[2J[red]b", "c\x1b]0;d\x07")]))
 
