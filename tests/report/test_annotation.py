@@ -12,9 +12,10 @@ from efakit.cli.main import efakit
 from efakit.jobs.records import find_runs
 from efakit.jobs.verdict import VERDICTS, judge
 from efakit.report.annotation import decide, is_same_run, line_of, recorded
+from efakit.report.answer import answer
 from tests.jobs import labelled
 from tests.jobs.labelled import Maker
-from tests.jobs.making import version_2, write
+from tests.jobs.making import GB, counters, version_2, write
 
 LINE = "efakit: efa, 2 nodes, EFA 2 GB, TCP 20 B"
 
@@ -37,6 +38,33 @@ def test_a_line_is_short_plain_and_begins_with_its_prefix(kind):
     assert line.isascii()
     assert decide(line, "efakit: another") == "set"
     assert not set(line) & set("'\"`=\\\n")
+
+
+@pytest.mark.parametrize(
+    ("known", "unread", "told"),
+    [
+        ({"tx_bytes": GB, "rx_bytes": GB}, (), "4 GB"),
+        ({}, ("tx_bytes", "rx_bytes"), "at least 2 GB"),
+        ({"rx_bytes": 5}, ("tx_bytes",), "at least 2 GB"),
+    ],
+)
+def test_bytes_of_a_device_that_was_not_read_are_not_left_out_without_a_word(known, unread, told):
+    def device(name, known, unread):
+        errors = [f"{counter}: Input/output error" for counter in unread]
+        return {"name": name, "counters": known, "unknown": list(unread), "errors": errors}
+
+    devices = [device("a", counters(GB, GB), ()), device("b", known, unread)]
+    verdict = judge(["n1", "n2"], {node: version_2(node, devices=devices) for node in ("n1", "n2")})
+    assert line_of(verdict) == f"efakit: efa, 2 nodes, EFA {told}, TCP 20 B"
+    assert answer(verdict) == f"EFA: the 2 nodes exchanged {told} over EFA, and 20 B over TCP."
+    assert decide(line_of(verdict), LINE) == "set"
+
+
+def test_little_of_which_a_part_is_unknown_is_at_most_so_much():
+    unknown = {"name": "b", "counters": {"rx_bytes": 5}, "unknown": ["tx_bytes"], "errors": ["tx_bytes: not a number"]}
+    verdict = judge(["n1", "n2"], {node: version_2(node, devices=[unknown]) for node in ("n1", "n2")})
+    assert line_of(verdict) == "efakit: no-traffic, 2 nodes, EFA at most 10 B, TCP 20 B"
+    assert decide(line_of(verdict), LINE) == "set"
 
 
 @pytest.mark.parametrize(

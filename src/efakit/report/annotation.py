@@ -8,12 +8,12 @@ from typing import NamedTuple
 from efakit.errors import RecordError
 from efakit.jobs.node_list import expand
 from efakit.jobs.records import JobRun
-from efakit.jobs.sizes import size
 from efakit.jobs.verdict import VERDICTS, JobVerdict
-from efakit.report.answer import smaller
+from efakit.report.answer import between, smaller
 
 PREFIX = "efakit: "
-_SIZE = r"(?:an unknown amount|(?:at least )?[0-9.e+]{1,12} [KMGTP]?B)"  # as answer.smaller and sizes.size write it
+# As sizes.size and the functions of ``report.answer`` write it.
+_SIZE = r"(?:an unknown amount|(?:at (?:least|most) )?[0-9.e+]{1,12} [KMGTP]?B)"
 _OWN = re.compile(
     rf"{PREFIX}(?:{'|'.join(VERDICTS)}), [0-9]{{1,7}} nodes?(?:, EFA {_SIZE}, TCP {_SIZE})?", re.IGNORECASE | re.ASCII
 )
@@ -28,7 +28,7 @@ def line_of(verdict: JobVerdict) -> str:
     told = f"{PREFIX}{verdict.verdict}, {nodes} node{'s' * (nodes != 1)}"
     if verdict.verdict in ("incomplete", "shared"):
         return told
-    return f"{told}, EFA {size(traffic.exchanged_bounds()[0])}, TCP {smaller(traffic.tcp_tx, traffic.tcp_rx)}"
+    return f"{told}, EFA {between(traffic.exchanged_bounds())}, TCP {smaller(traffic.tcp_tx, traffic.tcp_rx)}"
 
 
 def decide(text: str, line: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from efakit.jobs.sizes import size
 from efakit.jobs.traffic import Amount
 from efakit.jobs.verdict import JobVerdict
@@ -10,7 +13,7 @@ from efakit.jobs.verdict import JobVerdict
 def answer(verdict: JobVerdict) -> str:
     """Return one sentence: what the nodes exchanged, and over what."""
     traffic, nodes = verdict.traffic, f"the {len(verdict.nodes)} nodes"
-    exchanged = size(traffic.exchanged_bounds()[0])
+    exchanged = between(traffic.exchanged_bounds())
     tcp = smaller(traffic.tcp_tx, traffic.tcp_rx)
     if verdict.verdict == "efa":
         return f"EFA: {nodes} exchanged {exchanged} over EFA, and {tcp} over TCP."
@@ -25,6 +28,15 @@ def answer(verdict: JobVerdict) -> str:
     if verdict.verdict == "shared":
         return f"Not known: other jobs used the nodes too ({verdict.reason})."
     return f"Not known: {verdict.reason}."
+
+
+def between(bounds: Sequence[float]) -> str:
+    """Return what lies between two numbers of bytes, or is one, as people read it."""
+    if len(bounds) < 2:
+        return size(bounds[0])
+    if bounds[0]:
+        return f"at least {size(bounds[0])}"
+    return f"at most {size(bounds[-1])}" if math.isfinite(bounds[-1]) else "an unknown amount"
 
 
 def smaller(one: Amount, other: Amount) -> str:
