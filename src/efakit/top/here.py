@@ -20,6 +20,8 @@ class Here:
 
     def __call__(self) -> Sample:
         """Read once; raise Unreachable."""
+        # Before: a device that hangs holds the reading up, and the counters of the others were read at its beginning.
+        began = time.monotonic()
         try:
             reading = self._reader.read()
         except NoChild as error:
@@ -39,7 +41,7 @@ class Here:
         }
         kind = snapshot["instance_type"]
         return Sample(
-            time.monotonic(),
+            began,
             devices,
             tuple(snapshot["devices_present"]),
             tcp=tcp,
