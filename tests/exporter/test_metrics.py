@@ -168,6 +168,23 @@ def test_without_device_detail_there_are_sums_but_only_where_all_devices_are_kno
     assert (found["efa_devices_read"], found["efa_devices_found"]) == (DEVICES - 1, DEVICES)
 
 
+@pytest.mark.parametrize("detail", [True, False])
+def test_a_device_that_may_be_no_efa_device_is_neither_found_nor_missing(root, serve, detail):
+    unknown, *others = names(root)
+    function = (root / "sys/class/infiniband" / unknown / "device").resolve()
+    (function / "driver").unlink()
+    (function / "vendor").unlink()
+    (function / "vendor").mkdir()  # a read of it fails
+    found = (exporter := serve(detail=detail)).samples()
+    assert "efa_devices_found" not in found
+    assert found["efa_devices_expected"] == DEVICES
+    if detail:
+        assert exporter.devices("efa_device_read_success") == {unknown: 0, **dict.fromkeys(others, 1)}
+        assert set(exporter.devices("efa_tx_bytes_total")) == set(others)
+    else:
+        assert "efa_tx_bytes_total" not in found
+
+
 def test_a_device_that_is_taken_away_has_no_series_any_more(root, serve):
     exporter = serve()
     gone, *others = names(root)

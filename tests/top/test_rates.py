@@ -18,6 +18,7 @@ SNAPSHOT = {
     "devices_listed": True,
     "devices": [],
     "devices_present": [],
+    "unknown_devices": [],
     "interfaces": [],
     "instance_type": None,
 }
@@ -201,6 +202,23 @@ def test_this_node_s_counters_are_of_the_moment_in_which_reading_them_began(monk
             return Reading(SNAPSHOT, None, None, 5.0)
 
     assert Here(Slow(), lambda _: None)().at == 3.0
+
+
+def test_a_device_of_which_nobody_knows_whether_it_is_an_efa_device_may_carry_traffic():
+    snapshot = {
+        **SNAPSHOT,
+        "devices": [{"name": "a", "counters": {"tx_bytes": 5, "rx_bytes": 5}}],
+        "devices_present": ["a"],
+        "unknown_devices": [{"name": "b", "error": "Input/output error"}],
+    }
+
+    class Told:
+        def read(self) -> Reading:
+            return Reading(snapshot, 2, None, 0.0)
+
+    look = Here(Told(), lambda _: None)
+    found = rates("n", look(), look())
+    assert (found.partial, found.found, found.expected) == (True, None, 2)
 
 
 def test_what_a_node_is_called_never_steers_the_terminal():

@@ -62,7 +62,7 @@ def families(reading: Reading, line_rate: Callable[[str], float | None], *, devi
     yield _gauge("efa_scrape_success", "Whether the node could be read: 1, or 0", int(snapshot["devices_listed"]))
     yield _gauge("efa_scrape_duration_seconds", "Seconds that reading the node took", reading.seconds)
     yield _node(reading)
-    if snapshot["devices_listed"]:
+    if snapshot["devices_listed"] and not snapshot["unknown_devices"]:
         yield _gauge("efa_devices_found", "EFA devices of the node", len(snapshot["devices_present"]))
     if reading.expected is not None:
         yield _gauge("efa_devices_expected", "EFA devices that the node should have", reading.expected)
@@ -99,7 +99,9 @@ def _devices(reading: Reading, *, device_detail: bool) -> Families:
         "efa_device_read_success", "Whether all counters of the device were read: 1, or 0", labels=["device"]
     )
     whole = {device["name"] for device in snapshot["devices"] if not device["errors"]}
-    for name in snapshot["devices_present"]:
+    # Of the last ones it is not known whether they are EFA devices: then nothing of them was read.
+    present = [*snapshot["devices_present"], *(item["name"] for item in snapshot["unknown_devices"])]
+    for name in present:
         success.add_metric([name], int(name in whole))
     if device_detail:
         yield success
@@ -118,7 +120,7 @@ def _devices(reading: Reading, *, device_detail: bool) -> Families:
                 Sample(series, labels[name], found[counter]) for name, found in values.items() if counter in found
             ]
             yield family
-        elif all(counter in values.get(name, {}) for name in snapshot["devices_present"]):
+        elif all(counter in values.get(name, {}) for name in present):
             family.add_metric([], sum(found[counter] for found in values.values()))
             yield family
 

@@ -39,13 +39,14 @@ class Here:
             device["name"]: {name: float(device["counters"][name]) for name in EFA if name in device["counters"]}
             for device in snapshot["devices"]
         }
+        unknown = [item["name"] for item in snapshot["unknown_devices"]]
         kind = snapshot["instance_type"]
         return Sample(
             began,
             devices,
-            tuple(snapshot["devices_present"]),
+            (*snapshot["devices_present"], *unknown),
             tcp=tcp,
-            found=len(snapshot["devices_present"]),
+            found=None if unknown else len(snapshot["devices_present"]),
             expected=reading.expected,
             line_rate=self._line_rate(kind) if kind else None,
             jobs=tuple(str(job.job_id) for job in reading.jobs or ()),
