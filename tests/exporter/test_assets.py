@@ -116,6 +116,31 @@ def test_the_alerts_fire_where_they_should_and_nowhere_else(tmp_path):
 
 
 @pytest.mark.registry
+def test_the_documented_join_tells_each_job_of_a_node_that_has_two(tmp_path):
+    documented = (HERE.parents[1] / "docs/metrics.md").read_text()
+    (join,) = re.findall(
+        r"(?m)^.*\befa_job_info\b.*\bgroup_left\b.*$|^.*\bgroup_left\b.*\befa_job_info\b.*$", documented
+    )
+    test = f"""
+  - name: two jobs on one node
+    interval: 1m
+    input_series:
+      - {{series: 'efa_job_info{{instance="n", job_id="1"}}', values: '1x20'}}
+      - {{series: 'efa_job_info{{instance="n", job_id="2"}}', values: '1x20'}}
+      - {{series: 'efa_tx_bytes_total{{instance="n", device="a"}}', values: '0+60x20'}}
+      - {{series: 'efa_tx_bytes_total{{instance="n", device="b"}}', values: '0+60x20'}}
+    promql_expr_test:
+      - expr: sum by (instance, job_id) ({join})
+        eval_time: 15m
+        exp_samples:
+          - {{labels: '{{instance="n", job_id="1"}}', value: 2}}
+          - {{labels: '{{instance="n", job_id="2"}}', value: 2}}
+"""
+    said = tried(tmp_path, asset("efa.rules.yml"), [test])
+    assert said.returncode == 0, said.stderr + said.stdout
+
+
+@pytest.mark.registry
 @pytest.mark.parametrize(("old", "new"), MUTANTS, ids=[new.strip() or old.strip() for old, new in MUTANTS])
 def test_a_rule_that_says_something_else_fails_these_tests(tmp_path, old, new):
     rules = asset("efa.rules.yml")
