@@ -168,6 +168,33 @@ def test_without_device_detail_there_are_sums_but_only_where_all_devices_are_kno
     assert (found["efa_devices_read"], found["efa_devices_found"]) == (DEVICES - 1, DEVICES)
 
 
+def test_a_sum_never_falls_since_prometheus_would_take_all_of_it_for_new(root, serve):
+    one, two, *_ = names(root)
+
+    def count(name: str, value: int) -> None:
+        put(root / "sys/class/infiniband" / name / "ports/1/hw_counters/tx_bytes", f"{value}\n")
+
+    for name in names(root):
+        count(name, 1000)
+    exporter = serve(detail=False)
+    assert exporter.samples()["efa_tx_bytes_total"] == 4000
+    efa_tree.remove_device(root, one)
+    assert exporter.samples()["efa_tx_bytes_total"] == 4000
+    count(two, 1007)
+    assert exporter.samples()["efa_tx_bytes_total"] == 4007
+    count(two, 3)
+    assert exporter.samples()["efa_tx_bytes_total"] == 4010, "it began anew"
+
+
+def test_the_sum_of_a_driver_s_own_counter_is_what_the_drivers_say_now(root, serve):
+    file = root / "sys/class/infiniband" / names(root)[0] / "hw_counters/no_completion_cmds"
+    put(file, "1\n")
+    exporter = serve(detail=False)
+    assert exporter.samples()["efa_no_completion_cmds_total"] == 1
+    put(file, "0\n")
+    assert exporter.samples()["efa_no_completion_cmds_total"] == 0
+
+
 @pytest.mark.parametrize("detail", [True, False])
 def test_a_device_that_may_be_no_efa_device_is_neither_found_nor_missing(root, serve, detail):
     unknown, *others = names(root)
