@@ -8,6 +8,7 @@ from functools import cache
 from statistics import median
 from typing import Any
 
+from efakit.catalog.benchmarks import OF_TWO_RANKS
 from efakit.diagnose.bench.tables import NCCL_TESTS, NCCOM, OSU, Row, Table
 from efakit.jobs.bench_results import KeptRun, Key, Measured, earlier_than
 from efakit.jobs.findings import Limits, Standout
@@ -82,10 +83,9 @@ def findings_of(judged: Sequence[Judged], limits: Limits) -> list[Standout]:
 
 def name_of(table: Table) -> str:
     """Return what a table is of, in words."""
-    if table.tool == OSU:
-        return f"OSU {table.test}{f' ({table.variant})' if table.variant else ''}"
     name = table.test or "unknown collective"
-    return f"nccom-test {name}" if table.tool == NCCOM else name
+    tool = {OSU: "OSU ", NCCOM: "nccom-test "}.get(table.tool, "")
+    return f"{tool}{name}{f' ({table.variant})' if table.variant else ''}"
 
 
 def size_words(size_bytes: int) -> str:
@@ -235,7 +235,7 @@ def _findings(judged: Judged, limits: Limits) -> Iterator[Standout]:
         fix = "the ranks were not on these nodes, or the nodes are of another type"
         yield standout("bench-over-line-rate", message, fix=fix, whole=True)
     middle = judged.median
-    if middle is not None and _is_worse(judged, limits):
+    if middle is not None and _is_worse(judged, limits) and _tells_ranks(table):
         message = (
             f"{where} {size_words(row.size_bytes)}: {number(row.best)} {table.unit}, and the median of "
             f"{len(judged.earlier)} earlier runs is {number(middle)}"
@@ -245,6 +245,11 @@ def _findings(judged: Judged, limits: Limits) -> Iterator[Standout]:
         fix = "run it on halves of the nodes to find the one that is slow" if len(judged.nodes) > 2 else ""
         # New nodes are no proof: the finding is about the run, and does not accuse them.
         yield standout("bench-below-earlier", message, fix=fix, whole=True)
+
+
+def _tells_ranks(table: Table) -> bool:
+    """Return whether runs that are compared surely have as many ranks."""
+    return table.tool != OSU or table.test in OF_TWO_RANKS or " pairs" in table.variant
 
 
 def _is_worse(judged: Judged, limits: Limits) -> bool:
