@@ -195,6 +195,12 @@ def test_the_sum_of_a_driver_s_own_counter_is_what_the_drivers_say_now(root, ser
     assert exporter.samples()["efa_no_completion_cmds_total"] == 0
 
 
+def test_an_interface_that_the_settings_name_twice_is_one(serve, root):
+    exporter = serve(tcp_interfaces=["eth0", "eth0"])
+    assert exporter.text().count("efa_node_tcp_tx_bytes_total{") == 1
+    assert [interface["name"] for interface in exporter.reader.read().snapshot["interfaces"]] == ["eth0"]
+
+
 @pytest.mark.parametrize("detail", [True, False])
 def test_a_device_that_may_be_no_efa_device_is_neither_found_nor_missing(root, serve, detail):
     unknown, *others = names(root)
