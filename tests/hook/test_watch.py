@@ -233,10 +233,12 @@ def test_where_another_job_of_the_same_user_runs_nobody_says_whose_ranks_talk(no
 
 
 def test_processes_of_the_job_itself_change_nothing(node, talk):
-    folder = node.root / "proc/4242"
-    folder.mkdir(parents=True)
-    (folder / "cgroup").write_text("0::/system.slice/slurmstepd.scope/job_7/step_0\n")
-    assert "the ranks talk over TCP and not over EFA" in until_it_ends(start(node, EFAKIT_WATCH="stop"))[0]
+    for process, job in ((4242, 7), (4243, 8)):
+        folder = node.root / "proc" / str(process)
+        folder.mkdir(parents=True)
+        (folder / "cgroup").write_text(f"0::/system.slice/slurmstepd.scope/job_{job}/step_0\n")
+    said = until_it_ends(start(node, EFAKIT_WATCH="stop", SLURM_JOB_ID_HET_GROUP_0="7", SLURM_JOB_ID_HET_GROUP_1="8"))
+    assert "the ranks talk over TCP and not over EFA" in said[0]
 
 
 def until_it_ends(process: subprocess.Popen[str]) -> list[str]:

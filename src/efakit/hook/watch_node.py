@@ -105,8 +105,9 @@ class _Watch:
 
     def _may_be_anothers(self) -> bool:
         """Return whether the connections may be those of another job of this user, which the first time is said."""
-        variables = ("SLURM_JOB_ID", "SLURM_HET_JOB_ID")
-        own = {self._run.environment.get(name, "") for name in variables}
+        # Of a heterogeneous job the components have ids of their own.
+        begins = ("SLURM_JOB_ID", "SLURM_HET_JOB_ID", "SLURM_PACK_JOB_ID")
+        own = {value for name, value in self._run.environment.items() if name.startswith(begins)}
         others = sorted(job for job in jobs_of_user(self._root, self._user) if str(job) not in own)
         if others and not self._told_of_others:
             self._told_of_others = True
