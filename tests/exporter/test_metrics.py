@@ -368,6 +368,14 @@ def test_a_job_is_there_from_its_prolog_to_its_epilog(tmp_path, root, serve):
     assert exporter.samples(job_id="8") == {"efa_job_info": 1}
 
 
+def test_a_name_that_is_no_utf_8_does_not_cost_the_scrape(tmp_path, root, serve):
+    node = Node(tmp_path, name="gpu-st-p4d-1", root=str(root), compute_resources={"gpu/p4d": DEVICES})
+    exporter = serve(spool_dir=str(node.spool))
+    node.run("prolog", 7, SLURM_JOB_USER="ana\udce9", SLURM_JOB_PARTITION="gpü", SLURM_JOB_NUM_NODES="2")
+    assert exporter.samples(user="ana?", partition="gpü") == {"efa_job_info": 1}
+    assert generate_latest(registry_of(exporter.collector))
+
+
 def runs(exporter: Exporter) -> dict[tuple[str, str], float]:
     found = [
         sample for family in parse(exporter.text()) for sample in family.samples if sample.name == "efa_hook_runs_total"

@@ -104,6 +104,11 @@ def families(reading: Reading, line_rate: Callable[[str], float | None], sums: S
         yield from _hooks(reading.hooks)
 
 
+def _label(text: str) -> str:
+    """Return a name without the bytes that are no UTF-8: one of them would cost the whole scrape."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, text, value=value)
 
@@ -127,13 +132,13 @@ def _devices(reading: Reading, sums: Sums | None) -> Families:
     # Of the last ones it is not known whether they are EFA devices: then nothing of them was read.
     present = [*snapshot["devices_present"], *(item["name"] for item in snapshot["unknown_devices"])]
     for name in present:
-        success.add_metric([name], int(name in whole))
+        success.add_metric([_label(name)], int(name in whole))
     if sums is None:
         yield success
     else:
         text = "EFA devices all of whose counters were read"
         yield _gauge("efa_devices_read", text, len(whole))
-    labels = {name: {"device": name} for name in values}
+    labels = {name: {"device": _label(name)} for name in values}
     for counter in sorted({counter for found in values.values() for counter in found}):
         family = CounterMetricFamily(
             f"efa_{counter}", _MEANINGS.get(counter, f"Driver: {counter}"), labels=["device"] if sums is None else []
@@ -165,7 +170,7 @@ def _interfaces(reading: Reading) -> Families:
         )
         for interface in reading.snapshot["interfaces"]:
             if counter in interface["counters"]:
-                family.add_metric([interface["name"]], interface["counters"][counter])
+                family.add_metric([_label(interface["name"])], interface["counters"][counter])
         yield family
 
 
@@ -209,5 +214,7 @@ def _jobs(jobs: Iterable[Job]) -> InfoMetricFamily:
     )
     for job in jobs:
         nodes = "" if job.nodes is None else str(job.nodes)
-        family.add_metric([str(job.job_id)], {"user": job.user, "partition": job.partition, "nodes": nodes})
+        family.add_metric(
+            [str(job.job_id)], {"user": _label(job.user), "partition": _label(job.partition), "nodes": nodes}
+        )
     return family
