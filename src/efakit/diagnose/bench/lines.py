@@ -181,11 +181,15 @@ def wrong_values(text: str) -> int | None:
 
 
 def osu_title(text: str) -> tuple[str, str, str] | None:
-    """Return label, title and variant of the line that begins a table of OSU: "", Bandwidth, CUDA."""
+    """Return label, title and variant of the line that begins a table of OSU: "", Bandwidth, CUDA.
+
+    The variant also names what it measures in place of MPI.
+    """
     found = _OSU_TITLE.search(text)
     if not found:
         return None
-    return label_before(text, found.start()), found[3].lstrip("_"), (found[2] or "").lstrip("-")
+    measured = "" if found[1].startswith("MPI") else found[1]
+    return label_before(text, found.start()), found[3].lstrip("_"), f"{measured}{found[2] or ''}".lstrip("-")
 
 
 def osu_buffers(text: str) -> str:
