@@ -243,6 +243,11 @@ def test_another_answer_than_metrics_of_efa_is_called_so(answer, why):
         sample_of(answer, 0, 0)
 
 
+@pytest.mark.parametrize("name", ["a\rb", "a\x0bb", "a\x85b", "a\u2028b"])
+def test_a_label_may_hold_what_ends_a_line_elsewhere(name):
+    assert sample_of(f'efa_scrape_success 1\nefa_job_info{{job_id="7",user="{name}"}} 1\n', 0, 0).jobs == ("7",)
+
+
 def test_labels_are_read_as_they_are_written():
     found = sample_of(
         'efa_scrape_success 1\nefa_job_info{job_id="7",user="a\\"},\\\\b\\n"} 1.0\nx{a="b"} NaN\nbad line\n', 0, 0

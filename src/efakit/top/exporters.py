@@ -147,7 +147,7 @@ def sample_of(text: str, sent: float, answered: float) -> Sample:
 
 
 def _series(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
-    for line in text.splitlines():
+    for line in text.split("\n"):  # a label may hold what else ends a line
         match = None if line.startswith("#") else _SERIES.fullmatch(line)
         if match is None:
             continue
