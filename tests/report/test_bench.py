@@ -315,6 +315,25 @@ def test_a_latency_is_worse_where_it_is_higher(cluster):
     assert cluster.rules(42) == set()
 
 
+@pytest.mark.parametrize(("values", "rules"), [((90.0, 364.0), set()), ((90.0, 310.0), {"bench-below-earlier"})])
+def test_of_several_tables_of_one_test_the_best_is_held_against_earlier_runs(cluster, values, rules):
+    cluster.history(360.0, 365.0, 370.0)
+    hosts = cluster.job(42)
+    cluster.log.write_text("".join(all_reduce(hosts, value) for value in values))  # such as one a protocol of NCCL
+    found = [item for item in cluster.data(42)["findings"] if item["rule"].startswith("bench-")]
+    assert {item["rule"] for item in found} == rules
+    assert all("310" in item["message"] for item in found)
+    assert len(found) <= 1
+
+
+def test_the_slow_half_of_the_nodes_is_told_beside_the_other_one(cluster):
+    cluster.history(360.0, 365.0, 370.0, nodes=2)
+    hosts = cluster.job(42, nodes=4)
+    cluster.log.write_text(all_reduce(hosts[:2], 364.0) + all_reduce(hosts[2:], 250.0))
+    found = [item for item in cluster.data(42)["findings"] if item["rule"] == "bench-below-earlier"]
+    assert ["250" in item["message"] for item in found] == [True]
+
+
 OSU_TABLES = {
     "one pair in place of 64": (
         "# OSU MPI Multiple Bandwidth / Message Rate Test v7.5\n# [ pairs: {} ] [ window size: 64 ]\n"
