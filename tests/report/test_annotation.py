@@ -23,7 +23,7 @@ SACCT = """#!/bin/sh
 echo "sacct $*" >> @CALLS@
 [ "$1" != --version ] || { echo slurm-wlm @RELEASE@; exit; }
 for word; do case $word in --delimiter=*) mark=${word#*=};; esac; done
-printf '%s' "7${mark}COMPLETED${mark}n[1-2]${mark}1000${mark}2000${mark}@COMMENT@${mark}
+printf '%s' "7${mark}COMPLETED${mark}n[1-2]${mark}1000${mark}2000${mark}@NAME@${mark}@COMMENT@${mark}
 "
 """
 
@@ -115,9 +115,14 @@ def test_accounting_s_row_must_be_of_the_same_run(nodes, started, ended, same, t
     assert is_same_run(known, nodes, started, ended) is same
 
 
-def sacct(folder: Path, text: str = "", release: str = "26.05.3") -> str:
+def sacct(folder: Path, text: str = "", release: str = "26.05.3", name: str = "7") -> str:
     """Return sacct as a script that knows job 7, of which the field that is asked for holds a text."""
-    return SACCT.replace("@COMMENT@", text).replace("@RELEASE@", release).replace("@CALLS@", f"{folder}/asked")
+    return (
+        SACCT.replace("@COMMENT@", text)
+        .replace("@NAME@", name)
+        .replace("@RELEASE@", release)
+        .replace("@CALLS@", f"{folder}/asked")
+    )
 
 
 @pytest.fixture
@@ -154,6 +159,20 @@ def test_the_comment_goes_to_this_cluster_s_job_by_sacctmgr(commands, tmp_path):
     assert called.startswith("-i|modify|job|where|cluster=lab|jobid=7|set|AdminComment=efakit: efa, 2 nodes,")
 
 
+@pytest.mark.parametrize("name", ["7_3", "7+0", "6_12"])
+def test_a_task_and_a_component_are_named_so_that_sacctmgr_writes_to_no_other_one(commands, tmp_path, name):
+    commands("sacct", sacct(tmp_path, name=name))
+    assert "1 jobs annotated" in annotate(tmp_path / "records")[1]
+    assert f"|jobid={name}|" in (tmp_path / "called").read_text()
+
+
+@pytest.mark.parametrize("name", ["7_[3-9]", "", "7,8", "7.batch"])
+def test_what_is_not_one_job_is_not_written_to(commands, tmp_path, name):
+    commands("sacct", sacct(tmp_path, name=name))
+    assert "0 jobs annotated" in annotate(tmp_path / "records")[1]
+    assert not (tmp_path / "called").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "comment", "told"),
     [
@@ -188,7 +207,7 @@ def test_extra_is_read_and_written_where_the_release_has_it(commands, tmp_path):
         (tmp_path / "called").unlink(missing_ok=True)
         assert annotate(tmp_path / "records", "--field", "extra")[0] == 0
         assert "|jobid=7|set|Extra=efakit: efa, 2 nodes," in (tmp_path / "called").read_text()
-        assert (tmp_path / "asked").read_text().splitlines()[-1].endswith("NodeList,Start,End,Extra")
+        assert (tmp_path / "asked").read_text().splitlines()[-1].endswith("NodeList,Start,End,JobID,Extra")
 
 
 @pytest.mark.parametrize("text", ['{"rack": 7}', "my run", "efakit"])
