@@ -302,6 +302,22 @@ def test_a_hostile_text_is_in_its_place_or_nowhere_and_costs_no_other_table(text
     assert all(len(table.label) <= 100 and len(table.variant) <= 60 and len(table.test) <= 120 for table in found)
 
 
+@pytest.mark.parametrize(("wrong", "known"), [("N/A", None), ("0", 0)])
+def test_values_that_nccl_tests_was_told_not_to_check_are_not_none_wrong(wrong, known, tmp_path):
+    """Its last lines say 0 OK all the same (src/common.cu, src/util.cu of NVIDIA/nccl-tests)."""
+    row = ROW.replace("297.86      0", f"297.86  {wrong}").replace("298.82      0", f"298.82  {wrong}")
+    (table,) = tables(f"{HEADINGS}{row}\n# Out of bounds values : 0 OK\n# Avg bus bandwidth    : 297 \n", tmp_path)
+    assert (table.ended, table.wrong_values) == (True, known)
+
+
+def test_what_osu_measures_in_place_of_mpi_is_told(tmp_path):
+    titles = ("MPI Bandwidth", "MPI-CUDA Bandwidth", "NCCL Bandwidth", "xCCL-CUDA Bandwidth", "MPI_Put Bandwidth")
+    log = "".join(f"# OSU {title} Test v7.5\n# Size      Bandwidth (MB/s)\n4194304  18666.02\n" for title in titles)
+    found = [(table.test, table.variant) for table in tables(log, tmp_path)]
+    assert [variant for _, variant in found] == ["", "CUDA", "NCCL", "xCCL-CUDA", ""]
+    assert {test for test, _ in found} == {"Bandwidth", "Put Bandwidth"}
+
+
 def test_where_buffers_are_is_told_once_however_often_a_log_says_it(tmp_path):
     buffers = "# Send Buffer on DEVICE (D) and Receive Buffer on HOST (H)\n"
     (table,) = tables(

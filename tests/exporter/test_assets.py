@@ -43,8 +43,9 @@ MUTANTS = [
     ('nodes!="1", nodes!=""', 'nodes!=""'),
     ('nodes!="1", nodes!=""', 'nodes!="1"'),
     ("            * instance:efa_devices_read:all\n", ""),
-    ("sum by (instance) (rate(efa_node_tcp_tx", "min by (instance) (rate(efa_node_tcp_tx"),
-    ("min by (instance) (efa_device_read", "max by (instance) (efa_device_read"),
+    ("sum without (interface) (rate(efa_node_tcp_tx", "min without (interface) (rate(efa_node_tcp_tx"),
+    ("min without (device) (efa_device_read", "max without (device) (efa_device_read"),
+    ("sum without (device) (rate(efa_tx_bytes", "sum by (instance) (rate(efa_tx_bytes"),
     ("== bool efa_devices_found", "!= bool efa_devices_found"),
     ("efa_devices_found < efa_devices_expected", "efa_devices_found != efa_devices_expected"),
     ("efa_devices_found < efa_devices_expected", "efa_devices_found <= efa_devices_expected"),
@@ -53,8 +54,9 @@ MUTANTS = [
     ("> 5 * scalar", "> 0.5 * scalar"),
     ("quantile(0.5", "quantile(1"),
     ("tx_pkts:rate30m > 1000", "tx_pkts:rate30m > 1"),
-    ("increase(efa_no_completion_cmds_total[30m])) > 0", "increase(efa_no_completion_cmds_total[30m])) >= 0"),
-    ("increase(efa_no_completion_cmds_total[30m])", "efa_no_completion_cmds_total"),
+    ("(efa_no_completion_cmds_total) > 0", "(efa_no_completion_cmds_total) >= 0"),
+    ("(efa_no_completion_cmds_total) > 0", "(efa_no_completion_cmds_total) > 3"),
+    ("(efa_no_completion_cmds_total)", "(increase(efa_no_completion_cmds_total[30m]))"),
     ("efa_jobs_without_baseline > 0", "efa_jobs_without_baseline >= 0"),
     ("efa_jobs_without_baseline > 0", "efa_jobs_without_baseline > 2"),
     ("efa_hook_baselines_of_ended_jobs > 0", "efa_hook_baselines_of_ended_jobs >= 0"),
@@ -111,6 +113,31 @@ def changed_rules(old: str, new: str) -> set[str]:
 @pytest.mark.registry
 def test_the_alerts_fire_where_they_should_and_nowhere_else(tmp_path):
     said = tried(tmp_path, asset("efa.rules.yml"), TESTS_OF_RULES)
+    assert said.returncode == 0, said.stderr + said.stdout
+
+
+@pytest.mark.registry
+def test_the_documented_join_tells_each_job_of_a_node_that_has_two(tmp_path):
+    documented = (HERE.parents[1] / "docs/metrics.md").read_text()
+    (join,) = re.findall(
+        r"(?m)^.*\befa_job_info\b.*\bgroup_left\b.*$|^.*\bgroup_left\b.*\befa_job_info\b.*$", documented
+    )
+    test = f"""
+  - name: two jobs on one node
+    interval: 1m
+    input_series:
+      - {{series: 'efa_job_info{{instance="n", job_id="1"}}', values: '1x20'}}
+      - {{series: 'efa_job_info{{instance="n", job_id="2"}}', values: '1x20'}}
+      - {{series: 'efa_tx_bytes_total{{instance="n", device="a"}}', values: '0+60x20'}}
+      - {{series: 'efa_tx_bytes_total{{instance="n", device="b"}}', values: '0+60x20'}}
+    promql_expr_test:
+      - expr: sum by (instance, job_id) ({join})
+        eval_time: 15m
+        exp_samples:
+          - {{labels: '{{instance="n", job_id="1"}}', value: 2}}
+          - {{labels: '{{instance="n", job_id="2"}}', value: 2}}
+"""
+    said = tried(tmp_path, asset("efa.rules.yml"), [test])
     assert said.returncode == 0, said.stderr + said.stdout
 
 

@@ -168,19 +168,54 @@ def test_without_device_detail_there_are_sums_but_only_where_all_devices_are_kno
     assert (found["efa_devices_read"], found["efa_devices_found"]) == (DEVICES - 1, DEVICES)
 
 
-def test_a_device_of_which_nobody_knows_whether_it_is_one_of_efa_s_is_neither_missing_nor_read(root, serve):
-    device = root / "sys/class/infiniband" / names(root)[0]
-    (device / "device").unlink()
-    (device / "device").mkdir()
-    for name in ("vendor", "device"):
-        (device / "device" / name).symlink_to(name)  # ELOOP: as good as any error that is not "none"
-    found = serve().samples(device=device.name)
-    assert found == {"efa_device_read_success": 0}
-    for detail in (True, False):
-        text = serve(detail=detail).text()
-        assert "efa_devices_expected" in text
-        assert "efa_devices_found " not in text
-    assert "efa_tx_bytes_total " not in text
+def test_a_sum_never_falls_since_prometheus_would_take_all_of_it_for_new(root, serve):
+    one, two, *_ = names(root)
+
+    def count(name: str, value: int) -> None:
+        put(root / "sys/class/infiniband" / name / "ports/1/hw_counters/tx_bytes", f"{value}\n")
+
+    for name in names(root):
+        count(name, 1000)
+    exporter = serve(detail=False)
+    assert exporter.samples()["efa_tx_bytes_total"] == 4000
+    efa_tree.remove_device(root, one)
+    assert exporter.samples()["efa_tx_bytes_total"] == 4000
+    count(two, 1007)
+    assert exporter.samples()["efa_tx_bytes_total"] == 4007
+    count(two, 3)
+    assert exporter.samples()["efa_tx_bytes_total"] == 4010, "it began anew"
+
+
+def test_the_sum_of_a_driver_s_own_counter_is_what_the_drivers_say_now(root, serve):
+    file = root / "sys/class/infiniband" / names(root)[0] / "hw_counters/no_completion_cmds"
+    put(file, "1\n")
+    exporter = serve(detail=False)
+    assert exporter.samples()["efa_no_completion_cmds_total"] == 1
+    put(file, "0\n")
+    assert exporter.samples()["efa_no_completion_cmds_total"] == 0
+
+
+def test_an_interface_that_the_settings_name_twice_is_one(serve, root):
+    exporter = serve(tcp_interfaces=["eth0", "eth0"])
+    assert exporter.text().count("efa_node_tcp_tx_bytes_total{") == 1
+    assert [interface["name"] for interface in exporter.reader.read().snapshot["interfaces"]] == ["eth0"]
+
+
+@pytest.mark.parametrize("detail", [True, False])
+def test_a_device_that_may_be_no_efa_device_is_neither_found_nor_missing(root, serve, detail):
+    unknown, *others = names(root)
+    function = (root / "sys/class/infiniband" / unknown / "device").resolve()
+    (function / "driver").unlink()
+    (function / "vendor").unlink()
+    (function / "vendor").mkdir()  # a read of it fails
+    found = (exporter := serve(detail=detail)).samples()
+    assert "efa_devices_found" not in found
+    assert found["efa_devices_expected"] == DEVICES
+    if detail:
+        assert exporter.devices("efa_device_read_success") == {unknown: 0, **dict.fromkeys(others, 1)}
+        assert set(exporter.devices("efa_tx_bytes_total")) == set(others)
+    else:
+        assert "efa_tx_bytes_total" not in found
 
 
 def test_a_device_that_is_taken_away_has_no_series_any_more(root, serve):
@@ -331,6 +366,14 @@ def test_a_job_is_there_from_its_prolog_to_its_epilog(tmp_path, root, serve):
     node.run("epilog", 7, **told)
     assert exporter.samples(job_id="7") == {}
     assert exporter.samples(job_id="8") == {"efa_job_info": 1}
+
+
+def test_a_name_that_is_no_utf_8_does_not_cost_the_scrape(tmp_path, root, serve):
+    node = Node(tmp_path, name="gpu-st-p4d-1", root=str(root), compute_resources={"gpu/p4d": DEVICES})
+    exporter = serve(spool_dir=str(node.spool))
+    node.run("prolog", 7, SLURM_JOB_USER="ana\udce9", SLURM_JOB_PARTITION="gpü", SLURM_JOB_NUM_NODES="2")
+    assert exporter.samples(user="ana?", partition="gpü") == {"efa_job_info": 1}
+    assert generate_latest(registry_of(exporter.collector))
 
 
 def runs(exporter: Exporter) -> dict[tuple[str, str], float]:

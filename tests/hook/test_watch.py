@@ -215,6 +215,32 @@ def test_counters_that_cannot_be_read_are_told_once_as_not_known(node, talk):
     assert calls(node) == [], "and nobody ends a job for that"
 
 
+@pytest.mark.parametrize(
+    "cgroup",
+    ["0::/system.slice/slurmstepd.scope/job_{}/step_0/user/task_0", "9:devices:/slurm/uid_0/job_{}/step_0\n1:x:/"],
+)
+def test_where_another_job_of_the_same_user_runs_nobody_says_whose_ranks_talk(node, talk, cgroup):
+    for process, job in ((4242, 7), (4243, 8)):
+        folder = node.root / "proc" / str(process)
+        folder.mkdir(parents=True)
+        (folder / "cgroup").write_text(cgroup.format(job) + "\n")
+    process = start(node, EFAKIT_WATCH="stop")
+    line = process.stdout.readline()
+    assert line.startswith(f"efakit: warning on {node.name}: ")
+    assert line.endswith("none over EFA, and job 8 of the same user runs here too: whose ranks talk is not known\n")
+    assert end(process) == ""
+    assert calls(node) == [], "and nobody ends a job for another's traffic"
+
+
+def test_processes_of_the_job_itself_change_nothing(node, talk):
+    for process, job in ((4242, 7), (4243, 8)):
+        folder = node.root / "proc" / str(process)
+        folder.mkdir(parents=True)
+        (folder / "cgroup").write_text(f"0::/system.slice/slurmstepd.scope/job_{job}/step_0\n")
+    said = until_it_ends(start(node, EFAKIT_WATCH="stop", SLURM_JOB_ID_HET_GROUP_0="7", SLURM_JOB_ID_HET_GROUP_1="8"))
+    assert "the ranks talk over TCP and not over EFA" in said[0]
+
+
 def until_it_ends(process: subprocess.Popen[str]) -> list[str]:
     """Return the lines of a process that ends although its input goes on."""
     status = process.wait(timeout=60)  # it says little: the pipe holds it

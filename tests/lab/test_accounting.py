@@ -89,10 +89,17 @@ class Annotated:
         self.name = cluster.run(["sacctmgr", "-n", "-P", "show", "cluster", "format=cluster"]).stdout.strip()
 
     def records(
-        self, job: int, *, tcp: bool = False, comment: str = "", shift: float = 0.0, field: str = "AdminComment"
+        self,
+        job: int,
+        *,
+        tcp: bool = False,
+        comment: str = "",
+        shift: float = 0.0,
+        field: str = "AdminComment",
+        rows: int = 1,
     ) -> None:
         """Publish the records of an ended job of both nodes, and give it a text that is there before."""
-        accounted(self.cluster, job)
+        accounted(self.cluster, job, rows)
         ended_at = time.time() + shift
         records = []
         for node in NODES:
@@ -112,7 +119,7 @@ class Annotated:
         output = self.cluster.run([*argv, "--format", "json", *options], env=environment).stdout
         return json.loads(output)  # type: ignore[no-any-return]
 
-    def comment(self, job: int, field: str = "AdminComment") -> str:
+    def comment(self, job: int | str, field: str = "AdminComment") -> str:
         argv = ["sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={job}", f"--format={field}"]
         return self.cluster.run(argv).stdout.rstrip("\n")
 
@@ -143,6 +150,22 @@ def test_verdicts_become_comments_of_empty_fields_and_of_own_lines_alone(cluster
     assert [jobs.comment(job) for job in (theirs, other_run)] == [before[theirs], ""]
     told = jobs.annotate()
     assert (told["written"], sorted(told["same"])) == ({}, [good, fallen, ours])
+
+
+def test_the_verdict_of_an_array_s_last_task_goes_to_no_other_one(cluster: LabCluster, tmp_path: Path) -> None:
+    """The last task has the array's own id, by which sacctmgr takes all tasks."""
+    jobs = Annotated(cluster, tmp_path)
+    array = submit(cluster, "true", "--nodes=2", "--array=0-1")
+    jobs.records(array, rows=2)
+    argv = ["sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={array}", "--format=JobIDRaw,JobID"]
+    names = dict(line.split("|") for line in cluster.run(argv).stdout.splitlines())
+    own = names.pop(str(array))
+    (other,) = names.values()
+    cluster.run(["sacctmgr", "-i", "modify", "job", f"jobid={other}", "set", "AdminComment=rack 7"])
+    assert [jobs.comment(own), jobs.comment(other)] == ["", "rack 7"]
+    line = "efakit: efa, 2 nodes, EFA 2 GB, TCP 200 B"
+    assert jobs.annotate()["written"] == {str(array): line}
+    assert [jobs.comment(own).lower(), jobs.comment(other)] == [line.lower(), "rack 7"]
 
 
 @pytest.mark.skipif(RELEASE < (23, 2), reason="Slurm has Extra from 23.02 on")

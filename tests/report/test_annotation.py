@@ -12,9 +12,10 @@ from efakit.cli.main import efakit
 from efakit.jobs.records import find_runs
 from efakit.jobs.verdict import VERDICTS, judge
 from efakit.report.annotation import decide, is_same_run, line_of, recorded
+from efakit.report.answer import answer
 from tests.jobs import labelled
 from tests.jobs.labelled import Maker
-from tests.jobs.making import version_2, write
+from tests.jobs.making import GB, counters, version_2, write
 
 LINE = "efakit: efa, 2 nodes, EFA 2 GB, TCP 20 B"
 
@@ -22,7 +23,7 @@ SACCT = """#!/bin/sh
 echo "sacct $*" >> @CALLS@
 [ "$1" != --version ] || { echo slurm-wlm @RELEASE@; exit; }
 for word; do case $word in --delimiter=*) mark=${word#*=};; esac; done
-printf '%s' "7${mark}COMPLETED${mark}n[1-2]${mark}1000${mark}2000${mark}@COMMENT@${mark}
+printf '%s' "7${mark}COMPLETED${mark}n[1-2]${mark}1000${mark}2000${mark}@NAME@${mark}@COMMENT@${mark}
 "
 """
 
@@ -37,6 +38,33 @@ def test_a_line_is_short_plain_and_begins_with_its_prefix(kind):
     assert line.isascii()
     assert decide(line, "efakit: another") == "set"
     assert not set(line) & set("'\"`=\\\n")
+
+
+@pytest.mark.parametrize(
+    ("known", "unread", "told"),
+    [
+        ({"tx_bytes": GB, "rx_bytes": GB}, (), "4 GB"),
+        ({}, ("tx_bytes", "rx_bytes"), "at least 2 GB"),
+        ({"rx_bytes": 5}, ("tx_bytes",), "at least 2 GB"),
+    ],
+)
+def test_bytes_of_a_device_that_was_not_read_are_not_left_out_without_a_word(known, unread, told):
+    def device(name, known, unread):
+        errors = [f"{counter}: Input/output error" for counter in unread]
+        return {"name": name, "counters": known, "unknown": list(unread), "errors": errors}
+
+    devices = [device("a", counters(GB, GB), ()), device("b", known, unread)]
+    verdict = judge(["n1", "n2"], {node: version_2(node, devices=devices) for node in ("n1", "n2")})
+    assert line_of(verdict) == f"efakit: efa, 2 nodes, EFA {told}, TCP 20 B"
+    assert answer(verdict) == f"EFA: the 2 nodes exchanged {told} over EFA, and 20 B over TCP."
+    assert decide(line_of(verdict), LINE) == "set"
+
+
+def test_little_of_which_a_part_is_unknown_is_at_most_so_much():
+    unknown = {"name": "b", "counters": {"rx_bytes": 5}, "unknown": ["tx_bytes"], "errors": ["tx_bytes: not a number"]}
+    verdict = judge(["n1", "n2"], {node: version_2(node, devices=[unknown]) for node in ("n1", "n2")})
+    assert line_of(verdict) == "efakit: no-traffic, 2 nodes, EFA at most 10 B, TCP 20 B"
+    assert decide(line_of(verdict), LINE) == "set"
 
 
 @pytest.mark.parametrize(
@@ -87,9 +115,14 @@ def test_accounting_s_row_must_be_of_the_same_run(nodes, started, ended, same, t
     assert is_same_run(known, nodes, started, ended) is same
 
 
-def sacct(folder: Path, text: str = "", release: str = "26.05.3") -> str:
+def sacct(folder: Path, text: str = "", release: str = "26.05.3", name: str = "7") -> str:
     """Return sacct as a script that knows job 7, of which the field that is asked for holds a text."""
-    return SACCT.replace("@COMMENT@", text).replace("@RELEASE@", release).replace("@CALLS@", f"{folder}/asked")
+    return (
+        SACCT.replace("@COMMENT@", text)
+        .replace("@NAME@", name)
+        .replace("@RELEASE@", release)
+        .replace("@CALLS@", f"{folder}/asked")
+    )
 
 
 @pytest.fixture
@@ -126,6 +159,20 @@ def test_the_comment_goes_to_this_cluster_s_job_by_sacctmgr(commands, tmp_path):
     assert called.startswith("-i|modify|job|where|cluster=lab|jobid=7|set|AdminComment=efakit: efa, 2 nodes,")
 
 
+@pytest.mark.parametrize("name", ["7_3", "7+0", "6_12"])
+def test_a_task_and_a_component_are_named_so_that_sacctmgr_writes_to_no_other_one(commands, tmp_path, name):
+    commands("sacct", sacct(tmp_path, name=name))
+    assert "1 jobs annotated" in annotate(tmp_path / "records")[1]
+    assert f"|jobid={name}|" in (tmp_path / "called").read_text()
+
+
+@pytest.mark.parametrize("name", ["7_[3-9]", "", "7,8", "7.batch"])
+def test_what_is_not_one_job_is_not_written_to(commands, tmp_path, name):
+    commands("sacct", sacct(tmp_path, name=name))
+    assert "0 jobs annotated" in annotate(tmp_path / "records")[1]
+    assert not (tmp_path / "called").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "comment", "told"),
     [
@@ -160,7 +207,7 @@ def test_extra_is_read_and_written_where_the_release_has_it(commands, tmp_path):
         (tmp_path / "called").unlink(missing_ok=True)
         assert annotate(tmp_path / "records", "--field", "extra")[0] == 0
         assert "|jobid=7|set|Extra=efakit: efa, 2 nodes," in (tmp_path / "called").read_text()
-        assert (tmp_path / "asked").read_text().splitlines()[-1].endswith("NodeList,Start,End,Extra")
+        assert (tmp_path / "asked").read_text().splitlines()[-1].endswith("NodeList,Start,End,JobID,Extra")
 
 
 @pytest.mark.parametrize("text", ['{"rack": 7}', "my run", "efakit"])

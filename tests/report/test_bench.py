@@ -315,6 +315,79 @@ def test_a_latency_is_worse_where_it_is_higher(cluster):
     assert cluster.rules(42) == set()
 
 
+@pytest.mark.parametrize(("values", "rules"), [((90.0, 364.0), set()), ((90.0, 310.0), {"bench-below-earlier"})])
+def test_of_several_tables_of_one_test_the_best_is_held_against_earlier_runs(cluster, values, rules):
+    cluster.history(360.0, 365.0, 370.0)
+    hosts = cluster.job(42)
+    cluster.log.write_text("".join(all_reduce(hosts, value) for value in values))  # such as one a protocol of NCCL
+    found = [item for item in cluster.data(42)["findings"] if item["rule"].startswith("bench-")]
+    assert {item["rule"] for item in found} == rules
+    assert all("310" in item["message"] for item in found)
+    assert len(found) <= 1
+
+
+def test_the_slow_half_of_the_nodes_is_told_beside_the_other_one(cluster):
+    cluster.history(360.0, 365.0, 370.0, nodes=2)
+    hosts = cluster.job(42, nodes=4)
+    cluster.log.write_text(all_reduce(hosts[:2], 364.0) + all_reduce(hosts[2:], 250.0))
+    found = [item for item in cluster.data(42)["findings"] if item["rule"] == "bench-below-earlier"]
+    assert ["250" in item["message"] for item in found] == [True]
+
+
+OSU_TABLES = {
+    "one pair in place of 64": (
+        "# OSU MPI Multiple Bandwidth / Message Rate Test v7.5\n# [ pairs: {} ] [ window size: 64 ]\n"
+        "# Size                  MB/s        Messages/s\n4194304    {:.2f}        5000.00\n",
+        (64, 36_000.0),
+        (1, 12_000.0),
+    ),
+    "more ranks, of which nothing tells": (
+        "# OSU MPI Allreduce Latency Test v7.5\n# Size       Avg Latency(us)\n{}        {:.2f}\n",
+        (8, 20.0),
+        (8, 60.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OSU_TABLES)
+def test_tables_of_osu_are_not_held_against_those_of_other_ranks(cluster, case):
+    table, before, now = OSU_TABLES[case]
+    for number in (1, 2, 3):
+        cluster.job(number, nodes=2)
+        cluster.log.write_text(table.format(*before))
+        assert cluster.report(number, "--keep")[0] == 0
+    cluster.job(42, nodes=2)
+    cluster.log.write_text(table.format(*now))
+    assert cluster.rules(42) == set()
+
+
+def test_as_many_pairs_are_compared(cluster):
+    table, (pairs, value), _ = OSU_TABLES["one pair in place of 64"]
+    for number in (1, 2, 3):
+        cluster.job(number, nodes=2)
+        cluster.log.write_text(table.format(pairs, value))
+        cluster.report(number, "--keep")
+    cluster.job(42, nodes=2)
+    cluster.log.write_text(table.format(pairs, value / 2))
+    assert cluster.rules(42) == {"bench-below-earlier"}
+    assert "(64 pairs, window 64)" in cluster.sentences(42)[0]
+
+
+def test_ranks_in_groups_are_not_held_against_ranks_in_one(cluster):
+    cluster.history(360.0, 365.0, 370.0, nodes=2)
+    hosts = cluster.job(42, nodes=2)
+    whole = "# Collective test starting: all_reduce_perf\n" + all_reduce(hosts, 45.0)
+    split = whole.splitlines(keepends=True)
+    for place, line in enumerate(split):
+        if " Rank " in line:
+            split[place] = line.replace("Group  0", f"Group  {int(line.split()[2]) % 8}")
+    cluster.log.write_text("".join(split))
+    (told,) = cluster.sentences(42)
+    assert "all_reduce (8 groups)" in told
+    assert "median" not in told
+    assert cluster.rules(42) == set()
+
+
 def test_processes_that_ran_each_for_itself_are_a_finding(cluster):
     hosts = cluster.job(42, nodes=2)
     one = "# nThread 1 nGpus 1\n# Using devices\n"

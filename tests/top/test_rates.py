@@ -8,10 +8,20 @@ import pytest
 from rich.console import Console
 
 from efakit.errors import UsageError
+from efakit.exporter.reading import Reading
 from efakit.top.exporters import Unreachable, host_and_port, sample_of
+from efakit.top.here import Here
 from efakit.top.sample import NodeRates, Sample, rates
 from efakit.top.table import bar, of_devices, of_nodes
 
+SNAPSHOT = {
+    "devices_listed": True,
+    "devices": [],
+    "devices_present": [],
+    "unknown_devices": [],
+    "interfaces": [],
+    "instance_type": None,
+}
 LONG = "gpu-dy-p5-48xlarge-with-a-long-name-in-us-east-1-"
 
 
@@ -118,7 +128,7 @@ efa_line_rate_bytes_per_second {value}
 efa_device_read_success{{device="a"}} 1
 efa_tx_bytes_total{{device="a"}} {value}
 """
-    found = rates("n", sample_of(text_of_it, 0), sample_of(text_of_it, 1))
+    found = rates("n", sample_of(text_of_it, 0, 0), sample_of(text_of_it, 1, 1))
     assert (found.found, found.line_rate, found.tx, found.of_line_rate) == (None, None, None, None)
     assert text(of_nodes([found]))
 
@@ -154,6 +164,71 @@ def test_nodes_and_devices_with_long_names_and_large_numbers_fit_80_columns():
     assert drawn.count("999 GB/s") == 32 * 2
 
 
+@pytest.mark.parametrize("speed", [99.9e9, 0.5, 999.4e6, 1e9, 100e9])
+def test_no_number_is_cut_off_at_80_columns(speed):
+    before = {f"rdmap{number}s0-{LONG}": counters(0, 0) for number in range(32)}
+    after = {name: counters(speed, speed, 1, 1) for name in before}
+    node = rates(LONG, sample(0, before, line_rate=speed * 3.2), sample(1, after, line_rate=speed * 3.2))
+    some = NodeRates(LONG, tx=speed, rx=speed, tcp_tx=speed, tcp_rx=speed, partial=True, found=31, expected=32)
+    for table in (of_devices(node), of_nodes([node, some])):
+        wide, narrow = (text(table, width).splitlines() for width in (300, 80))
+        assert [line.split() for line in narrow] == [line.split() for line in wide]
+
+
+def metrics(tx: int, reading_took: float) -> str:
+    took = f"efa_scrape_duration_seconds {reading_took}\nefa_scrape_success 1\n"
+    return f'{took}efa_device_read_success{{device="a"}} 1\nefa_tx_bytes_total{{device="a"}} {tx}\n'
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "tx"),
+    [
+        ((0, 0.1, 0.01), (2, 2.1, 0.01), 50),
+        # A device hung for five seconds: the counters of the others were read before.
+        ((0, 5, 5), (5.0, 5.0, 0), 20),
+        ((0, 0, 0), (5, 10, 5), 20),
+        # Nobody knows when within these five seconds.
+        ((0, 5, 0.01), (6, 6, 0.01), None),
+        ((0, 0, 0), (2, 4, 0.01), None),
+    ],
+)
+def test_a_rate_is_over_the_time_between_the_readings_and_not_between_the_answers(first, second, tx):
+    samples = [
+        sample_of(metrics(count, took), sent, answered) for count, (sent, answered, took) in ((0, first), (100, second))
+    ]
+    found = rates("n", *samples).tx
+    assert found == (None if tx is None else pytest.approx(tx))
+
+
+def test_this_node_s_counters_are_of_the_moment_in_which_reading_them_began(monkeypatch):
+    clock = [3.0]
+    monkeypatch.setattr("efakit.top.here.time.monotonic", lambda: clock[0])
+
+    class Slow:
+        def read(self) -> Reading:
+            clock[0] += 5  # a device hangs
+            return Reading(SNAPSHOT, None, None, 5.0)
+
+    assert Here(Slow(), lambda _: None)().at == 3.0
+
+
+def test_a_device_of_which_nobody_knows_whether_it_is_an_efa_device_may_carry_traffic():
+    snapshot = {
+        **SNAPSHOT,
+        "devices": [{"name": "a", "counters": {"tx_bytes": 5, "rx_bytes": 5}}],
+        "devices_present": ["a"],
+        "unknown_devices": [{"name": "b", "error": "Input/output error"}],
+    }
+
+    class Told:
+        def read(self) -> Reading:
+            return Reading(snapshot, 2, None, 0.0)
+
+    look = Here(Told(), lambda _: None)
+    found = rates("n", look(), look())
+    assert (found.partial, found.found, found.expected) == (True, None, 2)
+
+
 def test_what_a_node_is_called_never_steers_the_terminal():
     assert "\x1b" not in text(of_nodes([NodeRates("a\x1b[2J[red]b", "c\x1b]0;d\x07")]))
 
@@ -173,12 +248,17 @@ def test_a_bar_is_as_long_as_its_share(share, drawn):
 )
 def test_another_answer_than_metrics_of_efa_is_called_so(answer, why):
     with pytest.raises(Unreachable, match=why):
-        sample_of(answer, 0)
+        sample_of(answer, 0, 0)
+
+
+@pytest.mark.parametrize("name", ["a\rb", "a\x0bb", "a\x85b", "a\u2028b"])
+def test_a_label_may_hold_what_ends_a_line_elsewhere(name):
+    assert sample_of(f'efa_scrape_success 1\nefa_job_info{{job_id="7",user="{name}"}} 1\n', 0, 0).jobs == ("7",)
 
 
 def test_labels_are_read_as_they_are_written():
     found = sample_of(
-        'efa_scrape_success 1\nefa_job_info{job_id="7",user="a\\"},\\\\b\\n"} 1.0\nx{a="b"} NaN\nbad line\n', 0
+        'efa_scrape_success 1\nefa_job_info{job_id="7",user="a\\"},\\\\b\\n"} 1.0\nx{a="b"} NaN\nbad line\n', 0, 0
     )
     assert found.jobs == ("7",)
 

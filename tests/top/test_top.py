@@ -167,7 +167,7 @@ def test_once_tells_all_nodes_and_one_that_hangs_or_refuses_costs_its_own_row(tr
         bound.bind(("127.0.0.1", 0))
         closed = f"127.0.0.1:{bound.getsockname()[1]}"
         listed = [item for address in (one, hung, sums, closed) for item in ("--exporter", address)]
-        found = nodes("--interval", "0.2", "--timeout", "3", *listed)
+        found = nodes("--interval", "1", "--timeout", "3", *listed)
     assert [node["node"] for node in found] == [one, hung, sums, closed]
     assert [node["error"] is None for node in found] == [True, False, True, False]
     assert "no answer" in found[1]["error"]

@@ -97,3 +97,7 @@ POINT_TO_POINT = (
     PointToPoint("Bi-Directional Bandwidth", 2, _OSU),
     PointToPoint("Multiple Bandwidth / Message Rate", 0, _OSU),
 )
+OF_TWO_RANKS = ("Latency", "Bandwidth", "Bi-Directional Bandwidth")
+"""Tests of OSU that end with an error unless they have two ranks.
+
+Of the others its tables do not tell how many there are, but for the pairs of Multiple Bandwidth / Message Rate."""

@@ -84,8 +84,9 @@ def annotate(
             known = runs[job_id]
             del outcome.written[job_id]
             try:
-                if _is_wanted(outcome, asked.get(job_id), known):
-                    set_accounted_text(job_id, cluster, field, known.line, timeout_seconds)
+                job = asked.get(job_id)
+                if _is_wanted(outcome, job, known) and job is not None and job.name is not None:
+                    set_accounted_text(job.name, cluster, field, known.line, timeout_seconds)
             except SourceError as error:
                 del outcome.written[job_id]
                 if len(outcome.faults) < _MOST_FAULTS:
@@ -119,7 +120,7 @@ def _refuse_older(field: TextField, timeout_seconds: float) -> None:
 def _is_wanted(outcome: Outcome, job: AccountedJob | None, run: Recorded) -> bool:
     """Note what is to be done with a job, and return whether its line is to be written."""
     is_run = job is not None and is_same_run(run, job.node_list, job.started_at, job.ended_at)
-    if job is None or not is_run or job.state not in FINAL_STATES:
+    if job is None or not is_run or job.state not in FINAL_STATES or job.name is None:
         outcome.unknown.append(run.job_id)
         return False
     what = decide(job.text, run.line)

@@ -27,6 +27,30 @@ _OF_TCP = {"tx_bytes": "sent", "rx_bytes": "received"}
 Families = Iterator[Any]
 
 
+class Sums:
+    """Sums over all devices that only grow: one that fell with a device that goes away would count as begun anew.
+
+    Prometheus then takes all that the others ever counted for new
+    (https://prometheus.io/docs/prometheus/latest/querying/functions/#rate).
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, int] = {}
+        self._last: dict[str, dict[str, int]] = {}
+
+    def of(self, counter: str, values: Mapping[str, int]) -> int:
+        """Take a counter's values by device, and return its sum.
+
+        A device that is new or began anew adds its whole value. One that is away may come back: its last value is kept.
+        """
+        last = self._last.setdefault(counter, {})
+        before = {name: last.get(name, 0) for name in values}
+        grown = (now - before[name] if now >= before[name] else now for name, now in values.items())
+        self._sums[counter] = self._sums.get(counter, 0) + sum(grown)
+        last.update(values)
+        return self._sums[counter]
+
+
 class NodeCollector(Collector):
     """Reads the node at each scrape; one scrape at a time.
 
@@ -38,7 +62,7 @@ class NodeCollector(Collector):
     ) -> None:
         self._read = read
         self._line_rate = line_rate
-        self._detail = device_detail
+        self._sums = None if device_detail else Sums()
         self._one = Lock()
 
     def describe(self) -> Iterable[Any]:
@@ -53,16 +77,16 @@ class NodeCollector(Collector):
             except NoChild:
                 yield _gauge("efa_scrape_success", "Whether the node could be read: 1, or 0", 0)
                 return
-        yield from families(reading, self._line_rate, device_detail=self._detail)
+            found = list(families(reading, self._line_rate, self._sums))
+        yield from found
 
 
-def families(reading: Reading, line_rate: Callable[[str], float | None], *, device_detail: bool) -> Families:
-    """Give the metrics of a reading; without ``device_detail`` the sum over all devices where all were read."""
+def families(reading: Reading, line_rate: Callable[[str], float | None], sums: Sums | None) -> Families:
+    """Give the metrics of a reading; with ``sums`` those over all devices, where all were read, else each device's."""
     snapshot = reading.snapshot
     yield _gauge("efa_scrape_success", "Whether the node could be read: 1, or 0", int(snapshot["devices_listed"]))
     yield _gauge("efa_scrape_duration_seconds", "Seconds that reading the node took", reading.seconds)
     yield _node(reading)
-    # What may be an EFA device or not is neither found nor missing.
     if snapshot["devices_listed"] and not snapshot["unknown_devices"]:
         yield _gauge("efa_devices_found", "EFA devices of the node", len(snapshot["devices_present"]))
     if reading.expected is not None:
@@ -72,12 +96,17 @@ def families(reading: Reading, line_rate: Callable[[str], float | None], *, devi
         text = "Bytes a second that the instance type's network can move each way, EFA and TCP together"
         yield _gauge("efa_line_rate_bytes_per_second", text, rate)
     if snapshot["devices_listed"]:
-        yield from _devices(reading, device_detail=device_detail)
+        yield from _devices(reading, sums)
     yield from _interfaces(reading)
     if reading.jobs is not None:
         yield _jobs(reading.jobs)
     if reading.hooks is not None:
         yield from _hooks(reading.hooks)
+
+
+def _label(text: str) -> str:
+    """Return a name without the bytes that are no UTF-8: one of them would cost the whole scrape."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
@@ -93,36 +122,38 @@ def _node(reading: Reading) -> InfoMetricFamily:
     return InfoMetricFamily("efa_node", "The node, its EFA driver and efakit's release", value=labels)
 
 
-def _devices(reading: Reading, *, device_detail: bool) -> Families:
+def _devices(reading: Reading, sums: Sums | None) -> Families:
     snapshot = reading.snapshot
     values = {device["name"]: _counters(device) for device in snapshot["devices"]}
     success = GaugeMetricFamily(
         "efa_device_read_success", "Whether all counters of the device were read: 1, or 0", labels=["device"]
     )
     whole = {device["name"] for device in snapshot["devices"] if not device["errors"]}
-    for name in (*snapshot["devices_present"], *(item["name"] for item in snapshot["unknown_devices"])):
-        success.add_metric([name], int(name in whole))
-    if device_detail:
+    # Of the last ones it is not known whether they are EFA devices: then nothing of them was read.
+    present = [*snapshot["devices_present"], *(item["name"] for item in snapshot["unknown_devices"])]
+    for name in present:
+        success.add_metric([_label(name)], int(name in whole))
+    if sums is None:
         yield success
     else:
         text = "EFA devices all of whose counters were read"
         yield _gauge("efa_devices_read", text, len(whole))
-    labels = {name: {"device": name} for name in values}
+    labels = {name: {"device": _label(name)} for name in values}
     for counter in sorted({counter for found in values.values() for counter in found}):
         family = CounterMetricFamily(
-            f"efa_{counter}", _MEANINGS.get(counter, f"Driver: {counter}"), labels=["device"] * device_detail
+            f"efa_{counter}", _MEANINGS.get(counter, f"Driver: {counter}"), labels=["device"] if sums is None else []
         )
-        if device_detail:
+        if sums is None:
             # Not by add_metric: a node with 32 devices has 1,200 of these.
             series = f"efa_{counter}_total"
             family.samples = [
                 Sample(series, labels[name], found[counter]) for name, found in values.items() if counter in found
             ]
             yield family
-        elif not snapshot["unknown_devices"] and all(
-            counter in values.get(name, {}) for name in snapshot["devices_present"]
-        ):
-            family.add_metric([], sum(found[counter] for found in values.values()))
+        elif all(counter in values.get(name, {}) for name in present):
+            by_device = {name: found[counter] for name, found in values.items()}
+            # The driver's own counters say what is so since it was loaded, such as a dead admin queue.
+            family.add_metric([], sums.of(counter, by_device) if counter in _MEANINGS else sum(by_device.values()))
             yield family
 
 
@@ -139,7 +170,7 @@ def _interfaces(reading: Reading) -> Families:
         )
         for interface in reading.snapshot["interfaces"]:
             if counter in interface["counters"]:
-                family.add_metric([interface["name"]], interface["counters"][counter])
+                family.add_metric([_label(interface["name"])], interface["counters"][counter])
         yield family
 
 
@@ -183,5 +214,7 @@ def _jobs(jobs: Iterable[Job]) -> InfoMetricFamily:
     )
     for job in jobs:
         nodes = "" if job.nodes is None else str(job.nodes)
-        family.add_metric([str(job.job_id)], {"user": job.user, "partition": job.partition, "nodes": nodes})
+        family.add_metric(
+            [str(job.job_id)], {"user": _label(job.user), "partition": _label(job.partition), "nodes": nodes}
+        )
     return family

@@ -113,6 +113,11 @@ class Exchange:
         self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
         return None
 
+    def put_off(self, now: float) -> None:
+        """Begin anew later: the bytes may be another job's."""
+        self._forget()
+        self._not_before = now + _LONGEST_PAUSE_SECONDS
+
     def _forget(self) -> None:
         self._looks, self.exchanged_bytes = 0, 0
         self._at_suspicion, self.peers = None, set()

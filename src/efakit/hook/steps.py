@@ -7,7 +7,8 @@ import os
 from efakit.node.files import below, list_folder, read_text_or_none
 
 _STEP_PROGRAM = "slurmstepd"
-_MOST_BYTES, _MOST_DIGITS = 512, 20
+_MOST_BYTES, _MOST_DIGITS, _MOST_GROUP_BYTES = 512, 20, 8192
+_JOB = b"job_"
 
 
 def jobs_with_steps(root: str) -> set[int] | None:
@@ -59,9 +60,31 @@ def jobs_in_cgroups(root: str) -> set[int]:
     return found
 
 
-def _read(path: str) -> bytes:
+def jobs_of_user(root: str, user_id: int) -> set[int]:
+    """Return the ids of the jobs of which this user has processes here, by their cgroups of either version: a sign.
+
+    ``.../job_42/step_0/...`` (``src/plugins/cgroup`` in SchedMD/slurm).
+    """
+    folder = below(root, "proc")
+    found: set[int] = set()
+    for name in list_folder(folder):
+        path = os.path.join(folder, name)
+        try:
+            if not name.isdigit() or os.stat(path).st_uid != user_id:
+                continue
+            groups = _read(os.path.join(path, "cgroup"), _MOST_GROUP_BYTES)
+        except OSError:
+            continue  # it ended just now
+        for part in groups.replace(b"\n", b"/").split(b"/"):
+            digits = part[len(_JOB) :] if part.startswith(_JOB) else b""
+            if digits.isdigit() and len(digits) <= _MOST_DIGITS:
+                found.add(int(digits))
+    return found
+
+
+def _read(path: str, most_bytes: int = _MOST_BYTES) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(descriptor, _MOST_BYTES)
+        return os.read(descriptor, most_bytes)
     finally:
         os.close(descriptor)

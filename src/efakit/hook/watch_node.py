@@ -13,6 +13,7 @@ import time
 from efakit.catalog.thresholds import EFA_FLOOR
 from efakit.hook.exchange import LOOK_SECONDS, Exchange, ranks_bytes
 from efakit.hook.output import say
+from efakit.hook.steps import jobs_of_user
 from efakit.hook.watch import MODE, PEERS, find_program
 from efakit.node.bounded import NoChild, run_bounded
 from efakit.node.command import run_program
@@ -70,6 +71,7 @@ class _Watch:
         self._input.register(0, select.POLLIN)
         self._children: list[int] = []
         self._failures = 0
+        self._told_of_others = False
         self._paths: list[tuple[str, str]] = []
 
     def until_end(self) -> str:
@@ -95,17 +97,34 @@ class _Watch:
             if connections is not None and exchange.look(now, connections):
                 devices = self._devices()
                 answer = exchange.answer(now, devices)
-                if answer is not None:
+                if answer == "fallback" and self._may_be_anothers():
+                    exchange.put_off(now)
+                elif answer is not None:
                     return answer, devices
         return None
 
-    def _speak(self, answer: Answer, before: Devices) -> str:
-        exchange, node = self._exchange, self._run.node
-        how_much = "%d MB exchanged with %d of the job's nodes over TCP in %d s" % (
+    def _may_be_anothers(self) -> bool:
+        """Return whether the connections may be those of another job of this user, which the first time is said."""
+        # Of a heterogeneous job the components have ids of their own.
+        begins = ("SLURM_JOB_ID", "SLURM_HET_JOB_ID", "SLURM_PACK_JOB_ID")
+        own = {value for name, value in self._run.environment.items() if name.startswith(begins)}
+        others = sorted(job for job in jobs_of_user(self._root, self._user) if str(job) not in own)
+        if others and not self._told_of_others:
+            self._told_of_others = True
+            text = "warning on %s: %s, none over EFA, and job %d of the same user runs here too: whose ranks talk is "
+            say((text + "not known") % (self._run.node, self._how_much(), others[0]))
+        return bool(others)
+
+    def _how_much(self) -> str:
+        exchange = self._exchange
+        return "%d MB exchanged with %d of the job's nodes over TCP in %d s" % (
             exchange.exchanged_bytes // 1_000_000,
             len(exchange.peers),
             round(time.monotonic() - exchange.since),
         )
+
+    def _speak(self, answer: Answer, before: Devices) -> str:
+        node, how_much = self._run.node, self._how_much()
         if answer == "unknown":
             say(
                 "warning on %s: %s, and EFA's counters cannot be read: whether EFA is used is not known"

@@ -72,10 +72,10 @@ def find_interfaces(root: str, wanted: str | Sequence[str]) -> list[str]:
     """Return the names of the interfaces whose bytes count as TCP.
 
     ``auto``: those whose driver is ``ena``, since lo, bridges and veth pairs would count a byte twice. Otherwise
-    the given names, present or not. Raises OSError where the kernel would not tell: that is not "none".
+    the given names, present or not, each once. Raises OSError where the kernel would not tell: that is not "none".
     """
     if not isinstance(wanted, str):
-        return list(wanted)
+        return list(dict.fromkeys(wanted))
     folder = below(root, "sys/class/net")
     return [name for name in again(names_in, folder) if _driver(os.path.join(folder, name)) == "ena"]
 

@@ -7,6 +7,7 @@ still knows it, and slurmctld forgets it soon. Sources: https://slurm.schedmd.co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from efakit.slurm.job import SourceError
 from efakit.slurm.process import run
 from efakit.slurm.table import Column, new_separator, number, optional, read_table
 
+_ONE_JOB = re.compile(r"[0-9]{1,10}(?:[_+][0-9]{1,10})?")
 _MOST_IDS = 500
 """Of one question: a command line has its bounds."""
 
@@ -46,6 +48,11 @@ class AccountedJob:
     node_list: str | None
     started_at: int | None
     ended_at: int | None
+    name: str | None
+    """How Slurm's commands name this job alone: 42_3 for a task, 42+1 for a component of a heterogeneous job.
+
+    By a plain number they take all tasks of an array or all components whose first one has it. None: they name no one.
+    """
     text: str
     """What the field holds that was asked for."""
 
@@ -58,12 +65,17 @@ def _first_word(value: str) -> str:
     return value.split(" ")[0]  # CANCELLED by 1000
 
 
+def _name(value: str) -> str | None:
+    return value if _ONE_JOB.fullmatch(value) else None  # such as 42_[5-9], tasks that have not begun
+
+
 _COLUMNS = (
     Column("job_id", "JobIDRaw", number),
     Column("state", "State", _first_word),
     Column("node_list", "NodeList", optional),
     Column("started_at", "Start", _moment),
     Column("ended_at", "End", _moment),
+    Column("name", "JobID", _name),
 )
 
 
@@ -103,13 +115,16 @@ def accounted_jobs(ids: Sequence[int], field: TextField, timeout_seconds: float)
     return found
 
 
-def set_accounted_text(job_id: int, cluster: str, field: TextField, text: str, timeout_seconds: float) -> None:
-    """Write a field of the latest run of an ended job; operators, administrators and root may.
+def set_accounted_text(name: str, cluster: str, field: TextField, text: str, timeout_seconds: float) -> None:
+    """Write a field of the latest run of an ended job, by its ``AccountedJob.name``; operators and root may.
+
+    By the id of an array or a heterogeneous job sacctmgr writes to all of its tasks or components
+    (``_setup_job_cond_limits`` in ``as_mysql_jobacct_process.c`` from slurm-22-05-11-1 to slurm-26-05-3-1).
 
     Raises:
         SourceError: slurmdbd refuses, or does not answer.
     """
-    where = ["where", f"cluster={cluster}", f"jobid={job_id}"]
+    where = ["where", f"cluster={cluster}", f"jobid={name}"]
     argv = ["-i", "modify", "job", *where, "set", f"{field.name}={text}"]
     done = run_command("sacctmgr", argv, timeout_seconds)
     if done.exit_code:

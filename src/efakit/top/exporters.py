@@ -64,22 +64,24 @@ class Exporter:
         """Ask once; raise Unreachable."""
         began = time.monotonic()
         try:
-            text = self._text(began + self._seconds)
+            sent, text = self._text(began + self._seconds)
         except TimeoutError as error:
             raise Unreachable(f"no answer within {self._seconds:g} s") from error
         except ssl.SSLError as error:
             raise Unreachable(f"TLS: {error.reason or error}") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unreachable(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
-        return sample_of(text, (began + time.monotonic()) / 2)
+        return sample_of(text, sent, time.monotonic())
 
-    def _text(self, ends_at: float) -> str:
+    def _text(self, ends_at: float) -> tuple[float, str]:
+        """Return when the question was sent, and the answer."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=self._seconds)
         try:
             connection.connect()
             if self._context is not None:
                 name = self._server_name or self._host
                 connection.sock = self._context.wrap_socket(connection.sock, server_hostname=name)
+            sent = time.monotonic()
             connection.request("GET", "/metrics")
             answer = connection.getresponse()
             if answer.status != 200:
@@ -91,13 +93,17 @@ class Exporter:
                     raise TimeoutError
                 if len(content) > _MOST_BYTES:
                     raise Unreachable("it does not stop")
-            return content.decode()
+            return sent, content.decode()
         finally:
             connection.close()
 
 
-def sample_of(text: str, at: float) -> Sample:
-    """Return what the metrics of an exporter say; raise Unreachable where these are no metrics of EFA."""
+def sample_of(text: str, sent: float, answered: float) -> Sample:
+    """Return what the metrics of an exporter say; raise Unreachable where these are no metrics of EFA.
+
+    The exporter read the counters at the beginning of a reading, which it says how long it took: a device that hangs
+    holds the answer up for seconds.
+    """
     values: dict[str, float] = {}
     devices: dict[str, dict[str, float]] = {}
     present: list[str] = []
@@ -125,8 +131,9 @@ def sample_of(text: str, at: float) -> Sample:
         raise Unreachable("its node could not be read")
     found, expected = values.get("efa_devices_found"), values.get("efa_devices_expected")
     summed = "efa_devices_read" in values
+    latest = max(sent, answered - values.get("efa_scrape_duration_seconds", 0.0))
     return Sample(
-        at,
+        (sent + latest) / 2,
         None if summed else devices,
         None if summed else tuple(sorted(present)),
         sums,
@@ -135,11 +142,12 @@ def sample_of(text: str, at: float) -> Sample:
         None if expected is None else int(expected),
         values.get("efa_line_rate_bytes_per_second"),
         tuple(jobs),
+        within=(latest - sent) / 2,
     )
 
 
 def _series(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
-    for line in text.splitlines():
+    for line in text.split("\n"):  # a label may hold what else ends a line
         match = None if line.startswith("#") else _SERIES.fullmatch(line)
         if match is None:
             continue

@@ -20,6 +20,8 @@ class Here:
 
     def __call__(self) -> Sample:
         """Read once; raise Unreachable."""
+        # Before: a device that hangs holds the reading up, and the counters of the others were read at its beginning.
+        began = time.monotonic()
         try:
             reading = self._reader.read()
         except NoChild as error:
@@ -37,13 +39,14 @@ class Here:
             device["name"]: {name: float(device["counters"][name]) for name in EFA if name in device["counters"]}
             for device in snapshot["devices"]
         }
+        unknown = [item["name"] for item in snapshot["unknown_devices"]]
         kind = snapshot["instance_type"]
         return Sample(
-            time.monotonic(),
+            began,
             devices,
-            tuple(snapshot["devices_present"]),
+            (*snapshot["devices_present"], *unknown),
             tcp=tcp,
-            found=None if snapshot["unknown_devices"] else len(snapshot["devices_present"]),
+            found=None if unknown else len(snapshot["devices_present"]),
             expected=reading.expected,
             line_rate=self._line_rate(kind) if kind else None,
             jobs=tuple(str(job.job_id) for job in reading.jobs or ()),

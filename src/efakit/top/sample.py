@@ -8,11 +8,13 @@ from typing import Any
 
 EFA = ("tx_bytes", "rx_bytes", "tx_pkts", "retrans_pkts")
 TCP = ("tx_bytes", "rx_bytes")
+_MOST_UNSURE = 0.25
+"""Of the time between two looks, how much may be unknown."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a node's counters were at ``at`` (seconds of a clock that nobody sets).
+    """What a node's counters were at ``at`` (seconds of a clock that nobody sets), or at most ``within`` off that.
 
     ``devices`` has the counters that were read by device, None where the exporter tells sums only: these are in
     ``sums``. ``present`` are all devices that are there; None: unknown. ``found`` is their number; None: there may be
@@ -29,6 +31,7 @@ class Sample:
     expected: int | None = None
     line_rate: float | None = None
     jobs: tuple[str, ...] = ()
+    within: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class NodeRates:
 
 def rates(node: str, before: Sample | None, after: Sample) -> NodeRates:
     """Return the rates between two looks at a node; of the first look alone only what is no rate."""
-    seconds = after.at - before.at if before else 0.0
+    seconds = _seconds(before, after)
     count = after.expected or after.found
     share = after.line_rate / count if after.line_rate and count else None
     then = before.devices if before and before.devices is not None else {}
@@ -146,6 +149,14 @@ def rates(node: str, before: Sample | None, after: Sample) -> NodeRates:
         jobs=after.jobs,
         devices=devices,
     )
+
+
+def _seconds(before: Sample | None, after: Sample) -> float:
+    """Return the time between two looks, 0 where it is not known well enough to tell a rate."""
+    if before is None:
+        return 0.0
+    seconds = after.at - before.at
+    return seconds if before.within + after.within <= _MOST_UNSURE * seconds else 0.0
 
 
 def _tcp_rate(before: Sample | None, after: Sample, counter: str, seconds: float) -> float | None:

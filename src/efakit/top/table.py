@@ -13,10 +13,10 @@ from efakit.top.sample import DeviceRates, NodeRates
 
 _UNKNOWN = "?"
 _UNITS = ("B/s", "kB/s", "MB/s", "GB/s", "TB/s")
-_BAR = 8
-# The widths of all columns and a blank between them come to 79.
-_NAME, _DEVICE_NAME = 22, 15
-_SPEED, _SPEED_OR_MORE, _PERCENT, _AGAIN, _DEVICES = 8, 9, 5, 6, 5
+_BAR = 6
+# The widths of all columns and a blank between them come to 79: rich cuts numbers off where they do not fit.
+_NAME, _DEVICE_NAME = 21, 13
+_SPEED, _SPEED_OR_MORE, _PERCENT, _AGAIN, _DEVICES = len("99.9 MB/s"), len(">99.9 MB/s"), 5, 6, 5
 
 
 def of_nodes(found: Sequence[NodeRates], most_rows: int | None = None) -> RenderableType:

@@ -8,6 +8,7 @@ from functools import cache
 from statistics import median
 from typing import Any
 
+from efakit.catalog.benchmarks import OF_TWO_RANKS
 from efakit.diagnose.bench.tables import NCCL_TESTS, NCCOM, OSU, Row, Table
 from efakit.jobs.bench_results import KeptRun, Key, Measured, earlier_than
 from efakit.jobs.findings import Limits, Standout
@@ -72,6 +73,7 @@ def measured_of(judged: Sequence[Judged]) -> tuple[Measured, ...]:
 def findings_of(judged: Sequence[Judged], limits: Limits) -> list[Standout]:
     """Return the findings, each about one table or about all of a log's."""
     found = [item for one in judged for item in _findings(one, limits)]
+    found += [item for one in _best(judged) for item in _below_earlier(one, limits)]
     alone = [one.table for one in judged if one.table.is_alone] or _alone_by_label([one.table for one in judged])
     if alone:
         message = f"{len(alone)} tables of one rank each: every process ran for itself ({_place(alone[0])})"
@@ -82,10 +84,9 @@ def findings_of(judged: Sequence[Judged], limits: Limits) -> list[Standout]:
 
 def name_of(table: Table) -> str:
     """Return what a table is of, in words."""
-    if table.tool == OSU:
-        return f"OSU {table.test}{f' ({table.variant})' if table.variant else ''}"
     name = table.test or "unknown collective"
-    return f"nccom-test {name}" if table.tool == NCCOM else name
+    tool = {OSU: "OSU ", NCCOM: "nccom-test "}.get(table.tool, "")
+    return f"{tool}{name}{f' ({table.variant})' if table.variant else ''}"
 
 
 def size_words(size_bytes: int) -> str:
@@ -234,17 +235,40 @@ def _findings(judged: Judged, limits: Limits) -> Iterator[Standout]:
         )
         fix = "the ranks were not on these nodes, or the nodes are of another type"
         yield standout("bench-over-line-rate", message, fix=fix, whole=True)
-    middle = judged.median
-    if middle is not None and _is_worse(judged, limits):
-        message = (
-            f"{where} {size_words(row.size_bytes)}: {number(row.best)} {table.unit}, and the median of "
-            f"{len(judged.earlier)} earlier runs is {number(middle)}"
-        )
-        if judged.new_nodes:
-            message += f"; new since then: {some(judged.new_nodes, 8)}"
-        fix = "run it on halves of the nodes to find the one that is slow" if len(judged.nodes) > 2 else ""
-        # New nodes are no proof: the finding is about the run, and does not accuse them.
-        yield standout("bench-below-earlier", message, fix=fix, whole=True)
+
+
+def _best(judged: Sequence[Judged]) -> list[Judged]:
+    """Return of tables of the same test and nodes the one with the best number: there may be one a setting."""
+    best: dict[tuple[Key, frozenset[str], int], Judged] = {}
+    for one in judged:
+        if one.measured is None or one.row is None or one.row.best is None:
+            continue
+        place = one.measured.key, frozenset(one.nodes), one.row.size_bytes
+        other = best.get(place)
+        value = other.row.best if other is not None and other.row is not None else None
+        if value is None or (one.row.best < value if one.table.is_latency else one.row.best > value):
+            best[place] = one
+    return list(best.values())
+
+
+def _below_earlier(judged: Judged, limits: Limits) -> Iterator[Standout]:
+    table, row, middle = judged.table, judged.row, judged.median
+    if middle is None or row is None or row.best is None or not _is_worse(judged, limits) or not _tells_ranks(table):
+        return
+    message = (
+        f"{name_of(table)} ({_place(table)}) {size_words(row.size_bytes)}: {number(row.best)} {table.unit}, "
+        f"and the median of {len(judged.earlier)} earlier runs is {number(middle)}"
+    )
+    if judged.new_nodes:
+        message += f"; new since then: {some(judged.new_nodes, 8)}"
+    fix = "run it on halves of the nodes to find the one that is slow" if len(judged.nodes) > 2 else ""
+    # New nodes are no proof: the finding is about the run, and does not accuse them.
+    yield standout("bench-below-earlier", message, fix=fix, whole=True)
+
+
+def _tells_ranks(table: Table) -> bool:
+    """Return whether runs that are compared surely have as many ranks."""
+    return table.tool != OSU or table.test in OF_TWO_RANKS or " pairs" in table.variant
 
 
 def _is_worse(judged: Judged, limits: Limits) -> bool:

@@ -28,6 +28,7 @@ _OSU_TITLE = re.compile(
     r"\bOSU (MPI|MPI_|OpenSHMEM|UPC|UPC\+\+|xCCL|NCCL)(-[A-Z]{1,20})?\s{0,9}(\S.{0,100}?)\s{1,9}Test\b"
 )
 _OSU_BUFFERS = re.compile(r"# Send Buffer on (\S{1,20}) .{0,40}Receive Buffer on (\S{1,20})")
+_OSU_PAIRS = re.compile(r"# \[ pairs: ([0-9]{1,7}) \](?: \[ window size: ([0-9]{1,9}) \])?")
 _OSU_HEAD = re.compile(r"\bSize\s{2,99}\S")
 _OSU_BARE_HEAD = re.compile(r"Avg Latency ?\(us\)")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?(?:e[+-]?\d{1,3})?|nan|inf(?:inity)?)", re.IGNORECASE | re.ASCII)
@@ -180,17 +181,29 @@ def wrong_values(text: str) -> int | None:
 
 
 def osu_title(text: str) -> tuple[str, str, str] | None:
-    """Return label, title and variant of the line that begins a table of OSU: "", Bandwidth, CUDA."""
+    """Return label, title and variant of the line that begins a table of OSU: "", Bandwidth, CUDA.
+
+    The variant also names what it measures in place of MPI.
+    """
     found = _OSU_TITLE.search(text)
     if not found:
         return None
-    return label_before(text, found.start()), found[3].lstrip("_"), (found[2] or "").lstrip("-")
+    measured = "" if found[1].startswith("MPI") else found[1]
+    return label_before(text, found.start()), found[3].lstrip("_"), f"{measured}{found[2] or ''}".lstrip("-")
 
 
 def osu_buffers(text: str) -> str:
     """Return where the buffers are, "" for any other line."""
     found = _OSU_BUFFERS.search(text)
     return f"{found[1]} {found[2]}" if found else ""
+
+
+def osu_pairs(text: str) -> str:
+    """Return how many pairs of ranks there are, and of how many messages their window is; "" for any other line."""
+    found = _OSU_PAIRS.search(text)
+    if not found:
+        return ""
+    return f"{found[1]} pairs{f', window {found[2]}' if found[2] else ''}"
 
 
 def osu_layout(text: str) -> OsuLayout | None:

@@ -210,6 +210,8 @@ class Reader:
             table.is_alone = True
         if table.is_alone:
             table.ranks = table.groups = 1
+        elif table.groups > 1:
+            table.variant = f"{table.groups} groups"
         self._begin_table(_Open(table, layout))
 
     def _nccom(self, layout: NccomLayout, number: int) -> None:
@@ -271,10 +273,10 @@ class Reader:
         found = lines.osu_layout(text)
         if found is not None:
             awaited.layout, table.unit = found, found.unit
-        elif "Buffer on" in text:
-            buffers = lines.osu_buffers(text)
-            if buffers and not table.variant.endswith(buffers):
-                table.variant = f"{table.variant} {buffers}".strip()[:_LONGEST_VARIANT]
+        elif "Buffer on" in text or "pairs: " in text:
+            more = lines.osu_buffers(text) or lines.osu_pairs(text)
+            if more and not table.variant.endswith(more):
+                table.variant = f"{table.variant} {more}".strip()[:_LONGEST_VARIANT]
         return None
 
     def _owner(self, text: str) -> str | None:
@@ -315,7 +317,12 @@ class Reader:
             return
         wrong = lines.wrong_values(text)
         if wrong is not None:
-            table.wrong_values = wrong
+            layout = self._open[label].layout
+            unchecked = (
+                isinstance(layout, Layout) and layout.counts_wrong and all(row.wrong is None for row in table.rows)
+            )
+            # nccl-tests says 0 OK too where it was told to check nothing (-c 0).
+            table.wrong_values = None if unchecked and not wrong else wrong
             return
         found = lines.ended(text)
         if found is not None:

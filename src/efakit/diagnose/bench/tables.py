@@ -42,7 +42,7 @@ class Table:
     test: str = ""
     """``all_reduce``; OSU's title such as ``Bi-Directional Bandwidth``; "" where the table does not tell it."""
     variant: str = ""
-    """Of OSU: CUDA, and where the buffers are."""
+    """Of OSU: CUDA, where the buffers are, how many pairs; of nccl-tests: into how many groups its ranks are split."""
     unit: str = "GB/s"
     ranks: int = 0
     """0: unknown."""
