@@ -200,3 +200,24 @@ def test_every_decision_of_a_job_has_a_reason(template, tmp_path):
         assert decision.subject
         assert decision.choice
         assert decision.reason
+
+
+@pytest.mark.parametrize(
+    ("job", "instance", "sourced"),
+    [
+        ({"template": "torchrun", "script": "a.py"}, "p5.48xlarge", True),
+        ({"template": "openmpi", "program": "a"}, "hpc7a.96xlarge", False),
+        ({"template": "neuron", "script": "a.py"}, "trn2.48xlarge", False),
+    ],
+)
+def test_the_plugin_s_source_stands_only_behind_what_is_said_of_the_plugin(job, instance, sourced):
+    decisions = plan_of(job, instance).slurm.jobs[0].decisions
+    (rest,) = [item for item in decisions if item.choice == "nothing else"]
+    assert ("aws-ofi-nccl" in rest.source) is sourced
+
+
+def test_the_ranks_that_do_not_follow_from_the_type_have_no_source_of_types():
+    for job in ({"program": "osu_bw"}, {"program": "osu_allreduce", "ranks_per_node": 4}):
+        decisions = plan_of({"template": "osu", "nodes": 2, **job}, "hpc7a.96xlarge").slurm.jobs[0].decisions
+        (ranks,) = [item for item in decisions if item.subject.startswith("ranks of job")]
+        assert ranks.source == ""
