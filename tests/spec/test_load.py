@@ -92,6 +92,9 @@ def test_a_fault_is_named_with_its_place(old, new, place, said):
         assert words in problems
 
 
+_LAST = GOOD.partition("jobs:")[0].count("\n") + 1
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -101,6 +104,8 @@ def test_a_fault_is_named_with_its_place(old, new, place, said):
         ("hooks: text", "is not a mapping"),
         ("hooks: {deadline_seconds: .nan}", "'.nan' is not a number"),
         ("hooks: {a: \x07}", "not valid YAML"),
+        ("hooks: {mode: warn\njobs: []", f"while parsing a flow mapping that begins in line {_LAST}"),
+        ('hooks: {mode: "warn}\n', f"while scanning a quoted scalar that begins in line {_LAST}"),
         ("jobs: &a [*a]", "its aliases"),
         ("? [a, b]\n: 1", "a key must be text"),
         ("1: 2", "a key must be text"),
