@@ -338,7 +338,8 @@ def timer(records: Path | None, output: Path | None, annotate: bool, field_name:
         try:
             replace_file(output / name, text.encode())
         except OSError as error:
-            raise UsageError(f"{printable(output / name)}: {error.strerror}") from error
+            why = f"{printable(output / name)}: cannot be written: {error.strerror}"
+            raise UsageError(f"{why}; --output names a folder that is there, such as /etc/systemd/system") from error
         click.echo(f"wrote {printable(output / name)}")
 
 
