@@ -67,7 +67,7 @@ def test_a_good_spec_gets_its_defaults():
         ("script: train.py", "script: train.py\n    mpi: pmix", "17:5", ["not an option of this job's template"]),
         ("script: train.py", "script: train.py\n    queue: gpo", "17:12", ["unknown queue 'gpo'", "'gpu'"]),
         ("subnet: subnet-0123456789abcdef1", "subnet: mine", "5:15", ["'mine'", "the id of a subnet"]),
-        ("key: my-key", "key: my-key\n  version: '3.99.0'", "12:12", ["3.99.0 is not known", "3.16.3"]),
+        ("key: my-key", "key: my-key\n  version: '3.99.0'", "12:12", ["3.99.0 is not known; write one of", "3.16.3"]),
         ("p5.48xlarge", "m5.large", "15:15", ["torchrun needs GPUs, but m5.large of queue 'gpu' has none"]),
         ("- name: gpu", "- capacity: spot\n      name: default", "5:13", ["not 'default'"]),
         (
