@@ -9,10 +9,11 @@ from efakit.catalog.release_traits import has_trait
 from efakit.catalog.stacks import Stack
 from efakit.plan.decision import Decision
 from efakit.rules.environment import Needed, holds, needed
+from efakit.rules.overview import overview
 from efakit.rules.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from efakit.spec.model import Job
 
@@ -47,7 +48,8 @@ def decide_environment(
         items = [item for item in needed(target, workloads) if not item.is_met(job.env)]
         variables = [Variable(item.name, item.value, item.row.reason) for item in items]
         decisions = [_decision(subject, item) for item in items]
-        decisions.append(_rest(subject, stack, target, workloads))
+        open_ = [row.name for row in overview(target, workloads).undecided if row.name not in job.env]
+        decisions.append(_rest(subject, stack, target, workloads, open_))
     variables += [Variable(name, value, "from the spec") for name, value in job.env.items()]
     return tuple(variables), tuple(decisions)
 
@@ -64,9 +66,16 @@ def plugin_sets(target: Target, workloads: Collection[str]) -> dict[str, str]:
     return {row.name: row.value for row in found}
 
 
-def _rest(subject: str, stack: Stack, target: Target, workloads: Collection[str]) -> Decision:
+def _rest(subject: str, stack: Stack, target: Target, workloads: Collection[str], undecided: Sequence[str]) -> Decision:
     """Return what is decided about the variables that are not set; of NCCL's, those that depend on the plugin."""
-    if not {"nccl", "mpi-launch"} & set(workloads):
+    has_nccl = bool({"nccl", "mpi-launch"} & set(workloads))
+    if undecided and (not has_nccl or stack.plugin is not None):
+        reason = (
+            f"whether the job needs {', '.join(undecided)} depends on releases that the stack does not give; "
+            "'efakit explain SPEC --job NAME' says which; name them in cluster.stack, or in the image's stack"
+        )
+        return Decision(subject, "nothing else that is certain", reason)
+    if not has_nccl:
         return Decision(subject, "nothing else", "no other rule applies to the workload")
     if not stack.has_plugin:
         reason = (
