@@ -75,9 +75,13 @@ def spec_reference() -> str:
 def _row(schema: dict[str, Any], section: dict[str, Any], key: str, value: dict[str, Any]) -> str:
     name = f"**`{key}`**" if key in section.get("required", []) else f"`{key}`"
     resolved = {**_resolve(schema, value), **value}
-    default = f"`{resolved['default']}`" if "default" in resolved else ""
+    default = f"`{_in_yaml(resolved['default'])}`" if "default" in resolved else ""
     meaning = str(resolved.get("description", "")).replace("|", "\\|")
     return f"| {name} | {_kind(schema, value)} | {default} | {meaning} |"
+
+
+def _in_yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _resolve(schema: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +94,7 @@ def _kind(schema: dict[str, Any], value: dict[str, Any]) -> str:
     if "errorMessage" in resolved:
         return str(resolved["errorMessage"])
     if "enum" in resolved:
-        return ", ".join(f"`{choice}`" for choice in resolved["enum"])
+        return ", ".join(f"`{_in_yaml(choice)}`" for choice in resolved["enum"])
     if "$ref" in value and "properties" in resolved:
         name = value["$ref"].rpartition("/")[2]
         return f"[{name}](#{name})"

@@ -62,6 +62,10 @@ def test_of_single_versions_the_rest_is_not_known():
     assert stack.summary().startswith("EFA installer unknown, libfabric 2.4.0")
 
 
+def test_a_stack_of_which_nothing_is_known_says_so_once():
+    assert stack_of().summary() == "software whose releases are unknown: cluster.stack can name them"
+
+
 def test_no_plugin_can_be_said():
     stack = stack_of(installer="1.47.0", plugin="none")
     assert (stack.plugin, stack.has_plugin) == (None, False)

@@ -100,7 +100,7 @@ def test_a_type_of_which_too_little_is_known_is_left_out_and_named(arguments, le
     done = run("catalog", "list", *arguments)
     assert left_out not in done.stdout
     (note,) = [line for line in done.stderr.splitlines() if left_out in line]
-    assert note.startswith("efakit: note: left out, for ")
+    assert note.startswith("efakit: note: left out, since ")
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,14 @@ def test_an_unknown_command_and_option_are_refused():
     refused(run("render", "--nonsense"), "No such option")
 
 
+@pytest.mark.parametrize(("instance", "notes"), [("t3.micro", 1), ("p5.48xlarge", 0)])
+def test_init_says_that_a_type_has_no_efa(tmp_path, instance, notes):
+    words = [instance if word == "p5.48xlarge" else word for word in INIT]
+    done = run(*words, "--output", tmp_path / "spec.yaml")
+    assert done.returncode == 0
+    assert done.stderr.count(f"efakit: note: {instance} has no EFA") == notes
+
+
 def test_init_writes_a_spec_that_renders(tmp_path):
     assert run_process(*INIT, "--output", "spec.yaml", cwd=tmp_path).returncode == 0
     done = run_process("render", "spec.yaml", "--out", "bundle", cwd=tmp_path)

@@ -34,6 +34,13 @@ def test_every_help_tells_the_exit_codes(call, words):
     assert re.findall(r"^  (\d)  \w", codes, re.MULTILINE) in (["0", "2"], ["0", "1", "2"])
 
 
+@pytest.mark.parametrize("words", [(), ("hooks",), ("records",), ("catalog",)], ids=" ".join)
+def test_a_list_of_commands_has_whole_sentences(call, words):
+    listed = call(*words, "--help").out.partition("Commands:\n")[2].partition("Exit codes:")[0]
+    assert "..." not in listed
+    assert all(item.rstrip().endswith(".") for item in re.split(r"\n(?=  \S)", listed.rstrip()))
+
+
 @pytest.mark.parametrize(
     "words",
     [["render"], ["validate"], ["lint"], ["submit"], ["report"], ["diagnose"], ["doctor"], ["hooks", "status"]],

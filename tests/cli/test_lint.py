@@ -190,6 +190,12 @@ def test_a_folder_without_scripts_is_refused(tmp_path):
     assert "holds no script" in refused(tmp_path)
 
 
+def test_a_folder_of_which_nothing_could_be_judged_is_not_clean(tmp_path):
+    written(tmp_path, b"", "a.sh")
+    written(tmp_path, b"", "b.sbatch")
+    assert [name in refused(tmp_path) for name in ("a.sh", "b.sbatch")] == [True, True]
+
+
 DOCKERFILE = "FROM ubuntu:24.04\nRUN apt-get update && ./efa_installer.sh -y -g --no-verify\n"
 
 

@@ -173,3 +173,25 @@ def test_json_has_files_and_findings(call, wrong):
     assert ran.code == 1
     assert {"path": "jobs/train.sbatch", "change": "new", "edited": False} in found["files"]
     assert [item["line"] for item in found["findings"] if item["severity"] == "error"] == [9]
+
+
+@pytest.mark.parametrize("options", [["--out", "out"], ["--check"], ["--diff", "--force"], ["--target", "sbatch"]])
+def test_show_refuses_the_options_that_it_would_ignore(call, spec, options):
+    ran = call("render", spec, "--show", "train", *options)
+    assert ran.code == 2
+    assert ran.out == ""
+    assert f"leave out {', '.join(item for item in options if item.startswith('-'))}" in ran.err
+
+
+def test_the_next_step_names_the_spec_and_the_readme_of_what_was_written(call, spec):
+    image = "image: 123456789012.dkr.ecr.us-west-2.amazonaws.com/efa:1"
+    eks = f"eks: {{name: mine, zones: [us-west-2a, us-west-2b], {image}}}\n"
+    spec.write_text(SPEC.replace("cluster:\n", f"{eks}cluster:\n  region: us-west-2\n"))
+    ran = call("render", spec, "--out", spec.parent / "bundle")
+    assert (ran.code, ran.err) == (0, "")
+    assert f"{spec.parent / 'bundle/eks/README.md'} has the commands." in ran.out
+    own = "parallelcluster: {key: my-key, head_node: {subnet: subnet-0123456789abcdef0}}\n"
+    with_subnet = SPEC.replace("- name: gpu\n", "- name: gpu\n      subnet: subnet-0123456789abcdef1\n")
+    spec.write_text(with_subnet.replace("cluster:\n", f"{own}cluster:\n  region: us-west-2\n"))
+    ran = call("render", spec, "--out", spec.parent / "other")
+    assert f"efakit validate {spec}" in ran.out

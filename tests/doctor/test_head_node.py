@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,13 @@ def test_a_slurm_release_with_a_known_fault_is_named(cluster):  # noqa: F811
         found = [item.finding for item in told if item.finding.rule == "slurm-release"]
         assert len(found) == there
         assert all(item.severity == "info" and version in item.message and item.fix for item in found)
+
+
+def test_where_slurm_loads_pyxis_no_task_prolog_is_asked_for(cluster):  # noqa: F811
+    for named, rules in (("(null)", []), (cluster.conf["TaskProlog"], ["task-prolog-pyxis"])):
+        site = replace(look_at(parse_config(config_of(cluster, TaskProlog=named))), pyxis=True)
+        found = [item for item in checks(site, __version__) if item.rule.startswith("task-prolog")]
+        assert [item.rule for item in found if isinstance(item, Finding)] == rules
 
 
 def test_pyxis_without_enroot_on_a_node_is_told(cluster, tmp_path):  # noqa: F811

@@ -203,11 +203,13 @@ n2:10:10 [0] NCCL INFO Using network Libfabric
 TCP_LOG = "n1:10:10 [0] NCCL INFO Using network Socket\n"
 
 
-def with_output(tmp_path: Path, before: str, during: str, job=TORCHRUN) -> Run:
+def with_output(tmp_path: Path, before: str, during: str, instance: str = "p5.48xlarge") -> Run:
     """Run a job whose output file held something before and gets more from the launch."""
     (tmp_path / "job.out").write_text(before)
     (tmp_path / "during").write_text(during)
-    launch = script_of(job).replace("\nsrun --cpus", f"\ncat {tmp_path}/during >>{tmp_path}/job.out\nsrun --cpus")
+    launch = script_of(TORCHRUN, instance).replace(
+        "\nsrun --cpus", f"\ncat {tmp_path}/during >>{tmp_path}/job.out\nsrun --cpus"
+    )
     return Run(tmp_path, launch)
 
 
@@ -222,6 +224,12 @@ def test_the_end_says_which_network_nccl_took(tmp_path):
 @pytest.mark.parametrize("log", [TCP_LOG, "NET/OFI Selected Provider is tcp (found 1 nics)\n"])
 def test_tcp_is_told_loudly(tmp_path, log):
     assert "WARNING: NCCL used TCP" in with_output(tmp_path, "", log).done.stderr
+
+
+def test_on_nodes_without_efa_tcp_is_told_and_is_no_warning(tmp_path):
+    done = with_output(tmp_path, "", TCP_LOG, "g5.2xlarge").done
+    assert "1 Using network Socket" in done.stdout
+    assert "WARNING" not in done.stderr
 
 
 def test_what_an_earlier_run_wrote_into_the_file_does_not_count(tmp_path):

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from efakit.catalog.job_templates import JOB_TEMPLATES
 from efakit.catalog.sbatch_options import DECIDED_OPTIONS, SBATCH_OPTIONS
+from efakit.plan.make import make_plan
 from efakit.plan.slurm.options import Directive
+from efakit.spec.load import read_spec
+from efakit.spec.yamltext import Document
 from tests.emit.jobscript import plan_of
 
 TORCHRUN = {"template": "torchrun", "script": "train.py"}
@@ -200,3 +206,41 @@ def test_every_decision_of_a_job_has_a_reason(template, tmp_path):
         assert decision.subject
         assert decision.choice
         assert decision.reason
+
+
+@pytest.mark.parametrize(
+    ("job", "instance", "sourced"),
+    [
+        ({"template": "torchrun", "script": "a.py"}, "p5.48xlarge", True),
+        ({"template": "openmpi", "program": "a"}, "hpc7a.96xlarge", False),
+        ({"template": "neuron", "script": "a.py"}, "trn2.48xlarge", False),
+    ],
+)
+def test_the_plugin_s_source_stands_only_behind_what_is_said_of_the_plugin(job, instance, sourced):
+    decisions = plan_of(job, instance).slurm.jobs[0].decisions
+    (rest,) = [item for item in decisions if item.choice == "nothing else"]
+    assert ("aws-ofi-nccl" in rest.source) is sourced
+
+
+def test_the_ranks_that_do_not_follow_from_the_type_have_no_source_of_types():
+    for job in ({"program": "osu_bw"}, {"program": "osu_allreduce", "ranks_per_node": 4}):
+        decisions = plan_of({"template": "osu", "nodes": 2, **job}, "hpc7a.96xlarge").slurm.jobs[0].decisions
+        (ranks,) = [item for item in decisions if item.subject.startswith("ranks of job")]
+        assert ranks.source == ""
+
+
+@pytest.mark.parametrize(
+    ("stack", "choice"),
+    [({}, "nothing else that is certain"), ({"kernel": "6.1.134"}, "nothing else")],
+    ids=["a kernel that nobody names", "a kernel that needs nothing"],
+)
+def test_of_a_variable_that_depends_on_what_is_not_known_no_decision_says_that_it_is_not_needed(stack, choice):
+    resource = {"name": "main", "instance": "hpc7a.96xlarge", "nodes": 4}
+    data = {
+        "cluster": {"queues": [{"name": "queue", "compute_resources": [resource]}], "stack": stack},
+        "jobs": [{"name": "job", "template": "openmpi", "program": "a"}],
+    }
+    plan = make_plan(read_spec(Document(Path("spec.yaml"), json.dumps(data))))
+    last = [item for item in plan.slurm.jobs[0].decisions if item.subject == "environment of job job"][-1]
+    assert last.choice == choice
+    assert ("FI_EFA_FORK_SAFE" in last.reason) is (not stack)

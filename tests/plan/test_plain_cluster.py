@@ -18,12 +18,12 @@ from tests.emit.jobscript import plan_of as with_parallelcluster
 TORCHRUN = {"template": "torchrun", "script": "train.py"}
 
 
-def plan_of(hooks: dict[str, Any] | None = None, **cluster: Any) -> Plan:
+def plan_of(hooks: dict[str, Any] | None = None, *, job: dict[str, Any] | None = None, **cluster: Any) -> Plan:
     resource = {"name": "main", "instance": "p5.48xlarge", "nodes": 4}
     data = {
         "cluster": {"queues": [{"name": "queue", "compute_resources": [resource]}], **cluster},
         "hooks": hooks,
-        "jobs": [{"name": "job", **TORCHRUN}],
+        "jobs": [{"name": "job", **TORCHRUN, **(job or {})}],
     }
     return make_plan(read_spec(Document(Path("spec.yaml"), json.dumps(data))))
 
@@ -80,6 +80,13 @@ def test_what_slurm_needs_is_said_in_slurm_conf_s_words():
     assert "set HealthCheckProgram=/opt/slurm/etc/efakit/health-check HealthCheckInterval=300" in decision(
         plan, "health check"
     )
+
+
+def test_with_jobs_in_pyxis_s_containers_the_installer_asks_for_no_task_prolog_that_would_fail_them():
+    image = {"container": {"runtime": "pyxis", "image": "/shared/a.sqsh"}}
+    for plan, on in ((plan_of(), True), (plan_of(job=image), False), (plan_of({"task_prolog": False}), False)):
+        assert plan.slurm.hooks.settings["task_prolog"] is on
+        assert decision(plan, "task prolog").startswith("off") is not on
 
 
 def test_with_a_bucket_the_installer_has_its_address_and_is_fetched_by_hand():

@@ -67,7 +67,7 @@ def test_a_good_spec_gets_its_defaults():
         ("script: train.py", "script: train.py\n    mpi: pmix", "17:5", ["not an option of this job's template"]),
         ("script: train.py", "script: train.py\n    queue: gpo", "17:12", ["unknown queue 'gpo'", "'gpu'"]),
         ("subnet: subnet-0123456789abcdef1", "subnet: mine", "5:15", ["'mine'", "the id of a subnet"]),
-        ("key: my-key", "key: my-key\n  version: '3.99.0'", "12:12", ["3.99.0 is not known", "3.16.3"]),
+        ("key: my-key", "key: my-key\n  version: '3.99.0'", "12:12", ["3.99.0 is not known; write one of", "3.16.3"]),
         ("p5.48xlarge", "m5.large", "15:15", ["torchrun needs GPUs, but m5.large of queue 'gpu' has none"]),
         ("- name: gpu", "- capacity: spot\n      name: default", "5:13", ["not 'default'"]),
         (
@@ -92,6 +92,9 @@ def test_a_fault_is_named_with_its_place(old, new, place, said):
         assert words in problems
 
 
+_LAST = GOOD.partition("jobs:")[0].count("\n") + 1
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -101,6 +104,8 @@ def test_a_fault_is_named_with_its_place(old, new, place, said):
         ("hooks: text", "is not a mapping"),
         ("hooks: {deadline_seconds: .nan}", "'.nan' is not a number"),
         ("hooks: {a: \x07}", "not valid YAML"),
+        ("hooks: {mode: warn\njobs: []", f"while parsing a flow mapping that begins in line {_LAST}"),
+        ('hooks: {mode: "warn}\n', f"while scanning a quoted scalar that begins in line {_LAST}"),
         ("jobs: &a [*a]", "its aliases"),
         ("? [a, b]\n: 1", "a key must be text"),
         ("1: 2", "a key must be text"),

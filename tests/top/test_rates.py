@@ -85,6 +85,11 @@ def test_a_node_that_tells_sums_only_has_no_devices():
     assert "nothing is known of single devices" in text(of_devices(found))
 
 
+def test_a_node_without_efa_devices_is_told_as_such():
+    found = rates("n", Sample(0, None, None, {}, found=0), Sample(2, None, None, {}, found=0))
+    assert text(of_devices(found)).strip() == "n: no EFA device was found"
+
+
 def test_sums_of_other_devices_are_not_compared():
     before = Sample(0, None, None, {"tx_bytes": 1, "rx_bytes": 1}, found=1)
     found = rates("n", before, Sample(2, None, None, {"tx_bytes": 900, "rx_bytes": 900}, found=2))

@@ -1,6 +1,6 @@
 """Runs the training job train on SageMaker: PyTorch: torchrun on each node.
 
-For line 2 of SageMaker's Python SDK: pip install 'sagemaker<3'.
+For line 2 of SageMaker's Python SDK: pip install 'sagemaker>=2.257,<3'.
 --no-wait: it ends once the job is there, and shows no log.
 """
 

@@ -1,6 +1,6 @@
 """Runs the training job train on SageMaker: PyTorch: torchrun on each node.
 
-For line 3 of SageMaker's Python SDK: pip install 'sagemaker>=3,<4'.
+For line 3 of SageMaker's Python SDK: pip install 'sagemaker>=3.27,<4'.
 --no-wait: it ends once the job is there, and shows no log.
 """
 

@@ -61,7 +61,7 @@ def _accelerated(chosen: Selection, text: str) -> Selection:
 
 def _without_unknown(chosen: Selection, field: str) -> Selection:
     unknown = [instance.name for instance in chosen.types if getattr(instance, field) is None]
-    return _leaving_out(chosen, unknown, f"their {field} is unknown")
+    return _leaving_out(chosen, unknown, f"the catalog does not have their {field}")
 
 
 def _offered_in(chosen: Selection, region: str) -> Selection:
@@ -77,5 +77,5 @@ def _offered_in(chosen: Selection, region: str) -> Selection:
 def _leaving_out(chosen: Selection, names: list[str], reason: str) -> Selection:
     if not names:
         return chosen
-    note = f"left out, for {reason}: {', '.join(names)}"
+    note = f"left out, since {reason}: {', '.join(names)}"
     return Selection([instance for instance in chosen.types if instance.name not in names], [*chosen.notes, note])

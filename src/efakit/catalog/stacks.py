@@ -474,6 +474,8 @@ class Stack(NamedTuple):
 
     def summary(self) -> str:
         """Return the stack in words."""
+        if self.has_plugin and not any(value for name, value in self._asdict().items() if name != "has_plugin"):
+            return "software whose releases are unknown: cluster.stack can name them"
         plugin = self.plugin or ("of an unknown release" if self.has_plugin else "not installed")
         release = f"ParallelCluster {self.parallelcluster}: " if self.parallelcluster else ""
         rest = (("NCCL", self.nccl), ("CUDA", self.cuda), ("kernel", self.kernel))

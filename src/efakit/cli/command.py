@@ -22,6 +22,11 @@ class Command(click.Command):
         super().__init__(*arguments, **settings)
         self._codes = {"0": fine, **({"1": exit_1} if exit_1 else {}), "2": _USAGE}
 
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the help's first sentence, whole: a list of commands has room for a second line."""
+        del limit
+        return super().get_short_help_str(1000)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the exit codes behind the options."""
         super().format_epilog(ctx, formatter)

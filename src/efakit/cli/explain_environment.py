@@ -113,7 +113,7 @@ def _rows(title: str, rows: Iterable[VariableRule], harm: bool = False) -> None:
     for row in rows:
         shown = row.name if row.value == "*" else f"{row.name}={row.value}"
         if harm and row.value.startswith("!"):
-            shown = f"{row.name} other than {row.value[1:].replace('|', ', ')}"
+            shown = f"{row.name} other than {', '.join(part or 'empty' for part in row.value[1:].split('|'))}"
         elif harm and "|" in row.value:
             shown = f"{row.name}={row.value.replace('|', ' or ')}"
         _entry(shown, bounds_text(row), row.reason, row.source)

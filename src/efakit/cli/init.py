@@ -88,6 +88,9 @@ def _new(given: dict[str, Any]) -> str:
     head_subnet = answers["subnet"] if given["head_subnet"] is None else given["head_subnet"]
     os_name = "alinux2023" if given["os_name"] is None else given["os_name"]
     instance = instances.get(answers["instance"])
+    if not instance.efa_capable:
+        note = f"{instance.name} has no EFA; 'efakit catalog list' shows the types that have it"
+        click.echo(f"efakit: note: {note}", err=True)
     return spec_text(instance, os_name=os_name, head_subnet=head_subnet, **_chosen(answers))
 
 

@@ -83,16 +83,16 @@ def lint(
     else:
         where = on_spec(spec)
     unusable: list[UsageError] = []
+    skipped: list[UsageError] = []
 
     def leave_out(error: UsageError, named: bool) -> None:
-        if named:
-            unusable.append(error)
-        else:
-            click.echo(f"efakit: skipped: {error}", err=True)
+        (unusable if named else skipped).append(error)
 
     subjects = judge_files(files or [path for path in (spec,) if path], where, leave_out)
-    if unusable and not subjects:
-        raise all_of(unusable)
+    if not subjects and (unusable or skipped):
+        raise all_of([*unusable, *skipped])
+    for error in skipped:
+        click.echo(f"efakit: skipped: {error}", err=True)
     if spec is not None and spec not in dict(subjects):
         # What a script of its jobs says already is not said twice.
         said = {finding.message for _, found in subjects for finding in found}

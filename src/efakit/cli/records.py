@@ -98,7 +98,8 @@ def verify(records: Path | None, form: str) -> None:
         click.echo(f"{check.records} records in {check.generations} days of the store")
         click.echo(f"{check.json_files} JSON files, {check.not_held} of them not in the store")
         if check.faults:
-            click.echo(f"{len(check.faults)} faults; the older generation of a day may still be whole:")
+            count = len(check.faults)
+            click.echo(f"{count} fault{'s' * (count != 1)}; the older generation of a day may still be whole:")
             _echo_some(check.faults)
         newer = f", and {results.newer} that a newer efakit wrote" if results.newer else ""
         click.echo(f"{results.usable} kept benchmark results{newer}")
@@ -338,7 +339,8 @@ def timer(records: Path | None, output: Path | None, annotate: bool, field_name:
         try:
             replace_file(output / name, text.encode())
         except OSError as error:
-            raise UsageError(f"{printable(output / name)}: {error.strerror}") from error
+            why = f"{printable(output / name)}: cannot be written: {error.strerror}"
+            raise UsageError(f"{why}; --output names a folder that is there, such as /etc/systemd/system") from error
         click.echo(f"wrote {printable(output / name)}")
 
 

@@ -76,6 +76,10 @@ def render(
     removes files that it did not write or that were edited. It prints errors and warnings about the spec's
     software and jobs, and still writes the bundle; efakit validate checks more.
     """
+    others = {"--out": out is not None, "--target": targets, "--check": check, "--diff": diff, "--force": force}
+    useless = [name for name, given in others.items() if given]
+    if show is not None and useless:
+        raise click.UsageError(f"--show prints one job's script and writes nothing: leave out {', '.join(useless)}")
     document = read_document(spec)
     plan = plan_document(document, templates, preflight=not no_preflight)
     if show is not None:
@@ -97,7 +101,7 @@ def render(
     else:
         _print_changes(folder, changes, _TO_DO if looks else _DONE, diff=diff)
         if not looks:
-            _say_next_steps(plan, folder, chosen)
+            _say_next_steps(plan, folder, chosen, f"efakit validate {'SPEC' if str(spec) == '-' else spec}")
         print_findings(findings, err=True)
     # What only forbids the making of a new cluster does not concern one that is up.
     wrong = any(item.severity >= ERROR and "creation" not in item.about for item in findings)
@@ -107,6 +111,8 @@ def render(
 
 # Platforms whose services are asked for nothing offline: validators know schemas alone.
 _NOT_RUN = ("pcs", "hyperpod")
+_WITH_COMMANDS = ("container", "dstack", "eks", "sagemaker")
+"""Other targets whose folder has a README.md with the commands, in order."""
 
 
 def _print_changes(folder: Path, changes: Sequence[Change], words: dict[str, str], *, diff: bool) -> None:
@@ -149,17 +155,18 @@ def _installer(plan: Plan) -> str | None:
     return publication.address if publication else None
 
 
-def _say_next_steps(plan: Plan, out: Path, written: tuple[str, ...]) -> None:
+def _say_next_steps(plan: Plan, out: Path, written: tuple[str, ...], check: str) -> None:
     if "parallelcluster" in written:
-        click.echo("Check it before you create the cluster: efakit validate SPEC")
+        click.echo(f"Check it before you create the cluster: {check}")
     for name in _NOT_RUN:
         if name in written:
-            click.echo(
-                f"{out / name / 'README.md'} has the commands. Check it first: efakit validate SPEC. A pass proves no"
-            )
+            click.echo(f"{out / name / 'README.md'} has the commands. Check it first: {check}. A pass proves no")
             click.echo(
                 "capacity, quota, permission or zone, nor that the service takes each Slurm setting: it was not asked."
             )
+    for name in _WITH_COMMANDS:
+        if name in written:
+            click.echo(f"{out / name / 'README.md'} has the commands.")
     if "hooks" not in written or plan.slurm is None:
         return
     address, script = _installer(plan), out / "hooks/install-hooks.sh"

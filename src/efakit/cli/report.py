@@ -57,7 +57,14 @@ TIMEOUT_SECONDS = 4.0
 )
 @click.argument("job_id", metavar="[JOBID]", required=False)
 @records_option
-@click.option("--format", "form", type=click.Choice(["text", "json", "csv", "html"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv", "html"]),
+    default="text",
+    show_default=True,
+    help="csv: with --since.",
+)
 @output_option
 @click.option("--cluster", help="The cluster, if the folder has records of several.")
 @click.option(

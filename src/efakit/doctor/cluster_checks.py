@@ -226,8 +226,12 @@ def _python(home: Home) -> Check:
 
 
 def _programs(site: Site, home: Home) -> Iterator[Check]:
-    yield _program(site, home, "task prolog", "TaskProlog", "task-prolog", on=home.settings.task_prolog)
     named = site.config.get("TaskProlog")
+    if site.pyxis and not named and home.settings.task_prolog:
+        message = "Slurm loads Pyxis and has no TaskProlog, which would fail each task in a container"
+        yield Passed("task-prolog", message, f"{home.path}/task-prolog", _PYXIS)
+    else:
+        yield _program(site, home, "task prolog", "TaskProlog", "task-prolog", on=home.settings.task_prolog)
     if site.pyxis and named:
         message = f"Slurm loads Pyxis and has TaskProlog {named}: Slurm looks for it in the image, and the task fails"
         fix = (

@@ -9,10 +9,11 @@ from efakit.catalog.release_traits import has_trait
 from efakit.catalog.stacks import Stack
 from efakit.plan.decision import Decision
 from efakit.rules.environment import Needed, holds, needed
+from efakit.rules.overview import overview
 from efakit.rules.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from efakit.spec.model import Job
 
@@ -42,12 +43,13 @@ def decide_environment(
     if not workloads:
         decisions = [Decision(subject, "no EFA variable", "the program is not known")]
     elif not efa:
-        decisions = [Decision(subject, "no EFA variable", "EFA is off on its nodes", _PLATFORM)]
+        decisions = [Decision(subject, "no EFA variable", "EFA is off on its nodes")]
     else:
         items = [item for item in needed(target, workloads) if not item.is_met(job.env)]
         variables = [Variable(item.name, item.value, item.row.reason) for item in items]
         decisions = [_decision(subject, item) for item in items]
-        decisions += [Decision(subject, *rest, _PLATFORM) for rest in _rest(stack, target, workloads)]
+        open_ = [row.name for row in overview(target, workloads).undecided if row.name not in job.env]
+        decisions.append(_rest(subject, stack, target, workloads, open_))
     variables += [Variable(name, value, "from the spec") for name, value in job.env.items()]
     return tuple(variables), tuple(decisions)
 
@@ -64,25 +66,32 @@ def plugin_sets(target: Target, workloads: Collection[str]) -> dict[str, str]:
     return {row.name: row.value for row in found}
 
 
-def _rest(stack: Stack, target: Target, workloads: Collection[str]) -> list[tuple[str, str]]:
-    """Return what is decided about variables that depend on the plugin and are not set."""
-    if not {"nccl", "mpi-launch"} & set(workloads):
-        return [("nothing else", "no other rule applies to the workload")]
+def _rest(subject: str, stack: Stack, target: Target, workloads: Collection[str], undecided: Sequence[str]) -> Decision:
+    """Return what is decided about the variables that are not set; of NCCL's, those that depend on the plugin."""
+    has_nccl = bool({"nccl", "mpi-launch"} & set(workloads))
+    if undecided and (not has_nccl or stack.plugin is not None):
+        reason = (
+            f"whether the job needs {', '.join(undecided)} depends on releases that the stack does not give; "
+            "'efakit explain SPEC --job NAME' says which; name them in cluster.stack, or in the image's stack"
+        )
+        return Decision(subject, "nothing else that is certain", reason)
+    if not has_nccl:
+        return Decision(subject, "nothing else", "no other rule applies to the workload")
     if not stack.has_plugin:
         reason = (
             f"EFA installer {stack.installer} does not include aws-ofi-nccl, which NCCL needs for EFA: install it, and "
             "set its release in cluster.stack.plugin"
         )
-        return [("no variable that depends on the plugin", reason)]
+        return Decision(subject, "no variable that depends on the plugin", reason, _PLATFORM)
     if stack.plugin is None:
         which = f"EFA installer {stack.installer}" if stack.installer else "the stack"
         reason = f"{which} does not give the release of aws-ofi-nccl; set yours in cluster.stack.plugin"
-        return [("no variable that depends on the plugin's release", reason)]
+        return Decision(subject, "no variable that depends on the plugin's release", reason, _PLATFORM)
     if not has_trait("plugin-sets-tuning", stack.plugin):
-        return [("nothing else", f"no other rule applies to aws-ofi-nccl {stack.plugin}")]
+        return Decision(subject, "nothing else", f"no other rule applies to aws-ofi-nccl {stack.plugin}", _PLATFORM)
     sets = [f"{name}={value}" for name, value in plugin_sets(target, workloads).items() if value != "*"]
     named = f" ({', '.join(sets)})" if sets else ""
     reason = (
         f"aws-ofi-nccl {stack.plugin} sets the tuned NCCL variables itself{named}; an export would keep an old value"
     )
-    return [("nothing else", reason)]
+    return Decision(subject, "nothing else", reason, _PLATFORM)

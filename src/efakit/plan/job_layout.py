@@ -32,35 +32,41 @@ def decide_layout(
     """Return the layout and its decisions; ``cpus`` are those that Slurm sees on a node, ``nodes`` the queue's."""
     gpus = job.gpus_per_node or instance.gpus or 0
     if job.ranks_per_node is not None:
-        ranks, reason = job.ranks_per_node, "as the spec says"
+        ranks, reason, is_fact = job.ranks_per_node, "as the spec says", False
     else:
-        ranks, reason = _ranks(job, template, instance, gpus)
+        ranks, reason, is_fact = _ranks(job, template, instance, gpus)
     tasks = 1 if template.launcher == "node" else ranks
     # Without it srun gives each task one CPU (Slurm 22.05 and later do not hand sbatch's number on to srun).
     share = job.cpus_per_task or (max(cpus // tasks, 1) if cpus else None)
     layout = Layout(job.nodes or nodes, ranks, tasks, gpus, share)
-    source = instance.source_of("vcpus").address
+    source = instance.source_of("vcpus").address if is_fact else ""
     decisions = [Decision(f"ranks of job {job.name}", f"{ranks} on each node", reason, source)]
     if share:
-        why = "as the spec says" if job.cpus_per_task else f"{cpus} CPUs of a node divided by {tasks} tasks"
+        why = "as the spec says" if job.cpus_per_task else _share(cpus, tasks)
         decisions.append(Decision(f"CPUs of job {job.name}", f"{share} for each task", why, _CPUS))
     return layout, tuple(decisions)
 
 
-def _ranks(job: Job, template: JobTemplate, instance: Instance, gpus: int) -> tuple[int, str]:
+def _share(cpus: int | None, tasks: int) -> str:
+    return f"{cpus} CPUs of a node divided by {tasks} tasks" if tasks > 1 else "all CPUs of a node: it runs one task"
+
+
+def _ranks(job: Job, template: JobTemplate, instance: Instance, gpus: int) -> tuple[int, str, bool]:
+    """Return the ranks on a node, why, and whether that is a fact about the instance type."""
     if template.launcher == "none":
-        return 1, "the body starts its own programs: Slurm gives it one task on each node"
+        return 1, "the body starts its own programs: Slurm gives it one task on each node", False
     if template.name == "osu" and PurePosixPath(job.program or "").name in OSU_PAIRS:
-        return 1, "the benchmark measures one pair of ranks"
+        return 1, "the benchmark measures one pair of ranks", False
     if gpus:
-        return gpus, f"one for each GPU of {instance.name}"
+        return gpus, f"one for each GPU of {instance.name}", True
     cores = logical_cores(instance.accelerators.name) if instance.accelerators else None
     if template.needs == "neuron" and cores and instance.neuron_devices:
         devices = instance.neuron_devices
         return (
             cores * devices,
             f"one for each logical NeuronCore of {instance.name}: {cores} on each of {devices} devices",
+            True,
         )
     if template.launcher == "node" or not instance.cores:
-        return 1, f"the cores of {instance.name} are not known"
-    return instance.cores, f"one for each core of {instance.name}"
+        return 1, f"the cores of {instance.name} are not known", False
+    return instance.cores, f"one for each core of {instance.name}", True

@@ -20,7 +20,8 @@ def decide_efa(queue: Queue, resource: ComputeResource) -> tuple[bool, Decision]
     if resource.efa != "auto":
         on, reason, source = resource.efa == "on", "as the spec says", ""
     elif without:
-        on, reason, source = False, f"{' and '.join(without)} has no EFA", _EFA_PAGE
+        has = "has" if len(without) == 1 else "have"
+        on, reason, source = False, f"{' and '.join(without)} {has} no EFA", _EFA_PAGE
     elif queue.nodes == 1:
         on, reason, source = (
             False,

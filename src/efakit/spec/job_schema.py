@@ -18,7 +18,7 @@ _KINDS: dict[str, dict[str, Any]] = {
     "time": {"$ref": "#/$defs/time_limit"},
     "list": {
         "anyOf": [{**_LINE, "type": ["string", "number"]}, {"type": "array", "minItems": 1, "items": _LINE}],
-        "errorMessage": "one line of text, or a list of such lines lines",
+        "errorMessage": "one line of text, or a list of such lines",
     },
 }
 

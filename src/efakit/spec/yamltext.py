@@ -85,6 +85,8 @@ class Document:
             why = error.problem or error.context
             if why == "but found another document":
                 why = "it holds several documents ('---'), and a spec is one"
+            elif mark and error.context and error.context_mark and error.context_mark.line != mark.line:
+                why = f"{why}, {error.context} that begins in line {error.context_mark.line + 1}"
             raise SpecError([_not_yaml(place, why, other_than_yaml(text))]) from error
         except RecursionError as error:
             raise SpecError([_not_yaml(Place(str(path), 1, 1), "it is nested too deeply")]) from error

@@ -57,6 +57,8 @@ def of_nodes(found: Sequence[NodeRates], most_rows: int | None = None) -> Render
 
 def of_devices(node: NodeRates) -> RenderableType:
     """Return the devices of a node, two beside each other."""
+    if node.found == 0:
+        return Text(f"{node.node}: no EFA device was found")
     if not node.devices:
         return Text(f"{node.node}: nothing is known of single devices")
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")

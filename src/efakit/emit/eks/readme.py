@@ -166,4 +166,4 @@ def _tail(section: EksPlan) -> str:
     lines.append(
         "efakit's Slurm hooks do not run here: nothing records EFA's counters, and no report says what they were."
     )
-    return "\n" + "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n"

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from efakit.emit.sagemaker.request import CHECKPOINTS, address, max_wait_seconds
 from efakit.plan.sagemaker import SageMakerPlan, TrainingJob
 
+SDK_RELEASES = {2: "'sagemaker>=2.257,<3'", 3: "'sagemaker>=3.27,<4'"}
+"""By the SDK's line: the releases that the files are checked with, as pip takes them."""
+
 
 def python_file(section: SageMakerPlan, job: TrainingJob) -> str:
     """Return the file's text."""
@@ -14,7 +17,7 @@ def python_file(section: SageMakerPlan, job: TrainingJob) -> str:
     lines = [
         f'"""Runs the training job {job.name} on SageMaker: {job.plan.template.what}.',
         "",
-        f"For line {line} of SageMaker's Python SDK: pip install 'sagemaker{'>=3,<4' if line == 3 else '<3'}'.",
+        f"For line {line} of SageMaker's Python SDK: pip install {SDK_RELEASES[line]}.",
         "--no-wait: it ends once the job is there, and shows no log.",
         '"""',
         "",

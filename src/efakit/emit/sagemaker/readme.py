@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from efakit.emit.sagemaker.python_file import SDK_RELEASES
 from efakit.plan.sagemaker import SageMakerPlan
-
-_LEAST = {2: "'sagemaker>=2.257,<3'", 3: "'sagemaker>=3.27,<4'"}
 
 
 def readme(section: SageMakerPlan) -> bytes:
@@ -16,7 +15,7 @@ def readme(section: SageMakerPlan) -> bytes:
         "",
         "In this order:",
         "",
-        f"1. Install SageMaker's SDK in an environment of its own: `pip install {_LEAST[given.sdk]}`.",
+        f"1. Install SageMaker's SDK in an environment of its own: `pip install {SDK_RELEASES[given.sdk]}`.",
         "2. Push the image to ECR, in the region of the jobs: " + ", ".join(f"`{image}`" for image in images) + ".",
         "   It must have EFA's libfabric, aws-ofi-nccl, Python 3 and pip"
         + (", and SageMaker's training toolkit." if given.sdk == 2 else "."),

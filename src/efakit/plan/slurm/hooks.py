@@ -46,6 +46,9 @@ def plan_hooks(hooks: Hooks, cluster: ClusterPlan, stack: Stack, site: SlurmSite
             count = item.resource.efa_interfaces if item.efa else 0
             if count is not None:  # an unknown count stays unknown, and the hook says so
                 expected[f"{queue.queue.name}/{item.resource.name}"] = count
+    publication = _publication(hooks.bucket)
+    installed_first = site.installs_itself and (publication is not None or site.brings_hooks)
+    programs = plan_programs(hooks, site, installed_first=installed_first, pyxis=pyxis)
     interfaces = hooks.tcp_interfaces
     settings = {
         # The installer writes one: render gives the same bytes for the same spec.
@@ -55,7 +58,7 @@ def plan_hooks(hooks: Hooks, cluster: ClusterPlan, stack: Stack, site: SlurmSite
         "breaker_nodes_per_hour": hooks.breaker_nodes_per_hour,
         "breaker_percent_per_hour": hooks.breaker_percent_per_hour,
         "cluster_nodes": cluster.nodes,
-        "task_prolog": hooks.task_prolog,
+        "task_prolog": programs.task_prolog,
         "health_check": hooks.health_check,
         "health_check_interval_seconds": hooks.health_check_interval_seconds,
         "health_max_age_seconds": hooks.health_max_age_seconds,
@@ -76,9 +79,6 @@ def plan_hooks(hooks: Hooks, cluster: ClusterPlan, stack: Stack, site: SlurmSite
     where = layout(site.layout)
     if where.partitions or where.reservations:
         settings["never_enforced_in"] = [*where.partitions, *where.reservations]
-    publication = _publication(hooks.bucket)
-    installed_first = site.installs_itself and (publication is not None or site.brings_hooks)
-    programs = plan_programs(hooks, site, installed_first=installed_first, pyxis=pyxis)
     decisions = [site.installation(publication), _records(hooks, site), *_policy(hooks, cluster.nodes, site)]
     if not site.writes_settings:
         decisions.append(_flags(site))

@@ -24,6 +24,7 @@ HEALTH_CHECK = f"{HOME}/health-check"
 HEALTH_CHECK_NODE_STATE = "IDLE,CYCLE"
 
 _TASK, _HEALTH = "task-prolog", "health-check"
+_OFF = "off"
 _TASK_PROLOG_RULE = "https://slurm.schedmd.com/prolog_epilog.html"
 _HEALTH_CHECK_RULE = "https://slurm.schedmd.com/slurm.conf.html#OPT_HealthCheckProgram"
 _PYXIS = "https://github.com/NVIDIA/pyxis/issues/83"
@@ -38,6 +39,8 @@ class Programs:
 
     settings: dict[str, _Value]
     decisions: tuple[Decision, ...]
+    task_prolog: bool
+    """Whether tasks are to get an environment at all: then installer and ``hooks status`` ask for a TaskProlog."""
 
 
 def plan_programs(hooks: Hooks, site: SlurmSite, *, installed_first: bool, pyxis: bool = False) -> Programs:
@@ -48,7 +51,8 @@ def plan_programs(hooks: Hooks, site: SlurmSite, *, installed_first: bool, pyxis
     names = {name.lower(): value for name, value in site.settings.items()}
     task_settings, task_decision = _task_prolog(hooks, site, names, installed_first, pyxis)
     health_settings, health_decision = _health_check(hooks, site, names)
-    return Programs({**task_settings, **health_settings}, (task_decision, health_decision))
+    wanted = task_decision.choice != _OFF
+    return Programs({**task_settings, **health_settings}, (task_decision, health_decision), wanted)
 
 
 def _task_prolog(
@@ -57,7 +61,7 @@ def _task_prolog(
     subject, wanted = "task prolog", f"{layout(site.layout).home}/task-prolog"
     if not hooks.task_prolog:
         reason = "as the spec says: tasks get the environment that their script sets"
-        return {}, Decision(subject, "off", reason, topic=_TASK)
+        return {}, Decision(subject, _OFF, reason, topic=_TASK)
     if "taskprolog" in theirs:
         reason = f"the spec's own; to use efakit's too, let it run {wanted} and print its output"
         return {}, Decision(subject, str(theirs["taskprolog"]), reason, _TASK_PROLOG_RULE, _TASK)
@@ -66,7 +70,7 @@ def _task_prolog(
             "jobs of the spec run in Pyxis containers, where Slurm looks for the TaskProlog file in the image and "
             "fails the task if it is missing"
         )
-        return {}, Decision(subject, "off", reason, _PYXIS, _TASK)
+        return {}, Decision(subject, _OFF, reason, _PYXIS, _TASK)
     if not installed_first:
         reason = (
             f"Slurm fails every task if the TaskProlog file is missing, and {site.installed_late}. After that, "
@@ -84,7 +88,7 @@ def _health_check(hooks: Hooks, site: SlurmSite, theirs: Mapping[str, _Value]) -
     subject, wanted = "health check", f"{layout(site.layout).home}/health-check"
     if not hooks.health_check:
         reason = "as the spec says: prologs check only what sysfs shows, which is quick"
-        return {}, Decision(subject, "off", reason, topic=_HEALTH)
+        return {}, Decision(subject, _OFF, reason, topic=_HEALTH)
     if "healthcheckprogram" in theirs:
         reason = f"the spec's own; to use efakit's too, let it run {wanted}"
         return {}, Decision(subject, str(theirs["healthcheckprogram"]), reason, _HEALTH_CHECK_RULE, _HEALTH)

@@ -53,7 +53,8 @@ def example_value(row: VariableRule) -> str:
     if row.value.startswith(("<=", ">=")):
         return row.value[2:]
     if row.value.startswith("!"):
-        return next(text for text in ("other", "7") if matches(row.value, text))
+        texts = ("65536",) if row.name.startswith("ulimit") else ("other", "7")
+        return next(text for text in texts if matches(row.value, text))
     if row.value == "[0-9]*":
         return "10.0.0.1"
     return row.value.partition("|")[0].replace("*", "x").replace("?", "x")

@@ -11,7 +11,6 @@ from efakit.catalog.stacks import (
     parallelcluster_release,
 )
 from efakit.finding import Finding
-from efakit.nearness import choice
 from efakit.spec.faults import At, doubles, unknown_name, unknown_type
 
 _Data = Mapping[str, Any]
@@ -57,4 +56,6 @@ def _releases(section: _Data, at: At) -> Iterator[Finding]:
     except KeyError:
         known = [row.version for row in PARALLELCLUSTER_RELEASES]
         message = f"ParallelCluster {version} is not known"
-        yield at("release-unknown", [_HERE, "version"], message, choice(version, known, "known"))
+        # The name that is most like a release's is no other release that would do.
+        fix = f"write one of {', '.join(known)}; a newer release needs a newer efakit"
+        yield at("release-unknown", [_HERE, "version"], message, fix)
