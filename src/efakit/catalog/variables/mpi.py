@@ -9,7 +9,10 @@ _PCS_TEST = _AWSOME + "1.architectures/aws-pcs/tests/hpc-efa-test.md"
 _NCCL_IMAGE = _AWSOME + "micro-benchmarks/nccl-tests/nccl-tests.Dockerfile"
 _NVSHMEM = _AWSOME + "micro-benchmarks/nvshmem"
 _HPC_APPS = "https://github.com/aws-samples/hpc-applications"
-_WRF = "https://aws.amazon.com/blogs/hpc/"
+_WRF = (
+    "https://aws.amazon.com/blogs/hpc/"
+    "optimizing-mpi-application-performance-on-hpc7a-by-effectively-using-both-efa-devices"
+)
 _FABRICS = (
     "https://www.intel.com/content/www/us/en/docs/mpi-library/developer-guide-linux/2021-14/selecting-fabrics.html"
 )
