@@ -53,6 +53,8 @@ def verify(records_dir: Path) -> Check:
         import pyarrow  # noqa: F401 - before work is done
     except ImportError as error:
         raise MissingExtra("fleet", "efakit records verify") from error
+    from efakit.store.tables import UnreadableFile
+
     check = Check()
     units = list_json(records_dir)
     check.json_files = sum(len(unit.files) for unit in units)
@@ -60,6 +62,8 @@ def verify(records_dir: Path) -> Check:
         check.generations += 1
         try:
             faults = list(_faults_of(generation, check))
+        except UnreadableFile as error:
+            faults = [error.told]
         except Exception as error:  # whatever a broken file makes its reader raise
             faults = [f"cannot be read: {printable(error, 300)}"]
         check.faults += [f"{printable(generation.path)}: {fault}" for fault in faults]

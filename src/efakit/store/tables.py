@@ -149,6 +149,14 @@ def aligned(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+class UnreadableFile(RecordError):
+    """A file of the store that cannot be read. ``told`` says which of its folder, and why."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.told = f"{path.name} cannot be read: {why}"
+        super().__init__(f"{path}: cannot be read: {why}; 'efakit records verify' says what else is broken")
+
+
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file.
@@ -163,8 +171,7 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, EOFError) as error:
-        why = printable(error, 200)
-        raise RecordError(f"{path}: cannot be read: {why}; 'efakit records verify' says what else is broken") from error
+        raise UnreadableFile(path, printable(error, 200)) from error
 
 
 def batches(path: Path, rows: int = ROWS_OF_A_GROUP // 2) -> Iterator[pa.Table]:
