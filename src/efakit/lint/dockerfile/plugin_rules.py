@@ -120,8 +120,8 @@ def _told_to_loader(contents: Contents) -> str | None:
         setting = contents.stage.end.get(name)
         if setting is not None:
             found.append(setting.partial)
-    for _, step, _, _ in commands(contents.stage.chain):
-        text = step.instruction.code
+    for step in contents.stage.all_steps():
+        text = step.instruction.code if step.texts() else ""
         if re.search(r"ld\.so\.conf|\bldconfig\s+\S*/|\bln\s|\bcp\s|\bmv\s|nccl\.conf|\.bashrc|/etc/environment", text):
             found.append(text)
             if re.search(r"\$\{?\w+\}?", text) and "ld.so.conf" in text:
