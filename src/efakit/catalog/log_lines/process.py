@@ -48,6 +48,20 @@ ROWS = (
         r"System not yet initialized \(error 802\)",
     ),
     LogLine(
+        "log-cuda-hardware",
+        "CUDA",
+        CAUSE,
+        "error",
+        ("uncorrectable ECC error encountered", "uncorrectable NVLink error detected"),
+        "a GPU reported a fault of its hardware: {error}",
+        "its memory or one of its links failed",
+        "see Xid in the node's kernel log and nvidia-smi -q; drain the node, and reset the GPU or replace the instance",
+        "https://github.com/jade-hpc-gpu/jade-hpc-gpu.github.io/issues/194",
+        "RuntimeError: CUDA error: uncorrectable ECC error encountered",
+        pattern=r"(?:CUDA error: |cuda runtime error \(\d+\) : |Cuda failure (?:\d+ )?'?)"
+        r"(?P<error>uncorrectable (?:ECC error encountered|NVLink error detected))",
+    ),
+    LogLine(
         "log-no-space",
         "system",
         CAUSE,
@@ -58,7 +72,7 @@ ROWS = (
         "see df -h and df -h /dev/shm on that node",
         "https://github.com/NVIDIA/nccl/issues/290",
         "OSError: [Errno 28] No space left on device: '/fsx/checkpoints/step-1000'",
-        pattern=r"Errno 28\] No space left on device|\bwrite error: No space left on device",
+        pattern=r"Errno 28\] No space left on device|\b(?:write error:|Write failed because) No space left on device",
     ),
     LogLine(
         "log-crash",

@@ -94,7 +94,8 @@ ROWS = (
         "CUDA_LAUNCH_BLOCKING=1 shows the call; see the node's kernel log for Xid",
         "https://github.com/deepseek-ai/DeepEP/issues/53",
         "RuntimeError: CUDA error: an illegal memory access was encountered",
-        pattern=r"(?:\w+Error: CUDA error: |CUDA error \S+:\d+ ')(?P<error>[^'\r\n]{1,160})",
+        pattern=r"(?:\w+Error: CUDA error: |what\(\):  CUDA error: |CUDA error \S+:\d+ ')(?!uncorrectable )"
+        r"(?P<error>[^'\r\n]{1,160})",
     ),
     LogLine(
         "log-torch-store-timeout",
@@ -110,6 +111,21 @@ ROWS = (
         _TORCH + "107021",
         "[E socket.cpp:860] [c10d] The client socket has timed out after 60s while trying to connect to 192.0.0.1:1234",
         pattern=r"while trying to connect to \(?(?P<address>[^\s)]+(?: \d+)?|[^\s)]+, \d+)\)?",
+    ),
+    LogLine(
+        "log-torch-clients",
+        "PyTorch",
+        TIMEOUT,
+        "error",
+        (" clients joined", "in store based barrier on rank"),
+        "not all processes of the job came within the time: {count}",
+        "the others did not start, ended before, were started with another number of processes, or do not reach this "
+        "node",
+        "see that each node starts as many processes as the job counts, and how the others ended",
+        "https://github.com/MLI-lab/DeepDeWedge/issues/20",
+        "torch.distributed.DistStoreError: Timed out after 1801 seconds waiting for clients. 1/4 clients joined.",
+        pattern=r"Timed out (?:after|initializing)[^\r\n]*(?P<count>\d+/\d+ clients joined|world_size=\d+, "
+        r"worker_count=\d+)",
     ),
     LogLine(
         "log-torch-rendezvous",
