@@ -408,6 +408,18 @@ ROWS = (
         "available)",
     ),
     LogLine(
+        "log-hydra-ended",
+        "MPICH or Intel MPI",
+        FOLLOWS,
+        "error",
+        ("BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES",),
+        "mpiexec says that a process ended early",
+        "named in that process's lines; the exit codes 9 and 137 are a process that was killed, mostly for its memory",
+        "look at its lines before it; for 9 and 137 at the node's kernel log",
+        "https://github.com/je-santos/MPLBM-UT/issues/92",
+        "=   BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES",
+    ),
+    LogLine(
         "log-hydra-proxy",
         "Intel MPI",
         CAUSE,

@@ -183,6 +183,24 @@ ROWS = (
         text=r"CANCELLED AT %s",
     ),
     LogLine(
+        "log-slurm-not-ending",
+        "Slurm",
+        NOTE,
+        "warning",
+        (" DUE TO JOB NOT ENDING WITH SIGNALS",),
+        "processes of a step on {node} did not end when Slurm killed them: it drains the node (Kill task failed)",
+        "they wait in the kernel, such as for a file system or a device that does not answer",
+        "see the node's kernel log, end what still runs there, then scontrol update nodename=NODE state=resume; "
+        "UnkillableStepTimeout is how long Slurm waits",
+        "https://github.com/ai4d-iasc/trixie/issues/45",
+        "[63532.0] error: *** STEP 63532.0 STEPD TERMINATED ON gpu-1 AT 2020-12-14T09:44:56 DUE TO JOB NOT ENDING WITH "
+        "SIGNALS ***",
+        pattern=r"STEPD TERMINATED ON (?P<node>[\w.-]{1,255}) AT ",
+        component="slurm",
+        files="src/slurmd/slurmstepd/*.c",
+        text=r"DUE TO JOB NOT ENDING WITH SIGNALS",
+    ),
+    LogLine(
         "log-slurm-requeued",
         "Slurm",
         NOTE,
