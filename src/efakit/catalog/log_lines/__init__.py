@@ -1,5 +1,5 @@
 """Known lines of logs, as rows: NCCL, aws-ofi-nccl, libfabric, the EFA driver, MPI, NVSHMEM,
-NIXL, Neuron, PyTorch, Pyxis, Slurm.
+NIXL, Mooncake, Neuron, PyTorch, Pyxis, Slurm.
 
 A row says no more than its source. ``evidence.json`` names for each the text in the program's repository, the first and
 the newest tag that print it, or the report that shows it.

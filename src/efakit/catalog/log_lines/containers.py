@@ -104,6 +104,24 @@ ROWS = (
         text=r"failed to create user namespace",
     ),
     LogLine(
+        "log-enroot-mount",
+        "enroot",
+        CAUSE,
+        "error",
+        ("enroot-mount: failed to mount: ",),
+        "a folder could not be mounted into the container: {folder}: {error}",
+        "No such file or directory: the node does not have it (a name with a blank is cut there); Permission denied: "
+        "the user may not read it, or the file system takes root for nobody",
+        "see it on the node as this user: srun -N1 ls -ld FOLDER",
+        _ENROOT + "issues/140",
+        "slurmstepd: error: pyxis:     enroot-mount: failed to mount: /home/u/data at "
+        "/tmp/enroot-data/user-0/pyxis_1/data: Permission denied",
+        pattern=r"failed to mount: (?P<folder>\S{1,200}) at [^\r\n]{1,300}?: (?P<error>[^\r\n:]{1,80})$",
+        component="enroot",
+        files="bin/enroot-mount.c",
+        text=r"failed to %smount: %s at %s",
+    ),
+    LogLine(
         "log-enroot-execute",
         "enroot",
         CAUSE,

@@ -275,7 +275,7 @@ ROWS = (
         _SOURCE + "include/checks.h",
         "gpu-1:101:190 [3] enqueue.cc:1311 NCCL WARN Cuda failure 'an illegal memory access was encountered'",
         # The others have rows of their own.
-        pattern=r"Cuda failure (?!(?:\d+ )?'?(?:out of memory|system not yet initialized))(?:\d+ )?'?"
+        pattern=r"Cuda failure (?!(?:\d+ )?'?(?:out of memory|system not yet initialized|uncorrectable ))(?:\d+ )?'?"
         r"(?P<error>[^'\r\n]{1,200})|Failed to set CUDA device",
         component="nccl",
         files="src/include/checks.h",

@@ -1,4 +1,4 @@
-"""Lines of NVSHMEM and of NIXL."""
+"""Lines of NVSHMEM, NIXL and Mooncake."""
 
 from __future__ import annotations
 
@@ -40,6 +40,19 @@ ROWS = (
         component="nvshmem",
         files="src/host/init/init.cu",
         text=r"nvshmem setup connections failed",
+    ),
+    LogLine(
+        "log-mooncake-queue-pair",
+        "Mooncake",
+        CAUSE,
+        "error",
+        ("] Failed to create QP: Operation not supported",),
+        "its transport rdma could not use a device: there are no queue pairs of InfiniBand",
+        "it is an EFA device, and Mooncake was built without its transport for EFA, or was told to use rdma",
+        "use a Mooncake that was built with USE_EFA=ON (mooncake-transfer-engine-efa), and its protocol efa",
+        "https://github.com/sgl-project/sglang/issues/24838",
+        "E0509 10:00:00.000000   101 rdma_endpoint.cpp:76] Failed to create QP: Operation not supported [95]",
+        pattern=r"rdma_endpoint\.cpp:\d+\] Failed to create QP: Operation not supported",
     ),
     LogLine(
         "log-nixl-tcp",

@@ -48,6 +48,20 @@ ROWS = (
         r"System not yet initialized \(error 802\)",
     ),
     LogLine(
+        "log-cuda-hardware",
+        "CUDA",
+        CAUSE,
+        "error",
+        ("uncorrectable ECC error encountered", "uncorrectable NVLink error detected"),
+        "a GPU reported a fault of its hardware: {error}",
+        "its memory or one of its links failed",
+        "see Xid in the node's kernel log and nvidia-smi -q; drain the node, and reset the GPU or replace the instance",
+        "https://github.com/jade-hpc-gpu/jade-hpc-gpu.github.io/issues/194",
+        "RuntimeError: CUDA error: uncorrectable ECC error encountered",
+        pattern=r"(?:CUDA error: |CUDA error \S+:\d+ '|cuda runtime error \(\d+\) : |Cuda failure (?:\d+ )?'?)"
+        r"(?P<error>uncorrectable (?:ECC error encountered|NVLink error detected))",
+    ),
+    LogLine(
         "log-no-space",
         "system",
         CAUSE,
@@ -55,10 +69,25 @@ ROWS = (
         ("No space left on device",),
         "a disk or memory file system is full",
         "checkpoints, caches, /dev/shm or /tmp of this node",
-        "see df -h and df -h /dev/shm on that node",
+        "see df -h and df -h /dev/shm on that node; on Lustre (FSx) lfs df -h, where one full OST is enough",
         "https://github.com/NVIDIA/nccl/issues/290",
         "OSError: [Errno 28] No space left on device: '/fsx/checkpoints/step-1000'",
-        pattern=r"Errno 28\] No space left on device|\bwrite error: No space left on device",
+        pattern=r"Errno 28\] No space left on device|\b(?:write error:|Write failed because) No space left on device",
+    ),
+    LogLine(
+        "log-open-files",
+        "system",
+        CAUSE,
+        "error",
+        ("Too many open files",),
+        "a process reached its limit of open files",
+        "NCCL's and Neuron's collectives open a socket to each other process, and data loaders one or more files for "
+        "each worker; a soft limit of 1024 is too small for some nodes of eight GPUs",
+        'put ulimit -n "$(ulimit -Hn)" into the batch script: srun passes it on; in a container set its own limit '
+        "(--ulimit nofile)",
+        "https://github.com/goodfire-ai/spd/pull/957",
+        "gpu-1:101:190 [0] misc/socket.cc:458 NCCL WARN socketTryAccept: Accept failed: Too many open files",
+        pattern=r"(?:NCCL WARN |CCOM WARN |Error: )[^\r\n]*Too many open files",
     ),
     LogLine(
         "log-crash",

@@ -84,6 +84,19 @@ ROWS = (
         pattern=r"(?:Error|ERROR)[^\r\n]*CUDA out of memory",
     ),
     LogLine(
+        "log-torch-cuda-memory",
+        "PyTorch",
+        FAILURE,
+        "error",
+        ("CUDA error: out of memory",),
+        "CUDA got no memory on a GPU, outside of PyTorch's own allocator",
+        "another process holds the GPU's memory, several processes use the same GPU, or the GPU has a fault",
+        "see nvidia-smi on that node: end what is left of earlier jobs; if it shows the GPU empty, drain the node",
+        "https://github.com/yangjianxin1/GPT2-chitchat/issues/19",
+        "RuntimeError: CUDA error: out of memory",
+        pattern=r"(?:\w+Error: |what\(\):  )CUDA error: out of memory",
+    ),
+    LogLine(
         "log-torch-cuda",
         "PyTorch",
         FAILURE,
@@ -94,7 +107,8 @@ ROWS = (
         "CUDA_LAUNCH_BLOCKING=1 shows the call; see the node's kernel log for Xid",
         "https://github.com/deepseek-ai/DeepEP/issues/53",
         "RuntimeError: CUDA error: an illegal memory access was encountered",
-        pattern=r"(?:\w+Error: CUDA error: |CUDA error \S+:\d+ ')(?P<error>[^'\r\n]{1,160})",
+        pattern=r"(?:(?:\w+Error|what\(\)):  ?CUDA error: (?!out of memory)|CUDA error \S+:\d+ ')(?!uncorrectable )"
+        r"(?P<error>[^'\r\n]{1,160})",
     ),
     LogLine(
         "log-torch-store-timeout",
@@ -110,6 +124,21 @@ ROWS = (
         _TORCH + "107021",
         "[E socket.cpp:860] [c10d] The client socket has timed out after 60s while trying to connect to 192.0.0.1:1234",
         pattern=r"while trying to connect to \(?(?P<address>[^\s)]+(?: \d+)?|[^\s)]+, \d+)\)?",
+    ),
+    LogLine(
+        "log-torch-clients",
+        "PyTorch",
+        TIMEOUT,
+        "error",
+        (" clients joined", "in store based barrier on rank"),
+        "not all processes of the job came within the time: {count}",
+        "the others did not start, ended before, were started with another number of processes, or do not reach this "
+        "node",
+        "see that each node starts as many processes as the job counts, and how the others ended",
+        "https://github.com/MLI-lab/DeepDeWedge/issues/20",
+        "torch.distributed.DistStoreError: Timed out after 1801 seconds waiting for clients. 1/4 clients joined.",
+        pattern=r"Timed out (?:after|initializing)[^\r\n]*(?P<count>\d+/\d+ clients joined|world_size=\d+, "
+        r"worker_count=\d+)",
     ),
     LogLine(
         "log-torch-rendezvous",
@@ -136,6 +165,19 @@ ROWS = (
         "https://github.com/meta-pytorch/torchtune/issues/1025",
         "RuntimeError: The server socket has failed to listen on any local network address. The server socket has "
         "failed to bind to [::]:29500 (errno: 98 - Address already in use).",
+    ),
+    LogLine(
+        "log-torch-write",
+        "PyTorch",
+        FAILURE,
+        "error",
+        ("] . unexpected pos ", "PytorchStreamWriter failed writing file"),
+        "a checkpoint could not be written",
+        "the file system is full (on Lustre one OST of it), a quota is used up, or the file system failed for a moment",
+        "see df -h, the quota, and on Lustre lfs df -h; look for the first error of this process before it",
+        "https://github.com/awslabs/awsome-distributed-ai/pull/1225",
+        "RuntimeError: [enforce fail at inline_container.cc:664] . unexpected pos 704 vs 598",
+        pattern=r"inline_container\.cc:\d+\] \. (?:unexpected pos \d+ vs \d+|PytorchStreamWriter failed writing file)",
     ),
     LogLine(
         "log-torch-killed",
