@@ -244,3 +244,53 @@ def test_of_a_variable_that_depends_on_what_is_not_known_no_decision_says_that_i
     last = [item for item in plan.slurm.jobs[0].decisions if item.subject == "environment of job job"][-1]
     assert last.choice == choice
     assert ("FI_EFA_FORK_SAFE" in last.reason) is (not stack)
+
+
+def job_in(job, *instances, **cluster):
+    resources = [{"name": f"r{number}", "instance": name, "nodes": 2} for number, name in enumerate(instances)]
+    data = {
+        "cluster": {"queues": [{"name": "queue", "compute_resources": resources}], **cluster},
+        "jobs": [{"name": "job", **job}],
+    }
+    return make_plan(read_spec(Document(Path("spec.yaml"), json.dumps(data)))).slurm.jobs[0]
+
+
+@pytest.mark.parametrize(
+    ("job", "stack", "instances", "variable"),
+    [
+        # The variable ends every process on g4dn: its EFA has no RDMA.
+        (TORCHRUN, {"plugin": "1.5.0"}, ("p4d.24xlarge", "g4dn.metal"), "FI_EFA_USE_DEVICE_RDMA=1"),
+        ({"template": "intelmpi", "program": "x"}, {}, ("hpc7a.96xlarge", "c7a.48xlarge"), "I_MPI_MULTIRAIL=1"),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_variable_that_only_some_types_of_the_queue_need_is_not_set_for_all(job, stack, instances, variable, turned):
+    alone = job_in(job, instances[0], stack=stack)
+    assert variable in [f"{item.name}={item.value}" for item in alone.variables]
+    both = job_in(job, *(reversed(instances) if turned else instances), stack=stack)
+    assert variable not in [f"{item.name}={item.value}" for item in both.variables]
+    (said,) = [item for item in both.decisions if item.choice == f"not {variable}"]
+    assert f"only {instances[0]} needs it" in said.reason
+
+
+def test_a_variable_that_all_types_of_the_queue_need_is_set():
+    both = job_in(TORCHRUN, "p5.48xlarge", "p5en.48xlarge", stack={"plugin": "1.18.0"})
+    assert "NCCL_NET" in [item.name for item in both.variables]
+
+
+def test_what_the_plugin_sets_is_said_of_all_types_of_the_queue():
+    job, stack = {"template": "nccl-tests"}, {"plugin": "1.18.0", "nccl": "2.29.2"}
+    alone, both = (
+        " ".join(item.reason for item in job_in(job, *types, stack=stack).decisions)
+        for types in (("p5en.48xlarge",), ("p5en.48xlarge", "p5.48xlarge"))
+    )
+    assert "NCCL_NETDEVS_POLICY" in alone
+    assert "NCCL_NETDEVS_POLICY" not in both
+
+
+def test_the_ranks_of_a_job_with_some_of_the_gpus_are_not_said_to_be_one_for_each_gpu_of_the_type():
+    for gpus, said in ((8, "one for each GPU of p5.48xlarge"), (4, "one for each GPU that the job has on a node")):
+        decisions = plan_of({**TORCHRUN, "gpus_per_node": gpus}).slurm.jobs[0].decisions
+        assert [(item.choice, item.reason) for item in decisions if item.subject == "ranks of job job"] == [
+            (f"{gpus} on each node", said)
+        ]

@@ -43,6 +43,14 @@ def test_with_several_types_the_least_counts():
     assert ComputeResource("main", types, 4, flexible=True).efa_interfaces == 16
 
 
+def test_of_several_types_no_reason_says_that_each_has_the_least():
+    types = tuple(map(instances.get, ("p5.48xlarge", "p5en.48xlarge")))
+    resource = ComputeResource("main", types, 4, flexible=True)
+    queue = Queue(name="gpu", subnets=("subnet-0123456789abcdef1",), compute_resources=(resource,))
+    reason = decide_efa(queue, resource)[1].reason
+    assert "p5.48xlarge and p5en.48xlarge have at least 16 EFA interfaces" in reason
+
+
 def test_efa_counts_the_nodes_of_the_whole_queue():
     instance = instances.get("p5.48xlarge")
     resources = tuple(ComputeResource(name, (instance,), 1) for name in ("a", "b"))

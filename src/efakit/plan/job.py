@@ -55,9 +55,11 @@ def plan_job(job: Job, cluster: ClusterPlan, software: Software, root: str = "/"
     layout, decisions = decide_layout(job, template, instance, cpus, queue.queue.nodes)
     workloads = template.workloads or (() if job.workload == "none" else (job.workload,))
     stack = container_stack(software.stack, job.container) if job.container else software.stack
-    target = target_of_stack(stack, instance.name, software.os, ranks_per_node=layout.ranks_per_node)
-    target = target._replace(nodes=layout.nodes)
-    variables, more = decide_environment(job, workloads, stack, target, efa)
+    target, *others = (
+        target_of_stack(stack, name, software.os, ranks_per_node=layout.ranks_per_node)._replace(nodes=layout.nodes)
+        for name in _types(queue)
+    )
+    variables, more = decide_environment(job, workloads, stack, target, efa, others)
     rows = [row for row in template.variables if not (row.expression or row.mpi)]
     own, reasons = template_variables(job, rows, instance.name)
     preflight, decision = decide_preflight(job, layout.nodes, efa, _devices(queue), root)
@@ -97,6 +99,12 @@ def template_variables(
     variables = tuple(Variable(row.name, row.value, row.reason, row.expression) for row in rows)
     subject = f"environment of job {job.name}"
     return variables, tuple(Decision(subject, f"{row.name}={row.value}", row.reason, row.source) for row in rows)
+
+
+def _types(queue: QueuePlan) -> list[str]:
+    """Return the instance types of a queue, each once; the first is the one that the layout follows."""
+    names = (instance.name for item in queue.resources for instance in item.resource.instances)
+    return list(dict.fromkeys(names))
 
 
 def _devices(queue: QueuePlan) -> int | None:

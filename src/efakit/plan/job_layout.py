@@ -58,6 +58,8 @@ def _ranks(job: Job, template: JobTemplate, instance: Instance, gpus: int) -> tu
     if template.name == "osu" and PurePosixPath(job.program or "").name in OSU_PAIRS:
         return 1, "the benchmark measures one pair of ranks", False
     if gpus:
+        if gpus != instance.gpus:
+            return gpus, "one for each GPU that the job has on a node", False
         return gpus, f"one for each GPU of {instance.name}", True
     cores = logical_cores(instance.accelerators.name) if instance.accelerators else None
     if template.needs == "neuron" and cores and instance.neuron_devices:

@@ -37,7 +37,8 @@ def decide_efa(queue: Queue, resource: ComputeResource) -> tuple[bool, Decision]
     else:
         interfaces = "an unknown number of" if count is None else count
         noun = "EFA interface" if count == 1 else "EFA interfaces"
-        reason = f"{names} has {interfaces} {noun} and the queue more than one node"
+        has = "has" if len(resource.instances) == 1 else "have" if count is None else "have at least"
+        reason = f"{names} {has} {interfaces} {noun} and the queue more than one node"
         on, source = True, _EFA_PAGE
     return on, _decision(queue, resource, "EFA", "on" if on else "off", reason, source)
 
