@@ -296,6 +296,10 @@ _LIBFABRIC_VARIABLES = (
     Claim("memlock", Report()),
     Claim("ld-library-path-old-plugin", Document("https://github.com/awslabs/awsome-distributed-ai/issues/667")),
     Claim("intelmpi-multirail", Document()),
+    Claim(
+        "intelmpi-pin-domain",
+        Document("https://www.drdobbs.com/parallel/intel-cluster-studio-xe-2012-and-hybrid/232600105"),
+    ),
     Claim("nvshmem-transport-other", Text("src/modules/transport/ibrc/*", r"IBV_QPT_RC\b", "nvshmem")),
     Claim("nvshmem-*", Document(), "nvshmem"),
 )

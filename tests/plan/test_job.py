@@ -294,3 +294,23 @@ def test_the_ranks_of_a_job_with_some_of_the_gpus_are_not_said_to_be_one_for_eac
         assert [(item.choice, item.reason) for item in decisions if item.subject == "ranks of job job"] == [
             (f"{gpus} on each node", said)
         ]
+
+
+@pytest.mark.parametrize(
+    ("instance", "ranks", "pinned"),
+    [
+        ("hpc7a.96xlarge", None, True),
+        ("hpc7a.96xlarge", 192, True),
+        ("hpc7a.96xlarge", 100, True),
+        ("hpc7a.96xlarge", 96, False),
+        ("hpc7a.96xlarge", 8, False),
+        # 64 cores with two hardware threads each.
+        ("c6in.32xlarge", 64, True),
+        ("c6in.32xlarge", 128, False),
+        ("c6in.32xlarge", 32, False),
+    ],
+)
+def test_ranks_of_intel_mpi_are_pinned_to_one_core_only_where_they_have_no_more(instance, ranks, pinned):
+    job = {"template": "intelmpi", "program": "x", **({} if ranks is None else {"ranks_per_node": ranks})}
+    names = [item.name for item in plan_of(job, instance).slurm.jobs[0].variables]
+    assert ("I_MPI_PIN_DOMAIN" in names) is pinned

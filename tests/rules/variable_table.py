@@ -625,6 +625,7 @@ MISSING = (
         OPENMPI,
     ),
     Missing("FI_EFA_FORK_SAFE", "1", {**TRN1, "os": "alinux2"}, {**TRN1, "os": "alinux2023"}, NEURON),
+    Missing("I_MPI_PIN_DOMAIN", "core", {**HPC7A, "cores_per_rank": "1"}, {**HPC7A, "cores_per_rank": "2"}, INTELMPI),
     Missing("I_MPI_MULTIRAIL", "1", {"instance": "hpc6id.32xlarge"}, {"instance": "hpc6a.48xlarge"}, INTELMPI),
     *(
         Missing(name, value, {**NEWEST, **place}, {}, workloads)
@@ -637,7 +638,6 @@ MISSING = (
                     ("I_MPI_OFI_LIBRARY_INTERNAL", "0"),
                     ("I_MPI_FABRICS", "shm:ofi"),
                     ("I_MPI_OFI_PROVIDER", "efa"),
-                    ("I_MPI_PIN_DOMAIN", "core"),
                 ),
             ),
             (

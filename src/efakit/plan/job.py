@@ -56,7 +56,7 @@ def plan_job(job: Job, cluster: ClusterPlan, software: Software, root: str = "/"
     workloads = template.workloads or (() if job.workload == "none" else (job.workload,))
     stack = container_stack(software.stack, job.container) if job.container else software.stack
     target, *others = (
-        target_of_stack(stack, name, software.os, ranks_per_node=layout.ranks_per_node)._replace(nodes=layout.nodes)
+        target_of_stack(stack, name, software.os, layout.ranks_per_node)._replace(nodes=layout.nodes)
         for name in _types(queue)
     )
     variables, more = decide_environment(job, workloads, stack, target, efa, others)

@@ -31,13 +31,25 @@ def target_of(
     return _target(known, floors, instance, os)
 
 
-def target_of_stack(stack: Stack, instance: str | None, os: str | None = None, **counts: int | None) -> Target:
-    """Return the target of a stack; ``counts``: ``ranks_per_node`` of a job, where it is known.
+def target_of_stack(stack: Stack, instance: str | None, os: str | None = None, ranks: int | None = None) -> Target:
+    """Return the target of a stack; ``ranks``: those of a job on a node, where they are known.
 
     Where the stack has no plugin, no row about the plugin holds.
     """
-    numbers = {name: str(count) for name, count in counts.items() if count is not None}
-    return _target({**stack.versions(), **numbers}, _floors(stack, own_plugin=stack.has_plugin), instance, os)
+    target = _target(stack.versions(), _floors(stack, own_plugin=stack.has_plugin), instance, os)
+    return target if ranks is None else with_ranks(target, ranks)
+
+
+def with_ranks(target: Target, ranks: int) -> Target:
+    """Return a target with the ranks of a job on a node, and the cores that each has where the type tells."""
+    counts = {"ranks_per_node": str(ranks)}
+    if target.instance is not None:
+        from efakit.catalog import instances
+
+        cores = instances.get(target.instance).cores if instances.known(target.instance) else None
+        if cores is not None:
+            counts["cores_per_rank"] = str(cores // ranks)
+    return target._replace(versions={**counts, **target.versions})
 
 
 def _target(

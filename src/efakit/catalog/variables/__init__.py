@@ -2,7 +2,7 @@
 
 A row speaks of one variable, or of a family by a pattern (``NCCL_OFI_*``), and holds within its bounds: ``since`` is
 the first release for which it holds and ``until`` the first for which it holds no more, for each component of
-``COMPONENTS``. Two of the components are no software but counts of the job. What reads the rows: the renderer,
+``COMPONENTS``. Three of the components are no software but counts of the job. What reads the rows: the renderer,
 ``efakit explain``, ``efakit lint`` and the task prolog, all through ``efakit.rules.environment``.
 
 ``row`` says what a row is; the rows themselves stand by workload: ``nccl``, ``libfabric``, ``mpi`` and

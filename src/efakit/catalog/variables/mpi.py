@@ -259,6 +259,9 @@ ROWS = (
         source=_HPC_APPS,
         value="core",
         workload="intelmpi",
+        # On one core the threads of a rank that has several would take turns.
+        since={"cores_per_rank": "1"},
+        until={"cores_per_rank": "2"},
     ),
     VariableRule(
         id="intelmpi-debug",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 COMPONENTS = {
     **_SOFTWARE,
     "ranks_per_node": "ranks on a node",
+    "cores_per_rank": "cores for each rank",
     "efa_interfaces": "EFA interfaces of a node",
 }
 

@@ -14,6 +14,7 @@ from efakit.lint.script.launchers import Launch
 from efakit.lint.script.model import Script
 from efakit.lint.script.text import Span
 from efakit.lint.script.workload import Jobs
+from efakit.rules.releases import with_ranks
 from efakit.rules.target import Target
 
 _MODULES = (
@@ -75,7 +76,7 @@ class Context:
         ranks = self.ranks_per_node
         if ranks is None or not target.known:
             return target
-        return target._replace(versions={"ranks_per_node": str(ranks), **target.versions})
+        return with_ranks(target, ranks)
 
     @cached_property
     def is_on_one_node(self) -> bool:

@@ -45,6 +45,7 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "os": str,
     "region": str,
     "ranks_per_node": "{} ranks on a node".format,
+    "cores_per_rank": "{} cores for each rank".format,
     "efa_interfaces": "{} EFA interfaces on a node".format,
     "jobs": _jobs,
     "zones": lambda zones: ", ".join(f"{subnet} lies in {zone}" for subnet, zone in zones.items()),
