@@ -314,3 +314,20 @@ def test_ranks_of_intel_mpi_are_pinned_to_one_core_only_where_they_have_no_more(
     job = {"template": "intelmpi", "program": "x", **({} if ranks is None else {"ranks_per_node": ranks})}
     names = [item.name for item in plan_of(job, instance).slurm.jobs[0].variables]
     assert ("I_MPI_PIN_DOMAIN" in names) is pinned
+
+
+@pytest.mark.parametrize(
+    ("job", "unknown"),
+    [
+        (TORCHRUN, "GPUs"),
+        ({"template": "nccl-tests"}, "GPUs"),
+        ({"template": "osu", "program": "osu_allreduce"}, "cores"),
+    ],
+)
+def test_the_reason_of_one_rank_names_what_is_not_known_of_the_type(job, unknown):
+    decisions = plan_of(job, "p6e-gb300.36xlarge").slurm.jobs[0].decisions
+    (ranks,) = [item for item in decisions if item.subject == "ranks of job job"]
+    assert (ranks.choice, ranks.reason) == (
+        "1 on each node",
+        f"the {unknown} of p6e-gb300.36xlarge are not known",
+    )

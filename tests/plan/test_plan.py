@@ -120,3 +120,10 @@ def test_every_decision_has_a_reason():
         assert decision.subject
         assert decision.choice
         assert decision.reason
+
+
+@pytest.mark.parametrize(("nodes", "said"), [(1, False), (4, True)])
+def test_of_nodes_without_efa_no_interface_type_is_said(nodes, said):
+    # ParallelCluster gives such a p5 an IP address on every card.
+    subjects = [item.subject for item in section_of(nodes=nodes).decisions]
+    assert ("EFA interface type" in subjects) is said

@@ -69,6 +69,7 @@ def _ranks(job: Job, template: JobTemplate, instance: Instance, gpus: int) -> tu
             f"one for each logical NeuronCore of {instance.name}: {cores} on each of {devices} devices",
             True,
         )
-    if template.launcher == "node" or not instance.cores:
-        return 1, f"the cores of {instance.name} are not known", False
+    if template.needs or template.launcher == "node" or not instance.cores:
+        unknown = {"gpu": "GPUs", "neuron": "NeuronCores"}.get(template.needs, "cores")
+        return 1, f"the {unknown} of {instance.name} are not known", False
     return instance.cores, f"one for each core of {instance.name}", True

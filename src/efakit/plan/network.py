@@ -76,13 +76,13 @@ def _against(queue: Queue, resource: ComputeResource, efa: bool) -> tuple[str, s
     """Return what speaks against a placement group, and on whose word; empty texts where nothing does."""
     if queue.capacity == "capacity-block":
         reason = (
-            "the instances of a Capacity Block are already placed; with a group the launch fails with "
+            "the instances of a Capacity Block are already placed; with a group the launch can fail with "
             "insufficient capacity"
         )
         return reason, _CAPACITY_BLOCKS
     if is_reserved(queue, resource):
         reason = (
-            "if a reservation was not created in the group, its instances are elsewhere, and the launch fails with "
+            "if a reservation was not created in the group, its instances can be elsewhere, and the launch fails with "
             "insufficient capacity; for a reservation that was created in your own group write placement_group: NAME"
         )
         return reason, _RESERVATIONS

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from efakit.catalog.release_traits import has_trait
 from efakit.catalog.stacks import parallelcluster_release
+from efakit.plan.cluster import ClusterPlan
 from efakit.plan.decision import Decision
 from efakit.plan.parallelcluster.nodes import HeadNodePlan, LoginPlan, plan_head_node, plan_login_nodes
 from efakit.plan.parallelcluster.pyxis import pyxis_queues
@@ -61,7 +62,15 @@ def plan_parallelcluster(plan: Plan) -> ParallelClusterPlan:
         queues=queues,
         storage=storage,
         slurm_settings={**settings, **(hooks.slurm_settings if hooks else {})},
-        decisions=(*_release(section), *of_head, *of_login, flags, *of_queues, *of_storage, _interface_type(section)),
+        decisions=(
+            *_release(section),
+            *of_head,
+            *of_login,
+            flags,
+            *of_queues,
+            *of_storage,
+            *_interface_type(section, plan.cluster),
+        ),
     )
 
 
@@ -75,14 +84,17 @@ def _release(section: ParallelCluster) -> list[Decision]:
     return [Decision(f"software of ParallelCluster {section.version}", choice, reason, row.source)]
 
 
-def _interface_type(section: ParallelCluster) -> Decision:
+def _interface_type(section: ParallelCluster, cluster: ClusterPlan) -> list[Decision]:
+    """Return what the interfaces of nodes with EFA are, where some node has it or the spec says a type."""
     subject, topic = "EFA interface type", "efa-interface-type"
     source = "https://github.com/aws/aws-parallelcluster/pull/7262"
     if section.efa_interface_type:
         reason = "as the spec says: an IP address on every card, as before 3.15; public subnets need that"
-        return Decision(subject, section.efa_interface_type, reason, source, topic)
+        return [Decision(subject, section.efa_interface_type, reason, source, topic)]
+    if not any(cluster.efa.values()):
+        return []
     if not has_trait("efa-only-interfaces", section.version):
         reason = f"ParallelCluster {section.version} has no other: an IP address on every card"
-        return Decision(subject, "efa", reason, source)
+        return [Decision(subject, "efa", reason, source)]
     reason = "ParallelCluster's default since 3.15: one IP address for each node, and EFA-only interfaces besides"
-    return Decision(subject, "efa-only", reason, source)
+    return [Decision(subject, "efa-only", reason, source)]

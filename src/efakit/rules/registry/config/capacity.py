@@ -96,8 +96,8 @@ RULES = (
         room="config",
         severity="warning",
         what="A compute resource on a Capacity Block asks for a placement group.",
-        why="The instances of a block are already placed. With a placement group the launch fails with insufficient "
-        "capacity.",
+        why="The instances of a block are already placed. With a placement group the launch can fail with "
+        "insufficient capacity.",
         wrong="""
             Scheduling:
               SlurmQueues:
