@@ -136,6 +136,18 @@ def test_another_run_of_the_hook_may_publish_a_record_first(tmp_path, monkeypatc
     assert list(publish.publish_waiting(waiting, str(tmp_path / "records"), 0o644)) == []
 
 
+@pytest.mark.parametrize("record", [{"a": 1}, {"node": [None]}, {"het_job_id": "7"}, {"job_id": None}, {"run": True}])
+def test_a_note_of_an_ended_run_that_names_no_record_costs_none(node, record):
+    node.run("prolog")
+    node.run("epilog")
+    (path,) = (node.spool / "ended").iterdir()
+    note = json.loads(path.read_text())
+    note["record"] = record if "a" in record else {**note["record"], **record}
+    path.write_text(json.dumps(note))
+    assert "record published" in node.run("epilog")
+    assert len(list((node.records / "lab/7").iterdir())) == 2
+
+
 def test_a_full_spool_loses_no_record(node, monkeypatch):
     """A job may fill the node's disk; a folder in the record's place stands in for that."""
     node.run("prolog")
