@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from efakit.hook import folder, publish
+from efakit.hook.baselines import Baselines
+from efakit.hook.epilog import epilog
 from efakit.hook.folder import Folder
 from efakit.hook.job import NoJob, job_from
 from efakit.hook.moment import Moment
+from efakit.hook.run import Run
 from efakit.hook.settings import Settings, load_settings
 from efakit.hook.spool import Spool
 from tests.hook.hookrun import Node
@@ -146,6 +149,26 @@ def test_a_note_of_an_ended_run_that_names_no_record_costs_none(node, record):
     path.write_text(json.dumps(note))
     assert "record published" in node.run("epilog")
     assert len(list((node.records / "lab/7").iterdir())) == 2
+
+
+def test_an_epilog_that_runs_at_the_same_time_finds_the_baseline_or_the_note_of_the_end(node, monkeypatch):
+    """Slurmd starts an epilog again while the first one runs: it leaves no second record of the run."""
+    node.run("prolog")
+    variables = {"SLURMD_NODENAME": node.name, "SLURM_CLUSTER_NAME": "lab", "SLURM_JOB_ID": "7"}
+    variables["SLURM_JOB_NODELIST"] = node.name
+    second = node.records.parent / "second"
+    forget = Baselines.forget_job
+
+    def then_again(baselines: Baselines, job_id: int) -> None:
+        forget(baselines, job_id)
+        done = node.start(["epilog", "--config", str(node.config)], variables, whole=True)
+        second.write_text(done.stdout)
+
+    monkeypatch.setattr(Baselines, "forget_job", then_again)
+    settings, _ = load_settings(str(node.config))
+    assert "record published" in epilog(Run(settings, [], variables))
+    assert "an epilog has left this run's record already" in second.read_text()
+    assert node.record()["baseline"] == "ok"
 
 
 def test_a_full_spool_loses_no_record(node, monkeypatch):
