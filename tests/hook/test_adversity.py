@@ -171,6 +171,33 @@ def test_an_epilog_that_runs_at_the_same_time_finds_the_baseline_or_the_note_of_
     assert node.record()["baseline"] == "ok"
 
 
+def test_an_epilog_that_looked_at_the_clock_before_the_one_that_ended_first_is_the_same_run_s(tmp_path):
+    spool = Spool(str(tmp_path / "spool"), "n1")
+    spool.prepare()
+    told = job(7)
+    spool.note_ended(told, {**told, "run": "r0", "record_id": "a"}, Moment(Settings(), BOOT["boot_id"], 100.0, None))
+    ended = spool.ended(told, Moment(Settings(), BOOT["boot_id"], 99.5, None))
+    assert ended is not None
+    assert (ended.in_doubt, ended.record["record_id"]) == (True, "a")
+
+
+def test_a_note_on_a_baseline_that_has_gone_does_not_stay_for_good(tmp_path):
+    spool = Spool(str(tmp_path / "spool"), "n1")
+    spool.prepare()
+    spool.baselines.keep(baseline(1), now())
+    spool.baselines.keep(baseline(2), now())
+    active = tmp_path / "spool/active"
+    notes = sorted(path.name for path in active.glob("*.shared-with.*"))
+    assert len(notes) == 2
+    gone, young = (active / f"n1.{number}.r0.json.shared-with.2" for number in (3, 4))
+    for path in (gone, young):
+        path.touch(0o600)
+    for path in (gone, *map(active.joinpath, notes)):
+        os.utime(path, (1.0, 1.0))
+    spool.tidy(1e9, 1e9, None)
+    assert sorted(path.name for path in active.glob("*.shared-with.*")) == sorted([*notes, young.name])
+
+
 def test_a_full_spool_loses_no_record(node, monkeypatch):
     """A job may fill the node's disk; a folder in the record's place stands in for that."""
     node.run("prolog")

@@ -127,7 +127,8 @@ class Spool:
                 continue  # of another version, say: a record too many is better than none
             then: Any = note.get("since_boot_seconds")
             known = isinstance(then, (int, float)) and now.since_boot_seconds is not None
-            soon = known and 0 <= now.since_boot_seconds - then < _AGAIN_SECONDS
+            # Of two epilogs at once, the one may have looked at the clock before the one that ended first.
+            soon = known and abs(now.since_boot_seconds - then) < _AGAIN_SECONDS
             if soon and note.get("boot_id") == now.boot_id is not None and is_told_alike(before, told):
                 found = Ended(place, in_doubt=True)
         return found
