@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from efakit.hook import folder, publish
+from efakit.hook.baselines import Baselines
+from efakit.hook.epilog import epilog
 from efakit.hook.folder import Folder
 from efakit.hook.job import NoJob, job_from
 from efakit.hook.moment import Moment
+from efakit.hook.run import Run
 from efakit.hook.settings import Settings, load_settings
 from efakit.hook.spool import Spool
 from tests.hook.hookrun import Node
@@ -134,6 +137,65 @@ def test_another_run_of_the_hook_may_publish_a_record_first(tmp_path, monkeypatc
 
     monkeypatch.setattr(publish, "publish_record", published_by_another)
     assert list(publish.publish_waiting(waiting, str(tmp_path / "records"), 0o644)) == []
+
+
+@pytest.mark.parametrize("record", [{"a": 1}, {"node": [None]}, {"het_job_id": "7"}, {"job_id": None}, {"run": True}])
+def test_a_note_of_an_ended_run_that_names_no_record_costs_none(node, record):
+    node.run("prolog")
+    node.run("epilog")
+    (path,) = (node.spool / "ended").iterdir()
+    note = json.loads(path.read_text())
+    note["record"] = record if "a" in record else {**note["record"], **record}
+    path.write_text(json.dumps(note))
+    assert "record published" in node.run("epilog")
+    assert len(list((node.records / "lab/7").iterdir())) == 2
+
+
+def test_an_epilog_that_runs_at_the_same_time_finds_the_baseline_or_the_note_of_the_end(node, monkeypatch):
+    """Slurmd starts an epilog again while the first one runs: it leaves no second record of the run."""
+    node.run("prolog")
+    variables = {"SLURMD_NODENAME": node.name, "SLURM_CLUSTER_NAME": "lab", "SLURM_JOB_ID": "7"}
+    variables["SLURM_JOB_NODELIST"] = node.name
+    second = node.records.parent / "second"
+    forget = Baselines.forget_job
+
+    def then_again(baselines: Baselines, job_id: int) -> None:
+        forget(baselines, job_id)
+        done = node.start(["epilog", "--config", str(node.config)], variables, whole=True)
+        second.write_text(done.stdout)
+
+    monkeypatch.setattr(Baselines, "forget_job", then_again)
+    settings, _ = load_settings(str(node.config))
+    assert "record published" in epilog(Run(settings, [], variables))
+    assert "an epilog has left this run's record already" in second.read_text()
+    assert node.record()["baseline"] == "ok"
+
+
+def test_an_epilog_that_looked_at_the_clock_before_the_one_that_ended_first_is_the_same_run_s(tmp_path):
+    spool = Spool(str(tmp_path / "spool"), "n1")
+    spool.prepare()
+    told = job(7)
+    spool.note_ended(told, {**told, "run": "r0", "record_id": "a"}, Moment(Settings(), BOOT["boot_id"], 100.0, None))
+    ended = spool.ended(told, Moment(Settings(), BOOT["boot_id"], 99.5, None))
+    assert ended is not None
+    assert (ended.in_doubt, ended.record["record_id"]) == (True, "a")
+
+
+def test_a_note_on_a_baseline_that_has_gone_does_not_stay_for_good(tmp_path):
+    spool = Spool(str(tmp_path / "spool"), "n1")
+    spool.prepare()
+    spool.baselines.keep(baseline(1), now())
+    spool.baselines.keep(baseline(2), now())
+    active = tmp_path / "spool/active"
+    notes = sorted(path.name for path in active.glob("*.shared-with.*"))
+    assert len(notes) == 2
+    gone, young = (active / f"n1.{number}.r0.json.shared-with.2" for number in (3, 4))
+    for path in (gone, young):
+        path.touch(0o600)
+    for path in (gone, *map(active.joinpath, notes)):
+        os.utime(path, (1.0, 1.0))
+    spool.tidy(1e9, 1e9, None)
+    assert sorted(path.name for path in active.glob("*.shared-with.*")) == sorted([*notes, young.name])
 
 
 def test_a_full_spool_loses_no_record(node, monkeypatch):

@@ -214,6 +214,19 @@ def test_a_driver_reload_and_a_reboot_are_seen(node):
     assert "the node was rebooted" in node.record(2)["resets"]
 
 
+def test_a_driver_that_was_loaded_anew_is_seen_also_where_its_devices_have_counted_on(node):
+    node.run("prolog")
+    name = sorted(path.name for path in (node.root / "sys/class/infiniband").iterdir())[0]
+    folder = (node.root / "sys/class/infiniband" / name).resolve()
+    shutil.copytree(folder, folder.with_name("again"), symlinks=True)
+    shutil.rmtree(folder)
+    folder.with_name("again").rename(folder)
+    efa_tree.add(node.root, name, "tx_bytes", 1000)
+    node.run("epilog")
+    assert node.record()["resets"] == [f"the driver took {name} anew"]
+    assert node.record()["devices"][0]["counters"] == {}
+
+
 def test_a_counter_that_cannot_be_read_is_told(node):
     name = sorted(path.name for path in (node.root / "sys/class/infiniband").iterdir())[0]
     node.run("prolog")

@@ -55,6 +55,24 @@ def test_a_record_without_baseline_is_of_the_published_format_too():
 
 
 @pytest.mark.parametrize(
+    ("earlier", "later", "boot_id", "signs"),
+    [
+        (41, 41, "b", []),
+        (41, 977, "b", ["the driver took rdmap0s31 anew"]),
+        (None, 977, "b", []),
+        (41, None, "b", []),
+        (41, 977, None, []),
+    ],
+)
+def test_a_device_that_the_kernel_registered_again_counts_anew_however_much_it_has_counted(
+    earlier, later, boot_id, signs
+):
+    before, after = snapshot({"tx_bytes": 5}, boot_id), snapshot({"tx_bytes": 10}, boot_id)
+    before["devices"][0]["registration"], after["devices"][0]["registration"] = earlier, later
+    assert reset_signs(before, after) == signs
+
+
+@pytest.mark.parametrize(
     ("after", "sign"),
     [
         (snapshot({"tx_bytes": 9}), "tx_bytes of rdmap0s31 went down"),

@@ -185,8 +185,12 @@ class Baselines:
     def set_aside_damaged(self, aside: Folder) -> int:
         """Move what is no baseline out of the way, and clear up what killed hooks left; return how many those were."""
         moved = 0
-        for name in self._folder.names():
-            if name.startswith("."):
+        names = self._folder.names()
+        here = frozenset(names)
+        for name in names:
+            baseline, is_note, _ = name.rpartition(_SHARED)
+            # A note may have come just after its baseline went.
+            if name.startswith(".") or (is_note and baseline not in here):
                 self._folder.remove_orphan(name)
             elif name.endswith(".json"):
                 kept, damaged = load_or_damage(self._folder, name)

@@ -52,18 +52,17 @@ def epilog(run: Run) -> str:
         lost, given_up = spool.lost(), others.given_up + spool.given_up()
         notes = _of_spool(found, given_up, lost)
         record = _compose(run, job, expectation, found, others.shared_with, snapshot, notes)
+        noted = False
         try:
-            spool.waiting.keep(record)
-        except OSError:
-            # Such as a disk that the job has filled: the shared folder may still take it.
-            if not _published(run, record):
-                _forget_job(spool, job)  # which makes room
-                spool.waiting.keep(record)
+            _keep_or_publish(run, spool, job, record)
+            # Before the baseline goes: of two epilogs of one run at once, the second finds the one or the other.
+            noted = _is_noted(spool, job, record, now)
         finally:
             # A baseline that stayed would share this node with every job to come.
             _forget_job(spool, job)
         yield {"kept": record["record_id"]}
-        spool.note_ended(job, record, now)
+        if not noted:
+            spool.note_ended(job, record, now)
         if lost or given_up:
             spool.forget_told()
 
@@ -93,6 +92,24 @@ def _doubted(run: Run, spool: Spool, place: dict[str, Any] | None) -> str | None
         yield {}
 
     return failure(run.in_time(doubt, PUBLISH_UNTIL))
+
+
+def _keep_or_publish(run: Run, spool: Spool, job: JobFields, record: Record) -> None:
+    try:
+        spool.waiting.keep(record)
+    except OSError:
+        # Such as a disk that the job has filled: the shared folder may still take it.
+        if not _published(run, record):
+            _forget_job(spool, job)  # which makes room
+            spool.waiting.keep(record)
+
+
+def _is_noted(spool: Spool, job: JobFields, record: Record, now: Moment) -> bool:
+    try:
+        spool.note_ended(job, record, now)
+    except OSError:
+        return False  # on a full disk, say, on which the baseline makes room as it goes
+    return True
 
 
 def _forget_job(spool: Spool, job: JobFields) -> None:

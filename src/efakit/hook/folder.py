@@ -175,7 +175,7 @@ class Folder:
             return 0.0
 
     def remove_orphan(self, name: str) -> None:
-        """Remove a file under whose name ``write`` began, where the hook that wrote it must have been killed."""
+        """Remove what is of use to one run of a hook alone, where it is older than any that runs may be."""
         if abs(self.age_seconds(name)) > _ORPHAN_SECONDS:
             try:
                 self.remove(name)

@@ -61,6 +61,11 @@ class Ended:
         self.in_doubt = in_doubt
 
 
+def _names_a_record(place: Mapping[str, Any]) -> bool:
+    texts = all(isinstance(place.get(name), str) for name in ("cluster", "node", "run", "record_id"))
+    return texts and type(place.get("job_id")) is int and type(place.get("het_job_id")) in (int, type(None))
+
+
 class Spool:
     """The spool of one node in the folder ``path``; methods raise OSError (Untrusted) where it cannot be used.
 
@@ -118,9 +123,12 @@ class Spool:
                 continue
             if is_surely_same(before, told):
                 return Ended(place, in_doubt=False)
+            if not _names_a_record(place):
+                continue  # of another version, say: a record too many is better than none
             then: Any = note.get("since_boot_seconds")
             known = isinstance(then, (int, float)) and now.since_boot_seconds is not None
-            soon = known and 0 <= now.since_boot_seconds - then < _AGAIN_SECONDS
+            # Of two epilogs at once, the one may have looked at the clock before the one that ended first.
+            soon = known and abs(now.since_boot_seconds - then) < _AGAIN_SECONDS
             if soon and note.get("boot_id") == now.boot_id is not None and is_told_alike(before, told):
                 found = Ended(place, in_doubt=True)
         return found

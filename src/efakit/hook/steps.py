@@ -15,7 +15,8 @@ def jobs_with_steps(root: str) -> set[int] | None:
     """Return the ids of the jobs that have a step on this node; None where that cannot be known.
 
     Each step has a slurmstepd, which writes its job's id into its command line: ``slurmstepd: [42.batch]``
-    (``setproctitle`` in SchedMD/slurm, ``src/slurmd/slurmstepd``).
+    (``setproctitle`` in SchedMD/slurm, ``src/slurmd/slurmstepd``). A user's process may have the same name and title,
+    and its title may lie in memory that never answers: only those of root, or of the hook's own user, are asked.
     """
     folder = below(root, "proc")
     try:
@@ -26,6 +27,8 @@ def jobs_with_steps(root: str) -> set[int] | None:
     for name in names:
         try:
             if _read(os.path.join(folder, name, "comm")).strip() != _STEP_PROGRAM.encode():
+                continue
+            if _real_user(_read(os.path.join(folder, name, "status"))) not in (0, os.geteuid()):
                 continue
             title = _read(os.path.join(folder, name, "cmdline"))
         except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
@@ -80,6 +83,15 @@ def jobs_of_user(root: str, user_id: int) -> set[int]:
             if digits.isdigit() and len(digits) <= _MOST_DIGITS:
                 found.add(int(digits))
     return found
+
+
+def _real_user(status: bytes) -> int | None:
+    """Return whose a process is by its ``status``; not by who owns its folder, root for one that may not be dumped.
+
+    The first of the four ids: a program that runs as root for a user has the user's there (proc_pid_status(5)).
+    """
+    fields = status.partition(b"\nUid:")[2].split(None, 1)
+    return int(fields[0]) if fields and fields[0].isdigit() else None
 
 
 def _read(path: str, most_bytes: int = _MOST_BYTES) -> bytes:

@@ -184,6 +184,7 @@ def reset_signs(before: Snapshot, after: Snapshot) -> list[str]:
         signs.append("the set of EFA devices changed")
     for kind in ("devices", "interfaces"):
         signs += ["%s is another device now" % name for name in _moved(before, after, kind)]
+    signs += ["the driver took %s anew" % name for name in _taken_anew(before, after)]
     pairs = (before["devices"], after["devices"]), (before["interfaces"], after["interfaces"])
     for olds, news in pairs:
         earlier = _by_name(olds)
@@ -231,6 +232,19 @@ def _moved(before: Any, after: Any, kind: str) -> list[str]:
         if all(addresses) and addresses[0] != addresses[1]:
             moved.append(item["name"])
     return moved
+
+
+def _taken_anew(before: Snapshot, after: Snapshot) -> list[str]:
+    """Return the devices that the kernel registered again within one boot: the driver resets a device that it takes.
+
+    ``efa_com_dev_reset`` at probe and removal in amzn/amzn-drivers, ``efa_main.c``. A busy device may have counted more
+    since than it had before.
+    """
+    if not before["boot_id"] or before["boot_id"] != after["boot_id"]:
+        return []
+    earlier = {item["name"]: item.get("registration") for item in before["devices"]}
+    numbers = [(item["name"], earlier.get(item["name"]), item.get("registration")) for item in after["devices"]]
+    return [name for name, old, new in numbers if old is not None and new is not None and old != new]
 
 
 def _fallen(old: Any, new: Any) -> str | None:

@@ -5,12 +5,13 @@ A snapshot arrives in pieces, one a device, so that a read which never returns c
 
 from __future__ import annotations
 
+import os
 import time
 from _functools import partial  # type: ignore[import-not-found] # functools itself imports collections
 
 from efakit.node.counters import find_interfaces, read_counters, read_interface
 from efakit.node.devices import find_devices, try_to_open, unbound_functions
-from efakit.node.files import below, link_name, read_text_or_none
+from efakit.node.files import below, link_name, read_text_or_none, told
 from efakit.node.limits import huge_pages
 from efakit.node.lnet import read_lnet
 from efakit.node.parallel import in_parallel_when_slow
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     class DeviceReading(TypedDict):
         """One EFA device and its counters; ``unusable`` says why no process could open it.
 
-        ``driver_error``, ``verbs_error`` and ``open_error`` say why one of these is not known, and ``own_errors`` which
-        of ``errors`` tell of a lack of the hook's own: none of that is the device's fault.
+        ``registration`` is the kernel's number for it, another one after the driver has taken the device anew; None
+        where it is not known. ``driver_error``, ``verbs_error`` and ``open_error`` say why one of these is not known,
+        and ``own_errors`` which of ``errors`` tell of a lack of the hook's own: none of that is the device's fault.
         """
 
         name: str
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
         device_id: str | None
         verbs: str | None
         verbs_error: str | None
+        registration: int | None
         unusable: str | None
         open_error: str | None
         counters: dict[str, int]
@@ -213,6 +216,7 @@ def _read_device(root: str, device: Device, read: Callable[[str], tuple[Reading,
         "device_id": device["device_id"],
         "verbs": verbs,
         "verbs_error": device["verbs_error"],
+        "registration": told(_number_of_folder, device["path"])[0],
         "unusable": unusable,
         "open_error": open_error,
         "counters": port["counters"],
@@ -220,6 +224,14 @@ def _read_device(root: str, device: Device, read: Callable[[str], tuple[Reading,
         "errors": port["errors"] + own["errors"],
         "own_errors": port["own_errors"] + own["own_errors"],
     }
+
+
+def _number_of_folder(path: str) -> int:
+    """Return the number of a device's folder in sysfs: the kernel gives a folder that it makes anew another one.
+
+    ``kernfs_new_node`` in linux, fs/kernfs/dir.c: numbers are given in turn, and begin again at each boot.
+    """
+    return os.stat(path).st_ino
 
 
 def assemble(parts: Iterable[dict[str, Any]]) -> Snapshot:

@@ -165,6 +165,7 @@ def steps_run(*jobs: int) -> Step:
             folder = proc / str(1000 + number)
             folder.mkdir(exist_ok=True)
             (folder / "comm").write_text("slurmstepd\n")
+            (folder / "status").write_text("Name:\tslurmstepd\nUid:\t0\t0\t0\t0\n")
             (folder / "cmdline").write_bytes(b"slurmstepd: [%d.batch]\0" % number)
 
     return step
