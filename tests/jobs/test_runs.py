@@ -316,6 +316,7 @@ def test_a_component_without_a_record_is_a_doubt(tmp_path):
     write(tmp_path, component(10, "n1"), component(12, "n3"))
     (run,) = find_runs(tmp_path, 10)
     assert run.doubts == ("component 10+1 of the heterogeneous job has no record",)
+    assert run.lacks_component
 
 
 def test_two_runs_of_one_component_at_one_time_are_left_apart_with_a_doubt(tmp_path):
@@ -338,6 +339,7 @@ def test_a_record_of_one_component_does_not_stand_for_the_missing_one_of_another
     (run,) = find_runs(tmp_path, 10)
     assert (set(run.records), run.node_names) == ({"n1", "n2"}, ("n1", "n2"))
     assert run.doubts == (f"10+{other - 10}: n1 has no record of this component",)
+    assert run.lacks_component
 
 
 def test_a_component_is_found_among_128_and_beside_a_job_of_its_own_id(tmp_path):

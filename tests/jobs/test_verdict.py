@@ -188,7 +188,12 @@ def test_a_run_in_doubt_is_incomplete_and_says_why():
     records = {f"n{i}": record(f"n{i}", (MUCH, MUCH)) for i in range(2)}
     found = judge(tuple(records), records, doubts=("two jobs had this id",))
     assert (found.verdict, found.reason) == ("incomplete", "it is in doubt which run this is: two jobs had this id")
-    # A component of a heterogeneous job may have left no record at all, and its nodes are not known then.
+    assert found.traffic.efa_tx == Amount(2 * MUCH)
+
+
+def test_of_a_component_without_a_record_the_nodes_are_in_no_sum():
+    records = {f"n{i}": record(f"n{i}", (MUCH, MUCH)) for i in range(2)}
+    found = judge(tuple(records), records, doubts=("component 7+1 has no record",), lacks_component=True)
     assert found.traffic.efa_tx == Amount(2 * MUCH, complete=False)
     assert (found.traffic.tcp_rx.complete, found.nodes[0].traffic.efa_tx.complete) == (False, True)
 

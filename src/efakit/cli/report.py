@@ -233,7 +233,7 @@ def job_report(
     """
     limits, said, in_script, tables, keep = beside or Beside()
     run, others = _choose(find_runs(folder, number), number, folder, cluster, run_name, answer)
-    verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
+    verdict = judge(run.node_names, run.records, run.damaged, run.doubts, lacks_component=run.lacks_component)
     job = Job(run.records, verdict.verdict, verdict.traffic, {node.node: node.traffic for node in verdict.nodes})
     remarks = tuple(stands_out(job, limits))
     facts = _facts(answer, run)

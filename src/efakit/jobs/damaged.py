@@ -24,6 +24,7 @@ class Draft:
     name: str
     key: str
     records: dict[str, Record] = field(default_factory=dict)
+    lacks_component: bool = False
     more: list[Record] = field(default_factory=list)
     node_names: dict[str, None] = field(default_factory=dict)
     knows_nodes: bool = False

@@ -19,6 +19,8 @@ class Group:
     leader: int | None = None
     doubts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    lacks_component: bool = False
+    """Whether one is known to have left no record."""
 
 
 def pair_components(parts: list[Part]) -> list[Group]:
@@ -101,4 +103,4 @@ def _one_of_each(leader: int, parts: list[Part]) -> list[Group]:
     doubts = [f"component {', '.join(lacking)} of the heterogeneous job has no record"] if lacking else []
     last = component_name(leader, ids[-1])
     note = f"{last} is the last component with a record: had a later one left none at all, this would not show it"
-    return [Group(sorted(parts, key=lambda part: part.job_id), leader, doubts, [] if doubts else [note])]
+    return [Group(sorted(parts, key=lambda part: part.job_id), leader, doubts, [] if doubts else [note], bool(lacking))]

@@ -52,6 +52,8 @@ class JobRun:
     faults: tuple[Fault, ...] = ()
     """Files of the job, of whichever run, that cannot be used."""
     het: tuple[int, ...] = ()
+    lacks_component: bool = False
+    """Whether one left no record of a node that it had: what it moved is in no sum."""
     more: tuple[Record, ...] = ()
     """Records of nodes that have another one in ``records``: these do not count."""
 
@@ -101,6 +103,7 @@ def _draft(group: Group, lists: NodeLists, *, has_other_runs: bool) -> Draft:
     draft = Draft(first.folder, first.cluster, leader, f"r{restart_count(first)}", first.key)
     draft.started_at = start_of(first)
     draft.doubts += group.doubts
+    draft.lacks_component = group.lacks_component
     draft.notes += group.notes
     for part in group.parts:
         settled = settle(part, lists, has_other_runs=has_other_runs)
@@ -114,6 +117,7 @@ def _draft(group: Group, lists: NodeLists, *, has_other_runs: bool) -> Draft:
             if any(node in _nodes_of(group, part) for node in lacking):
                 # Another component's record of the node would stand for it.
                 draft.doubts.append(f"{prefix}{printable(lacking[0])} has no record of this component")
+                draft.lacks_component = True
         draft.node_names.update(names)
         draft.knows_nodes |= any(record["node_list"] or record["node_list_at_end"] for record in part.records)
         draft.keys.add(safe_name(part.key))
@@ -156,6 +160,7 @@ def _run(draft: Draft, faults: tuple[Fault, ...]) -> JobRun:
         notes=tuple(draft.notes),
         faults=faults,
         het=tuple(draft.het),
+        lacks_component=draft.lacks_component,
         more=tuple(draft.more),
     )
 

@@ -65,8 +65,8 @@ class NodeVerdict(NamedTuple):
 class JobVerdict(NamedTuple):
     """The verdict of a job's run, its reason in words, and its nodes.
 
-    ``traffic`` is the sum over the nodes; nothing of it is complete where a node's is not known, or where it is in
-    doubt whether the records are those of the run. ``notes`` say what the verdict leaves open.
+    ``traffic`` is the sum over the nodes; nothing of it is complete where a node's is not known, or where a
+    component of a heterogeneous job left no record. ``notes`` say what the verdict leaves open.
     """
 
     verdict: str
@@ -101,11 +101,14 @@ def judge(
     records: Mapping[str, Record],
     damaged: Mapping[str, str] | None = None,
     doubts: Sequence[str] = (),
+    *,
+    lacks_component: bool = False,
 ) -> JobVerdict:
     """Return the verdict of one run.
 
     ``node_names`` are the run's nodes, ``records`` those of them that left one, ``damaged`` says of others why theirs
-    cannot be used, and ``doubts`` why the records may not be of one run.
+    cannot be used, and ``doubts`` why the records may not be of one run. ``lacks_component``: there are nodes besides,
+    which are in no sum.
     """
     broken = damaged or {}
     names = sorted({*node_names, *records}, key=_natural)
@@ -123,7 +126,7 @@ def judge(
     verdict, reason = _judge_job(nodes, heard, whole)
     if doubts and verdict != "incomplete":
         verdict, reason = "incomplete", f"it is in doubt which run this is: {doubts[0]}"
-    if doubts:
+    if lacks_component:
         whole = whole._replace(partly=_NOTHING_KNOWN.partly)
     return JobVerdict(verdict, reason, whole, nodes, tuple(_notes(verdict, nodes, whole)))
 

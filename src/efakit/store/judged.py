@@ -82,7 +82,7 @@ def judged_rows(found: Found, folder: str, folder_job_id: int, judged: int) -> t
     runs: list[tuple[Any, ...]] = []
     nodes: list[tuple[Any, ...]] = []
     for run in runs_of(found, folder_job_id):
-        verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
+        verdict = judge(run.node_names, run.records, run.damaged, run.doubts, lacks_component=run.lacks_component)
         place = (_text(folder), folder_job_id, judged, _text(run.cluster), run.job_id, _text(run.run), _text(run.key))
         who_and_when = (_first(run, "user"), _first(run, "partition"), day_of(run.ended_at))
         common = (*place, *who_and_when, float(run.ended_at), verdict.verdict)
