@@ -123,7 +123,7 @@ def test_a_line_is_the_first_two_numbers():
 
 def test_the_catalog_names_the_components_as_everybody_does():
     stack = set(stack_of().versions())
-    counts = {"ranks_per_node", "efa_interfaces"}
+    counts = {"ranks_per_node", "cores_per_rank", "efa_interfaces"}
     assert stack <= set(COMPONENTS)
     assert set(ON_NODES) - {"os"} <= set(COMPONENTS)
     named = {component for row in KNOWN_BAD for component in (*row.since, *row.until)}
