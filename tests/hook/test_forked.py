@@ -37,7 +37,7 @@ RUNS = [
     ("no such command", JOB),
 ]
 # A clock's, a random number's, or this run's own.
-_OWN = re.compile(r"(_at|_seconds|^record_id|^seen|^run)$")
+_OWN = re.compile(r"(_at|_seconds|^record_id|^registration|^seen|^run)$")
 _OWN_NAME = re.compile(r"\.[0-9a-f]{8,}|[0-9a-f]{16,}|r\d{9,}")
 
 
@@ -61,6 +61,7 @@ def lives(node: Node, *, whole: bool) -> Iterator[tuple[str, int, str, str]]:
 
 
 def _plain(text: str, folder: str) -> str:
+    text = re.sub(r'"registration": \d+', '"registration": #', text)
     return re.sub(r"\d+\.\d+|\d{10,}|[0-9a-f]{16,}", "#", text.replace(folder, "FOLDER"))
 
 

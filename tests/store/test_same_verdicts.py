@@ -45,7 +45,8 @@ def from_files(folder):
     for job_id in jobs_in(folder):
         for run in find_in_files(folder, job_id):
             if run.job_id == job_id:
-                verdict = judge(run.node_names, run.records, run.damaged, run.doubts)
+                lacks = run.lacks_component
+                verdict = judge(run.node_names, run.records, run.damaged, run.doubts, lacks_component=lacks)
                 counts = (verdict.traffic.efa_tx, verdict.traffic.tcp_rx)
                 known = tuple(count.known_bytes if count.complete else None for count in counts)
                 about = (run.cluster, run.job_id, verdict.verdict, verdict.reason, run.ended_at, len(verdict.nodes))
