@@ -249,7 +249,13 @@ def _fallback(network: Network, choices: list[Choice]) -> list[Said]:
     processes = sum(len(choice.processes) for choice in back)
     all_processes = sum(len(choice.processes) for choice in choices)
     what = " and ".join(dict.fromkeys(str(choice) for choice in back))
-    of = f"ranks {numbers(ranks)}" if ranks else f"{processes} processes" if processes else "the processes"
+    of = (
+        f"ranks {numbers(ranks)}"
+        if ranks
+        else f"{processes} process{'es' * (processes > 1)}"
+        if processes
+        else "the processes"
+    )
     where = (
         f" on {', '.join(hosts[:4])}{f' and {len(hosts) - 4} more nodes' if len(hosts) > 4 else ''}" if hosts else ""
     )

@@ -50,6 +50,22 @@ ROWS = (
         text=r"initialization failed|Initializing plugin failed",
     ),
     LogLine(
+        "log-ofi-older-libfabric",
+        "aws-ofi-nccl",
+        REASON,
+        "warning",
+        ("NET/OFI Couldn't set FI_OPT_EFA_SENDRECV_IN_ORDER_ALIGNED_128_BYTES",),
+        "libfabric refused an option that the plugin was built with, and the plugin does not start",
+        "the libfabric that is loaded is older than the one that the plugin was built with",
+        "load the one that it was built with, such as /opt/amazon/efa of the same EFA installer, before any other",
+        _OFI + "issues/241",
+        "gpu-1:101:190 [0] configure_sendrecv_inorder:213 NCCL WARN NET/OFI Couldn't set "
+        "FI_OPT_EFA_SENDRECV_IN_ORDER_ALIGNED_128_BYTES. RC: -92, ERROR: Protocol not available",
+        component="plugin",
+        files=_ANY,
+        text=r"Couldn't set FI_OPT_EFA_SENDRECV_IN_ORDER_ALIGNED_128_BYTES",
+    ),
+    LogLine(
         "log-ofi-no-protocol",
         "aws-ofi-nccl",
         REASON,
